@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PACKAGES := length_index index_builder predictor_service scheduler_client demo benchmarks tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt proto lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Lengthwise needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(INSTALLED) ## make .venv with every dependency
+
+demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your own)
+	@$(BIN)/python -m demo $(if $(HISTORY),--history "$(HISTORY)")
+
+test: $(INSTALLED) ## run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(INSTALLED) ## formatter, linter, types, import contract, protos
+	$(BIN)/ruff format --check $(PACKAGES)
+	$(BIN)/ruff check $(PACKAGES)
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	cd protos && ../$(BIN)/buf lint
+
+fmt: $(INSTALLED) ## format and fix what can be fixed
+	$(BIN)/ruff format $(PACKAGES)
+	$(BIN)/ruff check --fix $(PACKAGES)
+
+# The oldest generator that serves vLLM's pins (see pyproject.toml), in an environment of its own.
+proto: ## generate lengthwise/v1 from protos/
+	$(PYTHON) -m venv .venv-proto
+	.venv-proto/bin/python -m pip install --quiet 'grpcio-tools==1.71.2' 'setuptools<81'
+	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
+	  protos/lengthwise/v1/length_predictor.proto
+
+lock: ## write constraints.txt from what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
+	  | sed 's/+cpu//' > constraints.txt
+
+clean: ## remove environments and caches
+	rm -rf $(VENV) .venv-* .pytest_cache .ruff_cache

@@ -1,0 +1,62 @@
+"""What is asked of the index and what it answers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Basis = Literal["neighbours", "prior"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One prediction asked for.
+
+    Args:
+        prompt: The text, already rendered.
+        model: The LLM that will answer; "" means any.
+        max_tokens: The caller's limit on generated tokens.
+        neighbour_count: How many neighbours to name in the answer.
+        include_neighbour_text: Also give their text, where the index keeps it.
+    """
+
+    prompt: str
+    model: str = ""
+    max_tokens: int | None = None
+    neighbour_count: int = 3
+    include_neighbour_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A past prompt near the one asked about; similarity is the cosine, in [-1, 1]."""
+
+    id: str
+    similarity: float
+    output_tokens: int
+    model: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthEstimate:
+    """The predicted length distribution of one answer.
+
+    Args:
+        expected_tokens: Mean of the distribution, after truncation by max_tokens.
+        quantile_levels: Ascending, in (0, 1).
+        quantile_tokens: The quantile at each level, in tokens, ascending, same size.
+        confidence: Calibrated probability that the true length is within a factor of two of the
+            median, in [0, 1].
+        basis: "neighbours", or "prior" where nothing in the history is similar.
+        nearness: Cosine similarity of the nearest past prompt.
+        neighbours: Nearest first.
+        model_known: True if the LLM asked for has history of its own.
+    """
+
+    expected_tokens: float
+    quantile_levels: tuple[float, ...]
+    quantile_tokens: tuple[float, ...]
+    confidence: float
+    basis: Basis
+    nearness: float
+    neighbours: tuple[Neighbour, ...]
+    model_known: bool
