@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 Basis = Literal["neighbours", "prior"]
 
 
@@ -60,3 +62,15 @@ class LengthEstimate:
     nearness: float
     neighbours: tuple[Neighbour, ...]
     model_known: bool
+
+    def quantile(self, level: float) -> float:
+        """Length, in tokens, that the answer stays at or under with probability `level`.
+
+        Interpolated between the levels given; beyond them, the outermost.
+        """
+        return float(np.interp(level, self.quantile_levels, self.quantile_tokens))
+
+    @property
+    def median_tokens(self) -> float:
+        """The predicted length where one number is wanted."""
+        return self.quantile(0.5)

@@ -1,0 +1,1 @@
+"""The gRPC service: predictions from an index, gathered into micro-batches."""

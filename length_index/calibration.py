@@ -1,0 +1,143 @@
+"""Makes stated probabilities true on rows that the distribution was not made from.
+
+Levels are recalibrated by the probability integral transform (split conformal prediction applied
+to the predicted distribution function; Vovk et al. 2005, Chernozhukov et al. 2021): if on held-out
+rows the truth falls under the predicted 90 % quantile only 85 % of the time, then a higher level
+of the predicted distribution is given out as the 90 % quantile. It is done apart for queries with
+near, middling and far neighbours, since an interval may be right on average and wrong for each.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from length_index.familiarity import Familiarity
+from length_index.length_scale import FloatArray, to_tokens
+from length_index.weighted_cdf import WeightedCdf
+
+GRID = (np.arange(99) + 1) / 100
+"""Levels at which a distribution is kept inside: 1 % to 99 %."""
+
+STRATA = 4
+MIN_STRATUM_ROWS = 150
+MIN_ROWS = 40
+"""With fewer held-out rows nothing can be calibrated; the levels are given as they are."""
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How raw levels and raw confidence are corrected.
+
+    Args:
+        rows: Held-out rows it was fitted on; 0 means uncalibrated.
+        edges: Ascending nearness that parts the strata, shape (strata - 1,).
+        levels: Shape (strata, len(GRID)): the raw level given out at each level of GRID.
+        familiarity: Tells what is unlike the history.
+        confidence_raw: Ascending; with `confidence_true` a non-decreasing map of raw confidence.
+        confidence_true: Same shape: the share of held-out rows within a factor of two.
+    """
+
+    rows: int
+    edges: tuple[float, ...]
+    levels: tuple[tuple[float, ...], ...]
+    familiarity: Familiarity
+    confidence_raw: tuple[float, ...]
+    confidence_true: tuple[float, ...]
+
+    @classmethod
+    def identity(cls) -> "Calibration":
+        """No correction, for histories too small to hold rows out."""
+        return cls(0, (), (tuple(GRID.tolist()),), Familiarity(), (0.0, 1.0), (0.0, 1.0))
+
+    @classmethod
+    def fit(
+        cls,
+        cdf: WeightedCdf,
+        truth: FloatArray,
+        nearness: FloatArray,
+        familiarity: Familiarity,
+    ) -> "Calibration":
+        """Fit on held-out rows.
+
+        Args:
+            cdf: Their predicted distributions on the log scale, censored rows left out.
+            truth: Shape (rows,): their true lengths on the log scale.
+            nearness: Shape (rows,): how near their neighbours were.
+            familiarity: Tells which of them are unlike the rest.
+        """
+        if len(truth) < MIN_ROWS:
+            return cls.identity()
+        strata = max(1, min(STRATA, len(truth) // MIN_STRATUM_ROWS))
+        edges = np.quantile(nearness, np.arange(1, strata) / strata)
+        stratum = np.searchsorted(edges, nearness)
+        transform = cdf.levels_of(truth)
+        levels = [tuple(_conformal_levels(transform[stratum == s]).tolist()) for s in range(strata)]
+        shape = cls(len(truth), tuple(edges.tolist()), tuple(levels), familiarity, (0, 1), (0, 1))
+        grid = shape.quantile_grid(cdf, nearness)
+        raw = shape.raw_confidence(grid, nearness)
+        hit = within_factor_of_two(grid, to_tokens(truth))
+        knots = _isotonic(raw, hit)
+        return cls(shape.rows, shape.edges, shape.levels, familiarity, *knots)
+
+    def quantile_grid(self, cdf: WeightedCdf, nearness: FloatArray) -> FloatArray:
+        """Calibrated quantiles at the levels of GRID, in tokens: shape (queries, len(GRID))."""
+        stratum = np.searchsorted(np.array(self.edges), nearness)
+        return to_tokens(cdf.quantiles(np.array(self.levels)[stratum]))
+
+    def raw_confidence(self, grid: FloatArray, nearness: FloatArray) -> FloatArray:
+        """Predicted probability of a factor of two, less where the prompt is unfamiliar."""
+        median = grid[:, grid.shape[1] // 2, None]
+        within = ((grid >= median / 2) & (grid <= median * 2)).mean(axis=1)
+        return within * self.familiarity.of(nearness)
+
+    def confidence(self, grid: FloatArray, nearness: FloatArray) -> FloatArray:
+        """Probability that the truth is within a factor of two of the median; shape (queries,).
+
+        On prompts like the history's this is calibrated. On unfamiliar ones no held-out row can
+        vouch for it, so it is lowered towards 0.
+        """
+        raw = self.raw_confidence(grid, nearness)
+        calibrated = np.interp(raw, self.confidence_raw, self.confidence_true)
+        return np.clip(calibrated, 0, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Calibration":
+        """From JSON."""
+        return cls(
+            rows=int(data["rows"]),
+            edges=tuple(data["edges"]),
+            levels=tuple(tuple(row) for row in data["levels"]),
+            familiarity=Familiarity(**data["familiarity"]),
+            confidence_raw=tuple(data["confidence_raw"]),
+            confidence_true=tuple(data["confidence_true"]),
+        )
+
+
+def within_factor_of_two(grid: FloatArray, truth_tokens: FloatArray) -> FloatArray:
+    """1 where the truth is within a factor of two of the median, else 0; shape (queries,)."""
+    median = grid[:, grid.shape[1] // 2]
+    return ((truth_tokens >= median / 2) & (truth_tokens <= median * 2)).astype(float)
+
+
+def _conformal_levels(transform: FloatArray) -> FloatArray:
+    """The raw level to give out at each level of GRID, with the finite-sample correction."""
+    ordered = np.sort(transform)
+    n = len(ordered)
+    ranks = np.where(GRID < 0.5, np.floor((n + 1) * GRID), np.ceil((n + 1) * GRID)).astype(int)
+    padded = np.concatenate([[0.0], ordered, [1.0]])
+    return padded[np.clip(ranks, 0, n + 1)]
+
+
+def _isotonic(raw: FloatArray, hit: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """A non-decreasing map from raw to true confidence; (0, 0) anchors what is unfamiliar."""
+    model = IsotonicRegression(y_min=0, y_max=1, increasing=True).fit(raw, hit)
+    knots = np.quantile(raw, np.linspace(0, 1, 33))
+    values = model.predict(knots)
+    xs, first = np.unique(np.concatenate([[0.0], knots]), return_index=True)
+    ys = np.concatenate([[0.0], values])[first]
+    return tuple(map(float, xs)), tuple(map(float, np.maximum.accumulate(ys)))

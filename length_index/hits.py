@@ -1,0 +1,54 @@
+"""What a search found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from length_index.arrays import FloatMatrix, IntMatrix
+from length_index.length_scale import FloatArray
+
+
+REPEAT_SIMILARITY = 0.98
+"""From here on a past prompt is the same one, or a form with another slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The nearest rows of each query, nearest first.
+
+    Args:
+        similarities: Shape (queries, k), cosine.
+        rows: Shape (queries, k); -1 where fewer than k rows were found.
+    """
+
+    similarities: FloatMatrix
+    rows: IntMatrix
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def without(self, unwanted: NDArray[np.bool_], k: int) -> "Hits":
+        """The k nearest of each query that are not `unwanted` (a mask of the same shape)."""
+        kept = np.where(unwanted | (self.rows < 0), -np.inf, self.similarities)
+        order = np.argsort(-kept, axis=1, kind="stable")[:, :k]
+        similarities = np.take_along_axis(kept, order, axis=1)
+        rows = np.take_along_axis(self.rows, order, axis=1)
+        found = np.isfinite(similarities)
+        return Hits(
+            np.where(found, similarities, -1).astype(np.float32), np.where(found, rows, -1)
+        )
+
+    def first(self, k: int) -> "Hits":
+        """The k nearest of each query."""
+        return Hits(self.similarities[:, :k], self.rows[:, :k])
+
+    def nearness(self) -> FloatArray:
+        """How near the history is to each query, shape (queries,).
+
+        The mean similarity of the eight nearest, since one lucky hit is not enough; but a repeated
+        prompt is near, whatever else there is.
+        """
+        nearest = self.similarities[:, 0].astype(float)
+        around = self.similarities[:, :8].mean(axis=1, dtype=float)
+        return np.where(nearest > REPEAT_SIMILARITY, nearest, around)

@@ -1,0 +1,207 @@
+"""The files of an artifact folder, and what its manifest says."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from length_index.errors import (
+    ArtifactAlteredError,
+    ArtifactError,
+    ArtifactIncompleteError,
+    SchemaMismatchError,
+)
+from length_index.file_hash import sha256_of
+from length_index.vectors import SearchPlan
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactLayout:
+    """Where things lie in an artifact folder.
+
+    Args:
+        root: The folder.
+    """
+
+    root: Path
+
+    CONTENT: ClassVar[tuple[str, ...]] = (
+        "vectors.faiss",
+        "rows.parquet",
+        "calibration.json",
+        "evaluation.json",
+    )
+
+    @property
+    def manifest(self) -> Path:
+        """What the artifact is; written last."""
+        return self.root / "manifest.json"
+
+    @property
+    def vectors(self) -> Path:
+        """FAISS index of the prompts' vectors."""
+        return self.root / "vectors.faiss"
+
+    @property
+    def rows(self) -> Path:
+        """Lengths, LLMs, ids and (unless left out) prompts, row i belonging to vector i."""
+        return self.root / "rows.parquet"
+
+    @property
+    def calibration(self) -> Path:
+        """Weights of the estimator and corrections of its probabilities."""
+        return self.root / "calibration.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """How well it predicted rows it was not made from, at the build."""
+        return self.root / "evaluation.json"
+
+    def exists(self) -> bool:
+        """True if the folder says that it is an artifact."""
+        return self.manifest.is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderIdentity:
+    """Which encoder an artifact was built with."""
+
+    name: str
+    content_hash: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an artifact says of itself.
+
+    Args:
+        version: Name of this version in its store.
+        encoder: The encoder that made the vectors.
+        rows: Past prompts held.
+        skipped_rows: Rows of the history left out because they could not be used.
+        data_fingerprint: Hash of what was read.
+        search: How vectors are searched.
+        quantile_levels: The levels given in every answer.
+        keeps_text: False if prompts were left out.
+        created_unix_s: Unix time of the build, in seconds.
+        created_by: Version of Lengthwise.
+        files: Name to size in bytes and SHA-256 of every other file.
+        metric: How vectors are compared.
+        schema_version: Of this layout.
+    """
+
+    version: str
+    encoder: EncoderIdentity
+    rows: int
+    skipped_rows: int
+    data_fingerprint: str
+    search: SearchPlan
+    quantile_levels: tuple[float, ...]
+    keeps_text: bool
+    created_unix_s: float
+    created_by: str
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metric: str = "cosine"
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """As the manifest file holds it."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+            ArtifactAlteredError: It is not one.
+            SchemaMismatchError: Another version of Lengthwise wrote it.
+        """
+        try:
+            data = json.loads(text)
+            schema = data["schema_version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
+        if schema != SCHEMA_VERSION:
+            raise SchemaMismatchError(
+                f"{path} has schema version {schema}; this Lengthwise reads version "
+                f"{SCHEMA_VERSION}. Build the index again with: python -m index_builder build"
+            )
+        try:
+            return cls(
+                **{
+                    **data,
+                    "encoder": EncoderIdentity(**data["encoder"]),
+                    "search": SearchPlan(**data["search"]),
+                    "quantile_levels": tuple(data["quantile_levels"]),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
+
+
+def describe_files(layout: ArtifactLayout) -> dict[str, dict[str, Any]]:
+    """Size in bytes and SHA-256 of every file but the manifest."""
+    return {
+        name: {
+            "bytes": (layout.root / name).stat().st_size,
+            "sha256": sha256_of(layout.root / name),
+        }
+        for name in layout.CONTENT
+    }
+
+
+def read_manifest(layout: ArtifactLayout) -> Manifest:
+    """Read the manifest.
+
+    Raises:
+        ArtifactError: The folder is not an artifact, or the manifest is unreadable.
+    """
+    if not layout.root.is_dir():
+        raise ArtifactError(f"{layout.root} is not a folder: expected an index artifact or store")
+    if not layout.exists():
+        raise ArtifactIncompleteError(
+            f"{layout.root} holds no manifest.json: expected an artifact written by "
+            f"python -m index_builder build --out {layout.root}"
+        )
+    return Manifest.from_json(layout.manifest.read_text("utf-8"), layout.manifest)
+
+
+def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
+    """Hold every file against the manifest.
+
+    Raises:
+        ArtifactIncompleteError: A file is missing.
+        ArtifactAlteredError: A file has another size or content.
+    """
+    for name in layout.CONTENT:
+        path, expected = layout.root / name, manifest.files.get(name)
+        if expected is None or not path.is_file():
+            raise ArtifactIncompleteError(
+                f"{path} is missing: the artifact needs {', '.join(layout.CONTENT)}. Restore the "
+                "file or build the index again"
+            )
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise ArtifactAlteredError(
+                f"{path} has {size:,} bytes, the manifest says {expected['bytes']:,}: it was "
+                "altered or cut off. Restore the file or build the index again"
+            )
+        if sha256_of(path) != expected["sha256"]:
+            raise ArtifactAlteredError(
+                f"{path} is not the file that the manifest describes (its SHA-256 differs): it was "
+                "altered. Restore the file or build the index again"
+            )
+
+
+def sync_folder(root: Path) -> None:
+    """Flush every file of a folder and the folder itself to the disk."""
+    for path in [*root.iterdir(), root]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

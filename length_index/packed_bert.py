@@ -1,0 +1,182 @@
+"""A BERT forward pass on a CPU that wastes nothing on padding.
+
+Micro-batches hold prompts of every length. The usual forward pass pads them all to the longest;
+here the tokens of all prompts lie in one long row, and only attention, which must not look across
+prompts, goes through them in groups of equal length. On CPUs with oneDNN the weights are laid out
+once for its kernels, which also fuse bias and activation. Measured by `benchmarks.encoder`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Linear = Callable[[Tensor], Tensor]
+
+
+def _plain_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear:
+    def apply(x: Tensor) -> Tensor:
+        y = functional.linear(x, weight, bias)
+        return functional.gelu(y) if gelu else y
+
+    return apply
+
+
+def _onednn_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear:
+    """The same with weights laid out for oneDNN, and bias and activation in its kernel."""
+    ops: Any = torch.ops.mkldnn
+    packed = ops._reorder_linear_weight(weight.contiguous())
+    activation, algorithm = ("gelu", "none") if gelu else ("none", "")
+
+    def apply(x: Tensor) -> Tensor:
+        return ops._linear_pointwise(x.contiguous(), packed, bias, activation, [], algorithm)
+
+    return apply
+
+
+def _linear_maker() -> Callable[..., Linear]:
+    ops: Any = torch.ops.mkldnn
+    known = hasattr(ops, "_reorder_linear_weight") and hasattr(ops, "_linear_pointwise")
+    return _onednn_linear if known and torch.backends.mkldnn.is_available() else _plain_linear
+
+
+@dataclass(frozen=True, slots=True)
+class _Norm:
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    qkv: Linear
+    attention_out: Linear
+    attention_norm: _Norm
+    up: Linear
+    down: Linear
+    output_norm: _Norm
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Prompts of one length, side by side: their first and last-but-one token, count, length."""
+
+    start: int
+    stop: int
+    count: int
+    length: int
+
+
+def _spans(sorted_lengths: Sequence[int]) -> list[_Span]:
+    spans: list[_Span] = []
+    start = 0
+    for length, group in groupby(sorted_lengths):
+        count = len(list(group))
+        spans.append(_Span(start, start + count * length, count, length))
+        start += count * length
+    return spans
+
+
+class PackedBert:
+    """Mean-pooled, normalised BERT embeddings of token ids, without padding.
+
+    Args:
+        bert: A Hugging Face `BertModel` with absolute positions and exact GELU.
+        dtype: Precision of the computation; pooling is done in float32.
+    """
+
+    def __init__(self, bert: Any, dtype: torch.dtype) -> None:
+        config = bert.config
+        weights: dict[str, Tensor] = {
+            name: tensor.detach().to(dtype) for name, tensor in bert.state_dict().items()
+        }
+        self._heads: int = config.num_attention_heads
+        self._hidden: int = config.hidden_size
+        eps: float = config.layer_norm_eps
+        linear = _linear_maker()
+
+        def norm(prefix: str) -> _Norm:
+            return _Norm(weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], eps)
+
+        def dense(prefix: str, *, gelu: bool = False) -> Linear:
+            return linear(weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], gelu=gelu)
+
+        def qkv(prefix: str) -> Linear:
+            names = [f"{prefix}.{part}" for part in ("query", "key", "value")]
+            return linear(
+                torch.cat([weights[f"{n}.weight"] for n in names]),
+                torch.cat([weights[f"{n}.bias"] for n in names]),
+            )
+
+        self._words = weights["embeddings.word_embeddings.weight"]
+        self._positions = (
+            weights["embeddings.position_embeddings.weight"]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        self._embedding_norm = norm("embeddings.LayerNorm")
+        self._layers = [
+            _Layer(
+                qkv=qkv(f"encoder.layer.{i}.attention.self"),
+                attention_out=dense(f"encoder.layer.{i}.attention.output.dense"),
+                attention_norm=norm(f"encoder.layer.{i}.attention.output.LayerNorm"),
+                up=dense(f"encoder.layer.{i}.intermediate.dense", gelu=True),
+                down=dense(f"encoder.layer.{i}.output.dense"),
+                output_norm=norm(f"encoder.layer.{i}.output.LayerNorm"),
+            )
+            for i in range(config.num_hidden_layers)
+        ]
+
+    @staticmethod
+    def supports(bert: Any) -> bool:
+        """True if this forward pass computes what the model's own does."""
+        config = getattr(bert, "config", None)
+        return (
+            type(bert).__name__ == "BertModel"
+            and getattr(config, "hidden_act", None) == "gelu"
+            and getattr(config, "position_embedding_type", None) in (None, "absolute")
+            and not getattr(config, "is_decoder", False)
+        )
+
+    @torch.inference_mode()
+    def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
+        """Embed prompts given as token ids, special tokens included.
+
+        Returns:
+            Shape (len(token_ids), hidden), float32, rows of unit length.
+        """
+        order = sorted(range(len(token_ids)), key=lambda i: len(token_ids[i]))
+        lengths = [len(token_ids[i]) for i in order]
+        flat = torch.tensor([token for i in order for token in token_ids[i]])
+        positions = torch.cat([torch.arange(n) for n in lengths])
+        x = self._embedding_norm(self._words[flat] + self._positions[positions])
+        spans = _spans(lengths)
+        for layer in self._layers:
+            attended = self._attend(layer.qkv(x), spans)
+            x = layer.attention_norm(layer.attention_out(attended) + x)
+            x = layer.output_norm(layer.down(layer.up(x)) + x)
+        pooled = torch.cat(
+            [
+                x[span.start : span.stop].view(span.count, span.length, -1).float().mean(dim=1)
+                for span in spans
+            ]
+        )
+        result = torch.empty_like(pooled)
+        result[torch.tensor(order)] = functional.normalize(pooled, dim=1)
+        return result
+
+    def _attend(self, qkv: Tensor, spans: Sequence[_Span]) -> Tensor:
+        """Self-attention within each prompt: (tokens, 3 * hidden) to (tokens, hidden)."""
+        parts: list[Tensor] = []
+        for span in spans:
+            heads = qkv[span.start : span.stop].view(span.count, span.length, 3, self._heads, -1)
+            q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
+            attended = functional.scaled_dot_product_attention(q, k, v)
+            parts.append(attended.transpose(1, 2).reshape(span.stop - span.start, self._hidden))
+        return torch.cat(parts)

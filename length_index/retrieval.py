@@ -1,0 +1,143 @@
+"""From the lengths of similar past prompts to a distribution.
+
+ALISE (arXiv 2410.23537, section 3.1) averages neighbours by similarity and asks an MLP where none
+is near. Here every neighbour is a weighted observation, the LLM's prior is one more of fixed
+weight, and what comes out is a distribution: where neighbours are near and many they drown the
+prior, where none is near the prior remains.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from length_index.arrays import IntVector
+from length_index.familiarity import Familiarity
+from length_index.hits import Hits
+from length_index.length_scale import FloatArray, to_log
+from length_index.prior import ATOMS, LengthPrior
+from length_index.rows import HistoryRows
+from length_index.weighted_cdf import WeightedCdf
+
+REPEAT_SCALE = 0.01
+SPREAD_FULL_DISTANCE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalParameters:
+    """How neighbours are weighted; chosen on held-out rows by `fitting`.
+
+    Args:
+        neighbours: How many count.
+        scale: Similarity that divides a neighbour's weight by e.
+        prior_similarity: The prior weighs as much as one neighbour of this similarity.
+        spread: Half-width, on the log scale, over which a distant neighbour's length is smeared.
+        other_model_weight: Weight of another LLM's row against one of the LLM asked for.
+        repeat_weight: How much more a repeated prompt counts than the scale alone would say.
+    """
+
+    neighbours: int = 32
+    scale: float = 0.2
+    prior_similarity: float = 0.3
+    spread: float = 0.3
+    other_model_weight: float = 0.2
+    repeat_weight: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedDistribution:
+    """What the neighbours say of each query, before calibration.
+
+    Args:
+        cdf: On the log scale, one distribution per query.
+        prior_share: Shape (queries,): how much of it is the prior, in [0, 1].
+    """
+
+    cdf: WeightedCdf
+    prior_share: FloatArray
+
+
+class RetrievalEstimator:
+    """Turns hits into distributions.
+
+    Args:
+        rows: The rows that hits point to.
+        parameters: How they are weighted.
+        familiarity: Tells which queries are unlike the rows, whose neighbours count less.
+    """
+
+    def __init__(
+        self, rows: HistoryRows, parameters: RetrievalParameters, familiarity: Familiarity
+    ) -> None:
+        self._log_lengths = to_log(rows.output_tokens)
+        self._censored = rows.censored
+        self._codes = rows.model_codes
+        self.prior = LengthPrior.from_rows(rows)
+        self.parameters = parameters
+        self._familiarity = familiarity
+
+    def with_parameters(self, parameters: RetrievalParameters) -> "RetrievalEstimator":
+        """The same rows, weighted differently."""
+        twin = object.__new__(RetrievalEstimator)
+        twin.__dict__.update(self.__dict__, parameters=parameters)
+        return twin
+
+    def distributions(self, hits: Hits, model_codes: IntVector) -> RetrievedDistribution:
+        """One distribution per query.
+
+        Args:
+            hits: What the search found, at least one column.
+            model_codes: Shape (queries,): the LLM asked for, -1 for any or an unknown one.
+        """
+        p = self.parameters
+        codes = self._codes[hits.rows]
+        named = (model_codes >= 0)[:, None]
+        weights = self._weights(hits, named & (codes != model_codes[:, None]))
+        kept = np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours]
+        weights, rows, codes = _take(weights, kept), _take(hits.rows, kept), _take(codes, kept)
+        similarities = _take(hits.similarities, kept)
+        # Another LLM's length counts as that LLM's usual length is to the asked one's.
+        shift = self.prior.offset(model_codes)[:, None] - self.prior.offset(codes)
+        values = self._log_lengths[rows] + np.where(named, shift, 0)
+        prior_weight = np.exp((p.prior_similarity - 1) / p.scale)
+        prior_share = prior_weight / (prior_weight + weights.sum(axis=1))
+        cdf = _smeared_cdf(
+            values,
+            weights,
+            self._censored[rows],
+            p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE),
+            self.prior.atoms(model_codes),
+            prior_weight,
+        )
+        return RetrievedDistribution(cdf, prior_share)
+
+    def _weights(self, hits: Hits, foreign: NDArray[np.bool_]) -> FloatArray:
+        p = self.parameters
+        distance = 1 - hits.similarities.astype(float)
+        weights = np.exp(-distance / p.scale) + p.repeat_weight * np.exp(-distance / REPEAT_SCALE)
+        weights = np.where(foreign, weights * p.other_model_weight, weights)
+        familiar = self._familiarity.of(hits.nearness())[:, None]
+        return np.where(hits.rows >= 0, weights * familiar, 0.0)
+
+
+def _take(values: NDArray[Any], columns: NDArray[np.int64]) -> NDArray[Any]:
+    return np.take_along_axis(values, columns, axis=1)
+
+
+def _smeared_cdf(
+    values: FloatArray,
+    weights: FloatArray,
+    censored: NDArray[np.bool_],
+    spread: FloatArray,
+    prior: FloatArray,
+    prior_weight: float,
+) -> WeightedCdf:
+    """Each neighbour as three points (shorter, as it was, longer), and the prior's atoms."""
+    atoms = np.full((len(values), ATOMS), prior_weight / ATOMS)
+    third = weights / 3
+    return WeightedCdf.from_observations(
+        np.concatenate([values - spread, values, values + spread, prior], axis=1),
+        np.concatenate([third, third, third, atoms], axis=1),
+        np.concatenate([censored, censored, censored, np.zeros(atoms.shape, bool)], axis=1),
+    )

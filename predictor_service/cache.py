@@ -1,0 +1,70 @@
+"""Answers to repeated prompts, the least recently used first to go."""
+
+from collections import OrderedDict
+
+from length_index.estimate import Query
+
+ENTRY_OVERHEAD_BYTES = 400
+"""Roughly what an entry takes beside its texts: key, query, links."""
+
+Key = tuple[str, str, str, int | None, int, bool]
+
+
+def cache_key(version: str, query: Query) -> Key:
+    """Everything that decides the answer; a plain tuple, since its hash is the cheapest."""
+    return (
+        version,
+        query.prompt,
+        query.model,
+        query.max_tokens,
+        query.neighbour_count,
+        query.include_neighbour_text,
+    )
+
+
+class PredictionCache:
+    """Serialised answers. A swapped index answers under another version: nothing goes stale.
+
+    Args:
+        capacity: Entries kept; 0 turns the cache off.
+        capacity_bytes: Rough bound on their memory.
+    """
+
+    def __init__(self, *, capacity: int, capacity_bytes: int) -> None:
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[Key, bytes] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """Roughly the memory that the entries take."""
+        return self._bytes
+
+    def get(self, key: Key) -> bytes | None:
+        """The answer, if it is known."""
+        answer = self._entries.get(key)
+        if answer is not None:
+            self._entries.move_to_end(key)
+        return answer
+
+    def put(self, key: Key, answer: bytes) -> None:
+        """Keep an answer, at the cost of the least recently used."""
+        size = _entry_bytes(key, answer)
+        if not self._capacity or size > self._capacity_bytes:
+            return
+        replaced = self._entries.pop(key, None)
+        if replaced is not None:
+            self._bytes -= _entry_bytes(key, replaced)
+        self._entries[key] = answer
+        self._bytes += size
+        while len(self._entries) > self._capacity or self._bytes > self._capacity_bytes:
+            old_key, old_answer = self._entries.popitem(last=False)
+            self._bytes -= _entry_bytes(old_key, old_answer)
+
+
+def _entry_bytes(key: Key, answer: bytes) -> int:
+    return len(key[1]) + len(answer) + ENTRY_OVERHEAD_BYTES

@@ -1,0 +1,151 @@
+"""Completions as lines of JSON in a file that several processes may append to.
+
+Every commit holds an exclusive lock on the file, first reads what other processes have added since
+its own last look, then writes its new rows in one call and syncs. So an id is stored once however
+many processes serve, and an end of file without a line end can only be the leftover of a writer
+that died: nobody is writing while the lock is held, and the torn line is cut off.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from length_index.record import HistoryRecord
+from predictor_service.completions import Stored, to_line
+from predictor_service.errors import CallError, InternalFailureError, OverloadedError, StartUpError
+
+log = structlog.get_logger(__name__)
+
+READ_CHUNK_BYTES = 2**20
+
+
+class CompletionFile:
+    """The file, its lock and the ids in it. Blocking: one thread at a time.
+
+    Args:
+        path: Made if it does not exist; its folder must.
+
+    Raises:
+        StartUpError: The file cannot be opened or read, or holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ids: set[str] = set()
+        self._end = 0
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            _sync_folder(path.parent)
+            with self._locked():
+                self._catch_up()
+        except (OSError, ValueError) as error:
+            raise StartUpError(
+                f"--completions {path} cannot be used: expected a file of completions, new or "
+                f"from an earlier run; {error}"
+            ) from error
+
+    def append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:
+        """Write the new rows of several reports with one sync.
+
+        Returns:
+            What became of each report; on return all of it is on disk.
+
+        Raises:
+            OSError: Nothing was written.
+        """
+        with self._locked():
+            self._catch_up()
+            lines: dict[str, bytes] = {}
+            outcomes: list[Stored] = []
+            for records in reports:
+                before = len(lines)
+                for record in records:
+                    if record.id not in self._ids and record.id not in lines:
+                        lines[record.id] = to_line(record)
+                stored = len(lines) - before
+                outcomes.append(Stored(stored, len(records) - stored))
+            if lines:
+                self._write(b"".join(lines.values()))
+            self._ids.update(lines)
+            return outcomes
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+            os.fsync(self._fd)
+        except OSError:
+            # Nothing of it was acknowledged, so nothing of it may stay.
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(data)
+
+    def _catch_up(self) -> None:
+        """Learn the ids that were added since the last look, and cut off a torn last line."""
+        size = os.fstat(self._fd).st_size
+        if size < self._end:  # truncated or rotated by hand: what is there now counts
+            self._ids.clear()
+            self._end = 0
+        rest = b""
+        position = self._end
+        while position < size:
+            chunk = os.pread(self._fd, min(READ_CHUNK_BYTES, size - position), position)
+            if not chunk:
+                break
+            position += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._learn(line)
+                self._end += len(line) + 1
+        if rest:
+            os.ftruncate(self._fd, self._end)
+            log.warning("torn last line cut off", file=str(self._path), bytes=len(rest))
+
+    def _learn(self, line: bytes) -> None:
+        try:
+            self._ids.add(str(json.loads(line)["id"]))
+        except (ValueError, TypeError, KeyError):
+            raise ValueError(
+                f"the line at byte {self._end:,} is not a completion: expected a JSON object "
+                "with an id"
+            ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a newly created file's name survive a crash too."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def refusal(error: OSError) -> CallError:
+    """What a caller is told whose completions could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OverloadedError(
+            f"completions cannot be stored: {os.strerror(error.errno)}; none of this report was "
+            "kept, report it again later"
+        )
+    return InternalFailureError(
+        f"completions cannot be stored: {error.strerror or error}; none of this report was kept"
+    )

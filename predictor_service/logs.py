@@ -1,0 +1,30 @@
+"""Structured logs on standard error. No event ever holds a prompt's text."""
+
+import logging
+import sys
+
+import structlog
+
+from predictor_service.config import ServiceConfig
+
+
+def set_up_logs(config: ServiceConfig) -> None:
+    """Send the logs of this process, and the warnings of the libraries in it, to standard error."""
+    level = logging.getLevelNamesMapping()[config.log_level.upper()]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if config.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)

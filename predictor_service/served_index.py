@@ -1,0 +1,79 @@
+"""The seam to the index: what the service asks of it, and where it comes from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from length_index.estimate import LengthEstimate, Query
+from length_index.summary import IndexSummary
+from predictor_service.threads import limit_threads
+
+FloatMatrix = NDArray[np.float32]
+
+
+class ServedIndex(Protocol):
+    """An index in memory. Its methods are called by one thread at a time, except while warming."""
+
+    @property
+    def version(self) -> str:
+        """Name of the version; two different indexes never share one."""
+        ...
+
+    def encode(self, prompts: Sequence[str]) -> FloatMatrix:
+        """One row per prompt."""
+        ...
+
+    def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Any:
+        """Nearest past prompts, in whatever form `estimate` takes."""
+        ...
+
+    def estimate(self, hits: Any, queries: Sequence[Query]) -> list[LengthEstimate]:
+        """One estimate per query, in order."""
+        ...
+
+    def info(self) -> IndexSummary:
+        """What the index holds."""
+        ...
+
+
+class IndexSource(Protocol):
+    """Where indexes come from."""
+
+    def load(self) -> ServedIndex:
+        """Read the newest version; called again for every swap."""
+        ...
+
+    def prepare_thread(self) -> None:
+        """Set up the calling thread for computing; called once by each thread that computes."""
+        ...
+
+
+class ArtifactSource:
+    """Reads an artifact folder, or the current version of a store of them.
+
+    Args:
+        path: The folder.
+        threads: Threads that torch and FAISS may use.
+    """
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        self._path = path
+        self._threads = threads
+
+    def load(self) -> ServedIndex:
+        """Read and check the artifact.
+
+        Raises:
+            ArtifactError: It cannot be used.
+            StoreError: The store names no usable version.
+        """
+        from length_index.index import LengthIndex  # noqa: PLC0415  seconds of torch, only here
+
+        return LengthIndex.load(self._path)
+
+    def prepare_thread(self) -> None:
+        """Bound the threads of torch and FAISS as seen from this thread."""
+        limit_threads(self._threads)

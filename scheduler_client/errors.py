@@ -1,0 +1,143 @@
+"""The whole error tree of the client. Messages say what was expected, what came, what to do.
+
+LengthPredictorError
+├── InvalidRequestError       a prompt, option or address that cannot be used (also a ValueError)
+├── ServerUnavailableError    nothing answers, or it is starting or stopping (a ConnectionError)
+├── PredictionTimeoutError    no answer within the deadline (also a TimeoutError)
+├── ServerOverloadedError     the service's queue is full: back off
+├── AccessDeniedError         the credentials were refused
+├── IncompatibleServerError   something answers, but not as lengthwise.v1 says
+├── ServerFailedError         the service failed inside
+└── ClientClosedError         the client was used after close()
+"""
+
+import re
+
+_OK_STATUS = 0
+_CANCELLED = 1
+_INVALID_ARGUMENT = 3
+_DEADLINE_EXCEEDED = 4
+_NOT_FOUND = 5
+_PERMISSION_DENIED = 7
+_RESOURCE_EXHAUSTED = 8
+_FAILED_PRECONDITION = 9
+_OUT_OF_RANGE = 11
+_UNIMPLEMENTED = 12
+_UNAVAILABLE = 14
+_UNAUTHENTICATED = 16
+
+_CONNECTING = re.compile(r"failed to connect|errors resolving|resolution failed", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
+
+
+class LengthPredictorError(Exception):
+    """Base of everything that the client raises on purpose."""
+
+
+class InvalidRequestError(LengthPredictorError, ValueError):
+    """A prompt, option or address that cannot be used; asking again will not help."""
+
+
+class ServerUnavailableError(LengthPredictorError, ConnectionError):
+    """Nothing answers at the address, or the service is starting or stopping."""
+
+
+class PredictionTimeoutError(LengthPredictorError, TimeoutError):
+    """No answer came within the deadline."""
+
+
+class ServerOverloadedError(LengthPredictorError):
+    """The service's queue is full: back off, or go on without a prediction."""
+
+
+class AccessDeniedError(LengthPredictorError, PermissionError):
+    """The service refused the credentials."""
+
+
+class IncompatibleServerError(LengthPredictorError):
+    """Something answers, but not as the lengthwise.v1 contract says."""
+
+
+class ServerFailedError(LengthPredictorError):
+    """The service failed inside; its log says more."""
+
+
+class ClientClosedError(LengthPredictorError):
+    """The client was used after close()."""
+
+
+_ERROR_OF_STATUS: dict[int, type[LengthPredictorError]] = {
+    _CANCELLED: ServerUnavailableError,
+    _INVALID_ARGUMENT: InvalidRequestError,
+    _DEADLINE_EXCEEDED: PredictionTimeoutError,
+    _NOT_FOUND: InvalidRequestError,
+    _PERMISSION_DENIED: AccessDeniedError,
+    _RESOURCE_EXHAUSTED: ServerOverloadedError,
+    _FAILED_PRECONDITION: InvalidRequestError,
+    _OUT_OF_RANGE: InvalidRequestError,
+    _UNIMPLEMENTED: IncompatibleServerError,
+    _UNAVAILABLE: ServerUnavailableError,
+    _UNAUTHENTICATED: AccessDeniedError,
+}
+
+
+def error_from_status(
+    code: int, details: str, *, target: str, timeout_s: float
+) -> LengthPredictorError:
+    """Translate the status of a call that failed as a whole.
+
+    Args:
+        code: The google.rpc.Code number, which is the gRPC status code.
+        details: The status message.
+        target: The address as the user gave it.
+        timeout_s: The deadline that the call had, in seconds.
+    """
+    if code == _DEADLINE_EXCEEDED:
+        return PredictionTimeoutError(
+            f"no answer from {target} within {timeout_s:g} s: the service is slow, overloaded or "
+            "out of reach; allow more time, or go on without a prediction"
+        )
+    if code == _UNAVAILABLE:
+        return _unavailable(details, target)
+    if code == _CANCELLED:
+        return ServerUnavailableError(
+            f"the service at {target} dropped the call before answering: is it stopping?"
+        )
+    if code == _UNIMPLEMENTED:
+        return IncompatibleServerError(
+            f"what answers at {target} does not offer this call of lengthwise.v1.LengthPredictor "
+            f"({details}): is it a Lengthwise service, of a version as new as this client?"
+        )
+    if too_large := _TOO_LARGE.search(details):
+        came, limit = (int(size) for size in too_large.groups())
+        return InvalidRequestError(
+            f"the message has {came:,} bytes: {target} takes at most {limit:,}; "
+            "send fewer or shorter prompts"
+        )
+    return error_from_item(code, details)
+
+
+def error_from_item(code: int, details: str) -> LengthPredictorError:
+    """Translate the status of one item of a batch or stream, whose message the service wrote."""
+    if code in _ERROR_OF_STATUS:
+        return _ERROR_OF_STATUS[code](details)
+    if code == _OK_STATUS:
+        return IncompatibleServerError(f"the service called status 0 (OK) an error: {details!r}")
+    return ServerFailedError(f"the service failed with status {code}: {details}; see its log")
+
+
+def _unavailable(details: str, target: str) -> ServerUnavailableError:
+    """Tell a service that is not there from one that is, but is not ready."""
+    if not _CONNECTING.search(details):
+        return ServerUnavailableError(
+            f"the service at {target} cannot answer now ({details}): it is starting, stopping or "
+            "was cut off; try again"
+        )
+    # The reason stands last in gRPC's chain of causes: "...: Connection refused (111)]".
+    reason = details.rstrip("]").rsplit(": ", 1)[-1]
+    reason = re.sub(r"\s*\(\d+\)$", "", reason).lower()
+    port = re.search(r"^[^,]*:(\d+)$", target)
+    return ServerUnavailableError(
+        f"no Lengthwise service answers at {target} ({reason}): is it running? Start it with: "
+        f"python -m predictor_service --index DIR --port {port[1] if port else 'PORT'}"
+    )

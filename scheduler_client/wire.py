@@ -1,0 +1,188 @@
+"""To the messages of lengthwise.v1 and back."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import SupportsIndex, cast
+
+from lengthwise.v1 import length_predictor_pb2 as pb
+from scheduler_client.completion import CompletedRequest
+from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
+from scheduler_client.index_info import IndexInfo, ModelInfo
+from scheduler_client.prediction import Neighbour, Prediction, Timing
+from scheduler_client.query import AnyChatMessage, PredictionQuery
+
+_UINT32_MAX = 2**32 - 1
+_INT64_MAX = 2**63 - 1
+_FINISH_REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
+
+
+def encode_query(query: PredictionQuery) -> pb.PredictRequest:
+    """Write a query.
+
+    Raises:
+        InvalidRequestError: If it cannot be put on the wire; what the service refuses is its own
+            to say.
+    """
+    prompt, messages = _prompt_or_messages(query.prompt, query.messages)
+    return pb.PredictRequest(
+        request_id=_text("request_id", query.request_id),
+        prompt=prompt,
+        messages=messages,
+        model=_text("model", query.model),
+        max_tokens=_optional("max_tokens", query.max_tokens, low=1),
+        neighbour_count=_optional("neighbour_count", query.neighbour_count, low=0),
+        include_neighbour_text=query.include_neighbour_text,
+    )
+
+
+def encode_completion(completion: CompletedRequest) -> pb.Completion:
+    """Write a completion.
+
+    Raises:
+        InvalidRequestError: If it cannot be put on the wire, or has no id to be known by.
+    """
+    prompt, messages = _prompt_or_messages(completion.prompt, completion.messages)
+    if not completion.request_id:
+        raise InvalidRequestError(
+            "request_id is empty: expected an id of the completion's own, so that it is stored "
+            "once however often it is reported"
+        )
+    if _text("finish_reason", completion.finish_reason) not in _FINISH_REASONS:
+        raise InvalidRequestError(
+            f"finish_reason is {completion.finish_reason!r}: expected 'stop' or 'length'"
+        )
+    return pb.Completion(
+        request_id=_text("request_id", completion.request_id),
+        prompt=prompt,
+        messages=messages,
+        model=_text("model", completion.model),
+        # Only what int64 cannot hold is refused here: the service knows which lengths are absurd.
+        output_tokens=_integer("output_tokens", completion.output_tokens, -_INT64_MAX, _INT64_MAX),
+        max_tokens=_optional("max_tokens", completion.max_tokens, low=1),
+        finish_reason=_FINISH_REASONS[completion.finish_reason],
+    )
+
+
+def decode_prediction(message: pb.PredictResponse) -> Prediction:
+    """Read a prediction.
+
+    Raises:
+        IncompatibleServerError: If its distribution is empty or has levels without tokens.
+    """
+    levels, tokens = message.distribution.levels, message.distribution.tokens
+    if not levels or len(levels) != len(tokens):
+        raise IncompatibleServerError(
+            f"the prediction has {len(levels)} quantile levels and {len(tokens)} quantiles: "
+            "expected as many of one as of the other, and at least one"
+        )
+    timing = message.timing
+    return Prediction(
+        request_id=message.request_id,
+        expected_tokens=message.distribution.expected_tokens,
+        quantile_levels=_shortest_decimals(tuple(levels)),
+        quantile_tokens=tuple(tokens),
+        confidence=message.confidence,
+        # A basis that this client does not know is not taken for more than the prior.
+        basis="neighbours" if message.basis == pb.BASIS_NEIGHBOURS else "prior",
+        nearness=message.nearness,
+        neighbours=tuple(
+            Neighbour(n.id, n.similarity, n.output_tokens, n.model, n.text)
+            for n in message.neighbours
+        ),
+        model_known=message.model_known,
+        index_version=message.index_version,
+        timing=Timing(
+            timing.queue_time_us, timing.encode_time_us, timing.search_time_us, timing.batch_size
+        ),
+    )
+
+
+def decode_index_info(message: pb.GetIndexInfoResponse) -> IndexInfo:
+    """Read what the index holds."""
+    return IndexInfo(
+        index_version=message.index_version,
+        schema_version=message.schema_version,
+        encoder=message.encoder,
+        encoder_hash=message.encoder_hash,
+        dimension=message.dimension,
+        metric=message.metric,
+        search=message.search,
+        rows=message.rows,
+        created_unix_s=message.created_unix_s,
+        models=tuple(
+            ModelInfo(m.model, m.rows, m.median_tokens, m.p90_tokens) for m in message.models
+        ),
+        quantile_levels=_shortest_decimals(tuple(message.quantile_levels)),
+        service_version=message.service_version,
+        uptime_s=message.uptime_s,
+        reported=message.reported,
+    )
+
+
+def _prompt_or_messages(
+    prompt: str, messages: Sequence[AnyChatMessage]
+) -> tuple[str, list[pb.ChatMessage]]:
+    """Check that exactly one of them is there."""
+    if not isinstance(cast("object", messages), list | tuple):
+        raise InvalidRequestError(
+            f"messages is of type {type(messages).__name__}: expected a list of messages"
+        )
+    if prompt and messages:
+        raise InvalidRequestError("both prompt and messages are given: expected one of them")
+    if not messages and (not _text("prompt", prompt) or prompt.isspace()):
+        raise InvalidRequestError("prompt is empty: expected at least one visible character")
+    return prompt, [_message(message) for message in messages]
+
+
+def _message(message: object) -> pb.ChatMessage:
+    """Write a ChatMessage or a mapping; what JSON brought may be anything."""
+    if isinstance(message, Mapping):
+        fields = cast("Mapping[str, object]", message)
+        role, content = fields.get("role"), fields.get("content")
+    elif isinstance(message, tuple) and len(cast("tuple[object, ...]", message)) == 2:
+        role, content = cast("tuple[object, object]", message)
+    else:
+        raise InvalidRequestError(
+            f"a message is of type {type(message).__name__}: expected ChatMessage(role, content) "
+            "or a mapping of the two"
+        )
+    return pb.ChatMessage(
+        role=_text("a message's role", role), content=_text("a message's content", content)
+    )
+
+
+def _text(name: str, value: object) -> str:
+    """Check that protobuf can carry it, which takes UTF-8 alone."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"{name} is of type {type(value).__name__}: expected str")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(
+                f"{name} is not valid Unicode: character {error.start:,} is the lone surrogate "
+                f"{value[error.start]!a}; decode the text as UTF-8 with errors='replace'"
+            ) from error
+    return value
+
+
+def _optional(name: str, value: SupportsIndex | None, *, low: int) -> int | None:
+    return None if value is None else _integer(name, value, low, _UINT32_MAX)
+
+
+def _integer(name: str, value: SupportsIndex, low: int, high: int) -> int:
+    """Check an integer of any type (NumPy's too) against what its field holds."""
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise InvalidRequestError(f"{name} is {value!r}: expected an integer") from error
+    if not low <= number <= high:
+        raise InvalidRequestError(f"{name} is {number}: expected {low:,} to {high:,}")
+    return number
+
+
+@lru_cache(maxsize=16)
+def _shortest_decimals(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    """Undo float32: 0.8999999761581421 was 0.9. The same few levels come with every prediction."""
+    return tuple(round(number, 7) for number in numbers)

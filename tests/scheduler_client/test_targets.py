@@ -1,0 +1,38 @@
+"""How addresses are written for gRPC."""
+
+import pytest
+
+from scheduler_client.targets import ResolvedTarget, resolve_target
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "127.0.0.1:50051",
+        "predictor:50051",
+        "[::1]:50051",
+        "dns:///predictor:50051",
+        "unix:/run/lengthwise.sock",
+        "ipv4:127.0.0.1:1,127.0.0.1:2",
+    ],
+)
+def test_one_address_or_a_target_with_a_scheme_goes_to_grpc_as_it_is(target):
+    assert resolve_target(target) == ResolvedTarget(target)
+
+
+def test_a_host_that_is_named_like_a_scheme_is_still_a_host():
+    assert resolve_target("dns:53") == ResolvedTarget("dns:53")
+
+
+@pytest.mark.parametrize(
+    ("target", "uri"),
+    [
+        ("127.0.0.1:1,127.0.0.2:2", "ipv4:127.0.0.1:1,127.0.0.2:2"),
+        ("[::1]:1,[::2]:2", "ipv6:[::1]:1,[::2]:2"),
+        ("127.0.0.1:1,[::1]:2", "ipv6:[::ffff:127.0.0.1]:1,[::1]:2"),
+    ],
+)
+def test_several_addresses_become_one_target_of_one_family(target, uri):
+    resolved = resolve_target(target)
+    assert resolved.uri == uri
+    assert resolved.authority == target.split(",")[0]
