@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -38,6 +39,8 @@ _LIMITS: tuple[tuple[int | None, float], ...] = (
 """max_tokens of a request and how often; answers that reach it are cut (about one in a hundred)."""
 
 _TRIES = 20
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]|um|ur)")
+"""An article before a vowel: the filled templates say "a elephant"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ _TASKS = (
         (
             "Write an essay of {words} words about {topic}.",
             "Write a {words} word article on {topic} for {audience}",
-            "Compose one {adjective} story of about {words} words set in {country}.",
+            "Compose a {adjective} story of about {words} words set in {country}.",
             "Draft a speech about {topic} for a {profession}, roughly {words} words long.",
             "In {words} words, compare {topic} with {topic}.",
         ),
@@ -406,7 +409,7 @@ def _ask(rng: random.Random, tasks: tuple[_Task, ...]) -> tuple[_Draft, _Task]:
     """Draw a task and word it as people do: with wishes, greetings and careless typing."""
     task = rng.choices(tasks, [task.weight for task in tasks])[0]
     draft = _Draft()
-    body = _fill(rng, rng.choice(task.templates), draft)
+    body = _ARTICLE.sub(r"\1n ", _fill(rng, rng.choice(task.templates), draft))
     if task.styled:
         wish, shift, _ = rng.choices(_STYLES, [share for *_, share in _STYLES])[0]
         body += ("." if wish and body[-1].isalnum() else "") + wish

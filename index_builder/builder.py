@@ -175,7 +175,7 @@ class _Build:
                 f"the history has {count} usable rows: expected at least {MIN_ROWS} to predict from"
             )
         vectors = np.memmap(raw, np.float32, "r").reshape(count, self._encoder.dimension)
-        rows = HistoryRows(pq.read_table(layout.rows))
+        rows = HistoryRows.read(layout.rows)
         self._progress.stage("index")
         index = VectorIndex.build(vectors)
         index.save(layout.vectors)

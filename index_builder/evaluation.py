@@ -1,7 +1,7 @@
 """Predictors side by side on rows that the index has not seen."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,14 @@ class Evaluation:
         }
 
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Evaluation":
+        """From JSON."""
+        plain = {f.name: data[f.name] for f in fields(cls) if f.name != "metrics"}
+        metrics = {k: LengthMetrics(**v) for k, v in data.items() if isinstance(v, dict)}
+        return cls(metrics=metrics, **plain)
+
+
 @dataclass(slots=True)
 class _Collected:
     """What is kept of each evaluated row: numbers only, so that memory stays small."""
@@ -118,18 +126,10 @@ def evaluate_index(
 def _collect(collected: _Collected, record: HistoryRecord, estimate: LengthEstimate) -> None:
     collected.truth.append(record.output_tokens)
     collected.model.append(record.model)
-    collected.others.append(other_draws(record))
+    collected.others.append(record.samples)
     collected.quantiles.append(tuple(estimate.quantile(level) for level in LEVELS))
     collected.confidence.append(estimate.confidence)
     collected.seen += any(n.text == record.prompt for n in estimate.neighbours)
-
-
-def other_draws(record: HistoryRecord) -> tuple[int, ...]:
-    """The row's further draws, less the one that is its length."""
-    draws = list(record.samples)
-    if record.output_tokens in draws:
-        draws.remove(record.output_tokens)
-    return tuple(draws)
 
 
 def _compare(collected: _Collected, index: LengthIndex, protocol: str) -> Evaluation:

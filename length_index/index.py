@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from length_index.arrays import FloatMatrix, IntVector
 from length_index.calibration import GRID, Calibration
@@ -89,7 +88,7 @@ class LengthIndex:
         vectors = VectorIndex.load(layout.vectors, manifest.search)
         if device != "cpu" and gpu_count():
             vectors = vectors.to_gpu()
-        rows = HistoryRows(pq.read_table(layout.rows))
+        rows = HistoryRows.read(layout.rows)
         if not len(rows) == len(vectors) == manifest.rows:
             raise ArtifactAlteredError(
                 f"{layout.root} holds {len(vectors):,} vectors and {len(rows):,} rows, its "

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from length_index.arrays import BoolVector, IntVector
+from length_index.errors import ArtifactAlteredError
 from length_index.record import HistoryRecord
 from length_index.summary import ModelSummary
 
@@ -46,6 +49,18 @@ class HistoryRows:
     """
 
     table: pa.Table
+
+    @classmethod
+    def read(cls, path: Path) -> "HistoryRows":
+        """Read an artifact's rows.
+
+        Raises:
+            ArtifactAlteredError: The file is not what a build writes.
+        """
+        try:
+            return cls(pq.read_table(path, schema=SCHEMA))
+        except (pa.ArrowException, OSError) as error:
+            raise ArtifactAlteredError(f"{path} is not a readable Parquet file: {error}") from error
 
     @classmethod
     def from_records(cls, records: Iterable[HistoryRecord]) -> "HistoryRows":

@@ -7,8 +7,8 @@ from length_index.hits import Hits
 from length_index.rows import HistoryRows
 from length_index.vectors import VectorIndex
 
-NEIGHBOURS = 32
-SEVERAL_MODELS_NEIGHBOURS = 96
+NEIGHBOURS = 64
+SEVERAL_MODELS_NEIGHBOURS = 128
 """Fetched where several LLMs share the index, so that the asked one's rows are among them."""
 
 MIN_OWN = 8

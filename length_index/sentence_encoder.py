@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
+from transformers.utils import logging as transformers_logging
 
 from length_index.arrays import FloatMatrix
 from length_index.encoder import Device, Precision
@@ -99,6 +100,7 @@ class SentenceEncoder:
     ) -> "SentenceEncoder":
         """Load the model from a folder or the hub; see `load_encoder`."""
         place = choose_device(device)
+        transformers_logging.disable_progress_bar()  # a bar for a second of loading is noise
         # float32 first: the hash must not depend on the precision it then runs in.
         model = SentenceTransformer(source, device="cpu", model_kwargs={"dtype": torch.float32})
         return cls(name, model, device=place, dtype=choose_dtype(precision, place))

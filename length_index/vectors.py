@@ -200,6 +200,8 @@ def _train_ivf(vectors: FloatMatrix, cells: int) -> Any:
     index = faiss.index_factory(
         dimension, f"IVF{cells},PQ{codes}x4fs,Refine(SQfp16)", faiss.METRIC_INNER_PRODUCT
     )
+    # FAISS warns on the error stream of few points per cell, which a small index means to have.
+    faiss.extract_index_ivf(index.base_index).cp.min_points_per_centroid = 1
     rng = np.random.default_rng(0)
     wanted = min(len(vectors), TRAINING_ROWS_PER_CELL * cells)
     sample = np.sort(rng.choice(len(vectors), wanted, replace=False))

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def check_free(host: str, port: int) -> int:
 
 
 @contextmanager
-def held_port(host: str, port: int) -> Iterator[int]:
+def held_port(host: str, port: int) -> Generator[int]:
     """Hold a port, checked to be free, for processes that share it by SO_REUSEPORT.
 
     The socket never listens, so it takes no connections away; it keeps the port this service's own

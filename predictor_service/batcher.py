@@ -126,13 +126,15 @@ class MicroBatcher:
         await self._stopped
 
     def _run(self) -> None:
-        self._prepare_thread()
-        while (places := self._next_batch()) is not None:
-            finished = self._compute(places)
-            with self._condition:
-                self._pacer.ended(len(finished), self._clock())
-            self._deliver(finished)
-        self._on_loop(partial(self._stopped.set_result, None))
+        try:
+            self._prepare_thread()
+            while (places := self._next_batch()) is not None:
+                finished = self._compute(places)
+                with self._condition:
+                    self._pacer.ended(len(finished), self._clock())
+                self._deliver(finished)
+        finally:
+            self._on_loop(partial(self._stopped.set_result, None))
 
     def _next_batch(self) -> list[Place] | None:
         """Wait for a micro-batch; None once stopped and empty."""

@@ -1,4 +1,4 @@
-"""The whole error tree of the service. A `CallError` is an answer; the rest stop start-up or a swap.
+"""The whole error tree of the service. A `CallError` is an answer, the rest stop what is begun.
 
 CallError                   what a caller gets instead of a prediction, with its gRPC status
 ├── InvalidRequestError     INVALID_ARGUMENT: the request cannot be used

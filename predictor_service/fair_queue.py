@@ -113,12 +113,12 @@ class Place(NamedTuple):
     """One prompt in a micro-batch: whose it is and where its answer goes."""
 
     job: Job
-    index: int
+    number: int
 
     @property
     def query(self) -> Query:
         """What is asked."""
-        return self.job.queries[self.index]
+        return self.job.queries[self.number]
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import structlog
 
@@ -44,7 +45,7 @@ def _check(estimate: LengthEstimate) -> None:
         )
     if not all(map(math.isfinite, (estimate.expected_tokens, estimate.confidence, *tokens))):
         raise SwapRefusedError("it gave a length that is not a finite number")
-    if any(low > high for low, high in zip(tokens, tokens[1:], strict=False)):
+    if any(low > high for low, high in pairwise(tokens)):
         raise SwapRefusedError("it gave quantiles that do not ascend")
 
 

@@ -22,7 +22,7 @@ SLICE_ITEMS = 256
 
 @dataclass(slots=True)
 class Result:
-    """What one request gets: a serialised answer, with its timing if it was computed, or an error."""
+    """What one request gets: a serialised answer, with timing if it was computed, or an error."""
 
     request: pb.PredictRequest
     body: bytes = b""

@@ -7,7 +7,6 @@ import grpc
 
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.errors import (
-    CallError,
     InvalidRequestError,
     NotServingError,
     OverloadedError,
@@ -15,6 +14,8 @@ from predictor_service.errors import (
 from predictor_service.predictions import Pending, Predictions, Result
 from predictor_service.validation import RequestLimits
 from predictor_service.wire import Malformed
+
+EOF: Any = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
 
 
 class StreamContext(Protocol):
@@ -105,7 +106,7 @@ class PredictionStream:
             self._abandon_rest()
 
     async def _read(self) -> None:
-        while (message := await self._context.read()) is not grpc.aio.EOF:
+        while (message := await self._context.read()) is not EOF:
             if isinstance(message, Malformed):
                 raise InvalidRequestError(message.reason)
             await self._accept(message)

@@ -62,7 +62,10 @@ def prediction_text(prediction: Prediction) -> str:
         ("expected", f"{prediction.expected_tokens:,.0f} tokens"),
         ("median", f"{prediction.p50_tokens:,.0f} tokens"),
         ("90 % interval", f"{_interval(prediction)} tokens"),
-        ("confidence", f"{prediction.confidence:.2f} that the median is within a factor of two"),
+        (
+            "confidence",
+            f"{prediction.confidence:.2f} that the length is within a factor of two of the median",
+        ),
         ("basis", _basis(prediction)),
         *(("" if n else "neighbours", line) for n, line in enumerate(_neighbours(prediction))),
         ("index", prediction.index_version),

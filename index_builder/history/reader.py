@@ -106,11 +106,11 @@ class History:
     def _read_file(self, path: Path) -> Iterator[HistoryRecord]:
         """Read one file; where it cannot be read on, the rest of it is one fault."""
         try:
-            fmt = format_of(path)
+            fmt, stem = format_of(path), stem_of(path)
             for number, row in self._checked_rows(path, fmt):
                 self.report.rows += 1
                 try:
-                    records = self._convert(row, f"{stem_of(path)}:{number}")
+                    records = self._convert(row, f"{stem}:{number}")
                 except RowError as error:
                     self._refuse(
                         HistoryReadError(path, number, str(error), kind=error.kind, unit=fmt.unit),

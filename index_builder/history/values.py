@@ -69,9 +69,11 @@ def describe(value: object) -> str:
     match value:
         case None | bool():
             words = json.dumps(value)
-        case int() | float() | Decimal():
+        case int():
             # A JSON number may have thousands of digits.
-            words = str(value) if math.isnan(value) or abs(value) < 1e18 else "beyond 10^18"
+            words = str(value) if abs(value) < 10**18 else "beyond 10^18"
+        case float() | Decimal():
+            words = str(value)
         case str():
             number = _NUMBER.fullmatch(value.strip()) or value.strip().lower() in _NO_NUMBERS
             words = f"'{value}'" if number else f"a text of {len(value):,} characters"

@@ -72,24 +72,24 @@ class FakeService(pb_grpc.LengthPredictorServicer):
         )
         return pb.PredictResult(response=response)
 
-    def Predict(self, request, context):
+    def Predict(self, request, context):  # noqa: N802  the contract's name
         self._enter(request, context)
         result = self.predict(request)
         if result.HasField("error"):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, result.error.message)
         return result.response
 
-    def PredictBatch(self, request, context):
+    def PredictBatch(self, request, context):  # noqa: N802  the contract's name
         self._enter(request, context)
         results = [self.predict(item) for item in request.requests]
         return pb.PredictBatchResponse(results=results[self.drop_results :])
 
-    def PredictStream(self, request_iterator, context):
+    def PredictStream(self, request_iterator, context):  # noqa: N802  the contract's name
         for request in request_iterator:
             self._enter(request, context)
             yield pb.PredictStreamResponse(results=[self.predict(r) for r in request.requests])
 
-    def Report(self, request, context):
+    def Report(self, request, context):  # noqa: N802  the contract's name
         self._enter(request, context)
         for completion in request.completions:
             if completion.output_tokens < 0:
@@ -103,7 +103,7 @@ class FakeService(pb_grpc.LengthPredictorServicer):
         stored = len(self.stored) - before
         return pb.ReportResponse(stored=stored, duplicates=len(request.completions) - stored)
 
-    def GetIndexInfo(self, request, context):
+    def GetIndexInfo(self, request, context):  # noqa: N802  the contract's name
         self._enter(request, context)
         return pb.GetIndexInfoResponse(
             index_version=self.name,

@@ -13,6 +13,7 @@ import pytest
 
 from scheduler_client import (
     AccessDeniedError,
+    CompletedRequest,
     IncompatibleServerError,
     InvalidRequestError,
     LengthPredictorClient,
@@ -48,9 +49,11 @@ def test_every_call_says_that_the_server_is_unreachable(dead_target, call):
 
 
 def test_a_stream_to_an_unreachable_server_fails_too(dead_target):
-    with LengthPredictorClient(dead_target) as client:
-        with pytest.raises(ServerUnavailableError, match="connection refused"):
-            list(client.predict_stream(["hi"]))
+    with (
+        LengthPredictorClient(dead_target) as client,
+        pytest.raises(ServerUnavailableError, match="connection refused"),
+    ):
+        list(client.predict_stream(["hi"]))
 
 
 def test_all_errors_of_calls_are_one_family_and_the_pythonic_kinds_too(dead_target):
@@ -83,9 +86,11 @@ def test_the_clients_own_deadline_holds_where_the_call_has_none(running, service
 
 def test_a_full_queue_is_told_apart_and_not_asked_again(running, service):
     service.failures.append((grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue holds 1,024 prompts"))
-    with LengthPredictorClient(running.target) as client:
-        with pytest.raises(ServerOverloadedError, match="the queue holds 1,024 prompts"):
-            client.predict("hi")
+    with (
+        LengthPredictorClient(running.target) as client,
+        pytest.raises(ServerOverloadedError, match="the queue holds 1,024 prompts"),
+    ):
+        client.predict("hi")
     assert len(service.received) == 1
 
 
@@ -103,8 +108,6 @@ def test_a_stream_is_asked_again_while_nothing_was_answered(running, service):
 
 
 def test_a_report_that_is_sent_again_is_stored_once(running, service):
-    from scheduler_client import CompletedRequest
-
     service.failures.append(UNAVAILABLE)
     with LengthPredictorClient(running.target, timeout_s=20) as client:
         assert client.report([CompletedRequest("a", 1, "p")]).stored == 1
@@ -113,17 +116,21 @@ def test_a_report_that_is_sent_again_is_stored_once(running, service):
 
 def test_attempts_are_limited_and_the_last_reason_is_given(running, service):
     service.failures.extend([UNAVAILABLE] * 9)
-    with LengthPredictorClient(running.target, max_attempts=2, timeout_s=20) as client:
-        with pytest.raises(ServerUnavailableError, match=r"cannot answer now.*is starting"):
-            client.predict("hi")
+    with (
+        LengthPredictorClient(running.target, max_attempts=2, timeout_s=20) as client,
+        pytest.raises(ServerUnavailableError, match=r"cannot answer now.*is starting"),
+    ):
+        client.predict("hi")
     assert len(service.received) == 2
 
 
 def test_one_attempt_means_no_retry(running, service):
     service.failures.append(UNAVAILABLE)
-    with LengthPredictorClient(running.target, max_attempts=1) as client:
-        with pytest.raises(ServerUnavailableError):
-            client.predict("hi")
+    with (
+        LengthPredictorClient(running.target, max_attempts=1) as client,
+        pytest.raises(ServerUnavailableError),
+    ):
+        client.predict("hi")
     assert len(service.received) == 1
 
 
@@ -140,7 +147,7 @@ def test_a_server_killed_in_the_middle_of_a_call_is_unavailable_at_once():
                 with LengthPredictorClient(target, timeout_s=60, max_attempts=1) as client:
                     try:
                         client.predict("hi")
-                    except Exception as error:
+                    except ServerUnavailableError as error:
                         raised.append(error)
 
             asking = threading.Thread(target=ask)
@@ -150,7 +157,7 @@ def test_a_server_killed_in_the_middle_of_a_call_is_unavailable_at_once():
             asking.join(30)
         finally:
             server.kill()
-    assert isinstance(raised[0], ServerUnavailableError)
+    assert len(raised) == 1
 
 
 def test_a_restarted_server_is_found_again_by_the_same_client():
@@ -163,17 +170,19 @@ def test_a_restarted_server_is_found_again_by_the_same_client():
 
 
 def test_wait_for_ready_waits_no_longer_than_the_deadline(dead_target):
-    with LengthPredictorClient(dead_target, wait_for_ready=True, timeout_s=0.3) as client:
-        with pytest.raises(PredictionTimeoutError):
-            client.predict("hi")
+    with (
+        LengthPredictorClient(dead_target, wait_for_ready=True, timeout_s=0.3) as client,
+        pytest.raises(PredictionTimeoutError),
+    ):
+        client.predict("hi")
 
 
 def test_a_message_over_the_servers_own_limit_is_refused_with_both_sizes(running):
-    with LengthPredictorClient(running.target, max_send_bytes=20_000_000) as client:
-        with pytest.raises(
-            InvalidRequestError, match=r"has 10,000,\d+ bytes: .* at most 4,194,304"
-        ):
-            client.predict("x" * 10_000_000)
+    with (
+        LengthPredictorClient(running.target, max_send_bytes=20_000_000) as client,
+        pytest.raises(InvalidRequestError, match=r"has 10,000,\d+ bytes: .* at most 4,194,304"),
+    ):
+        client.predict("x" * 10_000_000)
 
 
 def test_a_grpc_server_that_is_not_lengthwise_is_recognised():
@@ -236,17 +245,21 @@ def test_ipv4_and_ipv6_addresses_may_be_mixed():
     except RuntimeError:
         pytest.skip("this machine has no IPv6")
     try:
-        with serving(FakeService("four")) as a:
-            with LengthPredictorClient(f"127.0.0.1:{a.port},[::1]:{b.port}") as client:
-                assert _versions(client, {"four", "six"}) == {"four", "six"}
+        with (
+            serving(FakeService("four")) as a,
+            LengthPredictorClient(f"127.0.0.1:{a.port},[::1]:{b.port}") as client,
+        ):
+            assert _versions(client, {"four", "six"}) == {"four", "six"}
     finally:
         six.__exit__(None, None, None)
 
 
 def test_one_dead_address_of_two_costs_no_call(dead_target):
-    with serving() as alive:
-        with LengthPredictorClient(f"{dead_target},{alive.target}", timeout_s=20) as client:
-            assert [client.predict("hi").expected_tokens for _ in range(20)] == [2.0] * 20
+    with (
+        serving() as alive,
+        LengthPredictorClient(f"{dead_target},{alive.target}", timeout_s=20) as client,
+    ):
+        assert [client.predict("hi").expected_tokens for _ in range(20)] == [2.0] * 20
 
 
 @pytest.fixture(scope="session")
@@ -286,9 +299,11 @@ def test_credentials_make_the_connection_tls(certificate):
         ):
             with LengthPredictorClient(target, credentials=trust, timeout_s=20) as client:
                 assert client.predict("hi").expected_tokens == 2
-        with LengthPredictorClient(f"localhost:{running.port}", max_attempts=1) as plain:
-            with pytest.raises(ServerUnavailableError):
-                plain.predict("hi")
+        with (
+            LengthPredictorClient(f"localhost:{running.port}", max_attempts=1) as plain,
+            pytest.raises(ServerUnavailableError),
+        ):
+            plain.predict("hi")
 
 
 @pytest.mark.parametrize(
@@ -313,5 +328,5 @@ def test_a_bad_setting_stops_the_client_with_name_value_and_range(settings, mess
 
 
 def test_one_of_several_hosts_that_cannot_be_found_is_named():
-    with pytest.raises(ServerUnavailableError, match="'no-such-host.invalid' cannot be found"):
+    with pytest.raises(ServerUnavailableError, match=r"'no-such-host.invalid' cannot be found"):
         LengthPredictorClient("127.0.0.1:1,no-such-host.invalid:1")

@@ -126,9 +126,8 @@ def test_by_default_a_job_takes_20_ms_per_output_token():
     assert ServiceTimeModel().service_time_s(100, 1000) == pytest.approx(2.0)
 
 
-@given(rates, rates, rates, counts, counts, counts)
-def test_the_service_time_grows_with_the_output(prefill, decode, attention, inputs, one, other):
-    model = ServiceTimeModel(prefill, decode, attention)
+@given(st.builds(ServiceTimeModel, rates, rates, rates), counts, counts, counts)
+def test_the_service_time_grows_with_the_output(model, inputs, one, other):
     short, long = sorted([one, other])
     assert model.service_time_s(short, inputs) <= model.service_time_s(long, inputs)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from index_builder.history.errors import HistoryReadError, HistoryTruncatedError
 from index_builder.history.position import BytePosition
+from length_index.errors import MissingExtraError
 
 MAX_LINE_BYTES = 64 * 2**20
 """A longer line is not a row: the longest prompt allowed takes a quarter of it."""
@@ -74,13 +75,19 @@ def _decompressed(file: io.FileIO, path: Path) -> io.BufferedReader | gzip.GzipF
         # A further buffer around it would lose its last whole lines when the stream is cut off.
         return gzip.GzipFile(fileobj=io.BufferedReader(file, _BUFFER_BYTES))
     if magic == _ZSTD_MAGIC:
-        import pyarrow as pa  # noqa: PLC0415 (slow, and only zstd needs it here)
-
-        stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
-        return io.BufferedReader(cast("io.RawIOBase", stream), _ZSTD_BUFFER_BYTES)
+        return _zstd(file)
     if magic and suffix in {".gz", ".zst"}:
         raise HistoryReadError(path, None, f"is named {suffix} but does not begin as such a file")
     return io.BufferedReader(file, _BUFFER_BYTES)
+
+
+def _zstd(file: io.FileIO) -> io.BufferedReader:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 (slow, and only zstd needs it here)
+    except ImportError as error:
+        raise MissingExtraError.for_module("pyarrow", "index") from error
+    stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+    return io.BufferedReader(cast("io.RawIOBase", stream), _ZSTD_BUFFER_BYTES)
 
 
 def _truncated(path: Path, number: int) -> HistoryTruncatedError:

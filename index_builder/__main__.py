@@ -1,0 +1,21 @@
+"""The index job's command line."""
+
+import sys
+
+from length_index.errors import LengthIndexError
+
+
+def main() -> None:
+    """Run a command; what goes wrong on purpose is one line, not a traceback."""
+    from index_builder.cli import app  # noqa: PLC0415  heavy: only once it is surely wanted
+
+    try:
+        app()
+    except LengthIndexError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

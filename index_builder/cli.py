@@ -1,0 +1,209 @@
+"""python -m index_builder build | evaluate | inspect | versions | use | rollback."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from index_builder.builder import BuildOptions, BuildResult, build_index
+from index_builder.evaluate import evaluate_file, evaluate_split
+from index_builder.evaluation import Evaluation
+from index_builder.history import History, ReadOptions
+from index_builder.progress import terminal_progress
+from index_builder.read_options import with_read_options
+from index_builder.tables import (
+    evaluation_notes,
+    evaluation_table,
+    manifest_table,
+    models_table,
+)
+from length_index.encoder import DEFAULT_ENCODER, load_encoder
+from length_index.errors import InvalidInputError
+from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from length_index.layout import ArtifactLayout, check_files, read_manifest
+from length_index.rows import HistoryRows
+from length_index.store import IndexStore, resolve_artifact
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Build an index of past prompts and their output lengths, and see how well it predicts.",
+)
+out = Console()
+err = Console(stderr=True)
+
+HistoryOption = Annotated[
+    list[str],
+    typer.Option(
+        "--history",
+        help="Files, folders or globs of past prompts and lengths: JSON lines, CSV or Parquet.",
+    ),
+]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        envvar="LENGTHWISE_ENCODER", help="A sentence-transformers model: its name or folder."
+    ),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(envvar="LENGTHWISE_DEVICE", help="Where the encoder runs."),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(envvar="LENGTHWISE_PRECISION", help="Precision of the encoder."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+
+
+def _parse_levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"--quantile-levels is {text!r}: expected numbers with commas between, as in 0.05,0.5"
+        ) from error
+
+
+@app.command()
+@with_read_options
+def build(
+    history: HistoryOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="The store to publish to.")],
+    reading: ReadOptions,
+    encoder: EncoderOption = DEFAULT_ENCODER,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quantile_levels: Annotated[
+        str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")
+    ] = ",".join(map(str, DEFAULT_QUANTILE_LEVELS)),
+    keep_text: Annotated[
+        bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of the rows sampled for fitting.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a history, build an index and make it the store's current version."""
+    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed)
+    source = History.from_paths(history, reading)
+    loaded = load_encoder(encoder, device=device, precision=precision)
+    err.print(f"Encoder {loaded.name}, running on {loaded.runtime}", highlight=False)
+    with terminal_progress(source) as progress:
+        result = build_index(
+            source,
+            out_dir,
+            loaded,
+            options,
+            skipped_rows=lambda: source.report.total_skipped,
+            progress=progress,
+        )
+    err.print(source.report.summary(), highlight=False)
+    _print_built(result, as_json=as_json)
+
+
+def _print_built(result: BuildResult, *, as_json: bool) -> None:
+    if as_json:
+        evaluation = result.evaluation.to_dict() if result.evaluation else None
+        content = {"path": str(result.path), "version": result.manifest.version}
+        typer.echo(json.dumps({**content, "rows": result.manifest.rows, "evaluation": evaluation}))
+        return
+    if result.evaluation:
+        _print_evaluation(result.evaluation)
+    out.print(f"Index {result.manifest.version} is current: {result.path}", highlight=False)
+
+
+def _print_evaluation(evaluation: Evaluation) -> None:
+    out.print(evaluation_table(evaluation))
+    for note in evaluation_notes(evaluation):
+        out.print(note, highlight=False)
+
+
+@app.command()
+@with_read_options
+def evaluate(
+    history: HistoryOption,
+    reading: ReadOptions,
+    index: Annotated[
+        Path | None,
+        typer.Option(help="The index to ask; without it, one is built from a part of the history."),
+    ] = None,
+    holdout: Annotated[
+        float, typer.Option(help="Without --index: the share of rows to predict.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="Without --index: which rows are held out.")] = 0,
+    encoder: EncoderOption = DEFAULT_ENCODER,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    output: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict rows with known lengths, and compare."""
+    source = History.from_paths(history, reading)
+    with terminal_progress(source) as progress:
+        if index is not None:
+            loaded = LengthIndex.load(index, device=device, precision=precision)
+            evaluation = evaluate_file(loaded, source, progress)
+        else:
+            model = load_encoder(encoder, device=device, precision=precision)
+            evaluation = evaluate_split(source, model, holdout, seed, progress)
+    text = json.dumps(evaluation.to_dict(), indent=1)
+    if output is not None:
+        output.write_text(text + "\n", "utf-8")
+    if as_json:
+        typer.echo(text)
+    else:
+        _print_evaluation(evaluation)
+
+
+IndexOption = Annotated[
+    Path, typer.Option("--index", help="An index store, or one version's folder.")
+]
+
+
+@app.command()
+def inspect(index: IndexOption, as_json: JsonOption = False) -> None:
+    """Show what an index holds, after checking every file of it."""
+    layout = ArtifactLayout(resolve_artifact(index))
+    manifest = read_manifest(layout)
+    check_files(layout, manifest)
+    models = HistoryRows.read(layout.rows).summaries()
+    evaluation = json.loads(layout.evaluation.read_text("utf-8"))
+    if as_json:
+        content = json.loads(manifest.to_json())
+        content["models"] = [
+            {"model": m.model, "rows": m.rows, "median_tokens": m.median_tokens} for m in models
+        ]
+        typer.echo(json.dumps({**content, "evaluation": evaluation}, indent=1))
+        return
+    out.print(manifest_table(manifest))
+    out.print(models_table(models))
+    if evaluation:
+        out.print(evaluation_table(Evaluation.from_dict(evaluation)))
+
+
+@app.command()
+def versions(index: IndexOption, as_json: JsonOption = False) -> None:
+    """List the versions in a store; the current one is starred."""
+    store = IndexStore(index)
+    current = store.current()
+    if as_json:
+        typer.echo(json.dumps({"current": current, "versions": store.versions()}))
+        return
+    for version in store.versions():
+        typer.echo(f"{'*' if version == current else ' '} {version}")
+
+
+@app.command()
+def use(version: str, index: IndexOption) -> None:
+    """Make a version of a store the current one."""
+    IndexStore(index).use(version)
+    typer.echo(f"{version} is current")
+
+
+@app.command()
+def rollback(index: IndexOption) -> None:
+    """Make the version before the current one current."""
+    typer.echo(f"{IndexStore(index).roll_back()} is current")

@@ -1,0 +1,76 @@
+"""Evaluation from end to end: against an index, or by a split of one history."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from index_builder.builder import BuildOptions, BuildProgress, build_index
+from index_builder.evaluation import Evaluation, evaluate_index
+from index_builder.history import History
+from index_builder.split import is_held_out
+from length_index.encoder import Encoder
+from length_index.errors import InvalidInputError
+from length_index.index import LengthIndex
+from length_index.record import HistoryRecord
+
+
+class SplitHistory:
+    """The part of a history on one side of a split.
+
+    Args:
+        history: All of it; read anew at each iteration.
+        share: Of rows that are held out, in (0, 1).
+        seed: Which rows.
+        held_out: The side that is meant.
+    """
+
+    def __init__(self, history: History, share: float, seed: int, *, held_out: bool) -> None:
+        if not 0 < share < 1:
+            raise InvalidInputError(f"holdout is {share}: expected a share between 0 and 1")
+        self._history = history
+        self._share = share
+        self._seed = seed
+        self._held_out = held_out
+
+    def __iter__(self) -> Iterator[HistoryRecord]:
+        for record in self._history:
+            if is_held_out(record, self._share, self._seed) == self._held_out:
+                yield record
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the whole history."""
+        return self._history.fingerprint
+
+
+def evaluate_file(
+    index: LengthIndex, records: Iterable[HistoryRecord], progress: BuildProgress
+) -> Evaluation:
+    """Ask an index about a history it was not built from."""
+    progress.stage("predict")
+    return evaluate_index(
+        index,
+        records,
+        protocol="a history apart from the index's",
+        on_progress=progress.rows,
+    )
+
+
+def evaluate_split(
+    history: History, encoder: Encoder, share: float, seed: int, progress: BuildProgress
+) -> Evaluation:
+    """Build from one part of a history and ask about the other."""
+    with TemporaryDirectory(prefix="lengthwise-") as folder:
+        learnt = SplitHistory(history, share, seed, held_out=False)
+        result = build_index(
+            learnt, Path(folder), encoder, BuildOptions(seed=seed), progress=progress
+        )
+        index = LengthIndex.load(result.path, encoder=encoder)
+        progress.stage("predict")
+        return evaluate_index(
+            index,
+            SplitHistory(history, share, seed, held_out=True),
+            protocol=f"built from {index.manifest.rows:,} rows, asked about the rest; "
+            "rows of one prompt or group are kept together",
+            on_progress=progress.rows,
+        )

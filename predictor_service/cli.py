@@ -1,0 +1,63 @@
+"""`python -m predictor_service`: flags, one readable line when it serves, an exit code."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from predictor_service.address import target
+from predictor_service.config import ENV_PREFIX, ServiceConfig, accepted, flag, read_config
+from predictor_service.errors import StartUpError
+from predictor_service.lifecycle import OnReady, run_process, write_port
+from predictor_service.logs import set_up_logs
+from predictor_service.served_index import ArtifactSource
+from predictor_service.supervisor import Supervisor
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """A flag per field of the configuration, which alone decides what is a good value."""
+    parser = argparse.ArgumentParser(
+        prog="python -m predictor_service",
+        description="Serves length predictions from an index over gRPC.",
+        epilog=f"Every option may be given in the environment too: --port as {ENV_PREFIX}PORT.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    for name, field in ServiceConfig.model_fields.items():
+        description = field.description or accepted(field)
+        if not field.is_required() and field.default is not None:
+            description += f" (default {field.default})"
+        parser.add_argument(flag(name), help=description, metavar=name.split("_")[-1].upper())
+    return parser
+
+
+def announcer(config: ServiceConfig) -> OnReady:
+    """What is done once predictions are served."""
+
+    def announce(port: int, version: str) -> None:
+        if config.port_file is not None:
+            write_port(config.port_file, port)
+        print(f"Lengthwise serves index {version} on {target(config.host, port)}", flush=True)
+
+    return announce
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the service.
+
+    Returns:
+        0 after a graceful stop, 1 if it cannot start.
+    """
+    flags = vars(build_parser().parse_args(argv))
+    try:
+        config = read_config(flags)
+        set_up_logs(config)
+        source = ArtifactSource(config.index, threads=config.compute_threads)
+        if config.processes > 1:
+            Supervisor(config, source, on_ready=announcer(config)).run()
+        else:
+            run_process(config, source, on_ready=announcer(config))
+    except StartUpError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,126 @@
+"""Everything of one process, wired: start, load, reload, stop."""
+
+import asyncio
+
+import structlog
+
+from predictor_service.address import check_free
+from predictor_service.batcher import MicroBatcher
+from predictor_service.cache import PredictionCache
+from predictor_service.completion_file import CompletionFile
+from predictor_service.completions import CompletionStore, MemoryCompletions
+from predictor_service.config import ServiceConfig
+from predictor_service.errors import StartUpError, SwapRefusedError
+from predictor_service.group_commit import FileCompletions
+from predictor_service.health import Health
+from predictor_service.index_holder import IndexHolder
+from predictor_service.predictions import Predictions
+from predictor_service.served_index import IndexSource
+from predictor_service.server import bind, build_server
+from predictor_service.servicer import SERVICE_NAME, LengthPredictorServicer
+
+log = structlog.get_logger(__name__)
+
+
+def open_completions(config: ServiceConfig) -> CompletionStore:
+    """The store that the configuration asks for.
+
+    Raises:
+        StartUpError: Its file cannot be used.
+    """
+    if config.completions is None:
+        log.warning("completions are kept in memory and end with the process: see --completions")
+        return MemoryCompletions()
+    return FileCompletions(CompletionFile(config.completions))
+
+
+class Service:
+    """The service of one process. Made inside a running event loop, for which it is.
+
+    Args:
+        config: All options.
+        source: Where the index comes from.
+
+    Raises:
+        StartUpError: The completions cannot be opened.
+    """
+
+    def __init__(self, config: ServiceConfig, source: IndexSource) -> None:
+        self._config = config
+        self._completions = open_completions(config)
+        self.holder = IndexHolder(source, batch_size=config.max_batch_size)
+        self.health = Health(SERVICE_NAME)
+        self.batcher = MicroBatcher(
+            lambda: self.holder.current,
+            limits=config.queue_limits,
+            max_wait_s=config.max_batch_wait_ms / 1_000,
+            prepare_thread=source.prepare_thread,
+        )
+        predictions = Predictions(
+            self.holder,
+            self.batcher,
+            PredictionCache(
+                capacity=config.cache_capacity, capacity_bytes=config.cache_capacity_bytes
+            ),
+            limits=config.request_limits,
+            max_response_bytes=config.max_message_bytes,
+        )
+        self._servicer = LengthPredictorServicer(
+            predictions, self.holder, self._completions, config.request_limits
+        )
+        self._server = build_server(config, self._servicer, self.health)
+
+    async def listen(self) -> int:
+        """Listen; until `load` is through, health says NOT_SERVING and calls are told to retry.
+
+        Returns:
+            The port.
+
+        Raises:
+            PortTakenError: Somebody listens there already.
+        """
+        if self._config.processes == 1:
+            check_free(self._config.host, self._config.port)
+        port = bind(self._server, self._config.host, self._config.port)
+        await self._server.start()
+        return port
+
+    async def load(self) -> str:
+        """Load the index and serve it.
+
+        Returns:
+            Its version.
+
+        Raises:
+            StartUpError: It cannot be served.
+        """
+        try:
+            version = await self.holder.reload()
+        except SwapRefusedError as error:
+            cause = error.__cause__ or error
+            raise StartUpError(f"--index {self._config.index} cannot be served: {cause}") from error
+        self.health.set_serving()
+        return version
+
+    async def reload(self) -> None:
+        """Swap to the newest version; a broken one is refused and the old one serves on."""
+        try:
+            version = await self.holder.reload()
+        except SwapRefusedError as error:
+            log.error("index not switched", reason=str(error))  # noqa: TRY400  no stack needed
+        else:
+            log.info("index reloaded", version=version)
+
+    async def stop(self) -> None:
+        """Take nothing more, answer what was accepted, close."""
+        log.info("stopping", waiting=self.batcher.waiting)
+        self.health.stop()
+        self._servicer.stop()
+        await self._server.stop(self._config.drain_timeout_s)
+        try:
+            # Beyond the server's own grace nobody waits for what is still being computed.
+            await asyncio.wait_for(self.batcher.stop(), timeout=1)
+        except TimeoutError:
+            log.warning("stopped while a micro-batch was still being computed")
+        await self._completions.close()
+        log.info("stopped")

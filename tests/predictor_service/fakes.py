@@ -1,0 +1,103 @@
+"""A small index that answers by rule, waits when told to and remembers what it was asked."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from length_index.estimate import LengthEstimate, Neighbour, Query
+from length_index.summary import IndexSummary, ModelSummary
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+KNOWN_MODEL = "vicuna-7b"
+POISON = "poison"
+
+
+class FakeIndex:
+    """Predicts ten tokens per character of the prompt."""
+
+    def __init__(self, version: str = "v1") -> None:
+        self.version = version
+        self.encoded: list[list[str]] = []
+        self.searched: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.error: Exception | None = None
+
+    @property
+    def prompts(self) -> list[str]:
+        return [prompt for batch in self.encoded for prompt in batch]
+
+    def encode(self, prompts: Sequence[str]) -> Any:
+        self.encoded.append(list(prompts))
+        self.entered.release()
+        assert self.gate.wait(20), "the test never opened the gate"
+        if self.error is not None:
+            raise self.error
+        if POISON in prompts:
+            raise RuntimeError(f"cannot encode {POISON}")
+        return np.array([[len(prompt)] for prompt in prompts], np.float32)
+
+    def search(self, vectors: Any, queries: Sequence[Query]) -> Any:
+        assert len(vectors) == len(queries)
+        self.searched.append([query.prompt for query in queries])
+        return vectors
+
+    def estimate(self, hits: Any, queries: Sequence[Query]) -> list[LengthEstimate]:
+        return [self._estimate(float(row[0]), query) for row, query in zip(hits, queries)]
+
+    def _estimate(self, chars: float, query: Query) -> LengthEstimate:
+        limit = query.max_tokens or 10**9
+        tokens = tuple(min(chars * 20 * level, limit) for level in LEVELS)
+        return LengthEstimate(
+            expected_tokens=min(chars * 10, limit),
+            quantile_levels=LEVELS,
+            quantile_tokens=tokens,
+            confidence=0.75,
+            basis="neighbours",
+            nearness=0.5,
+            neighbours=tuple(
+                Neighbour(
+                    id=f"row-{i}",
+                    similarity=0.5,
+                    output_tokens=100 + i,
+                    model=KNOWN_MODEL,
+                    text="a past prompt" if query.include_neighbour_text else "",
+                )
+                for i in range(query.neighbour_count)
+            ),
+            model_known=query.model == KNOWN_MODEL,
+        )
+
+    def info(self) -> IndexSummary:
+        return IndexSummary(
+            version=self.version,
+            schema_version=1,
+            encoder="fake",
+            encoder_hash="0" * 64,
+            dimension=1,
+            metric="cosine",
+            search="flat",
+            rows=2,
+            created_unix_s=1_700_000_000.0,
+            models=(ModelSummary(KNOWN_MODEL, 2, 100.0, 200.0),),
+            quantile_levels=LEVELS,
+        )
+
+
+class FakeSource:
+    """Gives the indexes it was given, one after the other, then the last again."""
+
+    def __init__(self, *indexes: FakeIndex | Exception) -> None:
+        self.indexes = list(indexes)
+
+    def load(self) -> FakeIndex:
+        index = self.indexes.pop(0) if len(self.indexes) > 1 else self.indexes[0]
+        if isinstance(index, Exception):
+            raise index
+        return index
+
+    def prepare_thread(self) -> None:
+        pass
