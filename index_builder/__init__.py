@@ -1,0 +1,1 @@
+"""The index job: read a history, encode, index, calibrate, evaluate, publish."""

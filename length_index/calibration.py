@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from length_index.familiarity import Familiarity
 from length_index.length_scale import FloatArray, to_tokens
@@ -24,6 +23,7 @@ STRATA = 4
 MIN_STRATUM_ROWS = 150
 MIN_ROWS = 40
 """With fewer held-out rows nothing can be calibrated; the levels are given as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -135,6 +135,8 @@ def _conformal_levels(transform: FloatArray) -> FloatArray:
 
 def _isotonic(raw: FloatArray, hit: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """A non-decreasing map from raw to true confidence; (0, 0) anchors what is unfamiliar."""
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415  slow to import, builds only
+
     model = IsotonicRegression(y_min=0, y_max=1, increasing=True).fit(raw, hit)
     knots = np.quantile(raw, np.linspace(0, 1, 33))
     values = model.predict(knots)

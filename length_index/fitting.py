@@ -124,9 +124,7 @@ def _validate(
     return Validation(held_out.rows, grid, confidence)
 
 
-def _hold_out(
-    vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, seed: int
-) -> _HeldOut:
+def _hold_out(vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, seed: int) -> _HeldOut:
     candidates = np.flatnonzero(~rows.censored)
     sample = np.random.default_rng(seed).permutation(candidates)[:CALIBRATION_ROWS]
     codes = rows.model_codes[sample]

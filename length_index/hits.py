@@ -35,9 +35,7 @@ class Hits:
         similarities = np.take_along_axis(kept, order, axis=1)
         rows = np.take_along_axis(self.rows, order, axis=1)
         found = np.isfinite(similarities)
-        return Hits(
-            np.where(found, similarities, -1).astype(np.float32), np.where(found, rows, -1)
-        )
+        return Hits(np.where(found, similarities, -1).astype(np.float32), np.where(found, rows, -1))
 
     def first(self, k: int) -> "Hits":
         """The k nearest of each query."""

@@ -81,9 +81,7 @@ class LengthIndex:
         layout = ArtifactLayout(resolve_artifact(Path(path)))
         manifest = read_manifest(layout)
         check_files(layout, manifest)
-        encoder = encoder or load_encoder(
-            manifest.encoder.name, device=device, precision=precision
-        )
+        encoder = encoder or load_encoder(manifest.encoder.name, device=device, precision=precision)
         _require_same_encoder(manifest, encoder)
         vectors = VectorIndex.load(layout.vectors, manifest.search)
         if device != "cpu" and gpu_count():

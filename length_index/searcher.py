@@ -43,7 +43,9 @@ class Searcher:
         if not self._several:
             return hits
         own = (self._codes[hits.rows] == model_codes[:, None]) & (hits.rows >= 0)
-        for code in np.unique(model_codes[(model_codes >= 0) & (own.sum(axis=1) < MIN_OWN + extra)]):
+        for code in np.unique(
+            model_codes[(model_codes >= 0) & (own.sum(axis=1) < MIN_OWN + extra)]
+        ):
             asked = (model_codes == code) & (own.sum(axis=1) < MIN_OWN + extra)
             hits = self._with_own(hits, queries, int(code), asked, extra)
         return hits

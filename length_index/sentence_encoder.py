@@ -148,7 +148,11 @@ class SentenceEncoder:
 
     def _shorten(self, ids: list[int]) -> list[int]:
         # A BERT-like template puts one special token first and the rest last.
-        first, body, last = ids[:1], ids[1 : 1 - self._special_tokens], ids[1 - self._special_tokens :]
+        first, body, last = (
+            ids[:1],
+            ids[1 : 1 - self._special_tokens],
+            ids[1 - self._special_tokens :],
+        )
         return [*first, *head_and_tail(body, self._window - self._special_tokens), *last]
 
     def _encode_packed(self, packed: PackedBert, rows: list[list[int]]) -> FloatMatrix:

@@ -1,9 +1,9 @@
 """A folder of index versions, one of which is current.
 
-    STORE/versions/<version>/   artifacts, each whole or absent
-    STORE/CURRENT               name of the served version, replaced in one step
-    STORE/.lock                 held while versions change hands
-    STORE/.building-*           artifacts being written; left-overs of killed builds are removed
+STORE/versions/<version>/   artifacts, each whole or absent
+STORE/CURRENT               name of the served version, replaced in one step
+STORE/.lock                 held while versions change hands
+STORE/.building-*           artifacts being written; left-overs of killed builds are removed
 """
 
 import errno

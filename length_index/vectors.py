@@ -155,9 +155,7 @@ class VectorIndex:
         # A selection may leave little in each cell: look into more of them.
         probes = self.plan.probes if among is None else min(8 * self.plan.probes, self.plan.cells)
         inner = faiss.IVFSearchParameters(nprobe=probes, **selector)
-        return faiss.IndexRefineSearchParameters(
-            k_factor=REFINE_FACTOR, base_index_params=inner
-        )
+        return faiss.IndexRefineSearchParameters(k_factor=REFINE_FACTOR, base_index_params=inner)
 
     def to_gpu(self) -> "VectorIndex":
         """A copy on the first GPU: exact, in half precision, since a GPU needs no approximation."""

@@ -55,7 +55,8 @@ class MicroBatcher:
         self._prepare_thread = prepare_thread
         self._clock = clock
         self._condition = threading.Condition()
-        self._idle = False
+        self._asleep = False
+        self._queue_was_empty = False
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
@@ -91,7 +92,9 @@ class MicroBatcher:
             now_s = self._clock()
             self._pacer.arrived(now_s)
             # Waking the thread for every arrival would cost more than the prompts themselves.
-            if self._idle and self._pacer.wait_s(self._queue.waiting, now_s) == 0:
+            if self._asleep and (
+                self._queue_was_empty or self._pacer.wait_s(self._queue.waiting, now_s) == 0
+            ):
                 self._condition.notify()
         return job
 
@@ -156,9 +159,11 @@ class MicroBatcher:
                     return taken.places
 
     def _pause(self, timeout_s: float | None) -> None:
-        self._idle = True
+        """Sleep until notified; without a timeout the next arrival must wake the thread."""
+        self._asleep = True
+        self._queue_was_empty = timeout_s is None
         self._condition.wait(timeout_s)
-        self._idle = False
+        self._asleep = False
 
     def _compute(self, places: list[Place]) -> list[Job]:
         """Find the outcomes of a micro-batch; gives the jobs that are complete with it."""
