@@ -1,1 +1,1 @@
-"""Measurements, one command each; see benchmarks/README.md."""
+"""Measurements, one command each: `python -m benchmarks.NAME --json OUT`. See README.md."""

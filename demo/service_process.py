@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class DemoError(Exception):
 
 
 @contextmanager
-def running_service(index: Path, folder: Path) -> Iterator[str]:
+def running_service(index: Path, folder: Path) -> Generator[str]:
     """Serve an index on a free port while the context lasts.
 
     Args:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ from index_builder.chunks import chunked
 from index_builder.evaluation import Evaluation, evaluate_validation
 from length_index.arrays import FloatMatrix
 from length_index.encoder import Encoder
-from length_index.errors import InvalidInputError
+from length_index.errors import EncoderError, InvalidInputError
 from length_index.fitting import fit_estimator
 from length_index.index import DEFAULT_QUANTILE_LEVELS, write_fitted
 from length_index.layout import ArtifactLayout, EncoderIdentity, Manifest, describe_files
@@ -66,7 +67,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         levels = self.quantile_levels
-        ascending = all(a < b for a, b in zip(levels, levels[1:], strict=False))
+        ascending = all(a < b for a, b in pairwise(levels))
         inside = all(0.01 <= level <= 0.99 for level in levels)
         if len(levels) < MIN_LEVELS or not ascending or not inside:
             raise InvalidInputError(
@@ -189,7 +190,7 @@ class _Build:
         writer = pq.ParquetWriter(layout.rows, SCHEMA, compression="zstd")
         with raw.open("wb") as file, writer:
             for chunk in chunked(self._history, CHUNK_ROWS):
-                encode_unique(self._encoder, [r.prompt for r in chunk]).tofile(file)
+                file.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
                 writer.write_table(rows_to_table(chunk, keep_text=self._options.keep_text))
                 count += len(chunk)
                 self._progress.rows(len(chunk))
@@ -204,7 +205,7 @@ class _Build:
             self.evaluation = replace(
                 evaluate_validation(fit.validation, rows), index_version=self.version
             )
-        content = self.evaluation.to_dict() if self.evaluation else {}
+        content: dict[str, Any] = self.evaluation.to_dict() if self.evaluation else {}
         layout.evaluation.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
     def _describe(self, layout: ArtifactLayout, count: int, index: VectorIndex) -> None:
@@ -226,9 +227,19 @@ class _Build:
 
 
 def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:
-    """Encode prompts, each different one once: histories repeat themselves."""
+    """Encode prompts, each different one once: histories repeat themselves.
+
+    Raises:
+        EncoderError: The encoder gave something other than a finite vector for each.
+    """
     places = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
-    vectors = encoder.encode(list(places))
+    vectors = np.ascontiguousarray(encoder.encode(list(places)), np.float32)
+    if vectors.shape != (len(places), encoder.dimension) or not np.isfinite(vectors).all():
+        bad = np.count_nonzero(~np.isfinite(vectors).reshape(len(vectors), -1).all(axis=1))
+        raise EncoderError(
+            f"encoder {encoder.name!r} gave an array of shape {vectors.shape}, {bad} of its rows "
+            f"not finite: expected {len(places)} finite vectors of {encoder.dimension} dimensions"
+        )
     if len(places) == len(prompts):
         return vectors
     return vectors[[places[prompt] for prompt in prompts]]

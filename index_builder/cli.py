@@ -71,6 +71,7 @@ def _parse_levels(text: str) -> tuple[float, ...]:
 @app.command()
 @with_read_options
 def build(
+    *,
     history: HistoryOption,
     out_dir: Annotated[Path, typer.Option("--out", help="The store to publish to.")],
     reading: ReadOptions,
@@ -124,6 +125,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
 @app.command()
 @with_read_options
 def evaluate(
+    *,
     history: HistoryOption,
     reading: ReadOptions,
     index: Annotated[
@@ -141,6 +143,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Predict rows with known lengths, and compare."""
+    if output is not None and not output.absolute().parent.is_dir():
+        raise InvalidInputError(f"--output is {output}: expected a file in a folder that exists")
     source = History.from_paths(history, reading)
     with terminal_progress(source) as progress:
         if index is not None:

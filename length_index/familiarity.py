@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from length_index.hits import AROUND, REPEAT_SIMILARITY, Hits
 from length_index.length_scale import FloatArray
 
 FAMILIAR_SHARE = 0.05
 FOREIGN_REACH = 0.5
+MIN_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,21 @@ class Familiarity:
     foreign_below: float = -2.0
 
     @classmethod
-    def fit(cls, nearness: FloatArray) -> "Familiarity":
-        """Learn from the nearness of rows of the history to the rest of it, shape (rows,).
+    def fit(cls, hits: Hits) -> "Familiarity":
+        """Learn from what rows of the history find in the rest of it.
 
         Nineteen rows in twenty are familiar; for the rest it falls to 0 over half the distance
         that lies between the twentieth and the middle of them all (2.5 standard deviations under
-        the mean of a normal distribution, which one row in 140 is).
+        the mean of a normal distribution, which one row in 140 is). How near a new prompt lies is
+        told by what is near a row apart from its repeats. With too few rows nothing is learnt and
+        every prompt is familiar.
         """
+        fresh = hits.without(hits.similarities > REPEAT_SIMILARITY, AROUND)
+        nearness = fresh.nearness()[fresh.rows[:, 0] >= 0]
+        if len(nearness) < MIN_ROWS:
+            nearness = hits.nearness()
+        if len(nearness) < MIN_ROWS:
+            return cls()
         edge, middle = np.quantile(nearness, [FAMILIAR_SHARE, 0.5])
         return cls(float(edge), float(edge - max(FOREIGN_REACH * (middle - edge), 1e-3)))
 

@@ -10,14 +10,14 @@ from itertools import product
 
 import numpy as np
 
-from length_index.arrays import FloatMatrix, IntVector
+from length_index.arrays import BoolVector, FloatMatrix, IntVector
 from length_index.calibration import MIN_ROWS, Calibration
 from length_index.familiarity import Familiarity
 from length_index.hits import Hits
 from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.retrieval import RetrievalEstimator, RetrievalParameters
 from length_index.rows import HistoryRows
-from length_index.searcher import Searcher
+from length_index.searcher import PlayedBy, Searcher
 
 FIT_ROWS = 2_000
 CALIBRATION_ROWS = 4_000
@@ -26,8 +26,6 @@ SPREADS = (0.0, 0.3)
 NEIGHBOURS = (16, 64)
 PRIOR_SIMILARITIES = (0.3, 0.6)
 OTHER_MODEL_WEIGHTS = (0.05, 0.2, 1.0)
-SCREENED_GROUP_ROWS = 64
-"""Rows fetched beyond those needed, so that striking out a group leaves enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,22 @@ class _HeldOut:
     hits: Hits
     codes: IntVector
     tokens: IntVector
+    censored: BoolVector
 
-    def part(self, which: slice) -> "_HeldOut":
-        hits = Hits(self.hits.similarities[which], self.hits.rows[which])
-        return _HeldOut(self.rows[which], hits, self.codes[which], self.tokens[which])
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, which: slice | BoolVector) -> "_HeldOut":
+        return _HeldOut(
+            self.rows[which],
+            Hits(self.hits.similarities[which], self.hits.rows[which]),
+            self.codes[which],
+            self.tokens[which],
+            self.censored[which],
+        )
+
+    def ended(self) -> "_HeldOut":
+        return self.part(~self.censored)
 
     def nearness(self) -> FloatArray:
         return self.hits.nearness()
@@ -94,25 +104,33 @@ def fit_estimator(
         seed: Of the sample.
     """
     held_out = _hold_out(vectors, rows, searcher, seed)
-    if len(held_out.tokens) < MIN_ROWS:
-        return Fit(FittedEstimator(RetrievalParameters(), Calibration.identity()), None)
-    familiarity = Familiarity.fit(held_out.nearness())
+    familiarity = Familiarity.fit(held_out.hits)
+    if len(held_out.ended()) < MIN_ROWS:
+        calibration = Calibration.identity(familiarity)
+        return Fit(FittedEstimator(RetrievalParameters(), calibration), None)
     estimator = RetrievalEstimator(rows, RetrievalParameters(), familiarity)
     parameters = _choose(
         estimator, held_out.part(slice(FIT_ROWS)), several_models=len(rows.models) > 1
     )
     chosen = estimator.with_parameters(parameters)
     fitted = FittedEstimator(parameters, _calibrate(chosen, held_out, familiarity))
-    half = len(held_out.tokens) // 2
-    calibrated_on_half = _calibrate(chosen, held_out.part(slice(half, None)), familiarity)
-    return Fit(fitted, _validate(chosen, calibrated_on_half, held_out.part(slice(half))))
+    half = len(held_out) // 2
+    calibrated_on_half = _calibrate(chosen, held_out.part(slice(half)), familiarity)
+    others = held_out.part(slice(half, None)).ended()
+    return Fit(fitted, _validate(chosen, calibrated_on_half, others) if len(others) else None)
 
 
 def _calibrate(
     estimator: RetrievalEstimator, held_out: _HeldOut, familiarity: Familiarity
 ) -> Calibration:
     cdf = estimator.distributions(held_out.hits, held_out.codes).cdf
-    return Calibration.fit(cdf, to_log(held_out.tokens), held_out.nearness(), familiarity)
+    return Calibration.fit(
+        cdf,
+        to_log(held_out.tokens),
+        held_out.censored,
+        nearness=held_out.nearness(),
+        familiarity=familiarity,
+    )
 
 
 def _validate(
@@ -125,15 +143,13 @@ def _validate(
 
 
 def _hold_out(vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, seed: int) -> _HeldOut:
-    candidates = np.flatnonzero(~rows.censored)
-    sample = np.random.default_rng(seed).permutation(candidates)[:CALIBRATION_ROWS]
+    sample = np.random.default_rng(seed).permutation(len(rows))[:CALIBRATION_ROWS]
     codes = rows.model_codes[sample]
-    hits = searcher.search(vectors[sample], codes, extra=SCREENED_GROUP_ROWS)
-    groups = rows.group_codes
-    same_group = (groups[hits.rows] == groups[sample][:, None]) & (groups[sample] >= 0)[:, None]
-    unwanted = (hits.rows == sample[:, None]) | same_group
-    k = max(1, hits.rows.shape[1] - SCREENED_GROUP_ROWS)
-    return _HeldOut(sample, hits.without(unwanted, k), codes, rows.output_tokens[sample])
+    played_by = PlayedBy(sample, rows.group_codes)
+    hits = searcher.search(vectors[sample], codes, played_by=played_by)
+    held_out = _HeldOut(sample, hits, codes, rows.output_tokens[sample], rows.censored[sample])
+    # Where striking out its group left nothing, a row stands in for no new prompt.
+    return held_out.part(hits.rows[:, 0] >= 0)
 
 
 def _choose(
@@ -161,5 +177,7 @@ def _choose(
 
 def _loss(estimator: RetrievalEstimator, held_out: _HeldOut) -> float:
     cdf = estimator.distributions(held_out.hits, held_out.codes).cdf
-    median = to_tokens(cdf.quantiles(np.full((len(held_out.tokens), 1), 0.5)))[:, 0]
-    return float(np.abs(held_out.tokens - median).mean())
+    median = to_tokens(cdf.quantiles(np.full((len(held_out), 1), 0.5)))[:, 0]
+    short = held_out.tokens - median
+    # A median beyond a cut-off answer is not known to be wrong.
+    return float(np.where(held_out.censored, np.maximum(short, 0), np.abs(short)).mean())

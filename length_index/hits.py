@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from length_index.arrays import FloatMatrix, IntMatrix
 from length_index.length_scale import FloatArray
 
-
 REPEAT_SIMILARITY = 0.98
 """From here on a past prompt is the same one, or a form with another slot."""
+
+AROUND = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,17 @@ class Hits:
     """The nearest rows of each query, nearest first.
 
     Args:
-        similarities: Shape (queries, k), cosine.
+        similarities: Shape (queries, k), cosine; -1 where there is no row.
         rows: Shape (queries, k); -1 where fewer than k rows were found.
     """
 
     similarities: FloatMatrix
     rows: IntMatrix
+
+    @classmethod
+    def from_search(cls, similarities: FloatMatrix, rows: IntMatrix) -> "Hits":
+        """From what FAISS gives, which has the lowest of all floats where there is no row."""
+        return cls(np.where(rows >= 0, similarities, np.float32(-1)), rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,11 +48,13 @@ class Hits:
         return Hits(self.similarities[:, :k], self.rows[:, :k])
 
     def nearness(self) -> FloatArray:
-        """How near the history is to each query, shape (queries,).
+        """How near the history is to each query, shape (queries,); -1 where nothing was found.
 
         The mean similarity of the eight nearest, since one lucky hit is not enough; but a repeated
         prompt is near, whatever else there is.
         """
         nearest = self.similarities[:, 0].astype(float)
-        around = self.similarities[:, :8].mean(axis=1, dtype=float)
+        found = self.rows[:, :AROUND] >= 0
+        total = np.where(found, self.similarities[:, :AROUND], 0).sum(axis=1, dtype=float)
+        around = np.where(found[:, 0], total / np.maximum(found.sum(axis=1), 1), -1.0)
         return np.where(nearest > REPEAT_SIMILARITY, nearest, around)

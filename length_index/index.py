@@ -13,6 +13,7 @@ from length_index.encoder import Device, Encoder, Precision, load_encoder
 from length_index.errors import ArtifactAlteredError, EncoderMismatchError
 from length_index.estimate import LengthEstimate, Neighbour, Query
 from length_index.fitting import FittedEstimator
+from length_index.gpu_vectors import GpuVectorIndex, gpu_count
 from length_index.hits import Hits
 from length_index.layout import ArtifactLayout, Manifest, check_files, read_manifest
 from length_index.length_scale import FloatArray
@@ -21,7 +22,7 @@ from length_index.rows import HistoryRows
 from length_index.searcher import Searcher
 from length_index.store import resolve_artifact
 from length_index.summary import IndexSummary
-from length_index.vectors import VectorIndex, gpu_count
+from length_index.vectors import VectorIndex
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 
@@ -85,7 +86,7 @@ class LengthIndex:
         _require_same_encoder(manifest, encoder)
         vectors = VectorIndex.load(layout.vectors, manifest.search)
         if device != "cpu" and gpu_count():
-            vectors = vectors.to_gpu()
+            vectors = GpuVectorIndex(vectors)
         rows = HistoryRows.read(layout.rows)
         if not len(rows) == len(vectors) == manifest.rows:
             raise ArtifactAlteredError(

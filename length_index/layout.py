@@ -113,7 +113,7 @@ class Manifest:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, path: Path) -> "Manifest":
+    def from_json(cls, text: str | bytes, path: Path) -> "Manifest":
         """Read a manifest.
 
         Raises:
@@ -121,7 +121,7 @@ class Manifest:
             SchemaMismatchError: Another version of Lengthwise wrote it.
         """
         try:
-            data = json.loads(text)
+            data: dict[str, Any] = json.loads(text)
             schema = data["schema_version"]
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
@@ -131,15 +131,12 @@ class Manifest:
                 f"{SCHEMA_VERSION}. Build the index again with: python -m index_builder build"
             )
         try:
-            return cls(
-                **{
-                    **data,
-                    "encoder": EncoderIdentity(**data["encoder"]),
-                    "search": SearchPlan(**data["search"]),
-                    "quantile_levels": tuple(data["quantile_levels"]),
-                }
-            )
-        except (KeyError, TypeError) as error:
+            data["encoder"] = EncoderIdentity(**data["encoder"])
+            data["search"] = SearchPlan(**data["search"])
+            data["quantile_levels"] = tuple(data["quantile_levels"])
+            data["files"] = {n: {**facts} for n, facts in data["files"].items()}
+            return cls(**data)
+        except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
 
 
@@ -167,7 +164,7 @@ def read_manifest(layout: ArtifactLayout) -> Manifest:
             f"{layout.root} holds no manifest.json: expected an artifact written by "
             f"python -m index_builder build --out {layout.root}"
         )
-    return Manifest.from_json(layout.manifest.read_text("utf-8"), layout.manifest)
+    return Manifest.from_json(layout.manifest.read_bytes(), layout.manifest)
 
 
 def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
@@ -185,12 +182,12 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 "file or build the index again"
             )
         size = path.stat().st_size
-        if size != expected["bytes"]:
+        if size != expected.get("bytes"):
             raise ArtifactAlteredError(
-                f"{path} has {size:,} bytes, the manifest says {expected['bytes']:,}: it was "
+                f"{path} has {size:,} bytes, the manifest says {expected.get('bytes')}: it was "
                 "altered or cut off. Restore the file or build the index again"
             )
-        if sha256_of(path) != expected["sha256"]:
+        if sha256_of(path) != expected.get("sha256"):
             raise ArtifactAlteredError(
                 f"{path} is not the file that the manifest describes (its SHA-256 differs): it was "
                 "altered. Restore the file or build the index again"

@@ -14,5 +14,5 @@ def to_log(tokens: NDArray[Any]) -> FloatArray:
 
 
 def to_tokens(log_length: NDArray[Any]) -> FloatArray:
-    """Inverse of `to_log`."""
-    return np.expm1(log_length)
+    """Inverse of `to_log`; what lies under the scale is an empty answer."""
+    return np.expm1(np.maximum(log_length, 0))

@@ -29,11 +29,13 @@ def _plain_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear
 def _onednn_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear:
     """The same with weights laid out for oneDNN, and bias and activation in its kernel."""
     ops: Any = torch.ops.mkldnn
-    packed = ops._reorder_linear_weight(weight.contiguous())
+    packed = ops._reorder_linear_weight(weight.contiguous())  # noqa: SLF001  no public way
     activation, algorithm = ("gelu", "none") if gelu else ("none", "")
 
     def apply(x: Tensor) -> Tensor:
-        return ops._linear_pointwise(x.contiguous(), packed, bias, activation, [], algorithm)
+        return ops._linear_pointwise(  # noqa: SLF001  no public way
+            x.contiguous(), packed, bias, activation, [], algorithm
+        )
 
     return apply
 

@@ -106,9 +106,9 @@ class RetrievalEstimator:
             values,
             weights,
             self._censored[rows],
-            p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE),
-            self.prior.atoms(model_codes),
-            prior_weight,
+            spread=p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE),
+            prior=self.prior.atoms(model_codes),
+            prior_weight=prior_weight,
         )
         return RetrievedDistribution(cdf, prior_share)
 
@@ -129,6 +129,7 @@ def _smeared_cdf(
     values: FloatArray,
     weights: FloatArray,
     censored: NDArray[np.bool_],
+    *,
     spread: FloatArray,
     prior: FloatArray,
     prior_weight: float,

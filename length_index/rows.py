@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from length_index.errors import ArtifactAlteredError
 from length_index.record import HistoryRecord
 from length_index.summary import ModelSummary
 
-SCHEMA = pa.schema(
+SCHEMA: pa.Schema = pa.schema(
     [
         ("id", pa.string()),
         ("model", pa.dictionary(pa.int32(), pa.string())),
@@ -26,8 +27,8 @@ SCHEMA = pa.schema(
 )
 
 
-def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> pa.Table:
-    """Columns of some records; without `keep_text` the prompts stay out (empty strings)."""
+def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
+    """Arrow table of some records; without `keep_text` the prompts stay out (empty strings)."""
     columns = [
         [r.id for r in records],
         [r.model for r in records],
@@ -81,8 +82,8 @@ class HistoryRows:
         return np.asarray(self.table.column("censored").to_numpy(zero_copy_only=False), bool)
 
     @cached_property
-    def _model_dictionary(self) -> pa.DictionaryArray:
-        column = self.table.unify_dictionaries().column("model").combine_chunks()
+    def _model_dictionary(self) -> Any:
+        column: Any = self.table.unify_dictionaries().column("model").combine_chunks()
         return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
 
     @cached_property

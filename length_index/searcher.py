@@ -1,8 +1,11 @@
 """Finds the rows that count for a query: near ones, those of the LLM asked for first."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from length_index.arrays import FloatMatrix, IntVector
+import numpy as np
+from numpy.typing import NDArray
+
+from length_index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
 from length_index.hits import Hits
 from length_index.rows import HistoryRows
 from length_index.vectors import VectorIndex
@@ -13,6 +16,37 @@ SEVERAL_MODELS_NEIGHBOURS = 128
 
 MIN_OWN = 8
 """With fewer rows of the asked LLM among those found, its own history is searched by itself."""
+
+MAX_STRUCK = 1024
+"""Rows fetched at most beyond those wanted, to make up for those that are struck out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedBy:
+    """The rows that play new prompts, which must find neither themselves nor their group.
+
+    Args:
+        rows: Shape (queries,): the row that plays each query.
+        groups: Shape (all rows,): code of each row's group, -1 for none.
+    """
+
+    rows: IntVector
+    groups: IntVector
+
+    def struck(self, found: IntMatrix) -> NDArray[np.bool_]:
+        """Mask of what must not be found, of the shape of `found`."""
+        group = self.groups[self.rows][:, None]
+        return (found == self.rows[:, None]) | ((self.groups[found] == group) & (group >= 0))
+
+    def most_struck(self) -> int:
+        """The most rows that any query may have to strike out, within reason."""
+        groups = self.groups[self.rows]
+        sizes = np.bincount(self.groups[self.groups >= 0], minlength=1)
+        return min(MAX_STRUCK, int(np.where(groups >= 0, sizes[groups], 1).max(initial=1)))
+
+    def part(self, asked: BoolVector) -> "PlayedBy":
+        """Some of the queries."""
+        return PlayedBy(self.rows[asked], self.groups)
 
 
 class Searcher:
@@ -29,41 +63,67 @@ class Searcher:
         self._several = len(rows.models) > 1
         self._members: dict[int, IntVector] = {}
 
-    def search(self, queries: FloatMatrix, model_codes: IntVector, *, extra: int = 0) -> Hits:
+    def search(
+        self, queries: FloatMatrix, model_codes: IntVector, *, played_by: PlayedBy | None = None
+    ) -> Hits:
         """The nearest rows of each query.
 
         Args:
             queries: Shape (queries, dimension), rows of unit length.
             model_codes: Shape (queries,): the LLM asked for, -1 for any.
-            extra: Rows to fetch beyond those that count.
+            played_by: The queries are rows of the index, which then see the rest of it just as a
+                new prompt sees all of it.
         """
-        wanted = (SEVERAL_MODELS_NEIGHBOURS if self._several else NEIGHBOURS) + extra
-        k = max(1, min(wanted, len(self._codes)))
-        hits = Hits(*self._vectors.search(queries, k))
+        wanted = SEVERAL_MODELS_NEIGHBOURS if self._several else NEIGHBOURS
+        hits = self._nearest(queries, wanted, played_by)
         if not self._several:
             return hits
         own = (self._codes[hits.rows] == model_codes[:, None]) & (hits.rows >= 0)
-        for code in np.unique(
-            model_codes[(model_codes >= 0) & (own.sum(axis=1) < MIN_OWN + extra)]
-        ):
-            asked = (model_codes == code) & (own.sum(axis=1) < MIN_OWN + extra)
-            hits = self._with_own(hits, queries, int(code), asked, extra)
+        lacking = (model_codes >= 0) & (own.sum(axis=1) < MIN_OWN)
+        for code in np.unique(model_codes[lacking]):
+            asked = lacking & (model_codes == code)
+            hits = self._with_own(hits, queries, int(code), asked, played_by)
         return hits
 
+    def _nearest(
+        self,
+        queries: FloatMatrix,
+        k: int,
+        played_by: PlayedBy | None,
+        among: IntVector | None = None,
+    ) -> Hits:
+        """The k nearest rows of each query, struck ones left out."""
+        fetched = k + (played_by.most_struck() if played_by else 0)
+        fetched = max(1, min(fetched, len(self._codes if among is None else among)))
+        hits = Hits.from_search(*self._vectors.search(queries, fetched, among=among))
+        return hits.without(played_by.struck(hits.rows), k) if played_by else hits
+
     def _with_own(
-        self, hits: Hits, queries: FloatMatrix, code: int, asked: np.ndarray, extra: int
+        self,
+        hits: Hits,
+        queries: FloatMatrix,
+        code: int,
+        asked: BoolVector,
+        played_by: PlayedBy | None,
     ) -> Hits:
         """Replace the farthest of some queries' hits by the nearest rows of their own LLM."""
         if code not in self._members:
             self._members[code] = np.flatnonzero(self._codes == code)
-        k = min(NEIGHBOURS + extra, hits.rows.shape[1], len(self._members[code]))
-        found = self._vectors.search(queries[asked], k, among=self._members[code])
         similarities, rows = hits.similarities.copy(), hits.rows.copy()
-        others = self._codes[rows[asked]] != code
-        kept = Hits(similarities[asked], rows[asked]).without(~others, rows.shape[1] - k)
+        found = self._nearest(
+            queries[asked],
+            min(NEIGHBOURS, rows.shape[1]),
+            played_by.part(asked) if played_by else None,
+            self._members[code],
+        )
+        own = self._codes[rows[asked]] == code
+        others = Hits(similarities[asked], rows[asked]).without(
+            own, rows.shape[1] - found.rows.shape[1]
+        )
         merged = Hits(
-            np.concatenate([kept.similarities, found[0]], axis=1),
-            np.concatenate([kept.rows, found[1]], axis=1),
-        ).without(np.zeros((int(asked.sum()), rows.shape[1]), bool), rows.shape[1])
+            np.concatenate([others.similarities, found.similarities], axis=1),
+            np.concatenate([others.rows, found.rows], axis=1),
+        )
+        merged = merged.without(np.zeros(merged.rows.shape, bool), rows.shape[1])
         similarities[asked], rows[asked] = merged.similarities, merged.rows
         return Hits(similarities, rows)

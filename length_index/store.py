@@ -3,18 +3,19 @@
 STORE/versions/<version>/   artifacts, each whole or absent
 STORE/CURRENT               name of the served version, replaced in one step
 STORE/.lock                 held while versions change hands
-STORE/.building-*           artifacts being written; left-overs of killed builds are removed
+STORE/.building-*           artifacts being written, each beside a lock that its builder holds:
+                            what a killed one left is not locked, and the next removes it
 """
 
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 from length_index.errors import ArtifactError, StoreBusyError, StoreError
 from length_index.layout import ArtifactLayout, sync_folder
@@ -55,7 +56,7 @@ class IndexStore:
         """
         try:
             version = self._current_file.read_text("utf-8").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         if not ArtifactLayout(self.path_of(version)).exists():
             raise StoreError(
@@ -75,8 +76,11 @@ class IndexStore:
             raise StoreError(
                 f"{self.root} has no version {version!r}: expected one of {self.versions()}"
             )
-        with self._locked():
-            self._point_to(version)
+        try:
+            with self._locked():
+                self._point_to(version)
+        except OSError as error:
+            raise self._explained(error) from error
 
     def roll_back(self) -> str:
         """Make the version before the current one current, and give its name.
@@ -107,26 +111,51 @@ class IndexStore:
             StoreError: The disk is full or cannot be written; nothing is published.
             StoreBusyError: Another process held the store for too long.
         """
-        building: Path | None = None
+        target = self.path_of(version)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._remove_abandoned()
-            building = Path(mkdtemp(prefix=f".building-{os.getpid()}-", dir=self.root))
-            write(building)
-            building.chmod(0o755)
-            sync_folder(building)
-            with self._locked():
-                target = self.path_of(version)
-                target.parent.mkdir(exist_ok=True)
-                building.rename(target)
-                sync_folder_entry(target.parent)
-                self._point_to(version)
+            with self._place_to_build() as building:
+                write(building)
+                sync_folder(building)
+                with self._locked():
+                    self._install(building, target)
         except OSError as error:
             raise self._explained(error) from error
-        finally:
-            if building is not None:
-                shutil.rmtree(building, ignore_errors=True)
         return target
+
+    @contextmanager
+    def _place_to_build(self) -> Generator[Path]:
+        """A folder of this builder's own, removed if it is still there at the end.
+
+        Its lock falls with the process that holds it, however that ends and whichever container
+        it runs in: process numbers would not tell.
+        """
+        building = self.root / f".building-{secrets.token_hex(4)}"
+        lock = building.with_suffix(".lock")
+        with self._locked():
+            self._remove_abandoned()
+            file = lock.open("w")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            building.mkdir()
+            yield building
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+            file.close()
+
+    def _install(self, building: Path, target: Path) -> None:
+        """Move a finished artifact to its place and make it current, or neither."""
+        target.parent.mkdir(exist_ok=True)
+        with self._aside(target.name) as aside:
+            building.rename(target)
+            try:
+                sync_folder_entry(target.parent)
+                aside.replace(self._current_file)
+            except BaseException:
+                target.rename(building)
+                raise
+        sync_folder_entry(self.root)
 
     def _explained(self, error: OSError) -> StoreError:
         if error.errno in FULL_DISK:
@@ -138,23 +167,33 @@ class IndexStore:
         return StoreError(f"{self.root} cannot be written: {error}; nothing was published")
 
     def _point_to(self, version: str) -> None:
-        aside = self.root / f".CURRENT-{os.getpid()}"
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(version + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self._current_file)
+        with self._aside(version) as aside:
+            aside.replace(self._current_file)
         sync_folder_entry(self.root)
 
+    @contextmanager
+    def _aside(self, version: str) -> Generator[Path]:
+        """A file that names a version, on the disk and ready to take the place of CURRENT."""
+        path = self.root / ".CURRENT-new"
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.write(version + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
     def _remove_abandoned(self) -> None:
-        """Remove what builds left behind whose process is gone."""
-        for path in self.root.glob(".building-*"):
-            process = path.name.split("-")[1]
-            if process.isdigit() and not _is_alive(int(process)):
-                shutil.rmtree(path, ignore_errors=True)
+        """Remove what killed builders left behind."""
+        for lock in self.root.glob(".building-*.lock"):
+            with lock.open("w") as file:
+                if _try_lock(file.fileno()):
+                    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                    lock.unlink(missing_ok=True)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         with (self.root / ".lock").open("w") as file:
             deadline = time.monotonic() + LOCK_TIMEOUT_S
             while not _try_lock(file.fileno()):
@@ -172,16 +211,6 @@ def _try_lock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True
 
 

@@ -28,16 +28,22 @@ class WeightedCdf:
     def from_observations(
         cls, values: FloatArray, weights: FloatArray, censored: NDArray[np.bool_]
     ) -> "WeightedCdf":
-        """Distributions from observations in any order; all arguments have one shape."""
-        order = np.argsort(values, axis=1)
-        values = np.take_along_axis(values, order, axis=1)
-        weights = np.take_along_axis(weights, order, axis=1)
+        """Distributions from observations in any order; all arguments have one shape.
+
+        Weights are at least 0, and in each row one is more. An observation of weight 0 is none.
+        """
+        # What weighs nothing is put at the lowest observation, where it bends no curve.
+        key = np.where(weights > 0, values, -np.inf)
         if not censored.any():
+            values, weights = _in_order(np.argsort(key, axis=1), key, weights)
             total = np.cumsum(weights, axis=1)
             return cls(values, (total - weights / 2) / total[:, -1:])
+        # Of equal lengths, those that ended come first: a cut-off one outlived them.
+        order = np.lexsort((censored, key), axis=1)
+        values, weights = _in_order(order, key, weights)
         events = ~np.take_along_axis(censored, order, axis=1)
         events[:, -1] = True  # what outlives every observation is put at the longest
-        at_risk = np.maximum(np.cumsum(weights[:, ::-1], axis=1)[:, ::-1], np.finfo(float).tiny)
+        at_risk = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1]
         survival = np.cumprod(1 - np.where(events, weights / at_risk, 0), axis=1)
         before = np.concatenate([np.ones((len(values), 1)), survival[:, :-1]], axis=1)
         return cls(values, 1 - (before + survival) / 2)
@@ -56,6 +62,24 @@ class WeightedCdf:
         )
 
     def levels_of(self, values: FloatArray) -> FloatArray:
-        """The level of one value in each distribution (its probability integral transform)."""
+        """The level of one value in each distribution (its probability integral transform).
+
+        Where several observations have that very value, the middle of their step.
+        """
         rows = zip(values, self.values, self.levels, strict=True)
-        return np.array([np.interp(v, xs, ls, left=0.0, right=1.0) for v, xs, ls in rows])
+        return np.array([_middle_level(v, xs, ls) for v, xs, ls in rows])
+
+
+def _in_order(
+    order: NDArray[np.intp], key: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Values and weights in an order, each value at least the row's lowest that has weight."""
+    lowest = np.where(np.isfinite(key), key, np.inf).min(axis=1, keepdims=True)
+    values = np.maximum(np.take_along_axis(key, order, axis=1), lowest)
+    return values, np.take_along_axis(weights, order, axis=1)
+
+
+def _middle_level(value: float, values: FloatArray, levels: FloatArray) -> float:
+    top = np.interp(value, values, levels, left=0.0, right=1.0)
+    bottom = -np.interp(-value, -values[::-1], -levels[::-1], left=-1.0, right=0.0)
+    return float(top + bottom) / 2

@@ -22,7 +22,7 @@ def head_and_tail(tokens: Sequence[int], limit: int) -> list[int]:
 def clip_text(text: str, limit_tokens: int) -> str:
     """Cut the middle out of a huge text before it is tokenized, so that cost stays bounded.
 
-    Generous on both sides: what `head_and_tail` would keep is never lost.
+    Generous on both sides: of text in words, what `head_and_tail` would keep is never lost.
     """
     keep_chars = limit_tokens * CHARS_PER_TOKEN
     if len(text) <= 2 * keep_chars:

@@ -1,8 +1,7 @@
 """Entry point of `python -m predictor_service`."""
 
-import sys
-
 from predictor_service.cli import main
+from predictor_service.threads import leave
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

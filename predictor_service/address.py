@@ -58,10 +58,20 @@ def held_port(host: str, port: int) -> Generator[int]:
     """
     port = check_free(host, port)
     family, address = next(iter(_addresses(host, port)))
-    with socket.socket(family, socket.SOCK_STREAM) as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        _bind(holder, host, address)
+    with _shared_socket(family) as holder, _shared_socket(family) as lenient:
+        # Without SO_REUSEADDR the port counts as taken for others even while no worker listens;
+        # connections that an earlier service has just closed can stand in the way of that.
+        try:
+            holder.bind(address)
+        except OSError:
+            _bind(lenient, host, address)
         yield port
+
+
+def _shared_socket(family: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return sock
 
 
 def _addresses(host: str, port: int) -> Iterator[tuple[int, tuple[object, ...]]]:

@@ -19,9 +19,10 @@ from length_index.estimate import Query
 from predictor_service.errors import CallError, InvalidRequestError
 from predictor_service.failures import unexpected
 from predictor_service.fair_queue import Answer, FairQueue, Job, Outcome, Place, QueueLimits
-from predictor_service.inference import Inference, infer
+from predictor_service.inference import infer
 from predictor_service.pacer import Pacer
 from predictor_service.served_index import ServedIndex
+from predictor_service.threads import THREAD_PREFIX
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,8 @@ class MicroBatcher:
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
-        threading.Thread(target=self._run, name="lengthwise-compute", daemon=True).start()
+        name = THREAD_PREFIX + "compute"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
     def waiting(self) -> int:
@@ -167,41 +169,33 @@ class MicroBatcher:
 
     def _compute(self, places: list[Place]) -> list[Job]:
         """Find the outcomes of a micro-batch; gives the jobs that are complete with it."""
-        started_s = self._clock()
-        index = self._current()
-        queries = [place.query for place in places]
         try:
-            outcomes = self._answers(places, infer(index, queries), started_s)
-        except Exception as error:  # noqa: BLE001  one bad prompt must not end the service
-            outcomes = self._isolate(index, places, error, started_s)
+            outcomes = self._outcomes(places)
+        except Exception as error:  # noqa: BLE001  the thread must outlive whatever happens
+            outcomes = [unexpected(error, where="micro-batch")] * len(places)
         return [
             job
             for (job, i), outcome in zip(places, outcomes, strict=True)
             if job.answer(i, outcome)
         ]
 
-    def _isolate(
-        self, index: ServedIndex, places: list[Place], error: Exception, started_s: float
-    ) -> Sequence[Outcome]:
-        """Compute one by one what failed together, so that one bad prompt fails alone."""
-        if len(places) == 1:
-            return [_refusal(error)]
-        log.warning("micro-batch failed, retrying one by one", size=len(places))
+    def _outcomes(self, places: list[Place]) -> Sequence[Outcome]:
+        """Compute together, and one by one what failed together: one bad prompt fails alone."""
+        started_s = self._clock()
+        index = self._current()
+        try:
+            return _answers(index, places, started_s)
+        except Exception as error:  # noqa: BLE001  whatever the index raises is its prompts' fate
+            if len(places) == 1:
+                return [_refusal(error)]
+            log.warning("micro-batch failed, retrying one by one", size=len(places))
         outcomes: list[Outcome] = []
         for place in places:
             try:
-                result = infer(index, [place.query])
-                outcomes += self._answers([place], result, started_s)
-            except Exception as single_error:  # noqa: BLE001  as above
-                outcomes.append(_refusal(single_error))
+                outcomes += _answers(index, [place], started_s)
+            except Exception as error:  # noqa: BLE001  as above
+                outcomes.append(_refusal(error))
         return outcomes
-
-    @staticmethod
-    def _answers(places: list[Place], result: Inference, started_s: float) -> Sequence[Outcome]:
-        return [
-            Answer(estimate, int((started_s - place.job.arrived_s) * 1e6), result.facts)
-            for place, estimate in zip(places, result.estimates, strict=True)
-        ]
 
     def _deliver(self, jobs: list[Job]) -> None:
         if jobs:
@@ -215,6 +209,14 @@ class MicroBatcher:
 def _finish(jobs: list[Job]) -> None:
     for job in jobs:
         job.on_done(job)
+
+
+def _answers(index: ServedIndex, places: list[Place], started_s: float) -> list[Outcome]:
+    estimates, facts = infer(index, [place.query for place in places])
+    return [
+        Answer(estimate, int((started_s - place.job.arrived_s) * 1e6), facts)
+        for place, estimate in zip(places, estimates, strict=True)
+    ]
 
 
 def _refusal(error: Exception) -> CallError:

@@ -27,7 +27,7 @@ def unexpected(error: BaseException, *, where: str) -> InternalFailureError:
         error_id=error_id,
         where=where,
         type=type(error).__qualname__,
-        stack=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     )
     return InternalFailureError(
         f"{where} failed inside the service; its log has the details under id {error_id}"

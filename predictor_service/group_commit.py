@@ -26,7 +26,7 @@ class FileCompletions:
 
     def __init__(self, file: CompletionFile) -> None:
         self._file = file
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lengthwise-completions")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="completions")
         self._waiting: list[tuple[Sequence[HistoryRecord], asyncio.Future[Stored]]] = []
         self._waiting_rows = 0
         self._committing: asyncio.Task[None] | None = None

@@ -31,7 +31,7 @@ def warm_up(index: ServedIndex, batch_size: int) -> None:
     Raises:
         SwapRefusedError: An estimate is not a usable distribution.
     """
-    for size in {1, batch_size}:
+    for size in (1, batch_size):
         queries = [Query(WARM_UP_PROMPTS[i % len(WARM_UP_PROMPTS)]) for i in range(size)]
         for estimate in infer(index, queries).estimates:
             _check(estimate)
@@ -97,7 +97,7 @@ class IndexHolder:
     async def _swap_to(self, load: Callable[[], ServedIndex]) -> str:
         async with self._swapping:
             try:
-                index = await run_in_thread(lambda: self._prepare(load), name="lengthwise-load")
+                index = await run_in_thread(lambda: self._prepare(load), name="load")
             except Exception as error:
                 raise SwapRefusedError(f"the new version cannot be served: {error}") from error
             # One assignment: a micro-batch reads it once, so it sees the old or the new.

@@ -11,7 +11,7 @@ import structlog
 from predictor_service.config import ServiceConfig
 from predictor_service.served_index import IndexSource
 from predictor_service.service import Service
-from predictor_service.threads import prefer_computing
+from predictor_service.threads import share_cores
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ def run_process(config: ServiceConfig, source: IndexSource, *, on_ready: OnReady
     Raises:
         StartUpError: The service cannot start.
     """
-    prefer_computing()
+    share_cores()
 
     async def main() -> None:
         await serve(config, source, on_ready=on_ready, stop=asyncio.Event())

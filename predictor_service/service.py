@@ -1,6 +1,7 @@
 """Everything of one process, wired: start, load, reload, stop."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -70,6 +71,11 @@ class Service:
         )
         self._server = build_server(config, self._servicer, self.health)
 
+    @property
+    def stopping(self) -> bool:
+        """True once `stop` was called: nothing more is accepted."""
+        return self._servicer.stopping
+
     async def listen(self) -> int:
         """Listen; until `load` is through, health says NOT_SERVING and calls are told to retry.
 
@@ -94,6 +100,7 @@ class Service:
         Raises:
             StartUpError: It cannot be served.
         """
+        log.info("loading the index", path=str(self._config.index))
         try:
             version = await self.holder.reload()
         except SwapRefusedError as error:
@@ -104,19 +111,30 @@ class Service:
 
     async def reload(self) -> None:
         """Swap to the newest version; a broken one is refused and the old one serves on."""
+        before = self.holder.current if self.holder.loaded else None
         try:
             version = await self.holder.reload()
         except SwapRefusedError as error:
             log.error("index not switched", reason=str(error))  # noqa: TRY400  no stack needed
-        else:
-            log.info("index reloaded", version=version)
+            return
+        if before is not None and before.version == version:
+            log.info("index is the newest already", version=version)
 
     async def stop(self) -> None:
-        """Take nothing more, answer what was accepted, close."""
+        """Take nothing more, answer what was accepted, close.
+
+        The server is shut only once nothing is in flight: calls that reach gRPC while it shuts are
+        told CANCELLED, which callers do not retry, and until then ours are told UNAVAILABLE.
+        """
         log.info("stopping", waiting=self.batcher.waiting)
+        ends_s = time.monotonic() + self._config.drain_timeout_s
         self.health.stop()
         self._servicer.stop()
-        await self._server.stop(self._config.drain_timeout_s)
+        try:
+            await asyncio.wait_for(self._servicer.drained(), self._config.drain_timeout_s)
+        except TimeoutError:
+            log.warning("calls cut off at the drain timeout", waiting=self.batcher.waiting)
+        await self._server.stop(max(0.0, ends_s - time.monotonic()))
         try:
             # Beyond the server's own grace nobody waits for what is still being computed.
             await asyncio.wait_for(self.batcher.stop(), timeout=1)

@@ -1,5 +1,6 @@
 """The RPCs of `lengthwise.v1.LengthPredictor`."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version as installed_version
@@ -48,13 +49,24 @@ class LengthPredictorServicer:
         self._started_s = time.monotonic()
         self._version = installed_version("lengthwise")
         self._streams: set[PredictionStream] = set()
-        self._stopping = False
+        self.stopping = False
+        self._active = 0
+        self._drained = asyncio.Event()
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted is still answered."""
-        self._stopping = True
+        self.stopping = True
         for stream in self._streams:
             stream.stop()
+        self._note_drained()
+
+    async def drained(self) -> None:
+        """Wait until all accepted calls have their answers; to be called after `stop`."""
+        await self._drained.wait()
+
+    def _note_drained(self) -> None:
+        if self.stopping and not self._active:
+            self._drained.set()
 
     def check_accepting(self) -> None:
         """Refuse what comes after `stop`.
@@ -62,7 +74,7 @@ class LengthPredictorServicer:
         Raises:
             NotServingError: The service is stopping.
         """
-        if self._stopping:
+        if self.stopping:
             raise NotServingError("the service is stopping: retry elsewhere or later")
 
     async def predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
@@ -158,6 +170,10 @@ class LengthPredictorServicer:
         async def call(request: Q | Malformed, context: Context) -> R | None:
             try:
                 self.check_accepting()
+            except NotServingError as error:
+                await context.abort(error.status, str(error))
+            self._active += 1
+            try:
                 if isinstance(request, Malformed):
                     raise InvalidRequestError(request.reason)  # noqa: TRY301  one way out
                 return await method(request, context)
@@ -167,6 +183,9 @@ class LengthPredictorServicer:
                 raise
             except Exception as error:  # noqa: BLE001  becomes INTERNAL with an id
                 refusal = unexpected(error, where=name)
+            finally:
+                self._active -= 1
+                self._note_drained()
             await context.abort(refusal.status, str(refusal))
             return None
 

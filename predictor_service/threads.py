@@ -5,9 +5,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
+
+THREAD_PREFIX = "lengthwise-"
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the event loop may keep the interpreter from the encoder's thread.
@@ -41,9 +43,28 @@ def limit_threads(threads: int) -> None:
     faiss.omp_set_num_threads(threads)
 
 
-def prefer_computing() -> None:
-    """Make the interpreter switch threads often enough for the encoder's."""
+def share_cores() -> None:
+    """Let computing, the event loop and whatever else runs here share the cores.
+
+    To be called before torch is loaded, whose OpenMP reads its environment once. Its threads wait
+    for each other by spinning: as soon as one of them has to share its core, the others burn theirs
+    until it is back, at each of some hundred steps of a forward pass. Asleep, they leave it free.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, at once if it still computes.
+
+    Python tears itself down under the feet of daemon threads, and torch aborts when that happens,
+    so a stop while an index was being loaded would look like a crash.
+    """
+    if any(t.daemon and t.name.startswith(THREAD_PREFIX) for t in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 async def run_in_thread(work: Callable[[], T], *, name: str) -> T:
@@ -67,5 +88,5 @@ async def run_in_thread(work: Callable[[], T], *, name: str) -> T:
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    threading.Thread(target=run, name=THREAD_PREFIX + name, daemon=True).start()
     return await done

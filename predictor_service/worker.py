@@ -13,7 +13,7 @@ from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import run_loop, serve
 from predictor_service.logs import set_up_logs
 from predictor_service.served_index import IndexSource
-from predictor_service.threads import prefer_computing
+from predictor_service.threads import leave, share_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,14 @@ def run_worker(number: int, config: ServiceConfig, source: IndexSource, link: Co
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_up_logs(config)
     structlog.contextvars.bind_contextvars(worker=number)
-    prefer_computing()
+    share_cores()
     try:
         run_loop(_serve_linked(config, source, link))
     except StartUpError as error:
         with contextlib.suppress(OSError):
             link.send(Failed(str(error)))
-        raise SystemExit(1) from None
+        leave(1)
+    leave(0)
 
 
 async def _serve_linked(config: ServiceConfig, source: IndexSource, link: Connection) -> None:

@@ -46,7 +46,9 @@ class FakeIndex:
         return vectors
 
     def estimate(self, hits: Any, queries: Sequence[Query]) -> list[LengthEstimate]:
-        return [self._estimate(float(row[0]), query) for row, query in zip(hits, queries)]
+        return [
+            self._estimate(float(row[0]), query) for row, query in zip(hits, queries, strict=True)
+        ]
 
     def _estimate(self, chars: float, query: Query) -> LengthEstimate:
         limit = query.max_tokens or 10**9

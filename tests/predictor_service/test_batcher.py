@@ -1,0 +1,168 @@
+"""The computing thread: micro-batches, failures, deadlines, stopping."""
+
+import asyncio
+import math
+import time
+
+import pytest
+
+from length_index.errors import InvalidInputError
+from length_index.estimate import Query
+from predictor_service.batcher import MicroBatcher
+from predictor_service.errors import (
+    DeadlinePassedError,
+    InternalFailureError,
+    InvalidRequestError,
+    OverloadedError,
+)
+from predictor_service.fair_queue import Answer, QueueLimits
+from tests.predictor_service.fakes import POISON, FakeIndex
+from tests.predictor_service.waiting import entered, until
+
+
+@pytest.fixture
+async def index():
+    return FakeIndex()
+
+
+@pytest.fixture
+async def make(index):
+    made = []
+
+    def build(**limits) -> MicroBatcher:
+        made.append(MicroBatcher(lambda: index, limits=QueueLimits(**limits), max_wait_s=0.002))
+        return made[-1]
+
+    yield build
+    index.gate.set()
+    for batcher in made:
+        await batcher.stop()
+
+
+async def test_callers_who_wait_together_travel_together(index, make):
+    batcher = make()
+    index.gate.clear()
+    first = asyncio.create_task(batcher.predict([Query("first")]))
+    await entered(index)
+    others = [asyncio.create_task(batcher.predict([Query(f"p{i}")])) for i in range(5)]
+    await until(lambda: batcher.waiting == 5)
+    index.gate.set()
+    await asyncio.gather(first, *others)
+    assert index.encoded == [["first"], ["p0", "p1", "p2", "p3", "p4"]]
+
+
+async def test_answers_say_how_large_their_micro_batch_was_and_which_version_gave_them(index, make):
+    (answer, _) = await make().predict([Query("a"), Query("b")])
+    assert isinstance(answer, Answer)
+    assert (answer.batch.size, answer.batch.version) == (2, "v1")
+
+
+async def test_identical_prompts_of_a_micro_batch_are_encoded_once(index, make):
+    answers = await make().predict(
+        [Query("same"), Query("other!"), Query("same", model="m"), Query("same")]
+    )
+    assert index.encoded == [["same", "other!"]]
+    assert [a.estimate.expected_tokens for a in answers] == [40, 60, 40, 40]
+
+
+async def test_a_queue_that_is_full_refuses_more(index, make):
+    batcher = make(capacity=2)
+    index.gate.clear()
+    running = asyncio.create_task(batcher.predict([Query("running")]))
+    await entered(index)
+    waiting = asyncio.create_task(batcher.predict([Query("a"), Query("b")]))
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError, match="back off"):
+        await batcher.predict([Query("c")])
+    index.gate.set()
+    await asyncio.gather(running, waiting)
+
+
+async def test_what_expires_in_the_queue_is_never_encoded(index, make):
+    batcher = make()
+    index.gate.clear()
+    running = asyncio.create_task(batcher.predict([Query("running")]))
+    await entered(index)
+    late = asyncio.create_task(batcher.predict([Query("late")], deadline_s=time.monotonic()))
+    await asyncio.sleep(0)
+    index.gate.set()
+    (outcome,) = await late
+    assert isinstance(outcome, DeadlinePassedError)
+    await running
+    assert "late" not in index.prompts
+
+
+async def test_what_its_caller_cancelled_is_never_encoded_and_makes_room_at_once(index, make):
+    batcher = make(capacity=1)
+    index.gate.clear()
+    running = asyncio.create_task(batcher.predict([Query("running")]))
+    await entered(index)
+    gone = asyncio.create_task(batcher.predict([Query("gone")]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert batcher.waiting == 0
+    index.gate.set()
+    await running
+    assert index.prompts == ["running"]
+
+
+async def test_one_bad_prompt_fails_alone(index, make):
+    good, bad, also_good = await make().predict([Query("good"), Query(POISON), Query("fine")])
+    assert isinstance(good, Answer)
+    assert isinstance(also_good, Answer)
+    assert isinstance(bad, InternalFailureError)
+
+
+async def test_an_unforeseen_failure_is_told_by_id_and_never_by_its_text(index, make):
+    (bad,) = await make().predict([Query(POISON)])
+    assert "under id" in str(bad)
+    assert POISON not in str(bad)
+
+
+async def test_input_that_the_index_refuses_is_the_callers_fault(index, make):
+    index.error = InvalidInputError("prompt is not to the encoder's liking")
+    (bad,) = await make().predict([Query("a")])
+    assert isinstance(bad, InvalidRequestError)
+
+
+async def test_a_huge_batch_lets_a_lone_call_through(index, make):
+    batcher = make(max_batch_size=4)
+    index.gate.clear()
+    huge = asyncio.create_task(batcher.predict([Query(f"big {i}") for i in range(400)]))
+    await entered(index)
+    lone = asyncio.create_task(batcher.predict([Query("lone")]))
+    await asyncio.sleep(0)
+    index.gate.set()
+    await lone
+    assert next(i for i, batch in enumerate(index.encoded) if "lone" in batch) <= 1
+    assert len(await huge) == 400
+
+
+async def test_stopping_answers_what_is_queued(index, make):
+    batcher = make(max_batch_size=2)
+    index.gate.clear()
+    tasks = [asyncio.create_task(batcher.predict([Query(str(i))])) for i in range(7)]
+    await until(lambda: len(index.prompts) + batcher.waiting == 7)
+    stopped = asyncio.create_task(batcher.stop())
+    index.gate.set()
+    await stopped
+    assert all(isinstance(outcome, Answer) for (outcome,) in await asyncio.gather(*tasks))
+
+
+async def test_concurrent_callers_in_a_loop_are_all_answered(index, make):
+    batcher = make()
+
+    async def caller(name: int) -> int:
+        for i in range(50):
+            (outcome,) = await batcher.predict([Query(f"{name}-{i}")])
+            assert isinstance(outcome, Answer)
+        return 50
+
+    assert sum(await asyncio.gather(*map(caller, range(16)))) == 800
+
+
+async def test_a_deadline_far_away_changes_nothing(index, make):
+    (outcome,) = await make().predict([Query("a")], deadline_s=math.inf)
+    assert isinstance(outcome, Answer)
