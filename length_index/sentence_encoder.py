@@ -24,6 +24,9 @@ BATCH_TOKENS = 4096
 
 GPU_BATCH_PROMPTS = 512
 
+BERT_SPECIAL_TOKENS = 2
+"""One before the text, one after it."""
+
 PROBES = ("What is the capital of France?", "Write a long story about a fox, in ten chapters. " * 8)
 MIN_PROBE_COSINE = 0.999
 """The packed pass must agree with the model's own: bfloat16 alone costs about 0.0001."""
@@ -60,7 +63,9 @@ def hash_model(model: SentenceTransformer, tokenizer: Tokenizer) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(
+            tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
+        )
     digest.update(tokenizer.to_str().encode())
     modules = [(type(module).__name__, getattr(module, "pooling_mode", "")) for module in model]
     digest.update(repr((model.max_seq_length, modules)).encode())
@@ -147,13 +152,8 @@ class SentenceEncoder:
         return [ids if len(ids) <= self._window else self._shorten(ids) for ids in rows]
 
     def _shorten(self, ids: list[int]) -> list[int]:
-        # A BERT-like template puts one special token first and the rest last.
-        first, body, last = (
-            ids[:1],
-            ids[1 : 1 - self._special_tokens],
-            ids[1 - self._special_tokens :],
-        )
-        return [*first, *head_and_tail(body, self._window - self._special_tokens), *last]
+        body = head_and_tail(ids[1:-1], self._window - BERT_SPECIAL_TOKENS)
+        return [ids[0], *body, ids[-1]]
 
     def _encode_packed(self, packed: PackedBert, rows: list[list[int]]) -> FloatMatrix:
         result = np.empty((len(rows), self._dimension), np.float32)
@@ -177,7 +177,8 @@ class SentenceEncoder:
     def _shorten_text(self, text: str) -> str:
         """Cut the middle out of a text that the model would cut the end off."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        room = self._window - self._special_tokens
+        # Put together again, the halves may come out a token longer where they meet.
+        room = self._window - self._special_tokens - 4
         if len(encoding.ids) <= room:
             return text
         kept = head_and_tail(range(len(encoding.ids)), room)
@@ -189,6 +190,8 @@ class SentenceEncoder:
         """The packed forward pass, if it fits this model and agrees with the model's own."""
         reference = self._probe_by_model(model)
         bert = getattr(model[0], "auto_model", None)
+        if self._special_tokens != BERT_SPECIAL_TOKENS:
+            return None
         if self._device != "cpu" or not _is_mean_pooled(model) or not PackedBert.supports(bert):
             return None
         packed = PackedBert(bert, self._dtype)

@@ -10,6 +10,7 @@ import numpy as np
 
 from length_index.arrays import FloatMatrix, IntMatrix, IntVector
 from length_index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
+from length_index.openmp import bound_spinning
 
 SearchKind = Literal["flat", "ivf"]
 
@@ -33,6 +34,7 @@ is enough for text, the second for vectors without any structure."""
 
 def import_faiss() -> Any:
     """FAISS, for the CPU or with GPU support, whichever is installed."""
+    bound_spinning()
     try:
         import faiss  # noqa: PLC0415  heavy, and absent from the base install
     except ImportError as error:

@@ -1,0 +1,1 @@
+"""The wire contract as Python, one package for each of its versions; generated."""

@@ -44,9 +44,9 @@ class ServiceConfig(BaseSettings):
         le=1_024,
         description="threads for computing in each process; default: cores / processes",
     )
-    max_batch_size: int = Field(32, ge=1, le=4_096, description="prompts in a micro-batch")
+    max_batch_size: int = Field(128, ge=1, le=4_096, description="prompts in a micro-batch")
     max_batch_chars: int = Field(
-        16_384,
+        65_536,
         ge=1_024,
         le=4 * MIB,
         description="characters in a micro-batch, each prompt counted up to 1,024",

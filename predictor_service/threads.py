@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
+from length_index.openmp import bound_spinning
+
 T = TypeVar("T")
 
 THREAD_PREFIX = "lengthwise-"
@@ -46,12 +48,10 @@ def limit_threads(threads: int) -> None:
 def share_cores() -> None:
     """Let computing, the event loop and whatever else runs here share the cores.
 
-    To be called before torch is loaded, whose OpenMP reads its environment once. Its threads wait
-    for each other by spinning: as soon as one of them has to share its core, the others burn theirs
-    until it is back, at each of some hundred steps of a forward pass. Asleep, they leave it free.
+    To be called before torch is loaded, whose OpenMP reads its environment once.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    bound_spinning()
 
 
 def leave(code: int) -> NoReturn:
