@@ -86,6 +86,16 @@ def _spans(sorted_lengths: Sequence[int]) -> list[_Span]:
     return spans
 
 
+def _rounded_up(tokens: int) -> int:
+    """The next of a few sizes, at most an eighth larger beyond 128.
+
+    oneDNN compiles a kernel for each number of rows it meets and keeps some hundred of them. With
+    every micro-batch of another size it would compile all day: that took a third of the time.
+    """
+    step = 16 if tokens <= 128 else 2 ** (tokens.bit_length() - 4)
+    return -(-tokens // step) * step
+
+
 class PackedBert:
     """Mean-pooled, normalised BERT embeddings of token ids, without padding.
 
@@ -155,12 +165,13 @@ class PackedBert:
         """
         order = sorted(range(len(token_ids)), key=lambda i: len(token_ids[i]))
         lengths = [len(token_ids[i]) for i in order]
-        flat = torch.tensor([token for i in order for token in token_ids[i]])
-        positions = torch.cat([torch.arange(n) for n in lengths])
+        padding = _rounded_up(sum(lengths)) - sum(lengths)
+        flat = torch.tensor([t for i in order for t in token_ids[i]] + [0] * padding)
+        positions = torch.cat([*(torch.arange(n) for n in lengths), torch.zeros(padding).long()])
         x = self._embedding_norm(self._words[flat] + self._positions[positions])
         spans = _spans(lengths)
         for layer in self._layers:
-            attended = self._attend(layer.qkv(x), spans)
+            attended = self._attend(layer.qkv(x), spans, padding)
             x = layer.attention_norm(layer.attention_out(attended) + x)
             x = layer.output_norm(layer.down(layer.up(x)) + x)
         pooled = torch.cat(
@@ -173,7 +184,7 @@ class PackedBert:
         result[torch.tensor(order)] = functional.normalize(pooled, dim=1)
         return result
 
-    def _attend(self, qkv: Tensor, spans: Sequence[_Span]) -> Tensor:
+    def _attend(self, qkv: Tensor, spans: Sequence[_Span], padding: int) -> Tensor:
         """Self-attention within each prompt: (tokens, 3 * hidden) to (tokens, hidden)."""
         parts: list[Tensor] = []
         for span in spans:
@@ -181,4 +192,4 @@ class PackedBert:
             q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
             attended = functional.scaled_dot_product_attention(q, k, v)
             parts.append(attended.transpose(1, 2).reshape(span.stop - span.start, self._hidden))
-        return torch.cat(parts)
+        return torch.cat([*parts, qkv.new_zeros(padding, self._hidden)])

@@ -19,7 +19,7 @@ from length_index.windowing import clip_text, head_and_tail
 
 log = logging.getLogger(__name__)
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2560
 """Tokens in one forward pass on a CPU: beyond this the caches are full and nothing is gained."""
 
 GPU_BATCH_PROMPTS = 512
