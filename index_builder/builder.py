@@ -28,7 +28,7 @@ from length_index.searcher import Searcher
 from length_index.store import IndexStore
 from length_index.vectors import VectorIndex
 
-CHUNK_ROWS = 4096
+CHUNK_ROWS = 8192
 """Rows encoded at a time: enough to sort by length within, little enough to forget."""
 
 MIN_ROWS = 20
