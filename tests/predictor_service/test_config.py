@@ -37,7 +37,7 @@ def test_flags_override_the_environment_which_overrides_defaults(tmp_path, monke
             "100000",
             "--max-batch-items is '100000': expected at most queue_capacity",
         ),
-        ("queue_capacity", "3", "--queue-capacity is '3': expected at least max_batch_size, 32"),
+        ("queue_capacity", "3", "--queue-capacity is '3': expected at least max_batch_size, 128"),
     ],
 )
 def test_a_bad_value_names_the_option_the_value_and_what_is_accepted(

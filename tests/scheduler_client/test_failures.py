@@ -212,9 +212,19 @@ def test_a_grpc_server_that_is_not_lengthwise_is_recognised():
 )
 def test_each_status_becomes_its_error(running, service, code, kind):
     service.failures.append((code, "why"))
-    with LengthPredictorClient(running.target) as client, pytest.raises(kind) as info:
+    with (
+        LengthPredictorClient(running.target, max_attempts=1) as client,
+        pytest.raises(kind) as info,
+    ):
         client.predict("hi")
     assert isinstance(info.value.__cause__, grpc.RpcError)
+
+
+def test_a_call_that_a_stopping_server_cancelled_is_tried_again(running, service):
+    service.failures.append((grpc.StatusCode.CANCELLED, "the server shuts down"))
+    with LengthPredictorClient(running.target) as client:
+        assert client.predict("hi").expected_tokens > 0
+    assert not service.failures
 
 
 def _versions(client: LengthPredictorClient, wanted: set[str]) -> set[str]:
