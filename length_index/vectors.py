@@ -20,8 +20,8 @@ nothing (`benchmarks.search`)."""
 
 RECALL_K = 32
 TARGET_RECALL = 0.99
-"""What the search is tuned for at the build, on rows of the index. New prompts lie a little
-farther from the rows than these from each other: they get the promised 0.98."""
+"""What the search is tuned for at the build, on rows of the index. New prompts lie farther from the
+rows than these from each other and get a little less; `benchmarks.search` measures how much."""
 
 RECALL_QUERIES = 512
 TRAINING_ROWS_PER_CELL = 64
