@@ -18,6 +18,9 @@ from predictor_service.validation import RequestLimits
 ENV_PREFIX = "LENGTHWISE_"
 MIB = 2**20
 
+MAX_LANES = 8
+"""Beyond these, Python itself, which runs one thread at a time, would be what they wait for."""
+
 
 class ServiceConfig(BaseSettings):
     """Every option of the service. A field `name` is LENGTHWISE_NAME and --name."""
@@ -42,7 +45,7 @@ class ServiceConfig(BaseSettings):
         None,
         ge=1,
         le=1_024,
-        description="threads for computing in each process; default: cores / processes",
+        description="cores to compute on in each process; default: cores / processes",
     )
     max_batch_size: int = Field(128, ge=1, le=4_096, description="prompts in a micro-batch")
     max_batch_chars: int = Field(
@@ -135,6 +138,11 @@ class ServiceConfig(BaseSettings):
     def compute_threads(self) -> int:
         """Threads for computing in this process."""
         return self.threads or threads_per_process(self.processes)
+
+    @property
+    def lanes(self) -> int:
+        """Micro-batches computed at a time: one per core, while Python keeps up with them."""
+        return min(self.compute_threads, MAX_LANES)
 
     @property
     def queue_limits(self) -> QueueLimits:

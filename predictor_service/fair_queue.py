@@ -189,26 +189,33 @@ class FairQueue:
         for index in job.rest():
             self._leave(job.queries[index])
 
-    def take(self, now_s: float) -> Taken:
-        """The next micro-batch; empty if nothing waits that anybody still wants."""
+    def take(self, now_s: float, at_most: int | None = None) -> Taken:
+        """The next micro-batch; empty if nothing waits that anybody still wants.
+
+        Args:
+            now_s: The present.
+            at_most: Prompts, where fewer are wanted than the limits allow.
+        """
         taken = Taken()
         jobs = self._jobs
-        share = max(1, -(-self._limits.max_batch_size // max(1, len(jobs))))
+        size = min(self._limits.max_batch_size, at_most or self._limits.max_batch_size)
+        share = max(1, -(-size // max(1, len(jobs))))
         room_chars = self._limits.max_batch_chars
-        while jobs and room_chars > 0 and len(taken.places) < self._limits.max_batch_size:
+        while jobs and room_chars > 0 and len(taken.places) < size:
             job = jobs.popleft()
             if not job.waiting:  # discarded while it waited
                 continue
             if job.deadline_s <= now_s:
                 self._expire(job, taken)
                 continue
-            room_chars = self._take_share(job, share, room_chars, taken.places)
+            room = min(share, size - len(taken.places))
+            room_chars = self._take_share(job, room, room_chars, taken.places)
             if job.waiting:
                 jobs.append(job)
         return taken
 
-    def _take_share(self, job: Job, share: int, room_chars: int, places: list[Place]) -> int:
-        room = min(share, job.waiting, self._limits.max_batch_size - len(places))
+    def _take_share(self, job: Job, room: int, room_chars: int, places: list[Place]) -> int:
+        room = min(room, job.waiting)
         while room > 0 and room_chars > 0:
             place = Place(job, job.peek())
             job.advance()

@@ -15,7 +15,7 @@ FloatMatrix = NDArray[np.float32]
 
 
 class ServedIndex(Protocol):
-    """An index in memory. Its methods are called by one thread at a time, except while warming."""
+    """An index in memory. Its methods are called by several threads at a time."""
 
     @property
     def version(self) -> str:
@@ -46,8 +46,8 @@ class IndexSource(Protocol):
         """Read the newest version; called again for every swap."""
         ...
 
-    def prepare_thread(self) -> None:
-        """Set up the calling thread for computing; called once by each thread that computes."""
+    def prepare_thread(self, *, wide: bool = False) -> None:
+        """Set up the calling thread for computing, on all cores if `wide`, else on its share."""
         ...
 
 
@@ -56,12 +56,14 @@ class ArtifactSource:
 
     Args:
         path: The folder.
-        threads: Threads that torch and FAISS may use.
+        threads: Cores of this process.
+        lanes: Threads that share them.
     """
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, lanes: int = 1) -> None:
         self._path = path
         self._threads = threads
+        self._lanes = lanes
 
     def load(self) -> ServedIndex:
         """Read and check the artifact.
@@ -74,6 +76,6 @@ class ArtifactSource:
 
         return LengthIndex.load(self._path)
 
-    def prepare_thread(self) -> None:
+    def prepare_thread(self, *, wide: bool = False) -> None:
         """Bound the threads of torch and FAISS as seen from this thread."""
-        limit_threads(self._threads)
+        limit_threads(self._threads if wide else self._threads // self._lanes)

@@ -55,7 +55,8 @@ class Service:
             lambda: self.holder.current,
             limits=config.queue_limits,
             max_wait_s=config.max_batch_wait_ms / 1_000,
-            prepare_thread=source.prepare_thread,
+            lanes=config.lanes,
+            widen=lambda wide: source.prepare_thread(wide=wide),
         )
         predictions = Predictions(
             self.holder,

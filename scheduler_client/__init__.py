@@ -18,8 +18,10 @@ from scheduler_client.errors import (
     ServerOverloadedError,
     ServerUnavailableError,
 )
+from scheduler_client.gittins import gittins_rank
 from scheduler_client.health import HealthStatus
 from scheduler_client.index_info import IndexInfo, ModelInfo
+from scheduler_client.length_distribution import LengthDistribution
 from scheduler_client.prediction import (
     Basis,
     Neighbour,
@@ -28,7 +30,12 @@ from scheduler_client.prediction import (
     PredictionFailure,
     Timing,
 )
-from scheduler_client.priorities import aged_key, dispatch_order, shortest_first_key
+from scheduler_client.priorities import (
+    aged_key,
+    dispatch_order,
+    gittins_key,
+    shortest_first_key,
+)
 from scheduler_client.query import ChatMessage, PredictionQuery
 from scheduler_client.service_time import ServiceTimeModel
 
@@ -48,6 +55,7 @@ __all__ = [
     "IncompatibleServerError",
     "IndexInfo",
     "InvalidRequestError",
+    "LengthDistribution",
     "LengthPredictorClient",
     "LengthPredictorError",
     "ModelInfo",
@@ -65,6 +73,8 @@ __all__ = [
     "Timing",
     "aged_key",
     "dispatch_order",
+    "gittins_key",
+    "gittins_rank",
     "shortest_first_key",
 ]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scheduler_client.errors import LengthPredictorError
+from scheduler_client.length_distribution import LengthDistribution
 
 Basis = Literal["neighbours", "prior"]
 
@@ -86,6 +87,10 @@ class Prediction:
     def p90_tokens(self) -> float:
         """The length that nine answers in ten stay at or under, in tokens."""
         return self.quantile(0.9)
+
+    def distribution(self) -> LengthDistribution:
+        """The whole distribution, with tails drawn on: for what remains as tokens come."""
+        return LengthDistribution.from_quantiles(self.quantile_levels, self.quantile_tokens)
 
     def quantile(self, level: float) -> float:
         """The length that the answer stays at or under with probability `level`, in tokens.

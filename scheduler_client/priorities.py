@@ -65,6 +65,27 @@ def aged_key(arrival_s: float, predicted_service_time_s: float, weight: float = 
     return _microseconds(arrival_s + handicap_s)
 
 
+def gittins_key(rank_tokens: float, decode_s_per_output_token: float = 0.02) -> int:
+    """Smallest Gittins rank first: best for the mean where lengths are known as distributions.
+
+    The rank changes as tokens come, so a running job's key is to be computed again. Compare such
+    keys among themselves alone: unlike `aged_key` they hold no arrival.
+
+    Args:
+        rank_tokens: From `gittins_rank`, at least 0.
+        decode_s_per_output_token: Time per token; by default SSJF's 0.02 s.
+
+    Returns:
+        Microseconds in [0, 2**63 - 1].
+
+    Raises:
+        ValueError: If a number is negative or not a number.
+    """
+    rank_tokens = _checked(rank_tokens, "rank_tokens")
+    rate = _checked(decode_s_per_output_token, "decode_s_per_output_token")
+    return _microseconds(rank_tokens * rate if rate else 0.0)
+
+
 def dispatch_order(keys: Sequence[int]) -> list[int]:
     """The indices of `keys` in the order that a priority queue serves them; ties as they came."""
     return sorted(range(len(keys)), key=keys.__getitem__)

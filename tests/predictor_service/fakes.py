@@ -101,5 +101,5 @@ class FakeSource:
             raise index
         return index
 
-    def prepare_thread(self) -> None:
+    def prepare_thread(self, *, wide: bool = False) -> None:
         pass

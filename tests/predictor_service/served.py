@@ -52,7 +52,7 @@ class FolderSource:
             threading.Event().wait(60)
         return Deadly(version, self._folder)
 
-    def prepare_thread(self) -> None:
+    def prepare_thread(self, *, wide: bool = False) -> None:
         pass
 
 

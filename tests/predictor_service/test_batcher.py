@@ -1,4 +1,4 @@
-"""The computing thread: micro-batches, failures, deadlines, stopping."""
+"""The computing threads: micro-batches, failures, deadlines, stopping."""
 
 import asyncio
 import math
@@ -29,8 +29,10 @@ async def index():
 async def make(index):
     made = []
 
-    def build(**limits) -> MicroBatcher:
-        made.append(MicroBatcher(lambda: index, limits=QueueLimits(**limits), max_wait_s=0.002))
+    def build(lanes: int = 1, **limits) -> MicroBatcher:
+        made.append(
+            MicroBatcher(lambda: index, limits=QueueLimits(**limits), max_wait_s=0.002, lanes=lanes)
+        )
         return made[-1]
 
     yield build
@@ -166,3 +168,64 @@ async def test_concurrent_callers_in_a_loop_are_all_answered(index, make):
 async def test_a_deadline_far_away_changes_nothing(index, make):
     (outcome,) = await make().predict([Query("a")], deadline_s=math.inf)
     assert isinstance(outcome, Answer)
+
+
+async def test_threads_that_have_nothing_to_do_share_what_waits(index, make):
+    batcher = make(lanes=2)
+    index.gate.clear()
+    batch = asyncio.create_task(batcher.predict([Query(f"p{i}") for i in range(40)]))
+    await entered(index)
+    await entered(index)
+    index.gate.set()
+    await batch
+    assert [len(prompts) for prompts in index.encoded] == [20, 20]
+
+
+async def test_a_few_prompts_are_not_divided(index, make):
+    await make(lanes=4).predict([Query(f"p{i}") for i in range(6)])
+    assert [len(prompts) for prompts in index.encoded] == [6]
+
+
+async def test_a_prompt_does_not_wait_for_a_micro_batch_in_another_thread(index, make):
+    batcher = make(lanes=2)
+    index.gate.clear()
+    slow = asyncio.create_task(batcher.predict([Query("slow")]))
+    await entered(index)
+    other = asyncio.create_task(batcher.predict([Query("other")]))
+    await entered(index)
+    assert sorted(index.prompts) == ["other", "slow"]
+    index.gate.set()
+    await asyncio.gather(slow, other)
+
+
+async def test_stopping_waits_for_every_thread(index, make):
+    batcher = make(lanes=3, max_batch_size=1)
+    index.gate.clear()
+    tasks = [asyncio.create_task(batcher.predict([Query(str(i))])) for i in range(5)]
+    for _ in range(3):
+        await entered(index)
+    stopped = asyncio.create_task(batcher.stop())
+    await asyncio.sleep(0)
+    assert not stopped.done()
+    index.gate.set()
+    await stopped
+    assert all(isinstance(outcome, Answer) for (outcome,) in await asyncio.gather(*tasks))
+
+
+async def test_only_a_thread_that_is_alone_at_work_uses_all_cores(index):
+    widths = []
+    batcher = MicroBatcher(
+        lambda: index, limits=QueueLimits(), max_wait_s=0.002, lanes=2, widen=widths.append
+    )
+    await batcher.predict([Query("alone")])
+    assert widths == [True]
+    index.gate.clear()
+    await entered(index)
+    first = asyncio.create_task(batcher.predict([Query("first")]))
+    await entered(index)
+    second = asyncio.create_task(batcher.predict([Query("second")]))
+    await entered(index)
+    index.gate.set()
+    await asyncio.gather(first, second)
+    assert widths == [True, False]
+    await batcher.stop()

@@ -83,6 +83,11 @@ def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
     assert read_config({"index": tmp_path, "threads": 5}).compute_threads == 5
 
 
+def test_every_core_computes_a_micro_batch_of_its_own_up_to_eight(tmp_path):
+    assert read_config({"index": tmp_path, "threads": 5}).lanes == 5
+    assert read_config({"index": tmp_path, "threads": 32}).lanes == 8
+
+
 def test_every_option_has_a_flag_with_help(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--help"])
