@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,12 +17,20 @@ import pyarrow.parquet as pq
 
 from index_builder.chunks import chunked
 from index_builder.evaluation import Evaluation, evaluate_validation
+from index_builder.split import is_validation
 from length_index.arrays import FloatMatrix
 from length_index.encoder import Encoder
 from length_index.errors import EncoderError, InvalidInputError
-from length_index.fitting import fit_estimator
+from length_index.fitting import Players, fit_estimator
+from length_index.head import LengthHead
 from length_index.index import DEFAULT_QUANTILE_LEVELS, write_fitted
-from length_index.layout import ArtifactLayout, EncoderIdentity, Manifest, describe_files
+from length_index.layout import (
+    ArtifactLayout,
+    EncoderIdentity,
+    Manifest,
+    TrainingFacts,
+    describe_files,
+)
 from length_index.record import HistoryRecord
 from length_index.rows import SCHEMA, HistoryRows, rows_to_table
 from length_index.searcher import Searcher
@@ -77,6 +86,19 @@ class BuildOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedEncoder:
+    """An encoder that was trained on the history which an index is built from.
+
+    Args:
+        folder: Holds encoder and head as `training.train` writes them; both are moved from there.
+        facts: How it was trained.
+    """
+
+    folder: Path
+    facts: TrainingFacts
+
+
+@dataclass(frozen=True, slots=True)
 class BuildResult:
     """What a build made."""
 
@@ -119,6 +141,7 @@ def build_index(
     encoder: Encoder,
     options: BuildOptions | None = None,
     *,
+    trained: TrainedEncoder | None = None,
     skipped_rows: Callable[[], int] = lambda: 0,
     progress: BuildProgress | None = None,
 ) -> BuildResult:
@@ -129,6 +152,7 @@ def build_index(
         out: The store's folder.
         encoder: Makes the vectors.
         options: How it is built.
+        trained: What the encoder was loaded from, if it was trained on this history.
         skipped_rows: Asked after reading how many rows the reader left out.
         progress: Is told how far it is.
 
@@ -140,9 +164,44 @@ def build_index(
         raise InvalidInputError(
             f"{out} is a single artifact, not a store of versions: give another folder as --out"
         )
-    job = _Build(history, encoder, options or BuildOptions(), skipped_rows, progress)
+    job = _Build(
+        history,
+        encoder,
+        options or BuildOptions(),
+        trained=trained,
+        skipped_rows=skipped_rows,
+        progress=progress,
+    )
     path = IndexStore(out).publish(job.version, job.write)
     return BuildResult(path, job.manifest, job.evaluation)
+
+
+class _PlayersFound:
+    """Finds, as records go by, the rows that the encoder was not trained on."""
+
+    def __init__(self, trained: TrainedEncoder | None) -> None:
+        self._facts = trained.facts if trained else None
+        self._rows: list[int] = []
+        self._prompts: list[str] = []
+        self._models: list[str] = []
+
+    def see(self, records: list[HistoryRecord], first_row: int) -> None:
+        """Note those of some records that may play new prompts."""
+        if self._facts is None:
+            return
+        for row, record in enumerate(records, first_row):
+            if is_validation(record, self._facts.validation_share, self._facts.seed):
+                self._rows.append(row)
+                self._prompts.append(record.prompt)
+                self._models.append(record.model)
+
+    def found(self, vectors: FloatMatrix, layout: ArtifactLayout) -> Players | None:
+        """The players; None if nothing was trained and all rows may play."""
+        if self._facts is None:
+            return None
+        rows = np.array(self._rows, np.int64)
+        head = LengthHead.load(layout.head)
+        return Players(rows, head.atoms(vectors[rows], self._prompts, self._models))
 
 
 class _Build:
@@ -153,6 +212,8 @@ class _Build:
         history: RecordSource,
         encoder: Encoder,
         options: BuildOptions,
+        *,
+        trained: TrainedEncoder | None,
         skipped_rows: Callable[[], int],
         progress: BuildProgress | None,
     ) -> None:
@@ -162,12 +223,17 @@ class _Build:
         self._history = history
         self._encoder = encoder
         self._options = options
+        self._trained = trained
+        self._players = _PlayersFound(trained)
         self._skipped_rows = skipped_rows
         self._progress = progress or SilentProgress()
 
     def write(self, folder: Path) -> None:
         """Fill an empty folder with the artifact."""
         layout = ArtifactLayout(folder)
+        if self._trained is not None:
+            for source in self._trained.folder.iterdir():
+                shutil.move(source, folder)
         raw = folder / "vectors.f32"
         self._progress.stage("encode")
         count = self._encode_all(raw, layout)
@@ -192,6 +258,7 @@ class _Build:
             for chunk in chunked(self._history, CHUNK_ROWS):
                 file.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
                 writer.write_table(rows_to_table(chunk, keep_text=self._options.keep_text))
+                self._players.see(chunk, count)
                 count += len(chunk)
                 self._progress.rows(len(chunk))
         return count
@@ -199,7 +266,13 @@ class _Build:
     def _fit(
         self, vectors: FloatMatrix, rows: HistoryRows, index: VectorIndex, layout: ArtifactLayout
     ) -> None:
-        fit = fit_estimator(vectors, rows, Searcher(index, rows), seed=self._options.seed)
+        fit = fit_estimator(
+            vectors,
+            rows,
+            Searcher(index, rows),
+            players=self._players.found(vectors, layout),
+            seed=self._options.seed,
+        )
         write_fitted(layout.calibration, fit.estimator)
         if fit.validation is not None:
             self.evaluation = replace(
@@ -209,10 +282,9 @@ class _Build:
         layout.evaluation.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
     def _describe(self, layout: ArtifactLayout, count: int, index: VectorIndex) -> None:
-        encoder = self._encoder
         self.manifest = Manifest(
             version=self.version,
-            encoder=EncoderIdentity(encoder.name, encoder.content_hash, encoder.dimension),
+            encoder=self._identity(),
             rows=count,
             skipped_rows=self._skipped_rows(),
             data_fingerprint=self._history.fingerprint,
@@ -222,8 +294,16 @@ class _Build:
             created_unix_s=time.time(),
             created_by=f"lengthwise {installed_version('lengthwise')}",
             files=describe_files(layout),
+            training=self._trained.facts if self._trained else None,
         )
         layout.manifest.write_text(self.manifest.to_json(), "utf-8")
+
+    def _identity(self) -> EncoderIdentity:
+        encoder, trained = self._encoder, self._trained
+        name = f"{trained.facts.base}, trained on this history" if trained else encoder.name
+        return EncoderIdentity(
+            name, encoder.content_hash, encoder.dimension, trained=trained is not None
+        )
 
 
 def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:

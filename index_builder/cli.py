@@ -1,24 +1,30 @@
 """python -m index_builder build | evaluate | inspect | versions | use | rollback."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from index_builder.builder import BuildOptions, BuildResult, build_index
+from index_builder.build_job import BuildJob
+from index_builder.builder import BuildOptions, BuildResult
 from index_builder.evaluate import evaluate_file, evaluate_split
 from index_builder.evaluation import Evaluation
 from index_builder.history import History, ReadOptions
+from index_builder.peers.registry import peer_names
 from index_builder.progress import terminal_progress
 from index_builder.read_options import with_read_options
+from index_builder.report.job import ReportJob
 from index_builder.tables import (
     evaluation_notes,
     evaluation_table,
     manifest_table,
     models_table,
 )
+from index_builder.train_options import with_train_options
+from index_builder.training.options import TrainOptions
 from length_index.encoder import DEFAULT_ENCODER, load_encoder
 from length_index.errors import InvalidInputError
 from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
@@ -68,41 +74,90 @@ def _parse_levels(text: str) -> tuple[float, ...]:
         ) from error
 
 
+OutOption = Annotated[Path, typer.Option("--out", help="The store to publish to.")]
+LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
+KeepTextOption = Annotated[
+    bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of what chance decides in fitting and training.")]
+LearnFirstOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--learn-first",
+        help="Other LLMs' histories to learn from before this one, when training; read with the "
+        "same options.",
+    ),
+]
+DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
+
+
 @app.command()
+@with_train_options
 @with_read_options
 def build(
     *,
     history: HistoryOption,
-    out_dir: Annotated[Path, typer.Option("--out", help="The store to publish to.")],
+    out_dir: OutOption,
     reading: ReadOptions,
+    training: TrainOptions,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train the encoder on the history first.")
+    ] = False,
+    learn_first: LearnFirstOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
-    quantile_levels: Annotated[
-        str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")
-    ] = ",".join(map(str, DEFAULT_QUANTILE_LEVELS)),
-    keep_text: Annotated[
-        bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Of the rows sampled for fitting.")] = 0,
+    quantile_levels: LevelsOption = DEFAULT_LEVELS,
+    keep_text: KeepTextOption = True,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed)
-    source = History.from_paths(history, reading)
-    loaded = load_encoder(encoder, device=device, precision=precision)
-    err.print(f"Encoder {loaded.name}, running on {loaded.runtime}", highlight=False)
-    with terminal_progress(source) as progress:
-        result = build_index(
-            source,
-            out_dir,
-            loaded,
-            options,
-            skipped_rows=lambda: source.report.total_skipped,
-            progress=progress,
-        )
-    err.print(source.report.summary(), highlight=False)
-    _print_built(result, as_json=as_json)
+    if learn_first and not train:
+        raise InvalidInputError("--learn-first is for training: give --train as well")
+    job = BuildJob(
+        source=History.from_paths(history, reading),
+        out_dir=out_dir,
+        encoder=encoder,
+        device=device,
+        precision=precision,
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        training=replace(training, seed=seed) if train else None,
+        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+    )
+    _print_built(job.run(err), as_json=as_json)
+
+
+@app.command()
+@with_train_options
+@with_read_options
+def train(
+    *,
+    history: HistoryOption,
+    out_dir: OutOption,
+    reading: ReadOptions,
+    training: TrainOptions,
+    learn_first: LearnFirstOption = None,
+    encoder: EncoderOption = DEFAULT_ENCODER,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quantile_levels: LevelsOption = DEFAULT_LEVELS,
+    keep_text: KeepTextOption = True,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the encoder on a history's lengths, then build as `build --train` does."""
+    job = BuildJob(
+        source=History.from_paths(history, reading),
+        out_dir=out_dir,
+        encoder=encoder,
+        device=device,
+        precision=precision,
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        training=replace(training, seed=seed),
+        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+    )
+    _print_built(job.run(err), as_json=as_json)
 
 
 def _print_built(result: BuildResult, *, as_json: bool) -> None:
@@ -139,27 +194,50 @@ def evaluate(
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    peers: Annotated[
+        str,
+        typer.Option(
+            help="Published predictors to print beside it: cheap, all, none, or names with commas "
+            "between (median, lexical, alise, ssjf-l1, ssjf-mse, ssjf-5class, ssjf-ordinal)."
+        ),
+    ] = "cheap",
     output: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page with pictures to this folder.")
+    ] = None,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="With --report, without --index: also build from parts of the history.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Predict rows with known lengths, and compare."""
     if output is not None and not output.absolute().parent.is_dir():
         raise InvalidInputError(f"--output is {output}: expected a file in a folder that exists")
+    names = peer_names(peers)
+    job = ReportJob(report, learning_curve=learning_curve, split=index is None)
     source = History.from_paths(history, reading)
     with terminal_progress(source) as progress:
         if index is not None:
             loaded = LengthIndex.load(index, device=device, precision=precision)
-            evaluation = evaluate_file(loaded, source, progress)
+            evaluation = evaluate_file(loaded, source, progress, peers=names, seed=seed)
         else:
             model = load_encoder(encoder, device=device, precision=precision)
-            evaluation = evaluate_split(source, model, holdout, seed, progress)
+            evaluation = evaluate_split(source, model, holdout, seed, progress, peers=names)
+            job.measure(source, model, holdout, seed, progress)
     text = json.dumps(evaluation.to_dict(), indent=1)
     if output is not None:
         output.write_text(text + "\n", "utf-8")
+    page = job.write(evaluation)
     if as_json:
         typer.echo(text)
     else:
         _print_evaluation(evaluation)
+    if page is not None:
+        err.print(f"Report: {page}", highlight=False)
 
 
 IndexOption = Annotated[

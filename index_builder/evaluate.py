@@ -1,12 +1,14 @@
 """Evaluation from end to end: against an index, or by a split of one history."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from index_builder.builder import BuildOptions, BuildProgress, build_index
 from index_builder.evaluation import Evaluation, evaluate_index
 from index_builder.history import History
+from index_builder.peers.fit_peers import fit_peers
 from index_builder.split import is_held_out
 from length_index.encoder import Encoder
 from length_index.errors import InvalidInputError
@@ -44,33 +46,72 @@ class SplitHistory:
 
 
 def evaluate_file(
-    index: LengthIndex, records: Iterable[HistoryRecord], progress: BuildProgress
+    index: LengthIndex,
+    records: Iterable[HistoryRecord],
+    progress: BuildProgress,
+    *,
+    peers: Sequence[str] = (),
+    seed: int = 0,
 ) -> Evaluation:
-    """Ask an index about a history it was not built from."""
-    progress.stage("predict")
-    return evaluate_index(
-        index,
-        records,
-        protocol="a history apart from the index's",
-        on_progress=progress.rows,
+    """Ask an index about a history it was not built from.
+
+    Args:
+        index: What would be served.
+        records: The history.
+        progress: Is told how far it is.
+        peers: Names of other predictors, to be fitted on the index's rows and asked too.
+        seed: Of whatever is random in the peers.
+    """
+    return _evaluate(
+        index, records, "a history apart from the index's", progress, peers=peers, seed=seed
     )
 
 
 def evaluate_split(
-    history: History, encoder: Encoder, share: float, seed: int, progress: BuildProgress
+    history: History,
+    encoder: Encoder,
+    share: float,
+    seed: int,
+    progress: BuildProgress,
+    *,
+    peers: Sequence[str] = (),
 ) -> Evaluation:
-    """Build from one part of a history and ask about the other."""
+    """Build from one part of a history and ask about the other.
+
+    Args:
+        history: All of it.
+        encoder: Makes the vectors.
+        share: Of rows asked about, in (0, 1).
+        seed: Which rows, and of whatever else is random.
+        progress: Is told how far it is.
+        peers: Names of other predictors, to learn from the same part and be asked too.
+    """
     with TemporaryDirectory(prefix="lengthwise-") as folder:
         learnt = SplitHistory(history, share, seed, held_out=False)
         result = build_index(
             learnt, Path(folder), encoder, BuildOptions(seed=seed), progress=progress
         )
         index = LengthIndex.load(result.path, encoder=encoder)
-        progress.stage("predict")
-        return evaluate_index(
-            index,
-            SplitHistory(history, share, seed, held_out=True),
-            protocol=f"built from {index.manifest.rows:,} rows, asked about the rest; "
-            "rows of one prompt or group are kept together",
-            on_progress=progress.rows,
+        protocol = (
+            f"built from {index.manifest.rows:,} rows, asked about the rest; "
+            "rows of one prompt or group are kept together"
         )
+        asked = SplitHistory(history, share, seed, held_out=True)
+        return _evaluate(index, asked, protocol, progress, peers=peers, seed=seed)
+
+
+def _evaluate(
+    index: LengthIndex,
+    records: Iterable[HistoryRecord],
+    protocol: str,
+    progress: BuildProgress,
+    *,
+    peers: Sequence[str],
+    seed: int,
+) -> Evaluation:
+    fitted = fit_peers(index, peers, seed=seed, on_stage=progress.stage)
+    progress.stage("predict")
+    evaluation = evaluate_index(
+        index, records, protocol=protocol, peers=fitted.peers, on_progress=progress.rows
+    )
+    return replace(evaluation, missing_peers=fitted.missing)

@@ -6,15 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from index_builder.breakdown import (
+    DECILES,
+    ModelAccuracy,
+    accuracy_by_model,
+    coverage_90_by_decile,
+)
 from index_builder.chunks import chunked
-from index_builder.metrics import LengthMetrics, PredictedLengths, measure
+from index_builder.collected_rows import CollectedRows
+from index_builder.evaluated_rows import EvaluatedRows
+from index_builder.metrics import LengthMetrics, PredictedLengths, class_edges, measure
+from index_builder.peers.peer import Peer
+from index_builder.quantiles import constant_predictions, from_quantiles
 from length_index.calibration import GRID
 from length_index.errors import InvalidInputError
-from length_index.estimate import LengthEstimate, Neighbour, Query
 from length_index.fitting import Validation
 from length_index.index import LengthIndex
-from length_index.length_scale import to_tokens
-from length_index.prior import ATOMS, LengthPrior
+from length_index.length_scale import FloatArray
 from length_index.record import HistoryRecord
 from length_index.rows import HistoryRows
 
@@ -23,7 +31,6 @@ CONSTANT = "constant_median"
 ANOTHER_DRAW = "another_draw"
 MEAN_OF_DRAWS = "mean_of_other_draws"
 CHUNK_ROWS = 1024
-SAME_SIMILARITY = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,10 @@ class Evaluation:
         within_factor_2: Share of rows within a factor of two of the predicted median.
         index_version: The index asked; "" where it was made for this evaluation.
         protocol: How rows were kept apart, for people.
+        by_model: The served predictor's accuracy by the LLM that answered.
+        coverage_90_by_decile: Coverage of its 90 % intervals by predicted length, shortest first.
+        missing_peers: Why predictors that were asked for are not here; "" where all are.
+        asked: The rows themselves, for pictures; no part of the JSON.
     """
 
     predictor: str
@@ -49,6 +60,10 @@ class Evaluation:
     within_factor_2: float
     protocol: str
     index_version: str = ""
+    by_model: dict[str, ModelAccuracy] = field(default_factory=dict[str, ModelAccuracy])
+    coverage_90_by_decile: tuple[float | None, ...] = (None,) * DECILES
+    missing_peers: str = ""
+    asked: EvaluatedRows | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: each predictor's metrics under its name."""
@@ -62,30 +77,24 @@ class Evaluation:
             "mean_confidence": self.mean_confidence,
             "within_factor_2": self.within_factor_2,
             **{name: metrics.to_dict() for name, metrics in self.metrics.items()},
+            "by_model": {name: accuracy.to_dict() for name, accuracy in self.by_model.items()},
+            "coverage_90_by_decile": list(self.coverage_90_by_decile),
+            "missing_peers": self.missing_peers,
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Evaluation":
-        """From JSON."""
-        plain = {f.name: data[f.name] for f in fields(cls) if f.name != "metrics"}
-        metrics = {k: LengthMetrics(**v) for k, v in data.items() if isinstance(v, dict)}
-        return cls(metrics=metrics, **plain)
-
-
-@dataclass(slots=True)
-class _Collected:
-    """What is kept of each evaluated row: numbers only, so that memory stays small."""
-
-    truth: list[int] = field(default_factory=list)
-    model: list[str] = field(default_factory=list)
-    others: list[tuple[int, ...]] = field(default_factory=list)
-    quantiles: list[tuple[float, ...]] = field(default_factory=list)
-    confidence: list[float] = field(default_factory=list)
-    seen: int = 0
-    censored: int = 0
-
-
-LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+        """From JSON, also as builds wrote it before some of the fields were there."""
+        left = dict(data)
+        by_model = left.pop("by_model", {})
+        deciles = left.pop("coverage_90_by_decile", (None,) * DECILES)
+        known = {f.name for f in fields(cls)}
+        return cls(
+            metrics={k: LengthMetrics(**v) for k, v in left.items() if isinstance(v, dict)},
+            by_model={name: ModelAccuracy(**accuracy) for name, accuracy in by_model.items()},
+            coverage_90_by_decile=tuple(deciles),
+            **{name: value for name, value in left.items() if name in known},
+        )
 
 
 def evaluate_index(
@@ -93,6 +102,7 @@ def evaluate_index(
     records: Iterable[HistoryRecord],
     *,
     protocol: str,
+    peers: Sequence[Peer] = (),
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Ask an index about records and compare with their true lengths.
@@ -101,25 +111,17 @@ def evaluate_index(
         index: What would be served.
         records: Rows to predict; censored ones are counted and left out.
         protocol: How the rows were kept apart from the index, for people.
+        peers: Predictors to ask about the same rows, fitted.
         on_progress: Told how many rows have been predicted since it was last told.
 
     Raises:
         InvalidInputError: There is no row with a known true length.
     """
-    collected = _Collected()
+    collected = CollectedRows(index, peers)
     for chunk in chunked(records, CHUNK_ROWS):
-        known = [r for r in chunk if not r.censored]
-        collected.censored += len(chunk) - len(known)
-        estimates = index.predict(
-            [
-                Query(r.prompt, r.model, neighbour_count=1, include_neighbour_text=True)
-                for r in known
-            ]
-        )
-        for record, estimate in zip(known, estimates, strict=True):
-            _collect(collected, record, estimate)
+        collected.ask(chunk)
         on_progress(len(chunk))
-    if not collected.truth:
+    if not collected.rows:
         what = "no row to predict: expected a larger history or another --holdout"
         if collected.censored:
             what = f"all {collected.censored:,} rows are censored (cut off at a limit)"
@@ -127,102 +129,86 @@ def evaluate_index(
     return _compare(collected, index, protocol)
 
 
-def _collect(collected: _Collected, record: HistoryRecord, estimate: LengthEstimate) -> None:
-    collected.truth.append(record.output_tokens)
-    collected.model.append(record.model)
-    collected.others.append(record.samples)
-    collected.quantiles.append(tuple(estimate.quantile(level) for level in LEVELS))
-    collected.confidence.append(estimate.confidence)
-    collected.seen += any(_is_same(record, n) for n in estimate.neighbours)
+def served_name(index: LengthIndex) -> str:
+    """Name of the predictor that an index serves."""
+    return str(getattr(index, "predictor_name", SERVED))
 
 
-def _is_same(record: HistoryRecord, neighbour: Neighbour) -> bool:
-    """True if a neighbour is that very prompt; without its text, if it lies where that lies."""
-    if neighbour.text:
-        return neighbour.text == record.prompt
-    return neighbour.similarity > SAME_SIMILARITY
-
-
-def _compare(collected: _Collected, index: LengthIndex, protocol: str) -> Evaluation:
-    truth = np.array(collected.truth, float)
-    served = _within_reach(_from_quantiles(np.array(collected.quantiles)), index)
-    ratio = (truth >= served.point / 2) & (truth <= served.point * 2)
-    metrics = {
-        SERVED: measure(served, truth),
-        CONSTANT: measure(constant_predictions(index.rows, collected.model), truth),
-        **_noise_ceiling(collected.others, truth),
+def _compare(collected: CollectedRows, index: LengthIndex, protocol: str) -> Evaluation:
+    truth, name = collected.truth, served_name(index)
+    levels, quantiles = index.manifest.quantile_levels, collected.quantile_tokens
+    predicted = {
+        name: from_quantiles(levels, quantiles),
+        CONSTANT: constant_predictions(index.rows, collected.models),
+        **collected.peer_predictions(),
+        **_other_draws(collected.samples),
     }
+    edges = class_edges(index.rows.output_tokens)
     return Evaluation(
-        predictor=SERVED,
-        metrics=metrics,
+        predictor=name,
+        metrics={n: _measured(p, truth, edges) for n, p in predicted.items()},
         censored_rows=collected.censored,
         seen_prompts=collected.seen,
-        mean_confidence=float(np.mean(collected.confidence)),
-        within_factor_2=float(ratio.mean()),
+        mean_confidence=float(collected.confidence.mean()),
+        within_factor_2=_within_factor_2(predicted[name], truth),
         protocol=protocol,
         index_version=index.version,
+        by_model=accuracy_by_model(predicted[name], truth, collected.models),
+        coverage_90_by_decile=coverage_90_by_decile(predicted[name], truth),
+        asked=EvaluatedRows(
+            truth=truth,
+            models=tuple(collected.models),
+            quantile_levels=levels,
+            quantile_tokens=quantiles,
+            confidence=collected.confidence,
+            points={n: p.point for n, p in predicted.items()},
+        ),
     )
 
 
-def constant_predictions(rows: HistoryRows, models: Sequence[str]) -> PredictedLengths:
-    """The LLM's median and central intervals for every prompt of it: what knows no prompt says."""
-    prior = LengthPrior.from_rows(rows)
-    codes = {name: code for code, name in enumerate(rows.models)}
-    atoms = prior.atoms(np.array([codes.get(m, -1) if m else -1 for m in models]))
-    places = np.array(LEVELS) * (ATOMS - 1)
-    low = np.floor(places).astype(int)
-    between = atoms[:, low] + (places - low) * (atoms[:, low + 1] - atoms[:, low])
-    return _from_quantiles(to_tokens(between))
+def _measured(predicted: PredictedLengths, truth: FloatArray, edges: FloatArray) -> LengthMetrics:
+    """Metrics over the rows that a predictor has an answer for."""
+    answered = np.isfinite(predicted.point)
+    if answered.all():
+        return measure(predicted, truth, edges)
+    return measure(PredictedLengths(predicted.point[answered]), truth[answered], edges)
 
 
-def _from_quantiles(quantiles: np.ndarray) -> PredictedLengths:
-    q05, q25, q50, q75, q95 = quantiles.T
-    return PredictedLengths(q50, interval_50=(q25, q75), interval_90=(q05, q95))
+def _within_factor_2(predicted: PredictedLengths, truth: FloatArray) -> float:
+    return float(((truth >= predicted.point / 2) & (truth <= predicted.point * 2)).mean())
 
 
-def _within_reach(lengths: PredictedLengths, index: LengthIndex) -> PredictedLengths:
-    """Without the intervals whose ends lie beyond the levels that the index answers with."""
-    first, *_, last = index.manifest.quantile_levels
-    q05, q25, _, q75, q95 = LEVELS
-    return PredictedLengths(
-        lengths.point,
-        interval_50=lengths.interval_50 if first <= q25 and last >= q75 else None,
-        interval_90=lengths.interval_90 if first <= q05 and last >= q95 else None,
-    )
-
-
-def _noise_ceiling(
-    others: Sequence[tuple[int, ...]], truth: np.ndarray
-) -> dict[str, LengthMetrics]:
-    """How well the LLM's other answers to the same prompt predict this one."""
-    several = [i for i, draws in enumerate(others) if draws]
-    if len(several) < 2:
+def _other_draws(samples: Sequence[tuple[int, ...]]) -> dict[str, PredictedLengths]:
+    """The LLM's other answers to a prompt as predictors of this one: what its own chance allows."""
+    if sum(map(bool, samples)) < 2:
         return {}
-    target = truth[several]
-    one = np.array([others[i][0] for i in several], float)
-    ceiling = {ANOTHER_DRAW: measure(PredictedLengths(one), target)}
-    if any(len(others[i]) > 1 for i in several):
-        mean = np.array([sum(others[i]) / len(others[i]) for i in several])
-        ceiling[MEAN_OF_DRAWS] = measure(PredictedLengths(mean), target)
-    return ceiling
+    one = np.array([draws[0] if draws else np.nan for draws in samples])
+    found = {ANOTHER_DRAW: PredictedLengths(one)}
+    if any(len(draws) > 1 for draws in samples):
+        mean = np.array([sum(draws) / len(draws) if draws else np.nan for draws in samples])
+        found[MEAN_OF_DRAWS] = PredictedLengths(mean)
+    return found
 
 
-def evaluate_validation(validation: Validation, rows: HistoryRows) -> Evaluation:
+def evaluate_validation(
+    validation: Validation, rows: HistoryRows, *, predictor: str = SERVED
+) -> Evaluation:
     """The evaluation that a build stores: its own rows, each predicted by the others."""
     truth = rows.output_tokens[validation.rows].astype(float)
-    columns = [int(np.argmin(np.abs(GRID - level))) for level in LEVELS]
-    served = _from_quantiles(validation.grid[:, columns])
-    ratio = (truth >= served.point / 2) & (truth <= served.point * 2)
     models = [rows.models[code] for code in rows.model_codes[validation.rows]]
+    edges = class_edges(rows.output_tokens)
+    served = from_quantiles(GRID, validation.grid)
     return Evaluation(
-        predictor=SERVED,
+        predictor=predictor,
         metrics={
-            SERVED: measure(served, truth),
-            CONSTANT: measure(constant_predictions(rows, models), truth),
+            predictor: measure(served, truth, edges),
+            CONSTANT: measure(constant_predictions(rows, models), truth, edges),
         },
         censored_rows=int(rows.censored.sum()),
         seen_prompts=0,
         mean_confidence=float(validation.confidence.mean()),
-        within_factor_2=float(ratio.mean()),
+        within_factor_2=_within_factor_2(served, truth),
         protocol="each row predicted by the rest of the index, calibrated on other rows",
+        by_model=accuracy_by_model(served, truth, models),
+        coverage_90_by_decile=coverage_90_by_decile(served, truth),
     )

@@ -5,10 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
-FloatArray = NDArray[np.float64]
+from length_index.arrays import BoolVector, IntVector
+from length_index.length_scale import FloatArray
+
+CLASS_PERCENTILES = (25, 50, 75, 99)
+"""Where SSJF cuts lengths into its five classes (Qiu et al. 2024, arXiv 2404.08509)."""
+
+Interval = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,8 @@ class PredictedLengths:
     """
 
     point: FloatArray
-    interval_50: tuple[FloatArray, FloatArray] | None = None
-    interval_90: tuple[FloatArray, FloatArray] | None = None
+    interval_50: Interval | None = None
+    interval_90: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class LengthMetrics:
     """Agreement of predicted with true lengths.
 
     Rank correlations are None where all predictions are equal; coverage and width (mean, in
-    tokens) where the predictor gives no intervals.
+    tokens) where the predictor gives no intervals; class accuracy where no edges were given.
     """
 
     rows: int
@@ -45,14 +50,25 @@ class LengthMetrics:
     coverage_90: float | None
     width_50: float | None
     width_90: float | None
+    class_accuracy: float | None = None
 
     def to_dict(self) -> dict[str, float | int | None]:
         """As JSON."""
         return asdict(self)
 
 
-def measure(predicted: PredictedLengths, truth: Sequence[int] | FloatArray) -> LengthMetrics:
-    """Compare predictions with true lengths, both in tokens."""
+def measure(
+    predicted: PredictedLengths,
+    truth: Sequence[int] | FloatArray,
+    edges: FloatArray | None = None,
+) -> LengthMetrics:
+    """Compare predictions with true lengths, both in tokens.
+
+    Args:
+        predicted: Of some rows.
+        truth: Shape (rows,).
+        edges: Of the length classes, as `class_edges` gives them.
+    """
     true = np.asarray(truth, float)
     error = np.abs(predicted.point - true)
     ranked = len(true) > 1 and np.ptp(predicted.point) > 0 and np.ptp(true) > 0
@@ -68,20 +84,39 @@ def measure(predicted: PredictedLengths, truth: Sequence[int] | FloatArray) -> L
         coverage_90=_coverage(predicted.interval_90, true),
         width_50=_width(predicted.interval_50),
         width_90=_width(predicted.interval_90),
+        class_accuracy=None if edges is None else class_accuracy(predicted.point, true, edges),
     )
+
+
+def class_edges(lengths: Sequence[int] | IntVector | FloatArray) -> FloatArray:
+    """Ends of SSJF's length classes in a history: its 25th, 50th, 75th and 99th percentiles."""
+    return np.percentile(np.asarray(lengths, float), CLASS_PERCENTILES)
+
+
+def class_accuracy(predicted: FloatArray, truth: FloatArray, edges: FloatArray) -> float:
+    """Share of rows whose predicted length lies in the class of the true one.
+
+    Args:
+        predicted: Shape (rows,), in tokens.
+        truth: Shape (rows,), in tokens.
+        edges: Ascending; a length on an edge belongs to the class above it.
+    """
+    return float((np.digitize(predicted, edges) == np.digitize(truth, edges)).mean())
+
+
+def covered(interval: Interval, true: FloatArray) -> BoolVector:
+    """Which true lengths lie inside; the ends are rounded, since lengths are whole."""
+    low, high = np.rint(interval[0]), np.rint(interval[1])
+    return (true >= low) & (true <= high)
 
 
 def _correlation(of: Any, predicted: FloatArray, true: FloatArray) -> float:
     return float(of(predicted, true).statistic)
 
 
-def _coverage(interval: tuple[FloatArray, FloatArray] | None, true: FloatArray) -> float | None:
-    """Share of true lengths inside; the ends are rounded, since lengths are whole."""
-    if interval is None:
-        return None
-    low, high = np.rint(interval[0]), np.rint(interval[1])
-    return float(((true >= low) & (true <= high)).mean())
+def _coverage(interval: Interval | None, true: FloatArray) -> float | None:
+    return None if interval is None else float(covered(interval, true).mean())
 
 
-def _width(interval: tuple[FloatArray, FloatArray] | None) -> float | None:
+def _width(interval: Interval | None) -> float | None:
     return None if interval is None else float((interval[1] - interval[0]).mean())

@@ -29,7 +29,7 @@ class TerminalProgress:
     """
 
     def __init__(self, bars: Progress, history: History | None = None) -> None:
-        self._bars = bars
+        self.bars = bars
         self._history = history
         self._rows = 0
         self._task = bars.add_task("", visible=False)
@@ -40,19 +40,23 @@ class TerminalProgress:
         reads = self._history is not None and name in READING
         total = self._history.total_bytes if self._history and reads else None
         self._rows = 0
-        self._task = self._bars.add_task(STAGES.get(name, name), total=total, rows="")
+        self._task = self.bars.add_task(STAGES.get(name, name), total=total, rows="")
+
+    def note(self, line: str) -> None:
+        """Say something beside the bars."""
+        self.bars.console.print(line, highlight=False)
 
     def rows(self, count: int) -> None:
         """So many more rows were encoded."""
         self._rows += count
         done = self._history.position_bytes if self._history else self._rows
-        self._bars.update(self._task, completed=done, rows=f"{self._rows:,} rows")
+        self.bars.update(self._task, completed=done, rows=f"{self._rows:,} rows")
 
     def _finish(self) -> None:
-        task = next((t for t in self._bars.tasks if t.id == self._task), None)
+        task = next((t for t in self.bars.tasks if t.id == self._task), None)
         if task is not None and task.visible:
-            self._bars.update(self._task, total=task.total or 1, completed=task.total or 1)
-            self._bars.stop_task(self._task)
+            self.bars.update(self._task, total=task.total or 1, completed=task.total or 1)
+            self.bars.stop_task(self._task)
 
     def close(self) -> None:
         """The last stage is done."""

@@ -1,13 +1,6 @@
 """The reading of a history as command-line options: one for each field of `ReadOptions`."""
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Annotated, Any
-
-import typer
-
+from index_builder.dataclass_options import with_dataclass
 from index_builder.history import ReadOptions
 
 HELP = {
@@ -30,28 +23,5 @@ HELP = {
 }
 
 
-def with_read_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command every reading option; it receives them as `reading: ReadOptions`."""
-    names = [field.name for field in fields(ReadOptions)]
-
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> Any:
-        reading = ReadOptions(**{name: arguments.pop(name) for name in names})
-        return command(reading=reading, **arguments)
-
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "reading"]
-    added = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=Annotated[
-                str, typer.Option(help=HELP[field.name], rich_help_panel="Reading the history")
-            ],
-        )
-        for field in fields(ReadOptions)
-    ]
-    signature = inspect.Signature([*own, *added])
-    wrapped.__signature__ = signature  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return wrapped
+with_read_options = with_dataclass("reading", ReadOptions, HELP, "Reading the history")
+"""Gives a command every reading option; it receives them as `reading: ReadOptions`."""

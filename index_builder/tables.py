@@ -20,6 +20,7 @@ COLUMNS = (
     ("cov50", "coverage_50", "{:.1%}"),
     ("cov90", "coverage_90", "{:.1%}"),
     ("w90", "width_90", "{:.0f}"),
+    ("cls5", "class_accuracy", "{:.0%}"),
 )
 """Narrow enough for a terminal of 80 columns; the JSON has the rest."""
 
@@ -57,12 +58,15 @@ def evaluation_notes(evaluation: Evaluation) -> list[str]:
     """What must be known to read the table."""
     notes = [
         f"Protocol: {evaluation.protocol}.",
-        "≤50: share within 50 tokens; cov90: share inside the 90 % interval, of mean width w90.",
+        "≤50: share within 50 tokens; cov90: share inside the 90 % interval, of mean width w90; "
+        "cls5: share in the right one of five length classes.",
         f"Confidence {evaluation.mean_confidence:.1%} on average; "
         f"{evaluation.within_factor_2:.1%} were within a factor of two.",
     ]
     if evaluation.censored_rows:
         notes.append(f"{evaluation.censored_rows:,} censored rows left out.")
+    if evaluation.missing_peers:
+        notes.append(f"{evaluation.missing_peers}.")
     if evaluation.seen_prompts:
         notes.append(f"{evaluation.seen_prompts:,} of the prompts are in the index itself.")
     return notes

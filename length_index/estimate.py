@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-Basis = Literal["neighbours", "prior"]
+Basis = Literal["neighbours", "prior", "head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class LengthEstimate:
         quantile_tokens: The quantile at each level, in tokens, ascending, same size.
         confidence: Calibrated probability that the true length is within a factor of two of the
             median, in [0, 1].
-        basis: "neighbours", or "prior" where nothing in the history is similar.
+        basis: "neighbours"; where what is near in the history counts for less than half, "head" if
+            the index has a trained one, else "prior".
         nearness: Cosine similarity of the nearest past prompt.
         neighbours: Nearest first.
         model_known: True if the LLM asked for has history of its own.

@@ -2,7 +2,8 @@
 
 Every row of the index can play the new prompt: it is searched for, itself and its group are struck
 out of what is found, and the rest predicts it. So all rows stay in the index, and what is fitted
-is fitted for the index as it will be served.
+is fitted for the index as it will be served. Where the encoder was trained on the history, only
+rows that it was not trained on may play: the others lie where their own length put them.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.retrieval import RetrievalEstimator, RetrievalParameters
 from length_index.rows import HistoryRows
 from length_index.searcher import PlayedBy, Searcher
+from length_index.weighted_cdf import WeightedCdf
 
 FIT_ROWS = 2_000
 CALIBRATION_ROWS = 4_000
@@ -25,6 +27,9 @@ SCALES = (0.05, 0.1, 0.2)
 SPREADS = (0.0, 0.3)
 NEIGHBOURS = (16, 64)
 PRIOR_SIMILARITIES = (0.3, 0.6)
+HEAD_SIMILARITIES = (0.6, 0.8, 1.0, 1.2, 1.4)
+"""A trained head knows more than the prior and weighs more."""
+
 OTHER_MODEL_WEIGHTS = (0.05, 0.2, 1.0)
 
 
@@ -38,6 +43,25 @@ class FittedEstimator:
     def estimator(self, rows: HistoryRows) -> RetrievalEstimator:
         """The estimator over some rows."""
         return RetrievalEstimator(rows, self.parameters, self.calibration.familiarity)
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """The rows that may stand in for new prompts, where not all may.
+
+    Args:
+        rows: Shape (n,): which rows of the index.
+        head_atoms: Shape (n, ATOMS): what the trained head says of each; None without one.
+    """
+
+    rows: IntVector
+    head_atoms: FloatArray | None = None
+
+    def sample(self, count: int, seed: int) -> "Players":
+        """At most so many of them, in random order."""
+        chosen = np.random.default_rng(seed).permutation(len(self.rows))[:count]
+        atoms = None if self.head_atoms is None else self.head_atoms[chosen]
+        return Players(self.rows[chosen], atoms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,7 @@ class _HeldOut:
     codes: IntVector
     tokens: IntVector
     censored: BoolVector
+    head_atoms: FloatArray | None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -83,6 +108,7 @@ class _HeldOut:
             self.codes[which],
             self.tokens[which],
             self.censored[which],
+            None if self.head_atoms is None else self.head_atoms[which],
         )
 
     def ended(self) -> "_HeldOut":
@@ -91,9 +117,17 @@ class _HeldOut:
     def nearness(self) -> FloatArray:
         return self.hits.nearness()
 
+    def distributions(self, estimator: RetrievalEstimator) -> WeightedCdf:
+        return estimator.distributions(self.hits, self.codes, self.head_atoms).cdf
+
 
 def fit_estimator(
-    vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, *, seed: int = 0
+    vectors: FloatMatrix,
+    rows: HistoryRows,
+    searcher: Searcher,
+    *,
+    players: Players | None = None,
+    seed: int = 0,
 ) -> Fit:
     """Fit on a sample of the index's own rows.
 
@@ -101,9 +135,11 @@ def fit_estimator(
         vectors: Shape (rows, dimension), as indexed.
         rows: Their columns.
         searcher: Searches them.
+        players: The rows that may stand in for new prompts; None means all.
         seed: Of the sample.
     """
-    held_out = _hold_out(vectors, rows, searcher, seed)
+    players = (players or Players(np.arange(len(rows)))).sample(CALIBRATION_ROWS, seed)
+    held_out = _hold_out(vectors, rows, searcher, players)
     familiarity = Familiarity.fit(held_out.hits)
     if len(held_out.ended()) < MIN_ROWS:
         calibration = Calibration.identity(familiarity)
@@ -123,7 +159,7 @@ def fit_estimator(
 def _calibrate(
     estimator: RetrievalEstimator, held_out: _HeldOut, familiarity: Familiarity
 ) -> Calibration:
-    cdf = estimator.distributions(held_out.hits, held_out.codes).cdf
+    cdf = held_out.distributions(estimator)
     return Calibration.fit(
         cdf,
         to_log(held_out.tokens),
@@ -136,18 +172,22 @@ def _calibrate(
 def _validate(
     estimator: RetrievalEstimator, calibration: Calibration, held_out: _HeldOut
 ) -> Validation:
-    cdf = estimator.distributions(held_out.hits, held_out.codes).cdf
+    cdf = held_out.distributions(estimator)
     grid = calibration.quantile_grid(cdf, held_out.nearness())
     confidence = calibration.confidence(grid, held_out.nearness())
     return Validation(held_out.rows, grid, confidence)
 
 
-def _hold_out(vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, seed: int) -> _HeldOut:
-    sample = np.random.default_rng(seed).permutation(len(rows))[:CALIBRATION_ROWS]
+def _hold_out(
+    vectors: FloatMatrix, rows: HistoryRows, searcher: Searcher, players: Players
+) -> _HeldOut:
+    sample = players.rows
     codes = rows.model_codes[sample]
     played_by = PlayedBy(sample, rows.group_codes)
     hits = searcher.search(vectors[sample], codes, played_by=played_by)
-    held_out = _HeldOut(sample, hits, codes, rows.output_tokens[sample], rows.censored[sample])
+    held_out = _HeldOut(
+        sample, hits, codes, rows.output_tokens[sample], rows.censored[sample], players.head_atoms
+    )
     # Where striking out its group left nothing, a row stands in for no new prompt.
     return held_out.part(hits.rows[:, 0] >= 0)
 
@@ -156,6 +196,7 @@ def _choose(
     estimator: RetrievalEstimator, held_out: _HeldOut, *, several_models: bool
 ) -> RetrievalParameters:
     """The parameters whose medians err least, in tokens; the calibration sees to the spread."""
+    priors = PRIOR_SIMILARITIES if held_out.head_atoms is None else HEAD_SIMILARITIES
     grid = [
         replace(
             estimator.parameters,
@@ -164,9 +205,7 @@ def _choose(
             neighbours=neighbours,
             prior_similarity=prior,
         )
-        for scale, spread, neighbours, prior in product(
-            SCALES, SPREADS, NEIGHBOURS, PRIOR_SIMILARITIES
-        )
+        for scale, spread, neighbours, prior in product(SCALES, SPREADS, NEIGHBOURS, priors)
     ]
     best = min(grid, key=lambda p: _loss(estimator.with_parameters(p), held_out))
     if not several_models:
@@ -176,7 +215,7 @@ def _choose(
 
 
 def _loss(estimator: RetrievalEstimator, held_out: _HeldOut) -> float:
-    cdf = estimator.distributions(held_out.hits, held_out.codes).cdf
+    cdf = held_out.distributions(estimator)
     median = to_tokens(cdf.quantiles(np.full((len(held_out), 1), 0.5)))[:, 0]
     short = held_out.tokens - median
     # A median beyond a cut-off answer is not known to be wrong.

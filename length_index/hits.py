@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from length_index.arrays import FloatMatrix, IntMatrix
 from length_index.length_scale import FloatArray
+from length_index.recent_view import RecentView
 
 REPEAT_SIMILARITY = 0.98
 """From here on a past prompt is the same one, or a form with another slot."""
@@ -21,10 +22,14 @@ class Hits:
     Args:
         similarities: Shape (queries, k), cosine; -1 where there is no row.
         rows: Shape (queries, k); -1 where fewer than k rows were found.
+        recent: What row numbers beyond those of the build stand for; None if nothing came after it.
+        queries: Shape (queries, dimension): what was searched for, which a trained head reads too.
     """
 
     similarities: FloatMatrix
     rows: IntMatrix
+    recent: RecentView | None = None
+    queries: FloatMatrix | None = None
 
     @classmethod
     def from_search(cls, similarities: FloatMatrix, rows: IntMatrix) -> "Hits":
@@ -41,11 +46,24 @@ class Hits:
         similarities = np.take_along_axis(kept, order, axis=1)
         rows = np.take_along_axis(self.rows, order, axis=1)
         found = np.isfinite(similarities)
-        return Hits(np.where(found, similarities, -1).astype(np.float32), np.where(found, rows, -1))
+        return Hits(
+            np.where(found, similarities, -1).astype(np.float32),
+            np.where(found, rows, -1),
+            self.recent,
+        )
+
+    def joined(self, others: "Hits", k: int) -> "Hits":
+        """The k nearest of each query among both, which share no row."""
+        both = Hits(
+            np.concatenate([self.similarities, others.similarities], axis=1),
+            np.concatenate([self.rows, others.rows], axis=1),
+            self.recent,
+        )
+        return both.without(np.zeros(both.rows.shape, bool), k)
 
     def first(self, k: int) -> "Hits":
         """The k nearest of each query."""
-        return Hits(self.similarities[:, :k], self.rows[:, :k])
+        return Hits(self.similarities[:, :k], self.rows[:, :k], self.recent)
 
     def nearness(self) -> FloatArray:
         """How near the history is to each query, shape (queries,); -1 where nothing was found.

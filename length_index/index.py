@@ -1,8 +1,8 @@
 """A loaded index: encode, search, estimate."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,16 @@ from length_index.arrays import FloatMatrix, IntVector
 from length_index.calibration import GRID, Calibration
 from length_index.encoder import Device, Encoder, Precision, load_encoder
 from length_index.errors import ArtifactAlteredError, EncoderMismatchError
-from length_index.estimate import LengthEstimate, Neighbour, Query
+from length_index.estimate import Basis, LengthEstimate, Neighbour, Query
 from length_index.fitting import FittedEstimator
 from length_index.gpu_vectors import GpuVectorIndex, gpu_count
+from length_index.head import LengthHead
 from length_index.hits import Hits
 from length_index.layout import ArtifactLayout, Manifest, check_files, read_manifest
 from length_index.length_scale import FloatArray
+from length_index.recent import RecentRows
+from length_index.recent_view import RecentView
+from length_index.record import HistoryRecord
 from length_index.retrieval import RetrievalParameters
 from length_index.rows import HistoryRows
 from length_index.searcher import Searcher
@@ -40,6 +44,7 @@ class LengthIndex:
         vectors: Of the past prompts.
         rows: Columns of the past prompts.
         fitted: How neighbours are weighted and probabilities corrected.
+        head: Trained on the history together with the encoder; None if nothing was trained.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class LengthIndex:
         vectors: VectorIndex,
         rows: HistoryRows,
         fitted: FittedEstimator,
+        *,
+        head: LengthHead | None = None,
     ) -> None:
         self.manifest = manifest
         self.encoder = encoder
@@ -57,8 +64,11 @@ class LengthIndex:
         self._searcher = Searcher(vectors, rows)
         self._estimator = fitted.estimator(rows)
         self._calibration = fitted.calibration
+        self._head = head
         self._levels = np.array(manifest.quantile_levels)
         self._codes = {name: code for code, name in enumerate(rows.models)}
+        self.recent: RecentRows | None = None
+        self._view: RecentView | None = None
 
     @classmethod
     def load(
@@ -86,7 +96,8 @@ class LengthIndex:
         layout = ArtifactLayout(resolve_artifact(Path(path)))
         manifest = read_manifest(layout)
         check_files(layout, manifest)
-        encoder = encoder or load_encoder(manifest.encoder.name, device=device, precision=precision)
+        name = str(layout.encoder) if manifest.encoder.trained else manifest.encoder.name
+        encoder = encoder or load_encoder(name, device=device, precision=precision)
         _require_same_encoder(manifest, encoder)
         vectors = VectorIndex.load(layout.vectors, manifest.search)
         if device != "cpu" and gpu_count():
@@ -97,12 +108,22 @@ class LengthIndex:
                 f"{layout.root} holds {len(vectors):,} vectors and {len(rows):,} rows, its "
                 f"manifest says {manifest.rows:,}: build the index again"
             )
-        return cls(manifest, encoder, vectors, rows, _read_fitted(layout.calibration))
+        head = LengthHead.load(layout.head) if manifest.training is not None else None
+        return cls(manifest, encoder, vectors, rows, _read_fitted(layout.calibration), head=head)
 
     @property
     def version(self) -> str:
         """Name of the artifact's version."""
         return self.manifest.version
+
+    @property
+    def predictor_name(self) -> str:
+        """What its predictions come from, in evaluations."""
+        return "retrieval" if self._head is None else "trained"
+
+    def stored_vectors(self) -> Iterator[FloatMatrix]:
+        """Vectors of the past prompts, in pieces, in the order of `rows`."""
+        return self._vectors.stored_vectors()
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Vectors of prompts: shape (len(prompts), dimension), rows of unit length."""
@@ -110,14 +131,16 @@ class LengthIndex:
 
     def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Hits:
         """The nearest past prompts of each query, those of the LLM asked for first."""
-        return self._searcher.search(vectors, self._model_codes(queries))
+        recent = self._recent_view()
+        hits = self._searcher.search(vectors, self._model_codes(queries, recent), recent=recent)
+        return replace(hits, queries=vectors)
 
     def estimate(self, hits: Hits, queries: Sequence[Query]) -> list[LengthEstimate]:
         """One calibrated estimate per query."""
         if not queries:
             return []
-        codes = self._model_codes(queries)
-        retrieved = self._estimator.distributions(hits, codes)
+        codes = self._model_codes(queries, hits.recent)
+        retrieved = self._estimator.distributions(hits, codes, self._head_atoms(hits, queries))
         nearness = hits.nearness()
         grid = _truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
         unknown = np.array(
@@ -129,13 +152,14 @@ class LengthIndex:
         expected = grid.mean(axis=1)
         quantiles = self._at_levels(grid)
         levels = self.manifest.quantile_levels
+        without_neighbours: Basis = "prior" if self._head is None else "head"
         return [
             LengthEstimate(
                 expected_tokens=float(expected[i]),
                 quantile_levels=levels,
                 quantile_tokens=tuple(quantiles[i].tolist()),
                 confidence=float(confidence[i]),
-                basis="prior" if retrieved.prior_share[i] > 0.5 else "neighbours",
+                basis=without_neighbours if retrieved.prior_share[i] > 0.5 else "neighbours",
                 nearness=float(hits.similarities[i, 0]),
                 neighbours=self._name_neighbours(hits, i, query),
                 model_known=bool(codes[i] >= 0),
@@ -147,6 +171,30 @@ class LengthIndex:
         """Encode, search and estimate in one call."""
         vectors = self.encode([query.prompt for query in queries])
         return self.estimate(self.search(vectors, queries), queries)
+
+    def add_recent(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> int:
+        """Add rows that came after the build; the next search finds them.
+
+        They are held in memory only, in `recent`, which may be set beforehand to bound it.
+
+        Args:
+            records: Oldest first; those whose id was added before are left out.
+            vectors: Shape (len(records), dimension), rows of unit length.
+
+        Returns:
+            How many were added.
+        """
+        if self.recent is None:
+            self.recent = RecentRows()
+        return self.recent.add(records, vectors)
+
+    def learn(self, records: Sequence[HistoryRecord]) -> int:
+        """Encode records and add them; see `add_recent`."""
+        return self.add_recent(records, self.encode([record.prompt for record in records]))
+
+    def built_with(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of some ids that rows of the build have."""
+        return self.rows.holding(ids)
 
     def info(self) -> IndexSummary:
         """What the index holds."""
@@ -165,8 +213,26 @@ class LengthIndex:
             quantile_levels=manifest.quantile_levels,
         )
 
-    def _model_codes(self, queries: Sequence[Query]) -> IntVector:
-        return np.array([self._codes.get(q.model, -1) if q.model else -1 for q in queries])
+    def _head_atoms(self, hits: Hits, queries: Sequence[Query]) -> FloatArray | None:
+        """What the trained head says of each query; None without one."""
+        if self._head is None or hits.queries is None:
+            return None
+        prompts, models = [q.prompt for q in queries], [q.model for q in queries]
+        return self._head.atoms(hits.queries, prompts, models)
+
+    def _recent_view(self) -> RecentView | None:
+        """The rows that came after the build, as they are now; None if there are none."""
+        snapshot = self.recent.snapshot if self.recent is not None else None
+        if snapshot is None:
+            return None
+        view = self._view
+        if view is None or view.snapshot is not snapshot:
+            view = self._view = RecentView.beside(snapshot, len(self.rows), self._codes)
+        return view
+
+    def _model_codes(self, queries: Sequence[Query], recent: RecentView | None) -> IntVector:
+        codes = self._codes if recent is None else recent.model_codes
+        return np.array([codes.get(q.model, -1) if q.model else -1 for q in queries])
 
     def _at_levels(self, grid: FloatArray) -> FloatArray:
         """Quantiles at the manifest's levels, each between two of the grid's."""
@@ -178,14 +244,23 @@ class LengthIndex:
     def _name_neighbours(self, hits: Hits, i: int, query: Query) -> tuple[Neighbour, ...]:
         named = [row for row in hits.rows[i, : query.neighbour_count].tolist() if row >= 0]
         return tuple(
-            Neighbour(
-                id=self.rows.id(row),
-                similarity=similarity,
-                output_tokens=int(self.rows.output_tokens[row]),
-                model=self.rows.model(row),
-                text=self.rows.prompt(row) if query.include_neighbour_text else "",
-            )
+            self._neighbour(row, similarity, query, hits.recent)
             for row, similarity in zip(named, hits.similarities[i].tolist(), strict=False)
+        )
+
+    def _neighbour(
+        self, row: int, similarity: float, query: Query, recent: RecentView | None
+    ) -> Neighbour:
+        later = recent.record(row) if recent is not None else None
+        if later is not None:
+            text = later.prompt if query.include_neighbour_text and self.manifest.keeps_text else ""
+            return Neighbour(later.id, similarity, later.output_tokens, later.model, text)
+        return Neighbour(
+            id=self.rows.id(row),
+            similarity=similarity,
+            output_tokens=int(self.rows.output_tokens[row]),
+            model=self.rows.model(row),
+            text=self.rows.prompt(row) if query.include_neighbour_text else "",
         )
 
 

@@ -15,12 +15,17 @@ from length_index.errors import (
 from length_index.file_hash import sha256_of
 from length_index.vectors import SearchPlan
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+ENCODER_FOLDER = "encoder"
+HEAD_FILE = "head.npz"
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactLayout:
     """Where things lie in an artifact folder.
+
+    What CONTENT names is always there; a trained encoder and its head only after a training.
 
     Args:
         root: The folder.
@@ -60,6 +65,21 @@ class ArtifactLayout:
         """How well it predicted rows it was not made from, at the build."""
         return self.root / "evaluation.json"
 
+    @property
+    def encoder(self) -> Path:
+        """Folder of the trained encoder, as sentence-transformers reads it."""
+        return self.root / ENCODER_FOLDER
+
+    @property
+    def head(self) -> Path:
+        """The trained head."""
+        return self.root / HEAD_FILE
+
+    def files(self) -> list[str]:
+        """Names of all files but the manifest, relative to the folder."""
+        found = (p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
+        return sorted(p.relative_to(self.root).as_posix() for p in found)
+
     def exists(self) -> bool:
         """True if the folder says that it is an artifact."""
         return self.manifest.is_file()
@@ -67,11 +87,46 @@ class ArtifactLayout:
 
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
-    """Which encoder an artifact was built with."""
+    """Which encoder an artifact was built with.
+
+    Args:
+        name: Its name or folder; of a trained one, for people only.
+        content_hash: Of its weights, tokenizer and pooling.
+        dimension: Length of a vector.
+        trained: It was trained on the history and lies in the artifact itself.
+    """
 
     name: str
     content_hash: str
     dimension: int
+    trained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """How the encoder of an artifact was trained.
+
+    Args:
+        base: Name or folder of the model it started from.
+        rows: Rows learnt from.
+        validation_rows: Rows kept apart.
+        first_rows: Rows of other LLMs' histories learnt from before.
+        epochs: Passes over the rows.
+        best_epoch: The pass whose weights were kept, from 1.
+        validation_kendall_tau_b: After each pass.
+        validation_share: Of the rows that were kept apart.
+        seed: Of everything that chance decided.
+    """
+
+    base: str
+    rows: int
+    validation_rows: int
+    first_rows: int
+    epochs: int
+    best_epoch: int
+    validation_kendall_tau_b: tuple[float, ...]
+    validation_share: float
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +145,7 @@ class Manifest:
         created_unix_s: Unix time of the build, in seconds.
         created_by: Version of Lengthwise.
         files: Name to size in bytes and SHA-256 of every other file.
+        training: How the encoder was trained; None if it was taken as it is.
         metric: How vectors are compared.
         schema_version: Of this layout.
     """
@@ -105,6 +161,7 @@ class Manifest:
     created_unix_s: float
     created_by: str
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    training: TrainingFacts | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
 
@@ -134,6 +191,9 @@ class Manifest:
             data["encoder"] = EncoderIdentity(**data["encoder"])
             data["search"] = SearchPlan(**data["search"])
             data["quantile_levels"] = tuple(data["quantile_levels"])
+            if data["training"] is not None:
+                taus = tuple(data["training"].pop("validation_kendall_tau_b"))
+                data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
             data["files"] = {n: {**facts} for n, facts in data["files"].items()}
             return cls(**data)
         except (KeyError, TypeError, AttributeError) as error:
@@ -147,7 +207,7 @@ def describe_files(layout: ArtifactLayout) -> dict[str, dict[str, Any]]:
             "bytes": (layout.root / name).stat().st_size,
             "sha256": sha256_of(layout.root / name),
         }
-        for name in layout.CONTENT
+        for name in layout.files()
     }
 
 
@@ -174,11 +234,12 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
         ArtifactIncompleteError: A file is missing.
         ArtifactAlteredError: A file has another size or content.
     """
-    for name in layout.CONTENT:
+    needed = {*layout.CONTENT, *manifest.files}
+    for name in sorted(needed):
         path, expected = layout.root / name, manifest.files.get(name)
         if expected is None or not path.is_file():
             raise ArtifactIncompleteError(
-                f"{path} is missing: the artifact needs {', '.join(layout.CONTENT)}. Restore the "
+                f"{path} is missing: the artifact needs {', '.join(sorted(needed))}. Restore the "
                 "file or build the index again"
             )
         size = path.stat().st_size
@@ -195,8 +256,8 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
 
 
 def sync_folder(root: Path) -> None:
-    """Flush every file of a folder and the folder itself to the disk."""
-    for path in [*root.iterdir(), root]:
+    """Flush every file and folder in a folder, and itself, to the disk."""
+    for path in [*root.rglob("*"), root]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

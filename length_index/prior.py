@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from length_index.arrays import IntVector
 from length_index.length_scale import FloatArray, to_log
@@ -43,13 +44,18 @@ class LengthPrior:
         return cls(pooled, by_model, offsets)
 
     def atoms(self, model_codes: IntVector) -> FloatArray:
-        """Prior of each query, shape (queries, ATOMS); code -1 takes the pool."""
-        known = self.by_model[np.maximum(model_codes, 0)]
-        return np.where((model_codes >= 0)[:, None], known, self.pooled)
+        """Prior of each query, shape (queries, ATOMS); codes without a prior take the pool."""
+        own = self._has_own(model_codes)
+        return np.where(own[:, None], self.by_model[np.where(own, model_codes, 0)], self.pooled)
 
     def offset(self, model_codes: IntVector) -> FloatArray:
-        """Offset of each code, 0 for -1."""
-        return np.where(model_codes >= 0, self.offsets[np.maximum(model_codes, 0)], 0.0)
+        """Offset of each code, 0 for those without a prior."""
+        own = self._has_own(model_codes)
+        return np.where(own, self.offsets[np.where(own, model_codes, 0)], 0.0)
+
+    def _has_own(self, model_codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """False for -1, and for LLMs that came after the build."""
+        return (model_codes >= 0) & (model_codes < len(self.offsets))
 
 
 def _atoms(rows: HistoryRows, members: IntVector) -> FloatArray:

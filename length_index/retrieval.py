@@ -1,9 +1,9 @@
 """From the lengths of similar past prompts to a distribution.
 
 ALISE (arXiv 2410.23537, section 3.1) averages neighbours by similarity and asks an MLP where none
-is near. Here every neighbour is a weighted observation, the LLM's prior is one more of fixed
-weight, and what comes out is a distribution: where neighbours are near and many they drown the
-prior, where none is near the prior remains.
+is near. Here every neighbour is a weighted observation, the LLM's prior, or what a trained head
+says of the prompt, is one more of fixed weight, and what comes out is a distribution: where
+neighbours are near and many they drown the prior, where none is near the prior remains.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from length_index.familiarity import Familiarity
 from length_index.hits import Hits
 from length_index.length_scale import FloatArray, to_log
 from length_index.prior import ATOMS, LengthPrior
+from length_index.recent_view import look_up
 from length_index.rows import HistoryRows
 from length_index.weighted_cdf import WeightedCdf
 
@@ -31,7 +32,8 @@ class RetrievalParameters:
     Args:
         neighbours: How many count.
         scale: Similarity that divides a neighbour's weight by e.
-        prior_similarity: The prior weighs as much as one neighbour of this similarity.
+        prior_similarity: The prior, or the head in its place, weighs as much as one neighbour of
+            this similarity; above 1 more than a repeated prompt.
         spread: Half-width, on the log scale, over which a distant neighbour's length is smeared.
         other_model_weight: Weight of another LLM's row against one of the LLM asked for.
         repeat_weight: How much more a repeated prompt counts than the scale alone would say.
@@ -83,15 +85,20 @@ class RetrievalEstimator:
         twin.__dict__.update(self.__dict__, parameters=parameters)
         return twin
 
-    def distributions(self, hits: Hits, model_codes: IntVector) -> RetrievedDistribution:
+    def distributions(
+        self, hits: Hits, model_codes: IntVector, head_atoms: FloatArray | None = None
+    ) -> RetrievedDistribution:
         """One distribution per query.
 
         Args:
             hits: What the search found, at least one column.
             model_codes: Shape (queries,): the LLM asked for, -1 for any or an unknown one.
+            head_atoms: Shape (queries, ATOMS): equally likely lengths on the log scale that a
+                trained head gives, which then take the place of the LLM's prior.
         """
         p = self.parameters
-        codes = self._codes[hits.rows]
+        recent = hits.recent
+        codes = look_up(self._codes, recent and recent.codes, hits.rows)
         named = (model_codes >= 0)[:, None]
         weights = self._weights(hits, named & (codes != model_codes[:, None]))
         kept = np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours]
@@ -99,15 +106,16 @@ class RetrievalEstimator:
         similarities = _take(hits.similarities, kept)
         # Another LLM's length counts as that LLM's usual length is to the asked one's.
         shift = self.prior.offset(model_codes)[:, None] - self.prior.offset(codes)
-        values = self._log_lengths[rows] + np.where(named, shift, 0)
+        lengths = look_up(self._log_lengths, recent and recent.log_lengths, rows)
+        values = lengths + np.where(named, shift, 0)
         prior_weight = np.exp((p.prior_similarity - 1) / p.scale)
         prior_share = prior_weight / (prior_weight + weights.sum(axis=1))
         cdf = _smeared_cdf(
             values,
             weights,
-            self._censored[rows],
+            look_up(self._censored, recent and recent.censored, rows),
             spread=p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE),
-            prior=self.prior.atoms(model_codes),
+            prior=self.prior.atoms(model_codes) if head_atoms is None else head_atoms,
             prior_weight=prior_weight,
         )
         return RetrievedDistribution(cdf, prior_share)

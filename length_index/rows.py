@@ -1,6 +1,6 @@
 """The rows of an index as columns: what retrieval looks up once it knows which rows are near."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from length_index.arrays import BoolVector, IntVector
@@ -111,6 +112,13 @@ class HistoryRows:
     def id(self, row: int) -> str:
         """The row's id in the history."""
         return self.table.column("id")[row].as_py()
+
+    def holding(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of some ids that a row has."""
+        column: Any = self.table.column("id")
+        is_in = pc.is_in  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
+        held = is_in(column, value_set=pa.array(list(ids), pa.string()))
+        return frozenset(column.filter(held).to_pylist())
 
     def model(self, row: int) -> str:
         """The LLM that answered."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from length_index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
 from length_index.hits import Hits
+from length_index.recent_view import RecentView, look_up
 from length_index.rows import HistoryRows
 from length_index.vectors import VectorIndex
 
@@ -60,11 +61,16 @@ class Searcher:
     def __init__(self, vectors: VectorIndex, rows: HistoryRows) -> None:
         self._vectors = vectors
         self._codes = rows.model_codes
-        self._several = len(rows.models) > 1
+        self._models = len(rows.models)
         self._members: dict[int, IntVector] = {}
 
     def search(
-        self, queries: FloatMatrix, model_codes: IntVector, *, played_by: PlayedBy | None = None
+        self,
+        queries: FloatMatrix,
+        model_codes: IntVector,
+        *,
+        played_by: PlayedBy | None = None,
+        recent: RecentView | None = None,
     ) -> Hits:
         """The nearest rows of each query.
 
@@ -73,12 +79,14 @@ class Searcher:
             model_codes: Shape (queries,): the LLM asked for, -1 for any.
             played_by: The queries are rows of the index, which then see the rest of it just as a
                 new prompt sees all of it.
+            recent: Rows that came after the build, which are searched as well.
         """
-        wanted = SEVERAL_MODELS_NEIGHBOURS if self._several else NEIGHBOURS
-        hits = self._nearest(queries, wanted, played_by)
-        if not self._several:
+        several = (len(recent.model_codes) if recent else self._models) > 1
+        wanted = SEVERAL_MODELS_NEIGHBOURS if several else NEIGHBOURS
+        hits = self._nearest(queries, wanted, played_by, recent)
+        if not several:
             return hits
-        own = (self._codes[hits.rows] == model_codes[:, None]) & (hits.rows >= 0)
+        own = (self._codes_of(hits) == model_codes[:, None]) & (hits.rows >= 0)
         lacking = (model_codes >= 0) & (own.sum(axis=1) < MIN_OWN)
         for code in np.unique(model_codes[lacking]):
             asked = lacking & (model_codes == code)
@@ -90,9 +98,22 @@ class Searcher:
         queries: FloatMatrix,
         k: int,
         played_by: PlayedBy | None,
-        among: IntVector | None = None,
+        recent: RecentView | None,
+        code: int | None = None,
     ) -> Hits:
-        """The k nearest rows of each query, struck ones left out."""
+        """The k nearest rows of each query, struck ones left out; with `code`, of that LLM."""
+        built = self._nearest_built(queries, k, played_by, code)
+        if recent is None:
+            return built
+        later = Hits(*recent.search(queries, k, code=code))
+        return Hits(built.similarities, built.rows, recent).joined(later, k)
+
+    def _nearest_built(
+        self, queries: FloatMatrix, k: int, played_by: PlayedBy | None, code: int | None
+    ) -> Hits:
+        among = None if code is None else self._rows_of(code)
+        if among is not None and not len(among):
+            return Hits(np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), int))
         fetched = k + (played_by.most_struck() if played_by else 0)
         fetched = max(1, min(fetched, len(self._codes if among is None else among)))
         hits = Hits.from_search(*self._vectors.search(queries, fetched, among=among))
@@ -107,23 +128,29 @@ class Searcher:
         played_by: PlayedBy | None,
     ) -> Hits:
         """Replace the farthest of some queries' hits by the nearest rows of their own LLM."""
-        if code not in self._members:
-            self._members[code] = np.flatnonzero(self._codes == code)
         similarities, rows = hits.similarities.copy(), hits.rows.copy()
         found = self._nearest(
             queries[asked],
             min(NEIGHBOURS, rows.shape[1]),
             played_by.part(asked) if played_by else None,
-            self._members[code],
+            hits.recent,
+            code,
         )
-        own = self._codes[rows[asked]] == code
+        own = self._codes_of(hits)[asked] == code
         others = Hits(similarities[asked], rows[asked]).without(
             own, rows.shape[1] - found.rows.shape[1]
         )
-        merged = Hits(
-            np.concatenate([others.similarities, found.similarities], axis=1),
-            np.concatenate([others.rows, found.rows], axis=1),
-        )
-        merged = merged.without(np.zeros(merged.rows.shape, bool), rows.shape[1])
+        merged = others.joined(found, rows.shape[1])
         similarities[asked], rows[asked] = merged.similarities, merged.rows
-        return Hits(similarities, rows)
+        return Hits(similarities, rows, hits.recent)
+
+    def _codes_of(self, hits: Hits) -> IntMatrix:
+        return look_up(self._codes, hits.recent and hits.recent.codes, hits.rows)
+
+    def _rows_of(self, code: int) -> IntVector:
+        """The build's rows of an LLM; none of one that came after it."""
+        if code >= self._models:
+            return np.zeros(0, np.int64)
+        if code not in self._members:
+            self._members[code] = np.flatnonzero(self._codes == code)
+        return self._members[code]

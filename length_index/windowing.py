@@ -28,3 +28,10 @@ def clip_text(text: str, limit_tokens: int) -> str:
     if len(text) <= 2 * keep_chars:
         return text
     return f"{text[:keep_chars]} {text[-keep_chars:]}"
+
+
+def shorten(ids: list[int], window: int) -> list[int]:
+    """Cut the middle out of token ids that begin and end with a special token."""
+    if len(ids) <= window:
+        return ids
+    return [ids[0], *head_and_tail(ids[1:-1], window - 2), ids[-1]]

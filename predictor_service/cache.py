@@ -7,11 +7,17 @@ from length_index.estimate import Query
 ENTRY_OVERHEAD_BYTES = 400
 """Roughly what an entry takes beside its texts: key, query, links."""
 
-Key = tuple[str, str, str, int | None, int, bool]
+Key = tuple[str, str, str, int | None, int, bool, int]
 
 
-def cache_key(version: str, query: Query) -> Key:
-    """Everything that decides the answer; a plain tuple, since its hash is the cheapest."""
+def cache_key(version: str, query: Query, generation: int = 0) -> Key:
+    """Everything that decides the answer; a plain tuple, since its hash is the cheapest.
+
+    Args:
+        version: Of the index.
+        query: What is asked.
+        generation: See `Generation`.
+    """
     return (
         version,
         query.prompt,
@@ -19,11 +25,12 @@ def cache_key(version: str, query: Query) -> Key:
         query.max_tokens,
         query.neighbour_count,
         query.include_neighbour_text,
+        generation,
     )
 
 
 class PredictionCache:
-    """Serialised answers. A swapped index answers under another version: nothing goes stale.
+    """Serialised answers, which their keys keep from going stale; see `cache_key`.
 
     Args:
         capacity: Entries kept; 0 turns the cache off.

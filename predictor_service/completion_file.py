@@ -66,12 +66,12 @@ class CompletionFile:
             lines: dict[str, bytes] = {}
             outcomes: list[Stored] = []
             for records in reports:
-                before = len(lines)
+                new: list[HistoryRecord] = []
                 for record in records:
                     if record.id not in self._ids and record.id not in lines:
                         lines[record.id] = to_line(record)
-                stored = len(lines) - before
-                outcomes.append(Stored(stored, len(records) - stored))
+                        new.append(record)
+                outcomes.append(Stored(len(new), len(records) - len(new), tuple(new)))
             if lines:
                 self._write(b"".join(lines.values()))
             self._ids.update(lines)

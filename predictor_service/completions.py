@@ -11,10 +11,17 @@ from predictor_service.errors import OverloadedError
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a report."""
+    """What became of a report.
+
+    Args:
+        stored: How many of its completions were stored.
+        duplicates: How many were stored before.
+        new: Those that were stored.
+    """
 
     stored: int
     duplicates: int
+    new: tuple[HistoryRecord, ...] = ()
 
 
 class CompletionStore(Protocol):
@@ -100,7 +107,7 @@ class MemoryCompletions:
             )
         self._records.update(new)
         self._chars += chars
-        return Stored(len(new), len(records) - len(new))
+        return Stored(len(new), len(records) - len(new), tuple(new.values()))
 
     async def close(self) -> None:
         """Nothing to finish."""

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from length_index.recent import CAPACITY_ROWS
 from length_index.record import MAX_PROMPT_CHARS
 from predictor_service.address import is_unix
 from predictor_service.errors import ConfigError
@@ -92,6 +93,12 @@ class ServiceConfig(BaseSettings):
     )
     completions: Path | None = Field(
         None, description="file that reported completions are appended to; default: kept in memory"
+    )
+    live_capacity: int = Field(
+        CAPACITY_ROWS,
+        ge=0,
+        le=1_000_000,
+        description="reported completions that count before the next build; 0 for none",
     )
     drain_timeout_s: float = Field(
         30.0,

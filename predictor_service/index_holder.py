@@ -60,6 +60,7 @@ class IndexHolder:
     def __init__(self, source: IndexSource, *, batch_size: int) -> None:
         self._source = source
         self._batch_size = batch_size
+        self._on_switched: Callable[[], None] = lambda: None
         self._current: ServedIndex | None = None
         self._swapping = asyncio.Lock()
 
@@ -78,6 +79,10 @@ class IndexHolder:
         if self._current is None:
             raise NotServingError("the service is starting: its index is still being loaded; retry")
         return self._current
+
+    def on_switched(self, callback: Callable[[], None]) -> None:
+        """Have something called on the event loop whenever another index is served."""
+        self._on_switched = callback
 
     async def reload(self) -> str:
         """Swap to the newest version of the source; nothing happens if it is served already.
@@ -103,6 +108,7 @@ class IndexHolder:
             # One assignment: a micro-batch reads it once, so it sees the old or the new.
             before, self._current = self._current, index
             if before is not index:
+                self._on_switched()
                 log.info("index switched", version=index.version, before=before and before.version)
             return index.version
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from length_index.estimate import Query
@@ -58,6 +58,7 @@ class Pending:
         computed: In the order of `queries`.
         queries: What the micro-batcher was asked.
         job: None if nothing had to be computed.
+        generation: Of the answers; taken before they are computed, so never too high.
     """
 
     results: list[Result] = field(default_factory=list[Result])
@@ -65,6 +66,7 @@ class Pending:
     queries: list[Query] = field(default_factory=list[Query])
     job: Job | None = None
     done: asyncio.Future[None] | None = None
+    generation: int = 0
 
     def settle(self, _: Job) -> None:
         """Wake whoever waits, if anybody still does."""
@@ -81,6 +83,7 @@ class Predictions:
         cache: Shared by all callers.
         limits: What a request may be.
         max_response_bytes: Answers beyond this are refused, since callers could not receive them.
+        generation: Gives the generation of cached answers.
     """
 
     def __init__(
@@ -91,12 +94,14 @@ class Predictions:
         *,
         limits: RequestLimits,
         max_response_bytes: int,
+        generation: Callable[[], int] = lambda: 0,
     ) -> None:
         self._holder = holder
         self._batcher = batcher
         self._cache = cache
         self._limits = limits
         self._max_response_bytes = max_response_bytes
+        self._generation = generation
 
     async def begin(
         self, requests: Sequence[pb.PredictRequest], *, timeout_s: float | None
@@ -112,7 +117,7 @@ class Predictions:
             OverloadedError: The queue is full; nothing was queued.
         """
         arrived_s = time.monotonic()
-        pending = Pending()
+        pending = Pending(generation=self._generation())
         version = self._holder.current.version
         for i, request in enumerate(requests, 1):
             pending.results.append(self._look_up(request, version, pending))
@@ -133,7 +138,7 @@ class Predictions:
             query = self._limits.query(request)
         except InvalidRequestError as error:
             return Result(request, error=error)
-        body = self._cache.get(cache_key(version, query))
+        body = self._cache.get(cache_key(version, query, pending.generation))
         if body is not None:
             return Result(request, body)
         result = Result(request)
@@ -165,7 +170,8 @@ class Predictions:
                 version = outcome.batch.version
                 result.answer = outcome
                 result.body = serialize_estimate(outcome.estimate, version)
-                self._cache.put(cache_key(version, query), result.body)
+                key = cache_key(version, query, pending.generation)
+                self._cache.put(key, result.body)
             else:
                 result.error = outcome
             if i % SLICE_ITEMS == 0:

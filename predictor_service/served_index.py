@@ -1,6 +1,6 @@
 """The seam to the index: what the service asks of it, and where it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from length_index.estimate import LengthEstimate, Query
+from length_index.recent import RecentRows
 from length_index.summary import IndexSummary
 from predictor_service.threads import limit_threads
 
@@ -20,6 +21,13 @@ class ServedIndex(Protocol):
     @property
     def version(self) -> str:
         """Name of the version; two different indexes never share one."""
+        ...
+
+    recent: RecentRows | None
+    """Rows that came after the build, which predictions take into account; None for none."""
+
+    def built_with(self, ids: Collection[str]) -> Collection[str]:
+        """Those of some ids that rows of the build have."""
         ...
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:

@@ -12,9 +12,11 @@ from predictor_service.completion_file import CompletionFile
 from predictor_service.completions import CompletionStore, MemoryCompletions
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import StartUpError, SwapRefusedError
+from predictor_service.generation import Generation
 from predictor_service.group_commit import FileCompletions
 from predictor_service.health import Health
 from predictor_service.index_holder import IndexHolder
+from predictor_service.live import LiveLearner
 from predictor_service.predictions import Predictions
 from predictor_service.served_index import IndexSource
 from predictor_service.server import bind, build_server
@@ -50,6 +52,14 @@ class Service:
         self._config = config
         self._completions = open_completions(config)
         self.holder = IndexHolder(source, batch_size=config.max_batch_size)
+        generation = Generation()
+        self.learner = LiveLearner(
+            lambda: self.holder.current if self.holder.loaded else None,
+            capacity_rows=config.live_capacity,
+            prepare_thread=source.prepare_thread,
+            on_learnt=generation.rows_added,
+        )
+        self.holder.on_switched(self.learner.index_switched)
         self.health = Health(SERVICE_NAME)
         self.batcher = MicroBatcher(
             lambda: self.holder.current,
@@ -66,9 +76,10 @@ class Service:
             ),
             limits=config.request_limits,
             max_response_bytes=config.max_message_bytes,
+            generation=generation.current,
         )
         self._servicer = LengthPredictorServicer(
-            predictions, self.holder, self._completions, config.request_limits
+            predictions, self.holder, self._completions, self.learner, config.request_limits
         )
         self._server = build_server(config, self._servicer, self.health)
 
@@ -141,5 +152,6 @@ class Service:
             await asyncio.wait_for(self.batcher.stop(), timeout=1)
         except TimeoutError:
             log.warning("stopped while a micro-batch was still being computed")
+        await self.learner.stop()
         await self._completions.close()
         log.info("stopped")

@@ -13,6 +13,7 @@ from predictor_service.completions import CompletionStore
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
 from predictor_service.index_holder import IndexHolder
+from predictor_service.live import LiveLearner
 from predictor_service.predictions import Predictions
 from predictor_service.stream import PredictionStream
 from predictor_service.validation import RequestLimits
@@ -32,6 +33,7 @@ class LengthPredictorServicer:
         predictions: The way to answers.
         holder: The served index.
         completions: Where reports go.
+        learner: Told of what was stored.
         limits: What a request may be.
     """
 
@@ -40,11 +42,13 @@ class LengthPredictorServicer:
         predictions: Predictions,
         holder: IndexHolder,
         completions: CompletionStore,
+        learner: LiveLearner,
         limits: RequestLimits,
     ) -> None:
         self._predictions = predictions
         self._holder = holder
         self._completions = completions
+        self._learner = learner
         self._limits = limits
         self._started_s = time.monotonic()
         self._version = installed_version("lengthwise")
@@ -115,6 +119,7 @@ class LengthPredictorServicer:
             for i, completion in enumerate(request.completions)
         ]
         outcome = await self._completions.add(records)
+        self._learner.learn(outcome.new)
         return pb.ReportResponse(stored=outcome.stored, duplicates=outcome.duplicates)
 
     async def get_index_info(

@@ -13,7 +13,11 @@ from predictor_service.fair_queue import Answer
 
 M = TypeVar("M", bound=Message)
 
-BASIS = {"neighbours": pb.BASIS_NEIGHBOURS, "prior": pb.BASIS_PRIOR}
+BASIS = {
+    "neighbours": pb.BASIS_NEIGHBOURS,
+    "prior": pb.BASIS_PRIOR,
+    "head": pb.BASIS_HEAD,
+}
 
 
 @dataclass(frozen=True, slots=True)

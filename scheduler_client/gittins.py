@@ -14,8 +14,8 @@ from scheduler_client.length_distribution import LengthDistribution
 def gittins_rank(distribution: LengthDistribution, generated_tokens: float = 0.0) -> float:
     """Expected tokens spent per completion, at the best moment to stop. Lower goes first.
 
-    With X the tokens that remain: the minimum over d of E[min(X, d)] / P(X <= d). Between two points
-    of the distribution this ratio rises and then falls, so its minimum is at a point.
+    With X the tokens that remain: the minimum over d of E[min(X, d)] / P(X <= d). Between two
+    points of the distribution this ratio rises and then falls, so its minimum is at a point.
 
     Args:
         distribution: Of the whole answer's length.

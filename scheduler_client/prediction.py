@@ -7,7 +7,7 @@ from typing import Literal
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.length_distribution import LengthDistribution
 
-Basis = Literal["neighbours", "prior"]
+Basis = Literal["neighbours", "prior", "head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Prediction:
             same place in quantile_levels; ascending.
         confidence: Calibrated probability that the true length is within a factor of two of the
             median, in [0, 1].
-        basis: "neighbours", or "prior" where nothing in the history is similar.
+        basis: "neighbours"; where too little in the history is similar, "head" if a network was
+            trained on it, else "prior".
         nearness: Cosine similarity of the nearest past prompt.
         neighbours: The nearest past prompts, nearest first.
         model_known: True if the LLM named in the query has history of its own.

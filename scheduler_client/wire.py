@@ -9,11 +9,12 @@ from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
 from scheduler_client.index_info import IndexInfo, ModelInfo
-from scheduler_client.prediction import Neighbour, Prediction, Timing
+from scheduler_client.prediction import Basis, Neighbour, Prediction, Timing
 from scheduler_client.query import AnyChatMessage, PredictionQuery
 
 _UINT32_MAX = 2**32 - 1
 _INT64_MAX = 2**63 - 1
+_BASIS: Mapping[int, Basis] = {pb.BASIS_NEIGHBOURS: "neighbours", pb.BASIS_HEAD: "head"}
 _FINISH_REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
 
 
@@ -84,7 +85,7 @@ def decode_prediction(message: pb.PredictResponse) -> Prediction:
         quantile_tokens=tuple(tokens),
         confidence=message.confidence,
         # A basis that this client does not know is not taken for more than the prior.
-        basis="neighbours" if message.basis == pb.BASIS_NEIGHBOURS else "prior",
+        basis=_BASIS.get(message.basis, "prior"),
         nearness=message.nearness,
         neighbours=tuple(
             Neighbour(n.id, n.similarity, n.output_tokens, n.model, n.text)

@@ -11,6 +11,7 @@ class Basis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BASIS_UNSPECIFIED: _ClassVar[Basis]
     BASIS_NEIGHBOURS: _ClassVar[Basis]
     BASIS_PRIOR: _ClassVar[Basis]
+    BASIS_HEAD: _ClassVar[Basis]
 
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -20,6 +21,7 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 BASIS_UNSPECIFIED: Basis
 BASIS_NEIGHBOURS: Basis
 BASIS_PRIOR: Basis
+BASIS_HEAD: Basis
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_LENGTH: FinishReason

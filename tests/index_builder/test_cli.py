@@ -25,6 +25,7 @@ PREDICTOR_KEYS = {
     "coverage_90",
     "width_50",
     "width_90",
+    "class_accuracy",
 }
 
 
@@ -42,6 +43,7 @@ def fake_encoder():
     """Commands load the fake encoder, whatever they are asked for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "load_encoder", lambda *_, **__: BagOfWords())
+        patch.setattr("index_builder.build_job.load_encoder", lambda *_, **__: BagOfWords())
         patch.setattr("length_index.index.load_encoder", lambda *_, **__: BagOfWords())
         yield
 
@@ -129,6 +131,42 @@ def test_evaluate_prints_a_table_and_writes_the_json_beside_it(store, history, t
     assert "retrieval (served)" in printed
     assert "constant median" in printed
     assert json.loads(out.read_text())["predictor"] == "retrieval"
+
+
+def test_evaluate_prints_the_cheap_peers_unless_told_otherwise(store, history):
+    printed = ok("evaluate", "--index", store, "--history", history)
+    found = json.loads(ok("evaluate", "--index", store, "--history", history, "--json"))
+    for name in ("median", "lexical", "alise"):
+        assert f"\n{name} " in printed
+        assert set(found[name]) == PREDICTOR_KEYS
+        assert found[name]["rows"] == 300
+    assert "ssjf-l1" not in found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"), [("none", set()), ("lexical,median", {"lexical", "median"})]
+)
+def test_evaluate_asks_the_peers_that_are_named(store, history, wanted, names):
+    asked = ("evaluate", "--index", store, "--history", history, "--peers", wanted, "--json")
+    found = json.loads(ok(*asked))
+    assert {name for name in ("median", "lexical", "alise") if name in found} == names
+
+
+def test_evaluate_of_an_index_without_prompts_says_that_peers_are_left_out(
+    history, tmp_path, fake_encoder
+):
+    ok("build", "--history", history, "--out", tmp_path / "s", "--no-keep-text")
+    asked = ("evaluate", "--index", tmp_path / "s", "--history", history)
+    assert "alise" not in json.loads(ok(*asked, "--json"))
+    assert "median, lexical, alise left out" in ok(*asked)
+
+
+def test_evaluate_tells_accuracy_by_llm_and_coverage_by_predicted_length(store, history):
+    found = json.loads(ok("evaluate", "--index", store, "--history", history, "--json"))
+    assert set(found["by_model"]) == {"llm"}
+    assert set(found["by_model"]["llm"]) == {"rows", "kendall_tau_b", "mae", "coverage_90"}
+    assert found["by_model"]["llm"]["rows"] == 300
+    assert len(found["coverage_90_by_decile"]) == 10
 
 
 def test_evaluate_without_an_index_holds_a_share_of_the_history_out(history, fake_encoder):
@@ -233,6 +271,10 @@ BAD = {
     "no share to hold out": (
         ("evaluate", "--history", "{history}", "--holdout", "1.5"),
         "holdout is 1.5: expected a share between 0 and 1",
+    ),
+    "a peer that does not exist": (
+        ("evaluate", "--history", "{history}", "--peers", "oracle"),
+        "peers is 'oracle': expected cheap, all, none, or names with commas between out of",
     ),
     "nowhere to write": (
         ("evaluate", "--history", "{history}", "--output", "{tmp}/no/where.json"),

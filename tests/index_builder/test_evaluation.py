@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from index_builder.builder import BuildOptions, build_index
-from index_builder.evaluation import (
-    Evaluation,
-    constant_predictions,
-    evaluate_index,
-)
+from index_builder.evaluation import Evaluation, evaluate_index
+from index_builder.metrics import PredictedLengths
+from index_builder.peers.median import MedianPeer
+from index_builder.quantiles import constant_predictions
 from index_builder.split import is_held_out
 from length_index.errors import InvalidInputError
 from length_index.index import LengthIndex
@@ -132,6 +131,90 @@ def test_without_draws_there_is_no_noise_ceiling(index):
 def test_an_evaluation_survives_being_written_as_json(index):
     evaluation = evaluate(index, [with_draws(n, n + 10) for n in (10, 200, 40, 900)])
     assert Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict()))) == evaluation
+
+
+def test_an_evaluation_written_before_there_were_parts_can_still_be_read(index):
+    content = evaluate(index, topic_history(50, seed=9)).to_dict()
+    for name in ("by_model", "coverage_90_by_decile", "missing_peers"):
+        del content[name]
+    for name in ("retrieval", "constant_median"):
+        del content[name]["class_accuracy"]
+    read = Evaluation.from_dict(content)
+    assert read.by_model == {}
+    assert read.coverage_90_by_decile == (None,) * 10
+    assert read.metrics["retrieval"].class_accuracy is None
+
+
+def test_every_predictor_has_an_accuracy_over_length_classes(index):
+    metrics = evaluate(index, topic_history(300, seed=9)).metrics
+    assert metrics["retrieval"].class_accuracy > 0.6
+    assert metrics["constant_median"].class_accuracy == pytest.approx(0.25, abs=0.05)
+
+
+class Spy:
+    """A peer that keeps what it is asked about, and answers with the prompt's length."""
+
+    name = "spy"
+
+    def __init__(self):
+        self.records, self.vectors = [], []
+
+    def fit(self, records, vectors):
+        raise AssertionError("a peer is fitted before it is asked")
+
+    def predict(self, records, vectors):
+        self.records += records
+        self.vectors += list(vectors)
+        return PredictedLengths(np.array([float(len(r.prompt)) for r in records]))
+
+
+def test_a_peer_is_asked_about_the_same_rows_without_their_answers(index, monkeypatch):
+    monkeypatch.setattr("index_builder.evaluation.CHUNK_ROWS", 8)
+    records = [replace(r, samples=(3, 4)) for r in topic_history(20, seed=9)]
+    records[5] = replace(records[5], finish_reason="length")
+    spy = Spy()
+    evaluation = evaluate_index(index, records, protocol="", peers=[spy])
+    known = [r for r in records if not r.censored]
+    assert [r.prompt for r in spy.records] == [r.prompt for r in known]
+    assert {(r.output_tokens, r.samples) for r in spy.records} == {(0, ())}
+    assert np.array_equal(spy.vectors, BagOfWords().encode([r.prompt for r in known]))
+    errors = [abs(len(r.prompt) - r.output_tokens) for r in known]
+    assert evaluation.metrics["spy"].mae == pytest.approx(np.mean(errors))
+
+
+def test_the_intervals_of_a_peer_are_measured_over_all_chunks(index, monkeypatch):
+    monkeypatch.setattr("index_builder.evaluation.CHUNK_ROWS", 8)
+    history = topic_history(400)
+    peer = MedianPeer()
+    peer.fit(history, BagOfWords().encode([r.prompt for r in history]))
+    found = evaluate_index(index, topic_history(200, seed=9), protocol="", peers=[peer])
+    assert found.metrics["median"].coverage_90 == pytest.approx(0.9, abs=0.06)
+    assert found.metrics["median"].coverage_50 == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_rows_asked_about_are_kept_for_pictures(index):
+    records = [*topic_history(12, seed=9), with_draws(40, 50, 70), with_draws(90, 95)]
+    evaluation = evaluate_index(index, records, protocol="", peers=[Spy()])
+    rows = evaluation.asked
+    assert rows.truth.tolist() == [r.output_tokens for r in records]
+    assert rows.models == tuple(r.model for r in records)
+    assert rows.quantile_levels == index.manifest.quantile_levels
+    assert rows.quantile_tokens.shape == (14, len(rows.quantile_levels))
+    assert set(rows.points) == set(evaluation.metrics)
+    middle = rows.quantile_levels.index(0.5)
+    assert rows.points["retrieval"] == pytest.approx(rows.quantile_tokens[:, middle])
+    assert rows.confidence.mean() == pytest.approx(evaluation.mean_confidence)
+    assert rows.points["another_draw"][-2:].tolist() == [50, 95]
+    assert np.isnan(rows.points["another_draw"][:12]).all()
+    assert "asked" not in evaluation.to_dict()
+
+
+def test_the_parts_of_an_evaluation_are_those_of_the_served_predictor(index):
+    mixed = [*topic_history(100, seed=9), *topic_history(60, seed=8, model="new")]
+    evaluation = evaluate(index, mixed)
+    assert {name: a.rows for name, a in evaluation.by_model.items()} == {"llm": 100, "new": 60}
+    by_row = np.mean(evaluation.coverage_90_by_decile)  # all tenths have 16 rows
+    assert by_row == pytest.approx(evaluation.metrics["retrieval"].coverage_90)
 
 
 def test_about_the_share_asked_for_is_held_out_and_the_same_rows_each_time():

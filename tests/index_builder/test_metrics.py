@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, spearmanr
 
-from index_builder.metrics import PredictedLengths, measure
+from index_builder.metrics import PredictedLengths, class_edges, measure
 
 
 def test_errors_and_shares_are_those_worked_out_by_hand():
@@ -51,3 +51,18 @@ def test_correlations_are_scipys_or_absent_where_there_is_nothing_to_rank(pairs)
 def test_a_predictor_without_intervals_has_neither_coverage_nor_width():
     found = measure(PredictedLengths(np.array([1.0])), [1]).to_dict()
     assert [found[k] for k in ("coverage_50", "coverage_90", "width_50", "width_90")] == [None] * 4
+
+
+def test_length_classes_are_cut_at_the_percentiles_of_the_history():
+    assert class_edges(range(1, 102)).tolist() == [26, 51, 76, 100]
+
+
+def test_class_accuracy_is_the_share_in_the_right_class_worked_out_by_hand():
+    edges = np.array([10.0, 20, 30, 40])
+    point = np.array([5.0, 12, 20, 35, 90])
+    found = measure(PredictedLengths(point), [9, 20, 29, 30, 39], edges)
+    assert found.class_accuracy == 3 / 5
+
+
+def test_without_edges_there_is_no_class_accuracy():
+    assert measure(PredictedLengths(np.array([1.0])), [1]).class_accuracy is None

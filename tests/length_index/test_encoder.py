@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
-from tokenizers.models import WordLevel
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from length_index.conversation import ChatMessage, render_conversation
 from length_index.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
 from length_index.errors import EncoderError, InvalidInputError, MissingExtraError
 from length_index.windowing import clip_text, head_and_tail
+from tests.length_index.tiny_bert import save_tiny_bert
 
 PROMPTS = [
     "Hi",
@@ -51,40 +48,6 @@ def bfloat16():
 def cls_pooled(tmp_path_factory):
     """Folder of a tiny BERT with random weights whose vector is that of the [CLS] token."""
     return save_tiny_bert(tmp_path_factory.mktemp("cls"), pooling="cls")
-
-
-def save_tiny_bert(folder, *, pooling):
-    words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", *(f"w{i}" for i in range(50))]
-    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        pad_token="[PAD]",
-        model_max_length=32,
-    )
-    torch.manual_seed(0)
-    bert = BertModel(
-        BertConfig(
-            vocab_size=len(words),
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=32,
-            initializer_range=0.5,
-        )
-    )
-    bert.save_pretrained(folder / "bert")
-    fast.save_pretrained(folder / "bert")
-    transformer = Transformer(str(folder / "bert"), max_seq_length=32)
-    pooler = Pooling(32, pooling_mode=pooling)
-    SentenceTransformer(modules=[transformer, pooler], device="cpu").save(str(folder / "saved"))
-    return folder / "saved"
 
 
 def test_rows_have_unit_length_whatever_the_number_and_length_of_prompts(encoder):

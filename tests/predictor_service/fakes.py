@@ -1,12 +1,13 @@
 """A small index that answers by rule, waits when told to and remembers what it was asked."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from length_index.estimate import LengthEstimate, Neighbour, Query
+from length_index.recent import RecentRows
 from length_index.summary import IndexSummary, ModelSummary
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -19,6 +20,7 @@ class FakeIndex:
 
     def __init__(self, version: str = "v1") -> None:
         self.version = version
+        self.recent: RecentRows | None = None
         self.encoded: list[list[str]] = []
         self.searched: list[list[str]] = []
         self.gate = threading.Event()
@@ -29,6 +31,9 @@ class FakeIndex:
     @property
     def prompts(self) -> list[str]:
         return [prompt for batch in self.encoded for prompt in batch]
+
+    def built_with(self, ids: Collection[str]) -> frozenset[str]:
+        return frozenset()
 
     def encode(self, prompts: Sequence[str]) -> Any:
         self.encoded.append(list(prompts))

@@ -1,0 +1,1 @@
+"""Fine-tunes an encoder on the lengths of a history."""

@@ -1,0 +1,231 @@
+"""From a history to a trained encoder and head, in a folder."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from index_builder.training.base_model import BaseModel
+from index_builder.training.checkpoint import CheckpointFile
+from index_builder.training.network import EncoderModule, HeadModule
+from index_builder.training.options import TrainOptions
+from index_builder.training.progress import SilentTraining, TrainingProgress
+from index_builder.training.targets import Bins, LengthTargets, draws_of
+from index_builder.training.trainer import Subject, Trained, Trainer, seed_everything
+from index_builder.training.training_set import LlmOffsets, TrainingRows, split_records
+from length_index.arrays import FloatMatrix
+from length_index.errors import InvalidInputError
+from length_index.head import LengthHead
+from length_index.layout import ENCODER_FOLDER, HEAD_FILE, TrainingFacts
+from length_index.prompt_features import prompt_features
+from length_index.record import HistoryRecord
+
+MIN_ROWS = 100
+UNKNOWN_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureScale:
+    """What plain features are standardised with."""
+
+    mean: FloatMatrix
+    scale: FloatMatrix
+
+    @classmethod
+    def of(cls, features: FloatMatrix) -> "FeatureScale":
+        """From those of a history; a feature that never varies is left at 0."""
+        spread = features.std(axis=0)
+        return cls(features.mean(axis=0), np.where(spread > 1e-6, spread, 1e6).astype(np.float32))
+
+    def apply(self, features: FloatMatrix) -> FloatMatrix:
+        """Standardised features."""
+        return (features - self.mean) / self.scale
+
+
+def train(
+    history: Iterable[HistoryRecord],
+    base: str,
+    out: Path,
+    options: TrainOptions | None = None,
+    *,
+    learn_first: Iterable[HistoryRecord] = (),
+    device: str = "cpu",
+    checkpoints: Path,
+    progress: TrainingProgress | None = None,
+) -> TrainingFacts:
+    """Fine-tune an encoder and a head on a history's lengths.
+
+    Args:
+        history: Rows to learn from; those that `split.is_validation` takes are only validated with.
+        base: Name or folder of the sentence-transformers model to start from.
+        out: Folder that gets the trained encoder and head.
+        options: How.
+        learn_first: Other LLMs' histories, learnt from before: what makes an answer long is much
+            the same for all, so a small history profits from a large one of another LLM.
+        device: "cpu" or "cuda".
+        checkpoints: Folder that says where a killed training goes on; left as it was found.
+        progress: Is told how far it is.
+
+    Raises:
+        InvalidInputError: The history is too small.
+        EncoderError: The base model cannot be trained.
+        OSError: A folder cannot be written.
+    """
+    options = options or TrainOptions()
+    seed_everything(options.seed)
+    model = BaseModel.load(base)
+    learnt, validation = split_records(history, options.validation_share, options.seed)
+    learnt = _sample(learnt, options)
+    if len(learnt) < MIN_ROWS:
+        raise InvalidInputError(
+            f"the history has {len(learnt)} rows to train on: expected at least {MIN_ROWS}. "
+            "Build without training"
+        )
+    first = _sample(list(learn_first), options)
+    key = _key(learnt, first, model.content_hash, options)
+    standing = checkpoints / key[:16]
+    encoder = EncoderModule(model.transformer, train_words=options.train_words)
+    scale = FeatureScale.of(prompt_features([r.prompt for r in learnt]))
+    job = _Job(model, encoder, scale, options, torch.device(device), progress or SilentTraining())
+    head: HeadModule | None = None
+    if first and options.first_epochs:
+        head = job.run(
+            first, [], None, options.first_epochs, CheckpointFile(standing / "first", key)
+        ).head
+    done = job.run(learnt, validation, head, options.epochs, CheckpointFile(standing, key))
+    model.save(out / ENCODER_FOLDER)
+    done.length_head(scale).save(out / HEAD_FILE)
+    shutil.rmtree(standing, ignore_errors=True)
+    return TrainingFacts(
+        base=base,
+        rows=len(learnt),
+        validation_rows=len(validation),
+        first_rows=len(first),
+        epochs=len(done.trained.kendall_tau_b),
+        best_epoch=done.trained.best_epoch + 1,
+        validation_kendall_tau_b=tuple(done.trained.kendall_tau_b),
+        validation_share=options.validation_share,
+        seed=options.seed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    head: HeadModule
+    trained: Trained
+    bins: Bins
+    offsets: LlmOffsets
+
+    def length_head(self, scale: FeatureScale) -> LengthHead:
+        """The head as it is served."""
+        module = self.head.float().cpu()
+
+        def array(tensor: Any) -> FloatMatrix:
+            return tensor.detach().numpy().astype(np.float32)
+
+        return LengthHead(
+            models=self.offsets.models,
+            offsets=self.offsets.values,
+            edges=self.bins.edges,
+            feature_mean=scale.mean,
+            feature_scale=scale.scale,
+            vector_weight=array(module.vector.weight).T * np.float32(module.vector_scale),
+            feature_weight=array(module.feature.weight).T,
+            model_weight=array(module.model.weight),
+            hidden_bias=array(module.vector.bias),
+            bin_weight=array(module.bins.weight).T,
+            bin_bias=array(module.bins.bias),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What both trainings, on other LLMs' histories and on this one, share."""
+
+    model: BaseModel
+    encoder: EncoderModule
+    scale: FeatureScale
+    options: TrainOptions
+    device: torch.device
+    progress: TrainingProgress
+
+    def run(
+        self,
+        learnt: list[HistoryRecord],
+        validation: list[HistoryRecord],
+        before: HeadModule | None,
+        epochs: int,
+        checkpoint: CheckpointFile,
+    ) -> _Done:
+        """Train on some records, from the layers of an earlier head if there is one."""
+        offsets = LlmOffsets.of(learnt)
+        places = offsets.places(learnt)
+        usual = offsets.values[places]
+        shifted = [draws_of(r) - u for r, u in zip(learnt, usual, strict=True)]
+        bins = Bins.fit(np.concatenate(shifted), self.options.bins)
+        rows, held_out = self._rows(learnt), self._rows(validation)
+        head = HeadModule(
+            self.model.dimension, rows.features.shape[1], len(offsets.values), len(bins)
+        )
+        if before is not None:
+            head.vector.load_state_dict(before.vector.state_dict())
+            head.feature.load_state_dict(before.feature.state_dict())
+        subject = Subject(
+            encoder=self.encoder,
+            head=head,
+            rows=rows,
+            places=places,
+            targets=LengthTargets.of(learnt, usual, bins),
+            validation=held_out,
+            validation_places=offsets.places(validation),
+            bins=bins,
+            offsets=offsets.values,
+            mask_id=self.model.mask_id,
+            forget_model=UNKNOWN_SHARE if len(offsets.models) > 1 else 0.0,
+        )
+        trainer = Trainer(
+            subject,
+            self.options,
+            epochs=epochs,
+            device=self.device,
+            checkpoint=checkpoint,
+            progress=self.progress,
+        )
+        return _Done(head, trainer.run(), bins, offsets)
+
+    def _rows(self, records: list[HistoryRecord]) -> TrainingRows:
+        prompts = [r.prompt for r in records]
+        token_ids = self.model.tokenize(prompts, self.options.max_tokens_learnt)
+        return TrainingRows(
+            tuple(records), tuple(token_ids), self.scale.apply(prompt_features(prompts))
+        )
+
+
+def _sample(records: list[HistoryRecord], options: TrainOptions) -> list[HistoryRecord]:
+    if len(records) <= options.max_rows:
+        return records
+    rng = np.random.default_rng(options.seed)
+    chosen = np.sort(rng.choice(len(records), options.max_rows, replace=False))
+    return [records[i] for i in chosen]
+
+
+def _key(
+    learnt: Sequence[HistoryRecord],
+    first: Sequence[HistoryRecord],
+    base_hash: str,
+    options: TrainOptions,
+) -> str:
+    """Names a training: a checkpoint of another one must not be taken up."""
+    digest = hashlib.sha256(f"{base_hash} {json.dumps(asdict(options))}\n".encode())
+    for records in (learnt, first):
+        digest.update(f"{len(records)}\n".encode())
+        for r in records:
+            line = f"{r.output_tokens} {r.samples} {r.finish_reason} {r.model} {r.prompt}\n"
+            digest.update(line.encode(errors="surrogatepass"))
+    return digest.hexdigest()
