@@ -9,6 +9,7 @@ from index_builder.builder import BuildOptions, BuildProgress, build_index
 from index_builder.evaluation import Evaluation, evaluate_index
 from index_builder.history import History
 from index_builder.peers.fit_peers import fit_peers
+from index_builder.peers.parts import parts_of
 from index_builder.split import is_held_out
 from length_index.encoder import Encoder
 from length_index.errors import InvalidInputError
@@ -111,7 +112,8 @@ def _evaluate(
 ) -> Evaluation:
     fitted = fit_peers(index, peers, seed=seed, on_stage=progress.stage)
     progress.stage("predict")
+    others = (*parts_of(index), *fitted.peers)
     evaluation = evaluate_index(
-        index, records, protocol=protocol, peers=fitted.peers, on_progress=progress.rows
+        index, records, protocol=protocol, peers=others, on_progress=progress.rows
     )
     return replace(evaluation, missing_peers=fitted.missing)

@@ -27,7 +27,7 @@ SCALES = (0.05, 0.1, 0.2)
 SPREADS = (0.0, 0.3)
 NEIGHBOURS = (16, 64)
 PRIOR_SIMILARITIES = (0.3, 0.6)
-HEAD_SIMILARITIES = (0.6, 0.8, 1.0, 1.2, 1.4)
+HEAD_SIMILARITIES = (0.6, 0.9, 1.2, 1.6, 2.2)
 """A trained head knows more than the prior and weighs more."""
 
 OTHER_MODEL_WEIGHTS = (0.05, 0.2, 1.0)

@@ -17,7 +17,7 @@ from length_index.gpu_vectors import GpuVectorIndex, gpu_count
 from length_index.head import LengthHead
 from length_index.hits import Hits
 from length_index.layout import ArtifactLayout, Manifest, check_files, read_manifest
-from length_index.length_scale import FloatArray
+from length_index.length_scale import FloatArray, to_tokens
 from length_index.recent import RecentRows
 from length_index.recent_view import RecentView
 from length_index.record import HistoryRecord
@@ -29,6 +29,9 @@ from length_index.summary import IndexSummary
 from length_index.vectors import VectorIndex
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
+
+NO_PRIOR_SIMILARITY = -5.0
+"""At this similarity the prior weighs next to nothing."""
 
 UNKNOWN_MODEL_TRUST = 0.5
 """Confidence kept where the LLM asked for has no history: no row can vouch for its lengths. From
@@ -140,7 +143,9 @@ class LengthIndex:
         if not queries:
             return []
         codes = self._model_codes(queries, hits.recent)
-        retrieved = self._estimator.distributions(hits, codes, self._head_atoms(hits, queries))
+        retrieved = self._estimator.distributions(
+            hits, codes, self._head_atoms(hits.queries, queries)
+        )
         nearness = hits.nearness()
         grid = _truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
         unknown = np.array(
@@ -166,6 +171,19 @@ class LengthIndex:
             )
             for i, query in enumerate(queries)
         ]
+
+    def head_medians(self, vectors: FloatMatrix, queries: Sequence[Query]) -> FloatArray | None:
+        """The trained head's medians alone, in tokens, shape (queries,); None without a head."""
+        atoms = self._head_atoms(vectors, queries)
+        return None if atoms is None else to_tokens(np.median(atoms, axis=1))
+
+    def neighbour_medians(self, vectors: FloatMatrix, queries: Sequence[Query]) -> FloatArray:
+        """The medians of neighbours alone, uncalibrated, in tokens, shape (queries,)."""
+        hits = self.search(vectors, queries)
+        parameters = replace(self._estimator.parameters, prior_similarity=NO_PRIOR_SIMILARITY)
+        alone = self._estimator.with_parameters(parameters)
+        cdf = alone.distributions(hits, self._model_codes(queries, hits.recent)).cdf
+        return to_tokens(cdf.quantiles(np.full((len(queries), 1), 0.5)))[:, 0]
 
     def predict(self, queries: Sequence[Query]) -> list[LengthEstimate]:
         """Encode, search and estimate in one call."""
@@ -213,12 +231,14 @@ class LengthIndex:
             quantile_levels=manifest.quantile_levels,
         )
 
-    def _head_atoms(self, hits: Hits, queries: Sequence[Query]) -> FloatArray | None:
+    def _head_atoms(
+        self, vectors: FloatMatrix | None, queries: Sequence[Query]
+    ) -> FloatArray | None:
         """What the trained head says of each query; None without one."""
-        if self._head is None or hits.queries is None:
+        if self._head is None or vectors is None:
             return None
         prompts, models = [q.prompt for q in queries], [q.model for q in queries]
-        return self._head.atoms(hits.queries, prompts, models)
+        return self._head.atoms(vectors, prompts, models)
 
     def _recent_view(self) -> RecentView | None:
         """The rows that came after the build, as they are now; None if there are none."""

@@ -51,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = read_config(flags)
         set_up_logs(config)
-        source = ArtifactSource(config.index, threads=config.compute_threads, lanes=config.lanes)
+        source = ArtifactSource(
+            config.index,
+            threads=config.compute_threads,
+            lanes=config.lanes,
+            remembered_vectors=config.remembered_vectors,
+        )
         if config.processes > 1:
             Supervisor(config, source, on_ready=announcer(config)).run()
         else:

@@ -22,6 +22,9 @@ MIB = 2**20
 MAX_LANES = 8
 """Beyond these, Python itself, which runs one thread at a time, would be what they wait for."""
 
+MAX_REMEMBERED_VECTORS = 16_384
+"""Prompts between their prediction and their report, with room to spare: some 25 MB."""
+
 
 class ServiceConfig(BaseSettings):
     """Every option of the service. A field `name` is LENGTHWISE_NAME and --name."""
@@ -150,6 +153,11 @@ class ServiceConfig(BaseSettings):
     def lanes(self) -> int:
         """Micro-batches computed at a time: one per core, while Python keeps up with them."""
         return min(self.compute_threads, MAX_LANES)
+
+    @property
+    def remembered_vectors(self) -> int:
+        """Vectors kept of prompts, which may be asked again or reported; none without a cache."""
+        return min(self.cache_capacity, MAX_REMEMBERED_VECTORS) if self.live_capacity else 0
 
     @property
     def queue_limits(self) -> QueueLimits:

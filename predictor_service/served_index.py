@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from length_index.estimate import LengthEstimate, Query
 from length_index.recent import RecentRows
+from length_index.remembering_encoder import RememberingEncoder
 from length_index.summary import IndexSummary
 from predictor_service.threads import limit_threads
 
@@ -66,12 +67,17 @@ class ArtifactSource:
         path: The folder.
         threads: Cores of this process.
         lanes: Threads that share them.
+        remembered_vectors: Vectors of prompts kept, so that what is predicted and then reported is
+            encoded once; 0 for none.
     """
 
-    def __init__(self, path: Path, *, threads: int, lanes: int = 1) -> None:
+    def __init__(
+        self, path: Path, *, threads: int, lanes: int = 1, remembered_vectors: int = 0
+    ) -> None:
         self._path = path
         self._threads = threads
         self._lanes = lanes
+        self._remembered_vectors = remembered_vectors
 
     def load(self) -> ServedIndex:
         """Read and check the artifact.
@@ -82,7 +88,10 @@ class ArtifactSource:
         """
         from length_index.index import LengthIndex  # noqa: PLC0415  seconds of torch, only here
 
-        return LengthIndex.load(self._path)
+        index = LengthIndex.load(self._path)
+        if self._remembered_vectors:
+            index.encoder = RememberingEncoder(index.encoder, capacity=self._remembered_vectors)
+        return index
 
     def prepare_thread(self, *, wide: bool = False) -> None:
         """Bound the threads of torch and FAISS as seen from this thread."""

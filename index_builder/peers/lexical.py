@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from index_builder.metrics import PredictedLengths
 from index_builder.peers.peer import lengths_of
@@ -49,7 +50,10 @@ class LexicalPeer:
         """Learn; see `Peer.fit`. Vectors are not looked at."""
         self._words = _commonest(first_word(record.prompt) for record in records)
         self._models = _commonest(record.model for record in records if record.model)
-        self._trees.fit(self._features(records), to_log(lengths_of(records)))
+        # A tree is many tiny steps: with another process on one of the cores, threads that wait for
+        # each other after each made fitting 20 times slower.
+        with threadpool_limits(1, user_api="openmp"):
+            self._trees.fit(self._features(records), to_log(lengths_of(records)))
 
     def predict(
         self,
@@ -57,7 +61,9 @@ class LexicalPeer:
         vectors: FloatMatrix,  # noqa: ARG002  the contract's
     ) -> PredictedLengths:
         """Predict; see `Peer.predict`."""
-        return PredictedLengths(to_tokens(self._trees.predict(self._features(records))))
+        with threadpool_limits(1, user_api="openmp"):
+            answers: Any = self._trees.predict(self._features(records))
+        return PredictedLengths(to_tokens(answers))
 
     def _features(self, records: Sequence[HistoryRecord]) -> FloatArray:
         words = [self._words.get(first_word(record.prompt), OTHER) for record in records]

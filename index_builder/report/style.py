@@ -47,6 +47,7 @@ LOOK: dict[Any, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "text.color": INK,
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -88,7 +89,7 @@ def svg_of(figure: Figure, name: str, label: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     head, rest = text.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head) + f' role="img" aria-label="{label}">'
     rest = re.sub(r'\bid="', f'id="{name}-', rest)

@@ -137,7 +137,7 @@ def test_evaluate_prints_the_cheap_peers_unless_told_otherwise(store, history):
     printed = ok("evaluate", "--index", store, "--history", history)
     found = json.loads(ok("evaluate", "--index", store, "--history", history, "--json"))
     for name in ("median", "lexical", "alise"):
-        assert f"\n{name} " in printed
+        assert any(line.strip().startswith(f"{name} ") for line in printed.splitlines())
         assert set(found[name]) == PREDICTOR_KEYS
         assert found[name]["rows"] == 300
     assert "ssjf-l1" not in found
@@ -167,6 +167,13 @@ def test_evaluate_tells_accuracy_by_llm_and_coverage_by_predicted_length(store, 
     assert set(found["by_model"]["llm"]) == {"rows", "kendall_tau_b", "mae", "coverage_90"}
     assert found["by_model"]["llm"]["rows"] == 300
     assert len(found["coverage_90_by_decile"]) == 10
+
+
+def test_the_table_of_an_evaluation_fits_a_terminal_of_80_columns(store, tmp_path):
+    history = write_history(tmp_path / "d.jsonl", topic_history(30), samples=[5, 50, 500])
+    printed = ok("evaluate", "--index", store, "--history", history)
+    assert "…" not in printed
+    assert "tau-b" in printed
 
 
 def test_evaluate_without_an_index_holds_a_share_of_the_history_out(history, fake_encoder):

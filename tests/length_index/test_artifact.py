@@ -55,7 +55,7 @@ def test_it_holds_the_files_that_its_manifest_lists(built):
 
 def test_its_manifest_says_what_it_is(built):
     manifest = read_manifest(ArtifactLayout(built))
-    assert manifest.schema_version == 1
+    assert manifest.schema_version == 2
     assert manifest.encoder.name == "bag-of-words"
     assert manifest.encoder.dimension == 64
     assert manifest.metric == "cosine"
@@ -115,7 +115,7 @@ def test_another_schema_says_what_to_do(artifact):
     with pytest.raises(SchemaMismatchError) as caught:
         load(artifact)
     assert str(caught.value) == (
-        f"{artifact}/manifest.json has schema version 99; this Lengthwise reads version 1. Build "
+        f"{artifact}/manifest.json has schema version 99; this Lengthwise reads version 2. Build "
         "the index again with: python -m index_builder build"
     )
 
@@ -137,7 +137,7 @@ def test_an_encoder_of_another_dimension_is_refused(artifact):
 
 @pytest.mark.parametrize(
     "content",
-    [b"{", b"[]", b"\xff\xfe", b'{"schema_version": 1}', b'{"schema_version": 1, "encoder": 3}'],
+    [b"{", b"[]", b"\xff\xfe", b'{"schema_version": 2}', b'{"schema_version": 2, "encoder": 3}'],
 )
 def test_a_manifest_that_is_none_is_an_altered_artifact(artifact, content):
     (artifact / "manifest.json").write_bytes(content)

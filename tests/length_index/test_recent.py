@@ -260,7 +260,7 @@ def test_searching_while_rows_are_added_and_dropped_never_names_a_row_that_is_no
         return added
 
     def ask_often():
-        for i in range(300):
+        for i in range(30):
             for neighbour in ask(
                 index, "word7 word0", model=f"m{i}", neighbour_count=32
             ).neighbours:

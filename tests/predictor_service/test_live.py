@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from length_index.estimate import Query
+from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.generation import Generation
 from predictor_service.live import LiveLearner
+from predictor_service.served_index import ArtifactSource
 from predictor_service.waiting_records import WaitingRecords
 from tests.length_index.fakes import BagOfWords, index_of, topic_history
 from tests.predictor_service.fakes import FakeIndex
@@ -324,3 +328,21 @@ def test_a_generation_lasts_for_a_while_however_often_rows_are_added():
     assert third not in {first, second}
     now_s = 9.0
     assert generation.current() == third, "what was added is in it"
+
+
+def test_a_prompt_that_was_predicted_is_not_encoded_again_when_it_is_reported(monkeypatch):
+    encoder = BagOfWords()
+    monkeypatch.setattr(LengthIndex, "load", lambda path: index_of(HISTORY, encoder))
+    index = ArtifactSource(Path("anywhere"), threads=1, remembered_vectors=10).load()
+    index.encode([NEW])
+    encoded = encoder.encoded
+    index.learn([HistoryRecord(NEW, 700, id="a")])
+    assert encoder.encoded == encoded
+    assert index.predict([Query(NEW)])[0].neighbours[0].id == "a"
+
+
+def test_vectors_are_remembered_only_where_answers_are_and_reports_are_learnt(make_config):
+    assert make_config().remembered_vectors == 16_384
+    assert make_config(cache_capacity=100).remembered_vectors == 100
+    assert make_config(cache_capacity=0).remembered_vectors == 0
+    assert make_config(live_capacity=0).remembered_vectors == 0

@@ -29,7 +29,9 @@ def test_every_size_is_asked_about_the_same_rows_in_up_to_three_parts():
     assert [len(part) for part in curve.mae] == [3, 1]
     assert curve.held_out_rows == 60
     assert len(set(curve.mae[0])) == 3
-    assert all(mae < constant for mae, constant in zip(curve.mae[1], curve.constant_mae[1]))
+    assert all(
+        mae < constant for mae, constant in zip(curve.mae[1], curve.constant_mae[1], strict=True)
+    )
 
 
 def test_each_different_prompt_is_encoded_once_for_all_sizes():

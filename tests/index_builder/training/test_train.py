@@ -71,6 +71,7 @@ def test_prompts_it_was_not_trained_on_are_ordered_by_length(trained):
     evaluation = evaluate_file(trained, topic_history(200, seed=9), SilentProgress())
     served = evaluation.metrics["trained"]
     assert evaluation.predictor == "trained"
+    assert {"head_alone", "neighbours_alone"} <= set(evaluation.metrics)
     assert served.kendall_tau_b > 0.7
     assert 0.8 < served.coverage_90 <= 1
 
@@ -166,3 +167,18 @@ def test_a_model_that_is_not_mean_pooled_is_refused(tmp_path):
     folder = save_tiny_bert(tmp_path, pooling="cls")
     with pytest.raises(EncoderError, match="cannot be trained"):
         train(topic_history(200), str(folder), tmp_path, checkpoints=tmp_path / "c")
+
+
+def test_an_llm_with_fifty_rows_is_predicted_better_than_by_all_together(tiny_model, tmp_path):
+    history = Source(topic_history(600, model="old"))
+    history.extend(topic_history(50, seed=3, model="new", factor=4.0))
+    asked = topic_history(160, seed=9, model="new", factor=4.0)
+    built = train_and_build(history, tmp_path, tiny_model, train_options=THOROUGH)
+    index = LengthIndex.load(built.path)
+
+    def error(model):
+        estimates = index.predict([Query(r.prompt, model) for r in asked])
+        pairs = zip(estimates, asked, strict=True)
+        return np.mean([abs(np.log(e.median_tokens / r.output_tokens)) for e, r in pairs])
+
+    assert error("new") < 0.7 * error("")
