@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+PLAIN = (int, float, bool)
+"""Types that the command line reads; all else comes as text, which the dataclass checks."""
+
 
 def with_dataclass(
     argument: str, options: type[Any], help_texts: Mapping[str, str], panel: str
@@ -35,7 +38,7 @@ def with_dataclass(
                 inspect.Parameter.KEYWORD_ONLY,
                 default=field.default,
                 annotation=Annotated[
-                    field.type,
+                    field.type if field.type in PLAIN else str,
                     typer.Option(help=help_texts[field.name], rich_help_panel=panel),
                 ],
             )

@@ -24,7 +24,7 @@ GRID = (np.arange(99) + 1) / 100
 """Levels at which a distribution is kept inside: 1 % to 99 %."""
 
 STRATA = 4
-MIN_STRATUM_ROWS = 150
+MIN_STRATUM_ROWS = 400
 MIN_ROWS = 40
 """With fewer held-out rows nothing can be calibrated; the levels are given as they are."""
 

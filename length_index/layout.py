@@ -234,12 +234,12 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
         ArtifactIncompleteError: A file is missing.
         ArtifactAlteredError: A file has another size or content.
     """
-    needed = {*layout.CONTENT, *manifest.files}
-    for name in sorted(needed):
+    needed = [*layout.CONTENT, *sorted({*manifest.files} - {*layout.CONTENT})]
+    for name in needed:
         path, expected = layout.root / name, manifest.files.get(name)
         if expected is None or not path.is_file():
             raise ArtifactIncompleteError(
-                f"{path} is missing: the artifact needs {', '.join(sorted(needed))}. Restore the "
+                f"{path} is missing: the artifact needs {', '.join(needed)}. Restore the "
                 "file or build the index again"
             )
         size = path.stat().st_size

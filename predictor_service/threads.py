@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 THREAD_PREFIX = "lengthwise-"
 
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001
 """How long the event loop may keep the interpreter from the encoder's thread.
 
 A forward pass is some hundred short calls into torch, each of which gives the interpreter up and

@@ -30,7 +30,7 @@ class TrainOptions:
         InvalidInputError: A value is out of range.
     """
 
-    epochs: int = 4
+    epochs: int = 6
     first_epochs: int = 1
     batch_size: int = 32
     encoder_lr: float = 6e-5

@@ -203,7 +203,7 @@ def test_a_split_keeps_the_rows_of_one_group_together(tmp_path, fake_encoder):
 def test_inspect_shows_what_an_artifact_holds(store):
     content = json.loads(ok("inspect", "--index", store, "--json"))
     assert content["rows"] == 300
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert [m["model"] for m in content["models"]] == ["llm"]
     assert content["evaluation"]["predictor"] == "retrieval"
     printed = ok("inspect", "--index", store)

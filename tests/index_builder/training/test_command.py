@@ -1,0 +1,55 @@
+"""Training from the command line, as a user runs it."""
+
+import json
+
+from typer.testing import CliRunner
+
+from index_builder import cli
+from length_index.layout import ArtifactLayout, read_manifest
+from length_index.store import resolve_artifact
+from tests.index_builder.test_cli import write_history
+from tests.length_index.fakes import topic_history
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+
+
+def test_train_builds_an_index_that_evaluate_asks(tiny_model, tmp_path):
+    learnt = write_history(tmp_path / "learnt.jsonl", topic_history(200))
+    asked = write_history(tmp_path / "asked.jsonl", topic_history(60, seed=4))
+    other = write_history(tmp_path / "other.jsonl", topic_history(120, seed=6, model="other"))
+    store = tmp_path / "store"
+    trained = run(
+        *("train", "--history", learnt, "--learn-first", other, "--out", store),
+        *("--encoder", tiny_model, "--epochs", 1, "--seed", 7, "--json"),
+    )
+    assert trained.exit_code == 0, trained.output
+    facts = read_manifest(ArtifactLayout(resolve_artifact(store))).training
+    assert facts is not None
+    assert (facts.seed, facts.first_rows, facts.epochs) == (7, 120, 1)
+    asked_of = run("evaluate", "--index", store, "--history", asked, "--peers", "median", "--json")
+    found = json.loads(asked_of.stdout)
+    assert found["predictor"] == "trained"
+    assert {"trained", "head_alone", "neighbours_alone", "median"} <= set(found)
+
+
+def test_build_trains_only_when_told(tiny_model, tmp_path):
+    learnt = write_history(tmp_path / "learnt.jsonl", topic_history(200))
+    for flags, training in ((["--train", "--epochs", 1], True), ([], False)):
+        built = run(
+            *("build", "--history", learnt, "--out", tmp_path / "store"),
+            *("--encoder", tiny_model, "--json", *flags),
+        )
+        assert built.exit_code == 0, built.output
+        manifest = read_manifest(ArtifactLayout(resolve_artifact(tmp_path / "store")))
+        assert (manifest.training is not None) == training
+
+
+def test_histories_to_learn_first_without_training_are_refused(tmp_path):
+    learnt = write_history(tmp_path / "learnt.jsonl", topic_history(30))
+    refused = run(
+        *("build", "--history", learnt, "--learn-first", learnt, "--out", tmp_path / "store")
+    )
+    assert refused.exit_code != 0
+    assert "--learn-first is for training: give --train as well" in str(refused.exception)
