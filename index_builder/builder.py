@@ -25,6 +25,8 @@ from length_index.fitting import Players, fit_estimator
 from length_index.head import LengthHead
 from length_index.index import DEFAULT_QUANTILE_LEVELS, write_fitted
 from length_index.layout import (
+    NOTHING_TRAINED,
+    TRAINED,
     ArtifactLayout,
     EncoderIdentity,
     Manifest,
@@ -276,7 +278,8 @@ class _Build:
         write_fitted(layout.calibration, fit.estimator)
         if fit.validation is not None:
             self.evaluation = replace(
-                evaluate_validation(fit.validation, rows), index_version=self.version
+                evaluate_validation(fit.validation, rows, predictor=self._predictor()),
+                index_version=self.version,
             )
         content: dict[str, Any] = self.evaluation.to_dict() if self.evaluation else {}
         layout.evaluation.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -297,6 +300,9 @@ class _Build:
             training=self._trained.facts if self._trained else None,
         )
         layout.manifest.write_text(self.manifest.to_json(), "utf-8")
+
+    def _predictor(self) -> str:
+        return TRAINED if self._trained else NOTHING_TRAINED
 
     def _identity(self) -> EncoderIdentity:
         encoder, trained = self._encoder, self._trained

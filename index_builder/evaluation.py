@@ -26,7 +26,6 @@ from length_index.length_scale import FloatArray
 from length_index.record import HistoryRecord
 from length_index.rows import HistoryRows
 
-SERVED = "retrieval"
 CONSTANT = "constant_median"
 ANOTHER_DRAW = "another_draw"
 MEAN_OF_DRAWS = "mean_of_other_draws"
@@ -129,13 +128,8 @@ def evaluate_index(
     return _compare(collected, index, protocol)
 
 
-def served_name(index: LengthIndex) -> str:
-    """Name of the predictor that an index serves."""
-    return str(getattr(index, "predictor_name", SERVED))
-
-
 def _compare(collected: CollectedRows, index: LengthIndex, protocol: str) -> Evaluation:
-    truth, name = collected.truth, served_name(index)
+    truth, name = collected.truth, index.predictor_name
     levels, quantiles = index.manifest.quantile_levels, collected.quantile_tokens
     predicted = {
         name: from_quantiles(levels, quantiles),
@@ -190,9 +184,7 @@ def _other_draws(samples: Sequence[tuple[int, ...]]) -> dict[str, PredictedLengt
     return found
 
 
-def evaluate_validation(
-    validation: Validation, rows: HistoryRows, *, predictor: str = SERVED
-) -> Evaluation:
+def evaluate_validation(validation: Validation, rows: HistoryRows, *, predictor: str) -> Evaluation:
     """The evaluation that a build stores: its own rows, each predicted by the others."""
     truth = rows.output_tokens[validation.rows].astype(float)
     models = [rows.models[code] for code in rows.model_codes[validation.rows]]

@@ -122,7 +122,7 @@ class LengthIndex:
     @property
     def predictor_name(self) -> str:
         """What its predictions come from, in evaluations."""
-        return "retrieval" if self._head is None else "trained"
+        return self.manifest.predictor_name
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:
         """Vectors of the past prompts, in pieces, in the order of `rows`."""

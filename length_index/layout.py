@@ -17,6 +17,10 @@ from length_index.vectors import SearchPlan
 
 SCHEMA_VERSION = 2
 
+NOTHING_TRAINED = "retrieval"
+TRAINED = "trained"
+"""Names of what predicts, in evaluations: neighbours alone, or a trained head and neighbours."""
+
 ENCODER_FOLDER = "encoder"
 HEAD_FILE = "head.npz"
 
@@ -164,6 +168,11 @@ class Manifest:
     training: TrainingFacts | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def predictor_name(self) -> str:
+        """What its predictions come from, in evaluations."""
+        return NOTHING_TRAINED if self.training is None else TRAINED
 
     def to_json(self) -> str:
         """As the manifest file holds it."""

@@ -50,8 +50,8 @@ class LexicalPeer:
         """Learn; see `Peer.fit`. Vectors are not looked at."""
         self._words = _commonest(first_word(record.prompt) for record in records)
         self._models = _commonest(record.model for record in records if record.model)
-        # A tree is many tiny steps: with another process on one of the cores, threads that wait for
-        # each other after each made fitting 20 times slower.
+        # A tree is many tiny steps: where another process takes one of the cores, threads that wait
+        # for each other after each are far slower than one.
         with threadpool_limits(1, user_api="openmp"):
             self._trees.fit(self._features(records), to_log(lengths_of(records)))
 
