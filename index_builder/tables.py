@@ -8,7 +8,7 @@ from rich.table import Table
 
 from index_builder.evaluation import Evaluation
 from index_builder.metrics import LengthMetrics
-from length_index.layout import Manifest
+from length_index.layout import Manifest, TrainingFacts
 from length_index.summary import ModelSummary
 
 COLUMNS = (
@@ -91,6 +91,7 @@ def manifest_table(manifest: Manifest) -> Table:
         ("rows", f"{manifest.rows:,} ({manifest.skipped_rows:,} skipped)"),
         ("encoder", f"{manifest.encoder.name} ({manifest.encoder.dimension} dimensions)"),
         ("encoder hash", manifest.encoder.content_hash[:16]),
+        ("training", _training(manifest.training)),
         ("search", f"{search.kind}: {how}"),
         ("metric", manifest.metric),
         ("quantile levels", " ".join(f"{level:g}" for level in manifest.quantile_levels)),
@@ -102,6 +103,17 @@ def manifest_table(manifest: Manifest) -> Table:
     ):
         table.add_row(name, value)
     return table
+
+
+def _training(facts: TrainingFacts | None) -> str:
+    if facts is None:
+        return "none: the encoder as it is"
+    before = f", after {facts.first_rows:,} of other LLMs" if facts.first_rows else ""
+    tau = facts.validation_kendall_tau_b[facts.best_epoch - 1]
+    return (
+        f"{facts.rows:,} rows{before}; best pass {facts.best_epoch} of {facts.epochs}, "
+        f"tau-b {tau:.3f} on {facts.validation_rows:,} rows apart"
+    )
 
 
 def models_table(models: Sequence[ModelSummary]) -> Table:

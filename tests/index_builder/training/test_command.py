@@ -28,6 +28,8 @@ def test_train_builds_an_index_that_evaluate_asks(tiny_model, tmp_path):
     facts = read_manifest(ArtifactLayout(resolve_artifact(store))).training
     assert facts is not None
     assert (facts.seed, facts.first_rows, facts.epochs) == (7, 120, 1)
+    shown = run("inspect", "--index", store).stdout
+    assert "after 120 of other LLMs" in " ".join(shown.split())
     asked_of = run("evaluate", "--index", store, "--history", asked, "--peers", "median", "--json")
     found = json.loads(asked_of.stdout)
     assert found["predictor"] == "trained"
