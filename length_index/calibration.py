@@ -17,7 +17,7 @@ import numpy as np
 
 from length_index.arrays import BoolVector
 from length_index.familiarity import Familiarity
-from length_index.length_scale import FloatArray, to_tokens
+from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.weighted_cdf import WeightedCdf
 
 GRID = (np.arange(99) + 1) / 100
@@ -79,10 +79,10 @@ class Calibration:
         strata = max(1, min(STRATA, len(truth) // MIN_STRATUM_ROWS))
         edges = np.quantile(nearness, np.arange(1, strata) / strata)
         stratum = np.searchsorted(edges, nearness)
-        transform = cdf.levels_of(truth)
+        below, above = (cdf.levels_of(_moved(truth, by)) for by in (-0.5, 0.5))
         levels = [
-            tuple(_conformal_levels(transform[stratum == s], censored[stratum == s]).tolist())
-            for s in range(strata)
+            tuple(_conformal_levels(below[s], above[s], censored[s]).tolist())
+            for s in (stratum == number for number in range(strata))
         ]
         shape = cls(len(truth), tuple(edges.tolist()), tuple(levels), familiarity, (0, 1), (0, 1))
         grid = shape.quantile_grid(cdf, nearness)
@@ -143,25 +143,46 @@ def within_factor_of_two(
     return np.where(censored, within / np.maximum(beyond.sum(axis=1), 1), hit)
 
 
-def _conformal_levels(transform: FloatArray, censored: BoolVector) -> FloatArray:
-    """The raw level to give out at each level of GRID, with the finite-sample correction."""
+def _moved(log_length: FloatArray, tokens: float) -> FloatArray:
+    """Log lengths, each moved by so many tokens."""
+    return to_log(np.maximum(to_tokens(log_length) + tokens, 0))
+
+
+def _conformal_levels(below: FloatArray, above: FloatArray, censored: BoolVector) -> FloatArray:
+    """The raw level to give out at each level of GRID.
+
+    Lengths are whole, and so are the ends of an interval to who reads it: rounded to 40, a low
+    quantile still covers an answer of 40, and so does a high one. So a low quantile is held against
+    the place where a true length's token ends, a high one against where it begins, and those
+    between against places between. Short answers would be covered far too often otherwise.
+
+    Args:
+        below: Shape (rows,): raw level of half a token under the true length.
+        above: Shape (rows,): raw level of half a token over it.
+        censored: Shape (rows,): the true length was longer.
+    """
+    levels = [_conformal_level(q * below + (1 - q) * above, censored, q) for q in GRID.tolist()]
+    return np.maximum.accumulate(levels)
+
+
+def _conformal_level(transform: FloatArray, censored: BoolVector, level: float) -> float:
+    """The raw level to give out at one level, with the finite-sample correction."""
     n = len(transform)
     order = np.lexsort((censored, transform))
     ended = ~censored[order]
     survival = np.cumprod(1 - ended / (n - np.arange(n)))
-    # How many of n rows stay at or under each level: 1 to n where none was cut off.
+    # How many of n rows stay at or under each raw level: 1 to n where none was cut off.
     ordered, count = transform[order][ended], n * (1 - survival[ended])
     if not len(ordered):
-        return GRID
-    wanted, tolerance = (n + 1) * GRID, 1e-9 * n
-    down = np.searchsorted(count, wanted + tolerance, side="right")
-    up = np.searchsorted(count, wanted - tolerance, side="left") + 1
+        return level
+    wanted, tolerance = (n + 1) * level, 1e-9 * n
+    if count[-1] + tolerance < wanted <= n:
+        # Beyond what any row that ended tells, nothing corrects the distribution.
+        return float(np.interp(wanted, [count[-1], n + 1], [ordered[-1], 1.0]))
     padded = np.concatenate([[0.0], ordered, [1.0]])
-    levels = padded[np.where(GRID < 0.5, down, up)]
-    # Beyond what any row that ended tells, nothing corrects the distribution: it is believed.
-    untold = (wanted > count[-1] + tolerance) & (wanted <= n)
-    believed = np.interp(wanted, [count[-1], n + 1], [ordered[-1], 1.0])
-    return np.where(untold, believed, levels)
+    if level < 0.5:
+        return float(padded[np.searchsorted(count, wanted + tolerance, side="right")])
+    return float(padded[np.searchsorted(count, wanted - tolerance, side="left") + 1])
 
 
 def _isotonic(raw: FloatArray, hit: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:

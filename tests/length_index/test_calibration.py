@@ -149,11 +149,12 @@ def test_with_few_rows_nothing_is_corrected_but_foreign_is_foreign(seen):
 
 
 def test_the_levels_are_the_order_statistics_of_split_conformal_prediction():
-    # 99 rows whose truths lie at the levels 1/100, 2/100 ...: rank (n + 1) q is q itself.
-    values = np.tile(np.linspace(0, 1, 2001), (99, 1))
-    cdf = WeightedCdf(values, values)
-    rows = Rows(cdf, np.arange(1, 100) / 100, np.full(99, 0.5))
-    assert rows.calibration().levels[0] == pytest.approx(GRID)
+    # 99 rows whose truths lie at the levels 1/100, 2/100 ...: rank (n + 1) q is q itself. Lengths
+    # are so long that half a token, by which truths are moved, is next to nothing.
+    levels = np.tile(np.linspace(0, 1, 2001), (99, 1))
+    cdf = WeightedCdf(12 + levels, levels)
+    rows = Rows(cdf, 12 + np.arange(1, 100) / 100, np.full(99, 0.5))
+    assert rows.calibration().levels[0] == pytest.approx(GRID, abs=1e-4)
 
 
 def test_levels_that_too_few_rows_can_tell_are_given_as_the_outermost():
@@ -162,6 +163,25 @@ def test_levels_that_too_few_rows_can_tell_are_given_as_the_outermost():
     levels = rows.calibration().levels[0]
     assert levels[0] == 0  # no order statistic of 50 rows lies under 1 % for sure
     assert levels[-1] == 1
+
+
+def whole_short_lengths(seed):
+    """Answers of a few tokens, each prompt's own, and a distribution too wide for them."""
+    rng = np.random.default_rng(seed)
+    centre = rng.integers(2, 12, ROWS)
+    truth = rng.poisson(centre)
+    predicted = rng.poisson(centre[:, None] * rng.gamma(4, 1 / 4, (ROWS, 400)))
+    values = to_log(predicted)
+    cdf = WeightedCdf.from_observations(values, np.ones(values.shape), np.zeros(values.shape, bool))
+    return Rows(cdf, to_log(truth), rng.uniform(0.3, 0.9, ROWS))
+
+
+@pytest.mark.parametrize("percent", [50, 90])
+def test_intervals_of_few_whole_tokens_cover_no_more_than_they_state(percent):
+    calibration = whole_short_lengths(0).calibration()
+    fresh = whole_short_lengths(1)
+    inside = coverage(np.rint(fresh.grid(calibration)), np.rint(fresh.tokens()), percent)
+    assert inside == pytest.approx(percent / 100, abs=0.04)
 
 
 def test_cut_off_rows_do_not_pull_the_quantiles_down(seen, fresh):
@@ -183,10 +203,10 @@ def test_cut_off_rows_do_not_pull_the_quantiles_down(seen, fresh):
 
 
 def test_beyond_every_cut_the_distribution_is_believed():
-    values = np.tile(np.linspace(0, 1, 2001), (200, 1))
-    truth = np.minimum(np.arange(1, 201) / 201, 0.6)
-    rows = Rows(WeightedCdf(values, values), truth, np.full(200, 0.5))
-    levels = np.array(rows.calibration(censored=truth >= 0.6).levels[0])
+    spread = np.tile(np.linspace(0, 1, 2001), (200, 1))
+    truth = 12 + np.minimum(np.arange(1, 201) / 201, 0.6)
+    rows = Rows(WeightedCdf(12 + spread, spread), truth, np.full(200, 0.5))
+    levels = np.array(rows.calibration(censored=truth >= 12.6).levels[0])
     assert np.abs(levels - GRID).max() < 0.02
 
 
