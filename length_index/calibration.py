@@ -153,15 +153,19 @@ def _conformal_levels(below: FloatArray, above: FloatArray, censored: BoolVector
 
     Lengths are whole, and so are the ends of an interval to who reads it: rounded to 40, a low
     quantile still covers an answer of 40, and so does a high one. So a low quantile is held against
-    the place where a true length's token ends, a high one against where it begins, and those
-    between against places between. Short answers would be covered far too often otherwise.
+    the place where a true length's token ends, a high one against where it begins, and those of the
+    middle half against places between. Short answers would be covered far too often otherwise.
 
     Args:
         below: Shape (rows,): raw level of half a token under the true length.
         above: Shape (rows,): raw level of half a token over it.
         censored: Shape (rows,): the true length was longer.
     """
-    levels = [_conformal_level(q * below + (1 - q) * above, censored, q) for q in GRID.tolist()]
+    share = np.clip(2 * GRID - 0.5, 0, 1)
+    levels = [
+        _conformal_level(s * below + (1 - s) * above, censored, q)
+        for s, q in zip(share.tolist(), GRID.tolist(), strict=True)
+    ]
     return np.maximum.accumulate(levels)
 
 
