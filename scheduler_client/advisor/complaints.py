@@ -1,0 +1,64 @@
+"""One line in the log per cause and minute, however often it happens."""
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+
+LOGGER = logging.getLogger("lengthwise.advisor")
+
+INTERVAL_S = 60.0
+MAX_CAUSES = 64
+
+
+class Complaints:
+    """Logs a cause at most once a minute, with how often it came since. Thread-safe.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said_at_s: dict[str, float] = {}
+        self._unsaid: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.faults = 0
+
+    def fault(self, what: str, error: Exception) -> None:
+        """Count an exception that is this side's own fault, and log it with its traceback.
+
+        Args:
+            what: What failed.
+            error: The exception that was swallowed.
+        """
+        with self._lock:
+            self.faults += 1
+        cause = f"{what}: {type(error).__name__}"
+        self.say(cause, f"{what}; the request goes on without it: {error}", error)
+
+    def say(self, cause: str, message: str, error: BaseException | None = None) -> None:
+        """Log a warning, unless the cause had one within the last minute.
+
+        Args:
+            cause: What makes two messages the same complaint.
+            message: For people: what happened, and what follows from it.
+            error: With its traceback, where the fault is on this side.
+        """
+        with self._lock:
+            unsaid = self._due(cause)
+        if unsaid is not None:
+            since = f" ({unsaid} more since it was last logged)" if unsaid else ""
+            LOGGER.warning("%s%s", message, since, exc_info=error)
+
+    def _due(self, cause: str) -> int | None:
+        """How often the cause came unsaid if it is to be logged now; None if it is not."""
+        now_s = self._clock()
+        if now_s - self._said_at_s.get(cause, -math.inf) < INTERVAL_S:
+            self._unsaid[cause] = self._unsaid.get(cause, 0) + 1
+            return None
+        if len(self._said_at_s) >= MAX_CAUSES:
+            self._said_at_s.clear()
+            self._unsaid.clear()
+        self._said_at_s[cause] = now_s
+        return self._unsaid.pop(cause, 0)

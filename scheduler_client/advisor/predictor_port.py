@@ -1,0 +1,48 @@
+"""The seam to the predictor: what the advisor calls, and the real thing behind it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from scheduler_client.completion import CompletedRequest, ReportReceipt
+from scheduler_client.index_info import IndexInfo
+from scheduler_client.prediction import Outcome
+from scheduler_client.query import PredictionQuery
+
+if TYPE_CHECKING:
+    from scheduler_client.advisor.settings import AdvisorSettings
+
+
+class PredictorPort(Protocol):
+    """The calls that the advisor makes; AsyncLengthPredictorClient says what each does."""
+
+    async def predict_many(
+        self, prompts: Iterable[PredictionQuery], *, timeout_s: float
+    ) -> list[Outcome]:
+        """One outcome per prompt, in their order."""
+        ...
+
+    async def report(
+        self, completions: Iterable[CompletedRequest], *, timeout_s: float
+    ) -> ReportReceipt:
+        """Hand true lengths over; the same ids again change nothing."""
+        ...
+
+    async def info(self, *, timeout_s: float) -> IndexInfo:
+        """What the predictor's index holds."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection."""
+        ...
+
+
+def connect(settings: "AdvisorSettings") -> PredictorPort:
+    """The real client; it connects at its first call.
+
+    It does not retry: within a deadline of milliseconds there is no time to, and whether the
+    predictor is asked again is the circuit breaker's to say.
+    """
+    # gRPC is imported by who connects, as everywhere in this package.
+    from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415
+
+    return AsyncLengthPredictorClient(settings.target, max_attempts=1)

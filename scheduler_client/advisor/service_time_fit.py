@@ -1,0 +1,61 @@
+"""The engine's own speed, from the requests that it finished."""
+
+from scheduler_client.advisor.ending import Ending
+from scheduler_client.advisor.least_squares import RunningLeastSquares
+from scheduler_client.service_time import ServiceTimeModel
+
+START = ServiceTimeModel(
+    prefill_s_per_input_token=2e-4,
+    decode_s_per_output_token=0.02,
+    decode_s_per_output_and_input_token=0.0,
+)
+"""SSJF's 0.02 s per token (Qiu et al. 2024), and a prefill of 5,000 tokens a second: until the
+engine has shown its own speed."""
+
+_USUAL_INPUT_TOKENS = 500.0
+_USUAL_OUTPUT_TOKENS = 200.0
+
+
+class ServiceTimeFit:
+    """Fits T = s * T0 + n * (alpha * s + beta) (ALISE, Zhao and Wang 2024, arXiv 2410.23537).
+
+    An engine tells its prefill and its decoding apart, so each is fitted to its own time: T0 to the
+    prefill, alpha and beta to the decoding. Not thread-safe.
+
+    What a token takes depends on what runs beside it: a full batch slows each of its requests, and
+    others' prefills stand between one's tokens. The model knows nothing of that, so what is fitted
+    is the mean over the batches of late, which follows the load as old requests are forgotten.
+    Requests of one time share the error, and their order, which is what this is for, hardly hangs
+    on it. An answer served from the prefix cache shows a prefill that is too short; robust weights
+    keep a few such from counting.
+    """
+
+    def __init__(self) -> None:
+        self._prefill = RunningLeastSquares(
+            [START.prefill_s_per_input_token], [_USUAL_INPUT_TOKENS]
+        )
+        self._decode = RunningLeastSquares(
+            [START.decode_s_per_output_and_input_token, START.decode_s_per_output_token],
+            [_USUAL_INPUT_TOKENS * _USUAL_OUTPUT_TOKENS, _USUAL_OUTPUT_TOKENS],
+        )
+        self._model = START
+
+    @property
+    def model(self) -> ServiceTimeModel:
+        """The rates as fitted so far."""
+        return self._model
+
+    @property
+    def observations(self) -> int:
+        """Requests that were learnt from."""
+        return self._prefill.observations
+
+    def add(self, ending: Ending) -> None:
+        """Learn from a finished request; one token is no decoding yet."""
+        inputs, outputs = float(ending.input_tokens), float(ending.output_tokens)
+        self._prefill.add([inputs], ending.prefill_s)
+        if outputs > 1:
+            self._decode.add([outputs * inputs, outputs], ending.decode_s)
+        (prefill_s,) = self._prefill.rates
+        alpha_s, beta_s = self._decode.rates
+        self._model = ServiceTimeModel(prefill_s, beta_s, alpha_s)

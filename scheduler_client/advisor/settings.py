@@ -1,0 +1,167 @@
+"""The advisor's settings, from the environment, checked when built.
+
+| variable | default | meaning |
+|---|---|---|
+| LENGTHWISE_TARGET | unset: off | address of the predictor: host:port, several with commas, or any target of gRPC's |
+| LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
+| LENGTHWISE_DEADLINE_S | 0.05 | the longest that a request waits for its prediction, in seconds |
+| LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of scheduler_client.rules |
+| LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
+| LENGTHWISE_MAX_IN_FLIGHT | 512 | requests that wait for a prediction at a time; the next goes without |
+| LENGTHWISE_PREDICT_BATCH_SIZE | 64 | prompts in one call |
+| LENGTHWISE_PREDICT_CALLS | 16 | calls at a time; while as many are out, requests gather for the next |
+| LENGTHWISE_BREAKER_FAILURES | 5 | failed calls in a row after which the predictor is left alone |
+| LENGTHWISE_BREAKER_FAILURE_RATE | 0.5 | share of failed calls in the window that does the same |
+| LENGTHWISE_BREAKER_WINDOW | 50 | calls in that window |
+| LENGTHWISE_BREAKER_OPEN_S | 1 | how long it is left alone before one call tries it, in seconds; doubles at each failure |
+| LENGTHWISE_BREAKER_MAX_OPEN_S | 30 | and grows no longer than this, in seconds |
+| LENGTHWISE_REPORT | true | report true lengths to the predictor |
+| LENGTHWISE_REPORT_QUEUE | 10000 | true lengths that may wait to be reported; the oldest go first |
+| LENGTHWISE_REPORT_QUEUE_CHARS | 67108864 | characters of their prompts that may |
+| LENGTHWISE_REPORT_BATCH_SIZE | 64 | true lengths in one call |
+| LENGTHWISE_REPORT_INTERVAL_S | 1 | true lengths are reported once in so many seconds |
+| LENGTHWISE_CLOSE_TIMEOUT_S | 2 | at the end: how long the last reports may take, in seconds |
+| LENGTHWISE_MAX_KNOWN | 65536 | requests in flight that are remembered for their end |
+| LENGTHWISE_MAX_KNOWN_CHARS | 67108864 | characters of their prompts that are |
+| LENGTHWISE_KNOWN_FOR_S | 86400 | how long one is remembered, in seconds |
+| LENGTHWISE_SCHEDULER_HINTS | true | hand predictions on to Lengthwise's scheduler class, where the engine runs it |
+
+An empty variable counts as unset. A bad value stops the start-up with the variable's name, the
+value and what was expected.
+"""  # noqa: E501  a table's row is one line
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any, Self
+
+from scheduler_client.advisor.parse_setting import (
+    parse_bool,
+    parse_float,
+    parse_int,
+    parse_options,
+    parse_text,
+)
+from scheduler_client.errors import InvalidRequestError, ServerUnavailableError
+from scheduler_client.rules import DEFAULT_RULE, make_rule
+from scheduler_client.rules.rule import PriorityRule
+from scheduler_client.targets import resolve_target
+
+PREFIX = "LENGTHWISE_"
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "deadline_s": (0.001, 10),
+    "max_in_flight": (1, 100_000),
+    "predict_batch_size": (1, 256),
+    "predict_calls": (1, 1_000),
+    "breaker_failures": (1, 1_000),
+    "breaker_failure_rate": (0.01, 1),
+    "breaker_window": (2, 10_000),
+    "breaker_open_s": (0.01, 3_600),
+    "breaker_max_open_s": (0.01, 3_600),
+    "report_queue": (1, 1_000_000),
+    "report_queue_chars": (1, 2**40),
+    "report_batch_size": (1, 256),
+    "report_interval_s": (0.01, 3_600),
+    "close_timeout_s": (0, 60),
+    "max_known": (1, 10_000_000),
+    "max_known_chars": (1, 2**40),
+    "known_for_s": (1, 30 * 86_400),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisorSettings:
+    """Every setting; the field `name` is LENGTHWISE_NAME, and the table above says what it means.
+
+    Raises:
+        ValueError: If one is out of range; the message names the variable, the value and the range.
+    """
+
+    target: str
+    model: str = ""
+    deadline_s: float = 0.05
+    rule: str = DEFAULT_RULE
+    rule_options: Mapping[str, float] | None = None
+    max_in_flight: int = 512
+    predict_batch_size: int = 64
+    predict_calls: int = 16
+    breaker_failures: int = 5
+    breaker_failure_rate: float = 0.5
+    breaker_window: int = 50
+    breaker_open_s: float = 1.0
+    breaker_max_open_s: float = 30.0
+    report: bool = True
+    report_queue: int = 10_000
+    report_queue_chars: int = 64 * 2**20
+    report_batch_size: int = 64
+    report_interval_s: float = 1.0
+    close_timeout_s: float = 2.0
+    max_known: int = 65_536
+    max_known_chars: int = 64 * 2**20
+    known_for_s: float = 86_400.0
+    scheduler_hints: bool = True
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _RANGES.items():
+            value: float = getattr(self, name)
+            if not (math.isfinite(value) and least <= value <= most):
+                raise ValueError(f"{_variable(name)} is {value}: expected {least:g} to {most:,}")
+        if self.breaker_max_open_s < self.breaker_open_s:
+            raise ValueError(
+                f"{_variable('breaker_max_open_s')} is {self.breaker_max_open_s:g}: expected at "
+                f"least {_variable('breaker_open_s')}, which is {self.breaker_open_s:g}"
+            )
+        self._check_target()
+        try:
+            self.make_rule()
+        except ValueError as error:
+            options = ",".join(f"{k}={v:g}" for k, v in (self.rule_options or {}).items())
+            raise ValueError(
+                f"{_variable('rule')} is {self.rule!r} and {_variable('rule_options')} is "
+                f"{options!r}: {error}"
+            ) from error
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> Self | None:
+        """Read the settings; None if LENGTHWISE_TARGET is unset or empty: then all is off.
+
+        Raises:
+            ValueError: If a value cannot be read or is out of range; the message names the
+                variable, the value and what was expected.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            variable = _variable(field.name)
+            if text := env.get(variable, "").strip():
+                values[field.name] = _parser(field)(text, variable)
+        return cls(**values) if "target" in values else None
+
+    def make_rule(self) -> PriorityRule:
+        """A rule of its own state."""
+        return make_rule(self.rule, **(self.rule_options or {}))
+
+    def _check_target(self) -> None:
+        """Refuse what can be no address."""
+        try:
+            resolve_target(self.target)
+        except InvalidRequestError as error:
+            raise ValueError(f"{_variable('target')}: {error}") from error
+        except ServerUnavailableError:
+            pass  # a host that cannot be found now may be there when it is called
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _parser(field: "Field[Any]") -> Callable[[str, str], Any]:
+    """How a field is read: as what its default is."""
+    if field.name == "rule_options":
+        return parse_options
+    parsers: dict[type, Callable[[str, str], Any]] = {
+        bool: parse_bool,
+        int: parse_int,
+        float: parse_float,
+    }
+    return parsers.get(type(field.default), parse_text)

@@ -1,0 +1,25 @@
+"""Priority rules: the order in which requests are served, by what is predicted of them.
+
+Pure and of the standard library alone: the vLLM plugin and the simulator run the same objects, so
+that what is simulated is what runs.
+"""
+
+from scheduler_client.rules.job import FinishedJob, QueuedJob
+from scheduler_client.rules.preemption import Preemption, PreemptionRule, ScheduledJob
+from scheduler_client.rules.registry import DEFAULT_RULE, RULE_NAMES, make_rule, option_names
+from scheduler_client.rules.rule import PriorityRule
+from scheduler_client.rules.unique_keys import UniqueKeys
+
+__all__ = [
+    "DEFAULT_RULE",
+    "RULE_NAMES",
+    "FinishedJob",
+    "Preemption",
+    "PreemptionRule",
+    "PriorityRule",
+    "QueuedJob",
+    "ScheduledJob",
+    "UniqueKeys",
+    "make_rule",
+    "option_names",
+]

@@ -1,0 +1,44 @@
+"""Shortest first among the short, first come first served among the long."""
+
+from scheduler_client.priorities import aged_key
+from scheduler_client.rules.job import FinishedJob, QueuedJob
+from scheduler_client.rules.recent_values import RecentValues
+
+FIRST_CAP_JOBS = 50
+"""Until so many came, nothing is capped."""
+
+
+class CappedRule:
+    """The key is arrival + weight * min(predicted service time, cap).
+
+    Whatever is longer than the cap is long: no later short job overtakes it by more than
+    weight * cap, and no other long one at all.
+
+    Args:
+        quantile: Of the predicted service times of late: the cap.
+        weight: The larger, the nearer to shortest first.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    name = "capped"
+
+    def __init__(self, quantile: float = 0.8, weight: float = 16.0) -> None:
+        if not 0 < quantile <= 1:
+            raise ValueError(f"quantile is {quantile}: expected a level in (0, 1]")
+        aged_key(0.0, 0.0, weight)
+        self._quantile = quantile
+        self._weight = weight
+        self._times_s = RecentValues()
+
+    def key(self, job: QueuedJob) -> int:
+        """Arrival and weighted, capped service time, in microseconds."""
+        time_s = job.service_time_s
+        self._times_s.add(time_s)
+        if len(self._times_s) >= FIRST_CAP_JOBS:
+            time_s = min(time_s, self._times_s.quantile(self._quantile))
+        return aged_key(job.arrival_s, time_s, self._weight)
+
+    def finished(self, job: FinishedJob) -> None:
+        """Nothing is learnt."""

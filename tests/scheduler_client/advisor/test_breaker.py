@@ -1,0 +1,109 @@
+"""When a failing predictor is left alone, and when it is tried again."""
+
+import pytest
+
+from scheduler_client.advisor.breaker import CircuitBreaker
+from tests.scheduler_client.advisor.helpers import TurnedClock
+
+
+@pytest.fixture
+def clock():
+    return TurnedClock()
+
+
+@pytest.fixture
+def breaker(clock):
+    return CircuitBreaker(
+        failures=3, failure_rate=0.5, window=10, open_s=1.0, max_open_s=5.0, clock=clock
+    )
+
+
+def fail(breaker, times=3):
+    for _ in range(times):
+        breaker.failed()
+
+
+def test_it_admits_every_call_at_first(breaker):
+    assert [breaker.admit() for _ in range(20)] == ["ask"] * 20
+
+
+def test_failures_in_a_row_open_it(breaker):
+    fail(breaker, 2)
+    assert breaker.admit() == "ask"
+    breaker.failed()
+    assert breaker.state == "open"
+    assert breaker.admit() == "leave"
+
+
+def test_a_success_between_failures_keeps_it_closed(breaker):
+    fail(breaker, 2)
+    breaker.succeeded()
+    fail(breaker, 2)
+    assert breaker.state == "closed"
+
+
+def test_a_full_window_with_too_many_failures_opens_it_though_none_came_in_a_row(breaker):
+    for _ in range(4):
+        breaker.succeeded()
+        breaker.failed()
+    assert breaker.state == "closed"
+    breaker.succeeded()
+    breaker.failed()
+    assert breaker.state == "open"
+
+
+def test_once_its_time_is_up_one_call_alone_tries(breaker, clock):
+    fail(breaker)
+    clock.now_s += 0.99
+    assert breaker.admit() == "leave"
+    clock.now_s += 0.01
+    assert [breaker.admit() for _ in range(3)] == ["probe", "leave", "leave"]
+    assert breaker.state == "half_open"
+
+
+def test_a_probe_that_is_answered_closes_it(breaker, clock):
+    fail(breaker)
+    clock.now_s += 1
+    breaker.admit()
+    breaker.succeeded()
+    assert (breaker.state, breaker.admit()) == ("closed", "ask")
+
+
+def test_each_failed_probe_doubles_the_time_up_to_the_limit(breaker, clock):
+    fail(breaker)
+    for open_s in (1, 2, 4, 5, 5):
+        clock.now_s += open_s - 0.01
+        assert breaker.admit() == "leave"
+        clock.now_s += 0.02
+        assert breaker.admit() == "probe"
+        breaker.failed()
+
+
+def test_after_a_success_the_time_is_the_first_again(breaker, clock):
+    fail(breaker)
+    clock.now_s += 1
+    breaker.admit()
+    breaker.failed()
+    clock.now_s += 2
+    breaker.admit()
+    breaker.succeeded()
+    fail(breaker)
+    clock.now_s += 1
+    assert breaker.admit() == "probe"
+
+
+def test_calls_that_were_out_when_it_opened_do_not_prolong_it(breaker, clock):
+    fail(breaker)
+    clock.now_s += 0.5
+    fail(breaker, 20)
+    clock.now_s += 0.5
+    assert breaker.admit() == "probe"
+
+
+def test_old_failures_do_not_count_against_a_predictor_that_came_back(breaker, clock):
+    fail(breaker)
+    clock.now_s += 1
+    breaker.admit()
+    breaker.succeeded()
+    fail(breaker, 2)
+    assert breaker.state == "closed"

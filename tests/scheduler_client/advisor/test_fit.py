@@ -1,0 +1,96 @@
+"""The engine's speed, fitted to its finished requests."""
+
+import random
+
+import pytest
+
+from scheduler_client.advisor.least_squares import RunningLeastSquares
+from scheduler_client.advisor.service_time_fit import START, ServiceTimeFit
+from scheduler_client.service_time import ServiceTimeModel
+from tests.scheduler_client.advisor.helpers import ending
+
+FAST = ServiceTimeModel(2e-5, 7e-4, 1e-6)
+SLOW = ServiceTimeModel(1e-3, 0.15, 5e-5)
+
+
+def feed(fit, truth, count, *, seed=1, spread=0.0, outliers=0.0):
+    """Requests of an engine of such speed: lognormal lengths, noise, and now and then a stall."""
+    draw = random.Random(seed)
+    for _ in range(count):
+        inputs = 1 + int(draw.lognormvariate(5, 1))
+        outputs = 2 + int(draw.lognormvariate(5, 1))
+        factor = draw.lognormvariate(0, spread) * (20 if draw.random() < outliers else 1)
+        prefill_s = inputs * truth.prefill_s_per_input_token * factor
+        total_s = truth.service_time_s(outputs, inputs) * factor
+        fit.add(
+            ending(
+                output_tokens=outputs,
+                input_tokens=inputs,
+                prefill_s=prefill_s,
+                decode_s=total_s - prefill_s,
+            )
+        )
+
+
+def assert_near(model, truth, share):
+    """Alike where it matters: in the times of short and long requests."""
+    for outputs, inputs in ((20, 20), (300, 100), (100, 2_000)):
+        assert model.service_time_s(outputs, inputs) == pytest.approx(
+            truth.service_time_s(outputs, inputs), rel=share
+        )
+
+
+def test_before_any_request_it_is_the_start():
+    assert ServiceTimeFit().model == START
+
+
+@pytest.mark.parametrize("truth", [FAST, SLOW, ServiceTimeModel(0.0, 0.02, 0.0)])
+def test_it_finds_the_constants_of_an_engine(truth):
+    fit = ServiceTimeFit()
+    feed(fit, truth, 1_000)
+    assert_near(fit.model, truth, 0.05)
+
+
+def test_noise_and_stalls_move_it_little():
+    """One request in twenty takes twenty times as long: the plain mean would be twice the truth."""
+    fit = ServiceTimeFit()
+    feed(fit, SLOW, 1_500, spread=0.2, outliers=0.05)
+    assert_near(fit.model, SLOW, 0.2)
+
+
+def test_fifty_requests_already_bring_it_near():
+    fit = ServiceTimeFit()
+    feed(fit, FAST, 50)
+    assert fit.model.service_time_s(200, 100) < 3 * FAST.service_time_s(200, 100)
+
+
+def test_it_follows_an_engine_that_becomes_slower():
+    fit = ServiceTimeFit()
+    feed(fit, FAST, 1_000)
+    feed(fit, ServiceTimeModel(6e-5, 2.1e-3, 3e-6), 3_000, seed=2)
+    assert_near(fit.model, ServiceTimeModel(6e-5, 2.1e-3, 3e-6), 0.25)
+
+
+def test_requests_all_of_one_size_leave_no_rate_negative_or_wild():
+    fit = ServiceTimeFit()
+    for _ in range(500):
+        fit.add(ending(output_tokens=100, input_tokens=50, prefill_s=0.05, decode_s=1.0))
+    assert fit.model.service_time_s(100, 50) == pytest.approx(1.05, rel=0.05)
+    assert 0.5 < fit.model.service_time_s(200, 50) / fit.model.service_time_s(100, 50) <= 2
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0])
+def test_times_that_can_be_none_are_left_out(bad):
+    fit = ServiceTimeFit()
+    feed(fit, FAST, 200)
+    before = fit.model
+    fit.add(ending(prefill_s=bad, decode_s=bad))
+    assert fit.model == before
+
+
+def test_rates_stay_non_negative_where_the_best_fit_is_below_zero():
+    squares = RunningLeastSquares([1.0, 1.0], [1.0, 1.0], start_weight=0.0)
+    for x in (1.0, 2.0, 3.0) * 50:
+        squares.add([x, 1.0], max(0.0, 2 * x - 1))
+    assert min(squares.rates) >= 0
+    assert squares.rates[0] > 1

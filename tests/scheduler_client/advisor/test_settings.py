@@ -1,0 +1,83 @@
+"""Settings from the environment."""
+
+import re
+
+import pytest
+
+from scheduler_client.advisor import AdvisorSettings
+from scheduler_client.advisor import settings as settings_module
+
+TARGET = {"LENGTHWISE_TARGET": "predictor:50051"}
+
+
+@pytest.mark.parametrize("env", [{}, {"LENGTHWISE_TARGET": " "}, {"LENGTHWISE_RULE": "aged"}])
+def test_without_a_target_all_is_off(env):
+    assert AdvisorSettings.from_environment(env) is None
+
+
+def test_a_target_alone_gives_the_defaults():
+    assert AdvisorSettings.from_environment(TARGET) == AdvisorSettings("predictor:50051")
+
+
+def test_every_kind_of_setting_is_read():
+    found = AdvisorSettings.from_environment(
+        TARGET
+        | {
+            "LENGTHWISE_DEADLINE_S": "0.2",
+            "LENGTHWISE_RULE": "aged",
+            "LENGTHWISE_RULE_OPTIONS": "weight=4.5",
+            "LENGTHWISE_MAX_IN_FLIGHT": "7",
+            "LENGTHWISE_REPORT": "off",
+            "LENGTHWISE_MODEL": "vicuna",
+            "LENGTHWISE_BREAKER_WINDOW": "",
+        }
+    )
+    assert found == AdvisorSettings(
+        "predictor:50051",
+        deadline_s=0.2,
+        rule="aged",
+        rule_options={"weight": 4.5},
+        max_in_flight=7,
+        report=False,
+        model="vicuna",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("DEADLINE_S", "soon", "expected a number"),
+        ("DEADLINE_S", "50", "expected 0.001 to 10"),
+        ("DEADLINE_S", "nan", "expected 0.001 to 10"),
+        ("MAX_IN_FLIGHT", "1.5", "expected a whole number"),
+        ("MAX_IN_FLIGHT", "0", "expected 1 to 100,000"),
+        ("REPORT", "perhaps", "expected true or false"),
+        ("RULE", "fairest", "expected one of off, "),
+        ("RULE_OPTIONS", "weight", "expected name=number"),
+        ("RULE_OPTIONS", "speed=3", "no option 'speed'"),
+        ("BREAKER_MAX_OPEN_S", "0.5", "at least LENGTHWISE_BREAKER_OPEN_S"),
+        ("TARGET", "predictor", "expected host:port"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_variable_and_what_was_expected(name, value, expected):
+    with pytest.raises(ValueError, match=re.escape(expected)) as info:
+        AdvisorSettings.from_environment(TARGET | {f"LENGTHWISE_{name}": value})
+    assert f"LENGTHWISE_{name}" in str(info.value)
+    assert value in str(info.value)
+
+
+def test_a_host_that_cannot_be_found_now_does_not_stop_the_start_up():
+    AdvisorSettings("nowhere.invalid:1,neither.invalid:2")
+
+
+def test_the_table_lists_every_variable_and_its_default():
+    table = dict(
+        re.findall(r"^\| (LENGTHWISE_\w+) \| (.*?) \|", settings_module.__doc__ or "", re.MULTILINE)
+    )
+    names = {f"LENGTHWISE_{name.upper()}" for name in AdvisorSettings.__dataclass_fields__}
+    assert set(table) == names
+    for name, field in AdvisorSettings.__dataclass_fields__.items():
+        if isinstance(field.default, bool):
+            assert table[f"LENGTHWISE_{name.upper()}"] == str(field.default).lower()
+        elif isinstance(field.default, int | float):
+            assert float(table[f"LENGTHWISE_{name.upper()}"]) == field.default
