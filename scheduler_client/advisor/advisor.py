@@ -90,8 +90,10 @@ class Advisor:
 
     def forget(self, request_id: str) -> None:
         """A request was aborted: nothing is learnt of it, and nothing kept."""
-        with self._ledger.lock:
-            self._ledger.pending.pop(request_id)
+        try:
+            self._ledger.forget(request_id)
+        except Exception as error:  # noqa: BLE001  no method raises
+            self._complaints.fault("forgetting a request failed", error)
 
     @property
     def counters(self) -> AdvisorCounters:

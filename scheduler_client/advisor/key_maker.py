@@ -67,3 +67,7 @@ class KeyMaker:
                     censored=ending.censored,
                 )
             )
+
+    def abandoned(self, request: PendingRequest) -> None:
+        """A request went without an answer: the rule need not count with it any more."""
+        self._rule.finished(FinishedJob(request.arrival_s, 0.0, 0.0, 0, 0, censored=True))

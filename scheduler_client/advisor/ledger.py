@@ -85,14 +85,22 @@ class Ledger:
     def ended(self, ending: Ending) -> CompletedRequest | None:
         """Learn from a request's end, and return what is to be reported of it, if anything."""
         with self.lock:
-            request = self.pending.pop(ending.request_id)
             if not ending.completed:
+                self.forget(ending.request_id)
                 return None
+            request = self.pending.pop(ending.request_id)
             try:
                 self._learn(ending, request)
             except Exception as error:  # noqa: BLE001  the report is to go all the same
                 self._complaints.fault("learning from a finished request failed", error)
             return self._report(ending, request)
+
+    def forget(self, request_id: str) -> None:
+        """A request went without an answer: nothing is learnt of it, and nothing kept."""
+        with self.lock:
+            request = self.pending.pop(request_id)
+            if request is not None:
+                self.keys.abandoned(request)
 
     def seed(self, models: Sequence[ModelInfo]) -> None:
         """Take in what the predictor's history says of its LLMs."""

@@ -4,15 +4,13 @@ from scheduler_client.priorities import aged_key
 from scheduler_client.rules.job import FinishedJob, QueuedJob
 from scheduler_client.rules.recent_values import RecentValues
 
-FIRST_CAP_JOBS = 50
-"""Until so many came, nothing is capped."""
-
 
 class CappedRule:
-    """The key is arrival + weight * min(predicted service time, cap).
+    """The key is arrival - weight * (cap - min(predicted service time, cap)).
 
-    Whatever is longer than the cap is long: no later short job overtakes it by more than
-    weight * cap, and no other long one at all.
+    That is the order of arrival + weight * min(predicted service time, cap), but a cap that follows
+    the lengths does not move the long ones. Whatever is longer than the cap is long: no later short
+    job overtakes it by more than weight * cap, and no other long one at all.
 
     Args:
         quantile: Of the predicted service times of late: the cap.
@@ -33,12 +31,10 @@ class CappedRule:
         self._times_s = RecentValues()
 
     def key(self, job: QueuedJob) -> int:
-        """Arrival and weighted, capped service time, in microseconds."""
-        time_s = job.service_time_s
-        self._times_s.add(time_s)
-        if len(self._times_s) >= FIRST_CAP_JOBS:
-            time_s = min(time_s, self._times_s.quantile(self._quantile))
-        return aged_key(job.arrival_s, time_s, self._weight)
+        """Arrival less the weighted time under the cap, in microseconds."""
+        self._times_s.add(job.service_time_s)
+        under_s = max(0.0, self._times_s.quantile(self._quantile) - job.service_time_s)
+        return aged_key(job.arrival_s - self._weight * under_s, 0.0)
 
     def finished(self, job: FinishedJob) -> None:
         """Nothing is learnt."""

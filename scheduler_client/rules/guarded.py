@@ -17,6 +17,12 @@ from scheduler_client.rules.recent_values import RecentValues
 GROWTH_MARGIN = 2.0
 """Mean service times added to a queue's age, so that its first requests make no steep growth."""
 
+START = 4.0
+"""Mean service times of head start while too few ended to tell whether a queue has formed."""
+
+RANKED = 500
+"""Requests of late among which one is ranked."""
+
 MEMORY = 2_000.0
 """Mean service times in which the peak of the wait is forgotten."""
 
@@ -32,12 +38,12 @@ class GuardedRule:
     with the wait that first come first served would give now, its peak of late, and growth, the
     wait over the age of the queue, at most 1: a queue that grows fast is a burst, behind which the
     long requests catch up, while one that grows slowly will last, and what the short ones gain the
-    long ones lose.
+    long ones lose. Before the first requests have ended it is START mean service times.
 
     Args:
         steady: Of the peak wait. The larger these three, the nearer to shortest first.
         burst: Of the wait in a queue that grows fast.
-        floor: Of the mean service time.
+        floor: Of the mean service time; at 0 there is no head start before the first endings, too.
         long_rank: From this rank on, requests are long: first come first served.
         shape: At 1 the head start falls evenly with the rank; above, the shortest differ less.
 
@@ -49,7 +55,7 @@ class GuardedRule:
 
     def __init__(
         self,
-        steady: float = 0.7,
+        steady: float = 0.6,
         burst: float = 4.0,
         floor: float = 0.4,
         long_rank: float = 0.8,
@@ -63,7 +69,7 @@ class GuardedRule:
             raise ValueError(f"shape is {shape}: expected an exponent in (0, 10]")
         self._steady, self._burst, self._floor = steady, burst, floor
         self._long_rank, self._shape = long_rank, shape
-        self._times_s = RecentValues()
+        self._times_s = RecentValues(RANKED)
         self._meter = QueueMeter()
         self._peak_s = 0.0
         self._latest_s = float("-inf")
@@ -84,8 +90,11 @@ class GuardedRule:
 
     def _head_start_s(self, now_s: float) -> float:
         """What the shortest request gets now."""
-        wait_s = self._meter.fcfs_wait_s()
         mean_s = self._meter.mean_service_s or self._times_s.quantile(0.5)
+        if not self._meter.slots:
+            self._queue_since_s = now_s
+            return START * mean_s if self._floor else 0.0
+        wait_s = self._meter.fcfs_wait_s()
         if not wait_s:
             self._queue_since_s = now_s
         self._remember_peak(wait_s, now_s, mean_s)

@@ -14,6 +14,9 @@ SETTLED_PER_SLOT = 3
 LOST_AFTER = 4
 """A request older than this many of the longest stays of late is taken for aborted unseen."""
 
+MAX_IN_FLIGHT = 4_096
+"""Requests that are counted at most: beyond, the oldest are not, and a wait this long suffices."""
+
 SAME_TIME = 0.01
 """Of a mean service time: what lies closer happened in one step of the engine."""
 
@@ -32,6 +35,7 @@ class QueueMeter:
 
     def __init__(self) -> None:
         self._in_flight: dict[float, list[float]] = {}
+        self._count = 0
         self._work_s = 0.0
         self._starts_s = RecentValues(1_024)
         self._ends_s = RecentValues(1_024)
@@ -46,7 +50,10 @@ class QueueMeter:
         """Count a request in."""
         self._drop_lost(arrival_s)
         self._work_s += predicted_s
+        self._count += 1
         self._in_flight.setdefault(arrival_s, []).append(predicted_s)
+        if self._count > MAX_IN_FLIGHT:
+            self._take(next(iter(self._in_flight)))
 
     def finished(self, job: FinishedJob) -> None:
         """Count a request out, and learn from it unless it never ran."""
@@ -110,6 +117,7 @@ class QueueMeter:
         predicted_s = group.pop(0)
         if not group:
             del self._in_flight[found]
+        self._count -= 1
         self._work_s = self._work_s - predicted_s if self._in_flight else 0.0
         return predicted_s
 

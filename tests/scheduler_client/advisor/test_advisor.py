@@ -333,6 +333,19 @@ async def test_requests_may_end_on_another_thread_while_others_ask(make_advisor,
     assert (counters.error_count, counters.predictions) == (count, count)
 
 
+async def test_a_request_that_goes_without_an_answer_is_counted_out_by_the_rule(
+    make_advisor, use_rule
+):
+    rule = use_rule(WatchingRule())
+    advisor = make_advisor(rule="watching")
+    for arrival_s, request_id in ((100.0, "forgotten"), (101.0, "aborted")):
+        advisor.fallback_key(question(request_id, arrival_s=arrival_s))
+    advisor.forget("forgotten")
+    advisor.forget("forgotten")
+    advisor.finished(ending("aborted", 0, finish_reason="abort"))
+    assert [(job.arrival_s, job.service_s) for job in rule.ended] == [(100.0, 0.0), (101.0, 0.0)]
+
+
 async def test_memory_stays_bounded_over_100_000_requests_that_hardly_ever_end(
     make_advisor, monkeypatch
 ):

@@ -70,3 +70,12 @@ def test_options_of_0_are_first_come_first_served():
     rule = make_rule("guarded", steady=0, burst=0, floor=0)
     jobs = overload(1.2, 300, 5)
     assert served(rule, jobs) == served(make_rule("off"), jobs)
+
+
+def test_the_order_is_the_same_on_a_clock_that_counts_from_1970():
+    jobs = [(round(t * 64) / 64, s) for t, s in overload(1.5, 400, 6, slots=4)]
+    since_1970 = [(t + 2**30, s) for t, s in jobs]
+    waits = served(make_rule("guarded"), jobs, 4)
+    late = served(make_rule("guarded"), since_1970, 4)
+    same = sum(abs(one - other) < 1e-3 for one, other in zip(waits, late, strict=True))
+    assert same > 0.9 * len(jobs)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler_client.rules.queue_meter import QueueMeter
+from scheduler_client.rules.queue_meter import MAX_IN_FLIGHT, QueueMeter
 from tests.scheduler_client.rules.queues import ending
 
 
@@ -75,6 +75,13 @@ def test_endings_that_are_never_seen_do_not_add_up():
         meter.arrived(now_s + i / 100, 1.0)
     meter.arrived(now_s + 1000, 1.0)
     assert meter.fcfs_wait_s() == pytest.approx(0.0)
+
+
+def test_of_very_many_in_flight_only_the_latest_are_counted():
+    meter, now_s = busy(1)
+    for i in range(3 * MAX_IN_FLIGHT):
+        meter.arrived(now_s + i / 1e6, 1.0)
+    assert meter.fcfs_wait_s() == pytest.approx(MAX_IN_FLIGHT - 1)
 
 
 def test_endings_without_arrivals_are_harmless():

@@ -1,0 +1,73 @@
+"""The policies whose frontier is drawn, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.frontier_workload import COST
+from benchmarks.preempting_policy import PreemptingPolicy
+from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, make_rule
+from serving_sim.policies.policy import Policy
+from serving_sim.policies.rule_policy import RulePolicy
+
+SERVICE_TIME = COST.service_time_model(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One policy with its options.
+
+    Args:
+        name: In tables.
+        rule: Of the registry.
+        options: Of the rule.
+        knows_lengths: It is told the true lengths.
+        preempts: With the preemption rule on top.
+    """
+
+    name: str
+    rule: str
+    options: Mapping[str, float] = field(default_factory=dict[str, float])
+    knows_lengths: bool = False
+    preempts: bool = False
+
+    def policy(self, mean_tokens: float) -> Policy:
+        """A new one, for one simulation."""
+        rule = make_rule(self.rule, **self.options)
+        if self.preempts:
+            preemption = PreemptionRule(SERVICE_TIME)
+            return PreemptingPolicy(rule, SERVICE_TIME, preemption, mean_tokens)
+        return RulePolicy(rule, SERVICE_TIME)
+
+
+FCFS = Contender("first come first served", "off")
+ORACLE = Contender("oracle", "shortest", knows_lengths=True)
+PREEMPTING = Contender(f"{DEFAULT_RULE} + preemption", DEFAULT_RULE, preempts=True)
+
+CONTENDERS = (
+    *(Contender(name, name) for name in ("shortest", "gittins", "aged", "capped", "guarded")),
+    PREEMPTING,
+)
+
+WEIGHTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+_GUARD: dict[str, Any] = {"steady": 0.6, "burst": 4.0, "floor": 0.4}
+
+
+def _strong(strength: float) -> dict[str, float]:
+    return {name: strength * value for name, value in _GUARD.items()}
+
+
+def _swept(
+    rule: str, settings: tuple[float, ...], options: Callable[[float], Mapping[str, float]]
+) -> list[Contender]:
+    return [Contender(f"{rule} {one:g}", rule, options(one)) for one in settings]
+
+
+SWEPT = (
+    *_swept("aged", WEIGHTS, lambda weight: {"weight": weight}),
+    *_swept("capped", WEIGHTS, lambda weight: {"weight": weight}),
+    *_swept("guarded", STRENGTHS, _strong),
+)
+"""Each rule from near first come first served to near shortest first."""
