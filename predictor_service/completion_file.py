@@ -59,8 +59,18 @@ class CompletionFile:
             What became of each report; on return all of it is on disk.
 
         Raises:
-            OSError: Nothing was written.
+            CallError: Nothing was written.
         """
+        try:
+            return self._append(reports)
+        except (OSError, ValueError) as error:
+            raise refusal(error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def _append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:
         with self._locked():
             self._catch_up()
             lines: dict[str, bytes] = {}
@@ -76,10 +86,6 @@ class CompletionFile:
                 self._write(b"".join(lines.values()))
             self._ids.update(lines)
             return outcomes
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
 
     @contextmanager
     def _locked(self) -> Generator[None]:
@@ -146,13 +152,14 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def refusal(error: OSError) -> CallError:
+def refusal(error: OSError | ValueError) -> CallError:
     """What a caller is told whose completions could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OverloadedError(
             f"completions cannot be stored: {os.strerror(error.errno)}; none of this report was "
             "kept, report it again later"
         )
+    reason = error.strerror or error if isinstance(error, OSError) else error
     return InternalFailureError(
-        f"completions cannot be stored: {error.strerror or error}; none of this report was kept"
+        f"completions cannot be stored: {reason}; none of this report was kept"
     )

@@ -8,6 +8,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from completion_history.place_kind import names_database
+from completion_history.retention import SECONDS_PER_DAY, Retention
 from length_index.recent import CAPACITY_ROWS
 from length_index.record import MAX_PROMPT_CHARS
 from predictor_service.address import is_unix
@@ -94,8 +96,25 @@ class ServiceConfig(BaseSettings):
     max_batch_items: int = Field(
         4_096, ge=1, le=1_000_000, description="prompts or completions in one message"
     )
-    completions: Path | None = Field(
-        None, description="file that reported completions are appended to; default: kept in memory"
+    completions: str | None = Field(
+        None,
+        description="where reported completions are kept: a database (FILE.db or "
+        "postgresql://...), or a file of JSON lines; default: in memory",
+    )
+    completions_keep: Literal["text", "vectors"] = Field(
+        "text", description="whether a database keeps the prompts' text, or their vectors alone"
+    )
+    completions_max_age_days: float | None = Field(
+        None,
+        ge=0.001,
+        le=36_500,
+        description="age at which completions leave the database, in days; default: never",
+    )
+    completions_max_bytes: int | None = Field(
+        None,
+        ge=MIB,
+        le=2**50,
+        description="beyond it the oldest completions leave the database; default: unlimited",
     )
     live_capacity: int = Field(
         CAPACITY_ROWS,
@@ -119,6 +138,19 @@ class ServiceConfig(BaseSettings):
     def _index_is_a_folder(cls, value: Path) -> Path:
         if not value.is_dir():
             raise ValueError("expected an existing folder")
+        return value
+
+    @field_validator("completions", mode="before")
+    @classmethod
+    def _completions_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
+    @field_validator("completions_keep", "completions_max_age_days", "completions_max_bytes")
+    @classmethod
+    def _a_file_of_lines_only_grows(cls, value: object, info: ValidationInfo) -> object:
+        place = info.data.get("completions") or ""
+        if value not in (None, "text") and not names_database(place):
+            raise ValueError("expected --completions to name a database, FILE.db or a URL")
         return value
 
     @field_validator("queue_capacity")
@@ -157,7 +189,15 @@ class ServiceConfig(BaseSettings):
     @property
     def remembered_vectors(self) -> int:
         """Vectors kept of prompts, which may be asked again or reported; none without a cache."""
-        return min(self.cache_capacity, MAX_REMEMBERED_VECTORS) if self.live_capacity else 0
+        encoded_again = self.live_capacity or self.completions_keep == "vectors"
+        return min(self.cache_capacity, MAX_REMEMBERED_VECTORS) if encoded_again else 0
+
+    @property
+    def retention(self) -> Retention:
+        """How much of the reported completions a database keeps."""
+        days = self.completions_max_age_days
+        max_age_s = None if days is None else days * SECONDS_PER_DAY
+        return Retention(max_age_s=max_age_s, max_bytes=self.completions_max_bytes)
 
     @property
     def queue_limits(self) -> QueueLimits:

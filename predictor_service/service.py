@@ -8,33 +8,19 @@ import structlog
 from predictor_service.address import check_free
 from predictor_service.batcher import MicroBatcher
 from predictor_service.cache import PredictionCache
-from predictor_service.completion_file import CompletionFile
-from predictor_service.completions import CompletionStore, MemoryCompletions
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import StartUpError, SwapRefusedError
 from predictor_service.generation import Generation
-from predictor_service.group_commit import FileCompletions
 from predictor_service.health import Health
+from predictor_service.history.opening import open_completions
 from predictor_service.index_holder import IndexHolder
 from predictor_service.live import LiveLearner
 from predictor_service.predictions import Predictions
-from predictor_service.served_index import IndexSource
+from predictor_service.served_index import IndexSource, ServedIndex
 from predictor_service.server import bind, build_server
 from predictor_service.servicer import SERVICE_NAME, LengthPredictorServicer
 
 log = structlog.get_logger(__name__)
-
-
-def open_completions(config: ServiceConfig) -> CompletionStore:
-    """The store that the configuration asks for.
-
-    Raises:
-        StartUpError: Its file cannot be used.
-    """
-    if config.completions is None:
-        log.warning("completions are kept in memory and end with the process: see --completions")
-        return MemoryCompletions()
-    return FileCompletions(CompletionFile(config.completions))
 
 
 class Service:
@@ -50,11 +36,11 @@ class Service:
 
     def __init__(self, config: ServiceConfig, source: IndexSource) -> None:
         self._config = config
-        self._completions = open_completions(config)
         self.holder = IndexHolder(source, batch_size=config.max_batch_size)
+        self._completions = open_completions(config, self._current, source.prepare_thread)
         generation = Generation()
         self.learner = LiveLearner(
-            lambda: self.holder.current if self.holder.loaded else None,
+            self._current,
             capacity_rows=config.live_capacity,
             prepare_thread=source.prepare_thread,
             on_learnt=generation.rows_added,
@@ -87,6 +73,9 @@ class Service:
     def stopping(self) -> bool:
         """True once `stop` was called: nothing more is accepted."""
         return self._servicer.stopping
+
+    def _current(self) -> ServedIndex | None:
+        return self.holder.current if self.holder.loaded else None
 
     async def listen(self) -> int:
         """Listen; until `load` is through, health says NOT_SERVING and calls are told to retry.

@@ -12,7 +12,7 @@ from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.completion_file import CompletionFile
 from predictor_service.completions import MemoryCompletions
 from predictor_service.errors import OverloadedError, StartUpError
-from predictor_service.group_commit import FileCompletions
+from predictor_service.group_commit import GroupCommit
 from predictor_service.validation import RequestLimits
 
 LIMITS = RequestLimits(max_prompt_chars=1_000, max_batch_items=100)
@@ -120,10 +120,12 @@ class CountingFile(CompletionFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.commits = 0
+        self.sizes: list[list[int]] = []
         self.error: OSError | None = None
 
     def append(self, reports):
         self.commits += 1
+        self.sizes.append([len(records) for records in reports])
         return super().append(reports)
 
     def _sync(self) -> None:
@@ -134,15 +136,38 @@ class CountingFile(CompletionFile):
 
 async def test_reports_that_come_together_share_a_sync(tmp_path):
     file = CountingFile(tmp_path / "c.jsonl")
-    store = FileCompletions(file)
+    store = GroupCommit(file)
     outcomes = await asyncio.gather(*[store.add([record(f"r{i}")]) for i in range(200)])
     assert sum(outcome.stored for outcome in outcomes) == 200
     assert file.commits <= 3
     await store.close()
 
 
+async def test_a_commit_holds_no_more_than_it_may_but_a_large_report_goes_whole(tmp_path):
+    file = CountingFile(tmp_path / "c.jsonl")
+    store = GroupCommit(file, max_commit_rows=10)
+    sizes = [1, 4, 6, 4, 25, 1]
+    reports = [[record(f"{i}-{j}") for j in range(size)] for i, size in enumerate(sizes)]
+    outcomes = await asyncio.gather(*[store.add(report) for report in reports])
+    assert [outcome.stored for outcome in outcomes] == sizes
+    assert file.sizes == [[1, 4], [6, 4], [25], [1]]
+    await store.close()
+
+
+async def test_reports_beyond_what_may_wait_are_refused_and_nothing_of_them_kept(tmp_path):
+    store = GroupCommit(CountingFile(tmp_path / "c.jsonl"), max_waiting_rows=5)
+    adding = [asyncio.ensure_future(store.add([record(f"r{i}")])) for i in range(9)]
+    outcomes = await asyncio.gather(*adding, return_exceptions=True)
+    refused = [isinstance(outcome, OverloadedError) for outcome in outcomes]
+    assert refused == [False] * 5 + [True] * 4
+    assert "5 completions wait to be written" in str(outcomes[-1])
+    assert (await store.add([record("later")])).stored == 1
+    assert len(rows(tmp_path / "c.jsonl")) == 6
+    await store.close()
+
+
 async def test_the_same_id_in_two_reports_of_one_commit_is_stored_once(tmp_path):
-    store = FileCompletions(CompletionFile(tmp_path / "c.jsonl"))
+    store = GroupCommit(CompletionFile(tmp_path / "c.jsonl"))
     outcomes = await asyncio.gather(*[store.add([record("same")]) for _ in range(5)])
     assert [outcome.stored for outcome in outcomes] == [1, 0, 0, 0, 0]
     await store.close()
@@ -150,7 +175,7 @@ async def test_the_same_id_in_two_reports_of_one_commit_is_stored_once(tmp_path)
 
 async def test_ids_are_known_again_after_a_restart(tmp_path):
     for expected in (1, 0):
-        store = FileCompletions(CompletionFile(tmp_path / "c.jsonl"))
+        store = GroupCommit(CompletionFile(tmp_path / "c.jsonl"))
         assert (await store.add([record("a")])).stored == expected
         await store.close()
 
@@ -178,7 +203,7 @@ def test_two_processes_on_one_file_store_an_id_once(tmp_path):
 async def test_a_full_disk_is_told_and_nothing_half_written_stays(tmp_path):
     path = tmp_path / "c.jsonl"
     file = CountingFile(path)
-    store = FileCompletions(file)
+    store = GroupCommit(file)
     await store.add([record("before")])
     file.error = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OverloadedError, match="No space left on device; none of this report"):

@@ -1,0 +1,86 @@
+"""A PostgreSQL server of one's own: in a temporary folder, on a Unix socket, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+SYSTEM_USER = "postgres"
+DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
+NONE_FOUND = "no initdb on the PATH or below /usr/lib/postgresql: install PostgreSQL to run this"
+
+
+def find_binaries() -> Path | None:
+    """The folder of initdb and pg_ctl, of the newest version; None without PostgreSQL."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    versions = [path.parent for path in DEBIAN_VERSIONS.glob("*/bin/initdb")]
+    return max(versions, key=lambda path: float(path.parent.name), default=None)
+
+
+@contextmanager
+def private_postgres() -> Generator[str]:
+    """Run a server that syncs what it commits, as any would in production.
+
+    Yields:
+        The URL of an empty database.
+
+    Raises:
+        RuntimeError: No PostgreSQL is installed here.
+    """
+    binaries = find_binaries()
+    if binaries is None:
+        raise RuntimeError(NONE_FOUND)
+    folder = Path(mkdtemp(prefix="lengthwise-pg-"))
+    try:
+        with _server(binaries, folder):
+            yield f"postgresql://{SYSTEM_USER}@/postgres?host={folder}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _server(binaries: Path, folder: Path) -> Generator[None]:
+    data = str(folder / "data")
+    as_user = _as_user(folder)
+
+    def run(name: str, *arguments: str) -> None:
+        _run([str(binaries / name), *arguments], as_user)
+
+    run("initdb", "--pgdata", data, "--auth", "trust", "--username", SYSTEM_USER, "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
+    log = str(folder / "log")
+    run("pg_ctl", "start", "--wait", "--pgdata", data, "--log", log, "--options", options)
+    try:
+        yield
+    finally:
+        run("pg_ctl", "stop", "--wait", "--pgdata", data, "--mode", "immediate")
+
+
+def _as_user(folder: Path) -> dict[str, Any]:
+    """How a process is started so that the server agrees to run: it refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(SYSTEM_USER)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _run(command: Sequence[str], as_user: dict[str, Any]) -> None:
+    # The server outlives pg_ctl and would hold a pipe of ours open: its output goes to a file.
+    done = subprocess.run(
+        command,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        **as_user,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} ended with exit code {done.returncode}")

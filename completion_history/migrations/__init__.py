@@ -1,0 +1,1 @@
+"""The tables' history, applied by `completion_history.migrate`."""
