@@ -1,0 +1,136 @@
+"""Shortest first for vLLM's `LLM` class, where all prompts are there at once.
+
+Made with `LLM(model, scheduling_policy="priority")`, `generate_shortest_first(llm, prompts, ...)`
+takes the place of `llm.generate(prompts, ...)`.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, Protocol
+from uuid import uuid4
+
+from scheduler_client.client import LengthPredictorClient
+from scheduler_client.completion import CompletedRequest
+from scheduler_client.errors import LengthPredictorError
+from scheduler_client.prediction import Outcome, Prediction
+from scheduler_client.priorities import shortest_first_key
+from scheduler_client.query import PredictionQuery
+from scheduler_client.service_time import ServiceTimeModel
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.seams import VllmConfig
+
+TIMEOUT_S = 30.0
+"""Of each message of up to 256 prompts: nobody waits for the first token of a batch job."""
+
+
+class OfflineEngine(Protocol):
+    """Of vllm.v1.engine.llm_engine.LLMEngine."""
+
+    vllm_config: VllmConfig
+
+
+class OfflineLLM(Protocol):
+    """Of vllm.LLM."""
+
+    llm_engine: OfflineEngine
+    generate: Callable[..., list[Any]]
+
+
+def generate_shortest_first(
+    llm: OfflineLLM,
+    prompts: Sequence[str],
+    sampling_params: Any = None,
+    *,
+    target: str | None = None,
+    report: bool = True,
+    **options: Any,
+) -> list[Any]:
+    """`llm.generate`, with the shortest predicted answer first; outputs in the prompts' order.
+
+    Where nothing answers the prompts are run in their own order, and the log says so.
+
+    Args:
+        llm: Made with scheduling_policy="priority".
+        prompts: Texts.
+        sampling_params: As of `llm.generate`.
+        target: Address of the predictor; None takes LENGTHWISE_TARGET.
+        report: Report the true lengths to the predictor afterwards.
+        options: As of `llm.generate`.
+
+    Raises:
+        ValueError: If there is no target, or the engine ignores priorities.
+    """
+    target = target or os.environ.get("LENGTHWISE_TARGET", "")
+    if not target:
+        raise ValueError("no predictor: expected target=HOST:PORT or LENGTHWISE_TARGET to be set")
+    policy = llm.llm_engine.vllm_config.scheduler_config.policy
+    if policy != "priority":
+        raise ValueError(
+            f"the engine's scheduling_policy is {policy!r}, which ignores priorities: expected "
+            'LLM(..., scheduling_policy="priority")'
+        )
+    model = llm.llm_engine.vllm_config.model_config.served_model_name
+    with LengthPredictorClient(target) as client:
+        priorities = predicted_priorities(client, prompts, model=model)
+        outputs = llm.generate(prompts, sampling_params, priority=priorities, **options)
+        if report:
+            _report(client, prompts, outputs, model)
+    return outputs
+
+
+def predicted_priorities(
+    client: LengthPredictorClient,
+    prompts: Sequence[str],
+    *,
+    model: str = "",
+    max_tokens: int | None = None,
+    service_time: ServiceTimeModel | None = None,
+) -> list[int]:
+    """A priority for each prompt, for `llm.generate(priority=...)`: shortest first.
+
+    A prompt that was not predicted takes the median of the others.
+
+    Args:
+        client: That is asked.
+        prompts: Texts.
+        model: The LLM, as the predictor knows it.
+        max_tokens: The limit on generated tokens.
+        service_time: Of the engine; None orders by length alone.
+    """
+    queries = [PredictionQuery(prompt, model=model, max_tokens=max_tokens) for prompt in prompts]
+    try:
+        outcomes: list[Outcome] = client.predict_many(queries, timeout_s=TIMEOUT_S)
+    except LengthPredictorError as error:
+        LOGGER.warning("Lengthwise: no predictions, prompts run as they came: %s", error)
+        return [0] * len(prompts)
+    tokens = [o.expected_tokens if isinstance(o, Prediction) else None for o in outcomes]
+    known = [count for count in tokens if count is not None]
+    typical = median(known) if known else 0.0
+    times = service_time or ServiceTimeModel()
+    return [
+        shortest_first_key(times.service_time_s(typical if count is None else count))
+        for count in tokens
+    ]
+
+
+def _report(
+    client: LengthPredictorClient, prompts: Sequence[str], outputs: Sequence[Any], model: str
+) -> None:
+    run = uuid4().hex  # the engine counts its requests from 0 in every process
+    completions = [
+        CompletedRequest(
+            f"{run}-{number}-{answer.index}",
+            len(answer.token_ids),
+            prompt,
+            model=model,
+            finish_reason="length" if answer.finish_reason == "length" else "stop",
+        )
+        for number, (prompt, output) in enumerate(zip(prompts, outputs, strict=True))
+        for answer in output.outputs
+        if answer.finish_reason in ("length", "stop")
+    ]
+    try:
+        client.report(completions)
+    except LengthPredictorError as error:
+        LOGGER.warning("Lengthwise: true lengths were not reported: %s", error)

@@ -1,0 +1,119 @@
+"""Real engines, each started once, and how tests talk to them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from testbed.engine import CACHE, Engine, running_engine
+from testbed.engine_metrics import parse_metrics, total
+from testbed.engine_options import EngineOptions
+from testbed.tiny_model import tiny_model
+from tests.vllm.predictor_process import PredictorProcess
+
+STEP_S = 0.003
+"""Every step takes as long, so that a queue forms behind a few requests."""
+
+SETTINGS = {
+    # Its keys can be foretold; the default learns.
+    "LENGTHWISE_RULE": "aged",
+    "LENGTHWISE_RULE_OPTIONS": "weight=16",
+    "LENGTHWISE_BREAKER_OPEN_S": "0.2",
+    "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.5",
+    "LENGTHWISE_REPORT_INTERVAL_S": "0.2",
+    # A machine under load must not decide what a test sees.
+    "LENGTHWISE_DEADLINE_S": "0.5",
+}
+
+
+@pytest.fixture(scope="session")
+def model():
+    return tiny_model(CACHE)
+
+
+@pytest.fixture(scope="session")
+def predictor(tmp_path_factory):
+    """Started once; a test that ends it starts it again."""
+    process = PredictorProcess(tmp_path_factory.mktemp("predictor"))
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(scope="session")
+def engine(model, predictor, folder):
+    """One slot, the plugin on."""
+    settings = {"LENGTHWISE_TARGET": predictor.target, **SETTINGS}
+    options = EngineOptions(slots=1, step_s=STEP_S, environment=settings)
+    with running_engine(model, folder, options) as running:
+        yield running
+
+
+class Caller:
+    """Asks an engine, and notes in which order answers come."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.ended: list[str] = []
+        limits = httpx.Limits(max_connections=None)
+        self._http = httpx.AsyncClient(base_url=engine.url, timeout=120, limits=limits)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        await self._http.aclose()
+
+    async def complete(self, prompt, tokens, name="", *, headers=None, **more):
+        """An answer of exactly so many tokens."""
+        body = {"prompt": prompt, "max_tokens": tokens, "ignore_eos": True, "temperature": 0}
+        return await self.post("/v1/completions", body | more, name, headers)
+
+    async def chat(self, text, tokens, name="", **more):
+        messages = [{"role": "user", "content": text}]
+        body = {"messages": messages, "max_tokens": tokens, "ignore_eos": True, "temperature": 0}
+        return await self.post("/v1/chat/completions", body | more, name, None)
+
+    async def post(self, path, body, name="", headers=None):
+        answer = await self._http.post(
+            path, json={"model": self.engine.model, **body}, headers=headers
+        )
+        self.ended.append(name)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def stream(self, prompt, tokens, name=""):
+        """The texts of the events."""
+        body = {"model": self.engine.model, "prompt": prompt, "max_tokens": tokens}
+        body |= {"ignore_eos": True, "temperature": 0, "stream": True}
+        async with self._http.stream("POST", "/v1/completions", json=body) as answer:
+            lines = [line async for line in answer.aiter_lines() if line.startswith("data: {")]
+        self.ended.append(name)
+        return lines
+
+
+async def in_turn(*requests) -> list:
+    """Send requests one after the other, none waiting for an answer, and wait for all."""
+    tasks = []
+    for request in requests:
+        tasks.append(asyncio.create_task(request))
+        await asyncio.sleep(0.1)
+    return await asyncio.gather(*tasks)
+
+
+def counted(engine: Engine, name: str, **labels: str) -> float:
+    return total(parse_metrics(engine.get("/metrics")), name, **labels)
+
+
+def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s, f"{what} did not come true in {timeout_s:g} s"
+        time.sleep(0.1)
