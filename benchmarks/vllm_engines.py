@@ -16,6 +16,9 @@ from testbed.errors import TestbedError
 from testbed.replay import replay
 from testbed.workload import burst, named_arrivals, warm_up_requests, workload
 
+NICENESS = 10
+"""Of an engine on the CPU, under every policy: see EngineOptions."""
+
 WARM_UP_PER_SLOT = 2
 CALIBRATION_PER_SLOT = 6
 CALIBRATION_SEED = 10_000
@@ -61,6 +64,7 @@ class Host:
             step_s=step_ms / 1e3 if step_ms else None,
             stream_interval=STREAM_INTERVAL,
             true_lengths=True,
+            niceness=0 if self.on_gpu else NICENESS,
             on_gpu=self.on_gpu,
             environment=self.plugin if policy.predicts else {},
         )

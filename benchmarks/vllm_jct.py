@@ -114,8 +114,9 @@ def _run(plan: Plan, options: argparse.Namespace) -> list[JctRow]:
         host = Host(options.model or tiny_model(CACHE), folder, options.vllm, on_gpu=options.gpu)
         if any(runs.policy.predicts for runs in missing):
             store = ready_index(asked, options.index or folder / "index", train=options.train)
-            # No cache: the same prompts come again in every run.
-            arguments = ("--cache-capacity", "0", "--log-level", "warning")
+            # No cache: the same prompts come again in every run. One thread: beside an engine on
+            # the CPU the cores are seldom free at the same time.
+            arguments = ("--cache-capacity", "0", "--threads", "1", "--log-level", "warning")
             predictor = stack.enter_context(running_predictor(store, folder, arguments=arguments))
             host = replace(host, target=predictor.target, plugin=_plugin_variables(options))
         for runs in missing:

@@ -34,6 +34,8 @@ class EngineOptions:
             a shared CPU is not measured; None leaves the engine as fast as it is.
         true_lengths: Answers end by themselves at the length that a request says (see
             `testbed.workload.Request.limit_tokens`).
+        niceness: Of its processes (`nice`). Above 0 the predictor has the CPU first, as beside an
+            engine on a GPU: on a CPU, vLLM's processes spin while they wait for each other.
         on_gpu: Leave device, dtype and memory to vLLM.
         environment: Further variables, as LENGTHWISE_TARGET.
         arguments: Further arguments.
@@ -45,6 +47,7 @@ class EngineOptions:
     stream_interval: int = 1
     step_s: float | None = None
     true_lengths: bool = False
+    niceness: int = 0
     on_gpu: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     arguments: tuple[str, ...] = ()
@@ -57,7 +60,8 @@ class EngineOptions:
             model: Its folder or name.
             port: To listen on, on the loopback interface.
         """
-        command = [str(program), "serve", model, "--host", "127.0.0.1", "--port", str(port)]
+        nice = ["nice", "-n", str(self.niceness)] if self.niceness else []
+        command = [*nice, str(program), "serve", model, "--host", "127.0.0.1", "--port", str(port)]
         command += ["--served-model-name", self.served_name(model)]
         command += ["--max-num-seqs", str(self.slots), "--scheduling-policy", self.policy]
         # Prompts come back in every run: a kept prefix would make later runs faster than earlier.
