@@ -1,0 +1,103 @@
+"""Policies side by side: the same requests for each, load by load and seed by seed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from serving_sim.capacity import requests_per_s
+from serving_sim.cost_model import StepCost
+from serving_sim.engine import Engine
+from serving_sim.errors import InvalidWorkloadError
+from serving_sim.policies.registry import PolicyChoice
+from serving_sim.requests import Requests
+from serving_sim.result import SimulationResult
+from serving_sim.simulate import simulate
+from serving_sim.summary import Summary
+from serving_sim.workload import Workload
+
+CAPACITY_REQUESTS = 4000
+CAPACITY_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One simulation and its row."""
+
+    summary: Summary
+    result: SimulationResult
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What is compared.
+
+    Args:
+        workload: What is asked.
+        engine: What serves.
+        cost: The time of its steps.
+        policies: By name.
+        seeds: Of the workload.
+        count: Requests of one simulation.
+
+    Raises:
+        InvalidWorkloadError: If there is no policy, seed or request.
+    """
+
+    workload: Workload
+    engine: Engine
+    cost: StepCost
+    policies: Sequence[PolicyChoice]
+    seeds: Sequence[int]
+    count: int
+
+    def __post_init__(self) -> None:
+        if not self.policies or not self.seeds or self.count < 1:
+            raise InvalidWorkloadError(
+                f"{len(self.policies)} policies, {len(self.seeds)} seeds, {self.count} requests: "
+                "expected at least 1 of each"
+            )
+
+    def capacity_per_s(self) -> float:
+        """Requests per second that load 1 stands for."""
+        drawn = self.workload.draw(min(self.count, CAPACITY_REQUESTS), np.inf, CAPACITY_SEED)
+        return requests_per_s(drawn, self.engine, self.cost)
+
+    def at_loads(
+        self, loads: Sequence[float], on_progress: Callable[[int], None] | None = None
+    ) -> Iterator[Run]:
+        """Every policy at every load, as a share of what the engine can serve."""
+        capacity_per_s = self.capacity_per_s()
+        for load in loads:
+            yield from self.at_rate(load * capacity_per_s, load, on_progress)
+
+    def at_rate(
+        self,
+        rate_per_s: float,
+        load: float | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Run]:
+        """Every policy at one rate, in requests per second."""
+        for seed in self.seeds:
+            requests = self.workload.draw(self.count, rate_per_s, seed)
+            for choice in self.policies:
+                yield self._run(choice, requests, load, seed, on_progress)
+
+    def _run(
+        self,
+        choice: PolicyChoice,
+        requests: Requests,
+        load: float | None,
+        seed: int,
+        on_progress: Callable[[int], None] | None,
+    ) -> Run:
+        told = requests
+        if choice.oracle:
+            told = replace(
+                requests, predicted_tokens=requests.output_tokens.astype(float), distributions=None
+            )
+        policy = choice.make(self.cost, self.engine)
+        result = simulate(told, policy, self.engine, self.cost, on_progress=on_progress)
+        names = {"policy": choice.name, "batching": self.engine.batching}
+        row = Summary.of(result, **names, slots=self.engine.slots, load=load, seed=seed)
+        return Run(row, result)

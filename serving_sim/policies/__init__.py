@@ -1,0 +1,1 @@
+"""Scheduling policies: which waiting request runs next, and which running one makes room."""

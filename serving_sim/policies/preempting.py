@@ -1,0 +1,65 @@
+"""A rule's queue, and a decision on who makes room: what the vLLM scheduler class does."""
+
+import math
+from collections.abc import Sequence
+
+from scheduler_client.rules.preemption import PreemptionRule, ScheduledJob
+from scheduler_client.rules.rule import PriorityRule
+from scheduler_client.service_time import ServiceTimeModel
+from serving_sim.job import Job
+from serving_sim.policies.rule_policy import RulePolicy
+from serving_sim.policies.view import RunningView
+
+
+class PreemptingPolicy(RulePolicy):
+    """Preempts as the scheduler class does: the same rule for the queue, the same for the running.
+
+    Args:
+        rule: Gives the keys.
+        preemption: Decides who makes room.
+        service_time: What a predicted length amounts to.
+        review_s: How often that is decided while requests wait and nothing happens.
+        name: In the results.
+    """
+
+    preemptive = True
+
+    def __init__(
+        self,
+        rule: PriorityRule,
+        preemption: PreemptionRule,
+        service_time: ServiceTimeModel,
+        *,
+        review_s: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(rule, service_time, f"{rule.name}-preempting" if name is None else name)
+        self._preemption = preemption
+        self._review_s = review_s
+
+    def displaced(self, view: RunningView, now_s: float) -> Sequence[Job]:
+        """Whom the rule lets make room, with all slots taken."""
+        if not len(self) or view.free_slots:
+            return ()
+        running = {str(job.index): job for job in view.running}
+        seen = [self._seen(job, view.generated_tokens(job)) for job in view.running]
+        waiting = [self._seen(job, job.generated_tokens) for job in self.waiting()]
+        decided = self._preemption.decide(seen, waiting, now_s)
+        return [running[preemption.victim.request_id] for preemption in decided]
+
+    @staticmethod
+    def _seen(job: Job, generated_tokens: int) -> ScheduledJob:
+        return ScheduledJob(
+            request_id=str(job.index),
+            key=job.key,
+            arrival_s=job.arrival_s,
+            input_tokens=job.input_tokens,
+            generated_tokens=generated_tokens,
+            predicted_tokens=job.predicted_tokens,
+            distribution=job.distribution,
+            preemptions=job.preemptions,
+        )
+
+    def review_s(self, now_s: float) -> float:
+        """Expectations of the running change as they go on."""
+        return now_s + self._review_s if len(self) else math.inf

@@ -1,0 +1,97 @@
+"""A queue in the order of a rule's keys: what vLLM does with --scheduling-policy priority."""
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
+from scheduler_client.rules.job import FinishedJob, QueuedJob
+from scheduler_client.rules.rule import PriorityRule
+from scheduler_client.service_time import ServiceTimeModel
+from serving_sim.job import Job
+from serving_sim.policies.policy import Policy
+from serving_sim.policies.view import RunningView
+
+
+class RulePolicy(Policy):
+    """Gives each request its key as it arrives and serves the lowest first.
+
+    Ties go to whoever came first. Where memory runs out, the running request with the highest key
+    makes room.
+
+    Args:
+        rule: Gives the keys; the vLLM plugin runs the same.
+        service_time: What a predicted length amounts to.
+        name: In the results; the rule's own unless given.
+    """
+
+    def __init__(
+        self, rule: PriorityRule, service_time: ServiceTimeModel, name: str | None = None
+    ) -> None:
+        self.name = rule.name if name is None else name
+        self._rule = rule
+        self._service_time = service_time
+        self._waiting: list[tuple[int, int, Job]] = []
+        self._removed: set[Job] = set()
+
+    def add(self, job: Job, now_s: float) -> None:
+        """Ask the rule for the key."""
+        predicted = job.predicted_tokens
+        queued = QueuedJob(
+            arrival_s=job.arrival_s,
+            input_tokens=job.input_tokens,
+            predicted_tokens=predicted,
+            service_time_s=self._service_time.service_time_s(predicted, job.input_tokens),
+            distribution=job.distribution,
+        )
+        job.key = self._rule.key(queued)
+        self.put_back(job, now_s)
+
+    def put_back(self, job: Job, now_s: float) -> None:
+        """It keeps its key."""
+        del now_s
+        if job in self._removed:  # its entry is still there
+            self._removed.discard(job)
+        else:
+            heappush(self._waiting, (job.key, job.index, job))
+
+    def head(self, now_s: float) -> Job | None:
+        """The lowest key."""
+        del now_s
+        self._skip_removed()
+        return self._waiting[0][2] if self._waiting else None
+
+    def take(self, now_s: float) -> Job:
+        """The lowest key."""
+        del now_s
+        self._skip_removed()
+        return heappop(self._waiting)[2]
+
+    def remove(self, job: Job) -> None:
+        """Take one that waits, out of turn."""
+        self._removed.add(job)
+
+    def waiting(self) -> Iterator[Job]:
+        """All that wait, in no order."""
+        return (job for _, _, job in self._waiting if job not in self._removed)
+
+    def _skip_removed(self) -> None:
+        while self._removed and self._waiting[0][2] in self._removed:
+            self._removed.discard(heappop(self._waiting)[2])
+
+    def __len__(self) -> int:
+        return len(self._waiting) - len(self._removed)
+
+    def victim(self, view: RunningView) -> Job:
+        """The highest key, the latest of equals."""
+        return max(view.running, key=lambda job: (job.key, job.index))
+
+    def finished(self, job: Job) -> None:
+        """Tell the rule the true length."""
+        self._rule.finished(
+            FinishedJob(
+                arrival_s=job.arrival_s,
+                queued_s=max(0.0, job.started_s - job.arrival_s),
+                service_s=max(0.0, job.completed_s - job.started_s),
+                input_tokens=job.input_tokens,
+                output_tokens=job.output_tokens,
+            )
+        )

@@ -1,0 +1,172 @@
+"""SSJF's headline (Qiu et al. 2024, arXiv 2404.08509) with their own predictor's predictions.
+
+Their cost model: 0.1 s + 0.02 s per token, whatever the batch. With no and with dynamic batching
+the 0.1 s are part of the step that computes the prompts. With continuous batching they would hold
+up the whole batch there, while in their simulator each request has its own: here they are five
+steps more of that request.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from scheduler_client.rules.shortest import ShortestRule
+from serving_sim.arrivals import gamma_arrivals_s
+from serving_sim.cost_model import SSJF_COST, StepCost
+from serving_sim.engine import Batching, Engine
+from serving_sim.length_table import LengthTable
+from serving_sim.policies.fcfs import FcfsPolicy
+from serving_sim.policies.policy import Policy
+from serving_sim.policies.rule_policy import RulePolicy
+from serving_sim.policies.starvation import StarvationPolicy
+from serving_sim.predict import Predictor
+from serving_sim.reproduce.comparison import Comparison
+from serving_sim.requests import FloatArray, Requests
+from serving_sim.result import SimulationResult
+from serving_sim.simulate import simulate
+from serving_sim.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
+
+PREDICTIONS = "ssjf_lmsys_vicuna13b_predictions.csv.gz"
+TRACES = {"Azure conv": "trace_azure2023_conv.csv.gz", "Azure code": "trace_azure2023_code.csv.gz"}
+OVERHEAD_STEPS = 5
+BATCH_WAIT_S = 10.0
+BATCH = 4
+
+ENGINES: Mapping[Batching, tuple[Engine, StepCost]] = {
+    "none": (Engine("none", 1), SSJF_COST),
+    "dynamic": (Engine("dynamic", BATCH, batch_wait_s=BATCH_WAIT_S), SSJF_COST),
+    "continuous": (Engine("continuous", BATCH, step_tokens=1 << 30), StepCost(step_s=0.02)),
+}
+
+PREDICTORS = {
+    "3 classes": "classes:predicted_class_of_3",
+    "5 classes": "classes:predicted_class_of_5",
+    "oracle": "oracle",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How requests come.
+
+    Args:
+        name: For people.
+        rate_per_s: Mean.
+        arrivals: When they come.
+    """
+
+    name: str
+    rate_per_s: float
+    arrivals: Arrivals
+
+
+def sorted_gaps(cv: float) -> Arrivals:
+    """Gamma gaps from the shortest to the longest, as the authors' code has them.
+
+    Most requests so come at once, and the last ones long after.
+    """
+
+    def arrivals(rate_per_s: float, count: int, rng: np.random.Generator) -> FloatArray:
+        arrival_s = gamma_arrivals_s(rate_per_s, cv, count, rng)
+        return np.cumsum(np.sort(np.diff(arrival_s, prepend=0.0)))
+
+    return arrivals
+
+
+def scenarios(data: Path) -> list[Scenario]:
+    """The published rates and variations, and both traces at their own rate."""
+    found = [Scenario(f"Poisson {r:g}/s", r, gamma_arrivals(1.0)) for r in (0.2, 1.0, 3.0, 10.0)]
+    found += [Scenario(f"gamma 0.03/s, CV {cv:g}", 0.03, gamma_arrivals(cv)) for cv in (2.0, 5.5)]
+    found += [
+        Scenario(f"gamma 0.03/s, CV {cv:g}, sorted", 0.03, sorted_gaps(cv)) for cv in (2.0, 5.5)
+    ]
+    for name, file in TRACES.items():
+        timestamp_s = LengthTable.read(data / file).timestamp_s
+        assert timestamp_s is not None, f"{file} has no times"  # noqa: S101  they are traces
+        rate = (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
+        found.append(Scenario(f"{name} {rate:.1f}/s", rate, trace_arrivals(timestamp_s)))
+    return found
+
+
+def workloads(data: Path) -> dict[str, Workload]:
+    """The authors' test set, told by each predictor."""
+    made: dict[str, Workload] = {}
+    for name, kind in PREDICTORS.items():
+        predictor = Predictor.named(kind)
+        table = LengthTable.read(data / PREDICTIONS, predicted_column=predictor.column)
+        predicted = predictor.predict(table)
+        made[name] = Workload(table, gamma_arrivals(1.0), predicted.tokens, predicted.distributions)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class SsjfRow:
+    """One line of the table."""
+
+    batching: Batching
+    arrivals: str
+    jobs: int
+    runs: int
+    policy: str
+    comparison: Comparison
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """As JSON."""
+        names = ("batching", "arrivals", "jobs", "runs", "policy")
+        return {name: getattr(self, name) for name in names} | self.comparison.to_dict()
+
+
+def compare(
+    told: Mapping[str, Workload],
+    scenario: Scenario,
+    batching: Batching,
+    *,
+    jobs: int,
+    runs: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[SsjfRow]:
+    """SSJF by each predictor, and shortest first without its starvation rule, against FCFS."""
+    engine, cost = ENGINES[batching]
+    serve = partial(_serve, engine=engine, cost=cost, on_progress=on_progress)
+    drawn = {
+        name: [replace(workload, arrivals=scenario.arrivals).draw(jobs, scenario.rate_per_s, seed)
+               for seed in range(runs)]
+        for name, workload in told.items()
+    }  # fmt: skip
+    fcfs = serve(drawn["oracle"], FcfsPolicy)
+    service_time = cost.service_time_model(engine.slots)
+    overhead_s = SSJF_COST.prefill_step_s
+    ssjf = partial(StarvationPolicy, service_time, overhead_s=overhead_s)
+    plain = partial(RulePolicy, ShortestRule(), service_time)
+    policies: list[tuple[str, str, Callable[[], Policy]]] = [
+        *((f"SSJF {name}", name, ssjf) for name in told),
+        ("5 classes, no rule", "5 classes", plain),
+    ]
+    for title, name, make in policies:
+        comparison = Comparison.of(serve(drawn[name], make), fcfs)
+        yield SsjfRow(batching, scenario.name, jobs, runs, title, comparison)
+
+
+def _serve(
+    drawn: Sequence[Requests],
+    make: Callable[[], Policy],
+    *,
+    engine: Engine,
+    cost: StepCost,
+    on_progress: Callable[[int], None] | None,
+) -> list[SimulationResult]:
+    results: list[SimulationResult] = []
+    for requests in drawn:
+        results.append(simulate(_with_overhead(requests, engine), make(), engine, cost))
+        if on_progress is not None:
+            on_progress(len(requests))
+    return results
+
+
+def _with_overhead(requests: Requests, engine: Engine) -> Requests:
+    if engine.batching != "continuous":
+        return requests
+    return replace(requests, output_tokens=requests.output_tokens + OVERHEAD_STEPS)

@@ -1,0 +1,56 @@
+"""What the commands print for people."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from serving_sim.summary import Summary
+
+COLUMNS = (
+    ("mean", "mean_jct_s"),
+    ("p50", "p50_jct_s"),
+    ("p90", "p90_jct_s"),
+    ("p99", "p99_jct_s"),
+    ("TTFT", "mean_ttft_s"),
+    ("max wait", "max_wait_s"),
+)
+
+
+def summary_table(rows: Sequence[Summary]) -> Table:
+    """Policies by load: completion times in seconds, and against the first policy's.
+
+    Seeds are averaged.
+    """
+    table = Table(
+        title=f"{rows[0].batching}, {rows[0].slots} slots, {rows[0].requests:,} requests; seconds",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
+    )
+    table.add_column("load", justify="right")
+    table.add_column("policy", no_wrap=True)
+    for title, _ in COLUMNS:
+        table.add_column(title, justify="right")
+    table.add_column("gain", justify="right")
+    table.add_column("tok/s", justify="right")
+    for load in dict.fromkeys(row.load for row in rows):
+        at_load = [row for row in rows if row.load == load]
+        first = _mean(at_load, at_load[0].policy, "mean_jct_s")
+        for policy in dict.fromkeys(row.policy for row in at_load):
+            cells = [_seconds(_mean(at_load, policy, name)) for _, name in COLUMNS]
+            gain = 1 - _mean(at_load, policy, "mean_jct_s") / first
+            tokens_per_s = _mean(at_load, policy, "tokens_per_s")
+            shown_load = "-" if load is None else f"{load:g}"
+            table.add_row(shown_load, policy, *cells, f"{gain:.0%}", f"{tokens_per_s:,.0f}")
+    return table
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _mean(rows: Sequence[Summary], policy: str, name: str) -> float:
+    return float(np.mean([getattr(row, name) for row in rows if row.policy == policy]))

@@ -1,0 +1,106 @@
+"""One self-contained HTML page out of a what-if's numbers and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from index_builder.report.style import PALETTE, svg_of
+from serving_sim.what_if.outcome import Interval, Outcome, rate_within
+from serving_sim.what_if.pictures import draw_by_load, draw_curves
+
+COLUMNS = (
+    ("mean", "mean_jct_s"),
+    ("p50", "p50_jct_s"),
+    ("p90", "p90_jct_s"),
+    ("p99", "p99_jct_s"),
+    ("first token", "mean_ttft_s"),
+    ("longest wait", "max_wait_s"),
+    ("short jobs", "short_jct_s"),
+    ("long jobs", "long_jct_s"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """All that the page shows.
+
+    Args:
+        rows: Of every policy and load.
+        limit_s: On the mean completion time, for the throughput within it.
+        notes: What must be known to read it: a heading and a text each.
+    """
+
+    rows: Sequence[Outcome]
+    limit_s: float
+    notes: Sequence[tuple[str, str]]
+
+    def throughputs(self) -> dict[str, float | None]:
+        """Requests per second within the limit, by policy."""
+        policies = dict.fromkeys(row.policy for row in self.rows)
+        return {policy: rate_within(self.rows, policy, self.limit_s) for policy in policies}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "limit_s": self.limit_s,
+            "requests_per_s_within_limit": self.throughputs(),
+            "notes": dict(self.notes),
+        }
+
+
+def render_page(what_if: WhatIf) -> str:
+    """The page: a table for each load, throughputs, pictures."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = files("serving_sim.what_if").joinpath("page.html").read_text("utf-8")
+    rows = what_if.rows
+    loads = list(dict.fromkeys(row.load for row in rows))
+    return environment.from_string(text).render(
+        palette=PALETTE,
+        notes=what_if.notes,
+        limit=f"{what_if.limit_s:.3g}",
+        throughputs=[(name, _rate(rate)) for name, rate in what_if.throughputs().items()],
+        columns=[title for title, _ in COLUMNS],
+        tables=[(f"{load:g}", [_cells(row, rows) for row in rows if row.load == load])
+                for load in loads],
+        pictures=_pictures(rows, loads),
+    )  # fmt: skip
+
+
+def _cells(row: Outcome, rows: Sequence[Outcome]) -> tuple[str, str, list[str]]:
+    first = next(one for one in rows if one.load == row.load)
+    gain = 1 - row.mean_jct_s.mean / first.mean_jct_s.mean
+    shown_gain = "–" if row is first else f"{-gain:+.0%}".replace("%", " %")
+    return row.policy, shown_gain, [_interval(getattr(row, name)) for _, name in COLUMNS]
+
+
+def _interval(value: Interval) -> str:
+    half = value.high - value.mean
+    return f"{value.mean:.3g} ± {half:.2g}" if half else f"{value.mean:.3g}"
+
+
+def _rate(rate: float | None) -> str:
+    return "none" if rate is None else f"{rate:.3g}"
+
+
+def _pictures(rows: Sequence[Outcome], loads: Sequence[float]) -> list[tuple[str, str]]:
+    heaviest = max(loads)
+    drawn = [
+        ("mean", "Mean completion time by load",
+         draw_by_load(rows, lambda row: row.mean_jct_s, "mean completion time (s)")),
+        ("p99", "99th percentile of the completion times by load",
+         draw_by_load(rows, lambda row: row.p99_jct_s, "p99 completion time (s)")),
+        ("wait", "Longest wait for a first token by load",
+         draw_by_load(rows, lambda row: row.max_wait_s, "longest wait (s)")),
+        ("short", "Mean completion time of the shorter half by load",
+         draw_by_load(rows, lambda row: row.short_jct_s, "mean completion time (s)")),
+        ("long", "Mean completion time of the longest fifth by load",
+         draw_by_load(rows, lambda row: row.long_jct_s, "mean completion time (s)")),
+        ("curves", f"Completion times at load {heaviest:g}", draw_curves(rows, heaviest)),
+    ]  # fmt: skip
+    return [(title, svg_of(figure, name, title)) for name, title, figure in drawn]
