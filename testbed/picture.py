@@ -6,12 +6,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.report.style import percent, plain_log, plain_ticks, styled
+from index_builder.report.style import log_ticks, percent, plain_ticks, styled
 
 COLOURS = ("#1b1f24", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by the colour-blind (Okabe and Ito 2008)."""
 
-WIDTH_IN, HEIGHT_IN = 10.0, 4.2
+WIDTH_IN, HEIGHT_IN = 10.0, 4.8
 LEAST_S = 0.02
 """Shorter times are of no interest on a logarithmic axis."""
 
@@ -39,7 +39,7 @@ def _figure(panels: Mapping[str, Curves], title: str) -> Figure:
         _draw_panel(panel, curves)
         panel.set_title(what, loc="left", fontsize=10)
     axes[0].set_ylabel("share of them completed")
-    axes[-1].legend(loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -52,6 +52,6 @@ def _draw_panel(axes: Axes, curves: Curves) -> None:
     most = max(seconds[-1] for seconds in curves.values())
     axes.set_xscale("log")
     axes.set_xlim(least, max(most, least * 1.01))
-    plain_log(axes.xaxis, least, most)
+    plain_ticks(axes.xaxis, log_ticks(least, most), "{:g}".format)
     plain_ticks(axes.yaxis, [0, 0.25, 0.5, 0.75, 1], percent)
     axes.set_xlabel("seconds from arrival to last token")
