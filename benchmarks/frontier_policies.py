@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.frontier_workload import COST
-from benchmarks.preempting_policy import PreemptingPolicy
 from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, make_rule
 from serving_sim.policies.policy import Policy
+from serving_sim.policies.preempting import PreemptingPolicy
 from serving_sim.policies.rule_policy import RulePolicy
 
 SERVICE_TIME = COST.service_time_model(1)
+REVIEWS_PER_SERVICE = 3
+"""How often who runs is looked at again in a typical service time, while requests wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Contender:
         """A new one, for one simulation."""
         rule = make_rule(self.rule, **self.options)
         if self.preempts:
+            review_s = SERVICE_TIME.service_time_s(mean_tokens) / REVIEWS_PER_SERVICE
             preemption = PreemptionRule(SERVICE_TIME)
-            return PreemptingPolicy(rule, SERVICE_TIME, preemption, mean_tokens)
+            return PreemptingPolicy(rule, preemption, SERVICE_TIME, review_s=review_s)
         return RulePolicy(rule, SERVICE_TIME)
 
 
