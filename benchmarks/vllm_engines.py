@@ -11,13 +11,10 @@ from benchmarks.vllm_rows import JctRow, RunKey
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import VLLM, Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
-from testbed.engine_options import EngineOptions
+from testbed.engine_options import CPU_NICENESS, EngineOptions
 from testbed.errors import TestbedError
 from testbed.replay import replay
 from testbed.workload import burst, named_arrivals, warm_up_requests, workload
-
-NICENESS = 10
-"""Of an engine on the CPU, under every policy: see EngineOptions."""
 
 WARM_UP_PER_SLOT = 2
 CALIBRATION_PER_SLOT = 6
@@ -64,7 +61,7 @@ class Host:
             step_s=step_ms / 1e3 if step_ms else None,
             stream_interval=STREAM_INTERVAL,
             true_lengths=True,
-            niceness=0 if self.on_gpu else NICENESS,
+            niceness=0 if self.on_gpu else CPU_NICENESS,
             on_gpu=self.on_gpu,
             environment=self.plugin if policy.predicts else {},
         )

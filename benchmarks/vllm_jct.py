@@ -23,7 +23,7 @@ from benchmarks.vllm_rows import JctRow, read_rows, write_rows
 from benchmarks.vllm_tables import jct_report
 from length_index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
-from testbed.engine_options import default_step_ms
+from testbed.engine_options import CPU_PREDICTOR, default_step_ms
 from testbed.errors import TestbedError
 from testbed.predictor import running_predictor
 from testbed.tiny_model import TinyLlama, tiny_model
@@ -114,9 +114,9 @@ def _run(plan: Plan, options: argparse.Namespace) -> list[JctRow]:
         host = Host(options.model or tiny_model(CACHE), folder, options.vllm, on_gpu=options.gpu)
         if any(runs.policy.predicts for runs in missing):
             store = ready_index(asked, options.index or folder / "index", train=options.train)
-            # No cache: the same prompts come again in every run. One thread: beside an engine on
-            # the CPU the cores are seldom free at the same time.
-            arguments = ("--cache-capacity", "0", "--threads", "1", "--log-level", "warning")
+            # No cache: the same prompts come again in every run.
+            arguments = ("--cache-capacity", "0", "--log-level", "warning")
+            arguments += () if options.gpu else CPU_PREDICTOR
             predictor = stack.enter_context(running_predictor(store, folder, arguments=arguments))
             host = replace(host, target=predictor.target, plugin=_plugin_variables(options))
         for runs in missing:

@@ -9,7 +9,7 @@ from demo.__main__ import SEED, console
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
-from testbed.engine_options import EngineOptions, default_step_ms
+from testbed.engine_options import CPU_NICENESS, EngineOptions, default_step_ms
 from testbed.replay import Outcome, replay
 from testbed.workload import Request, burst, poisson, warm_up_requests, workload
 
@@ -17,6 +17,9 @@ SLOTS = 8
 REQUESTS = 150
 LOAD = 1.5
 """More comes than the engine can serve, as at a busy hour: where nothing waits, no order helps."""
+
+CPU_DEADLINE_S = 0.25
+"""Of a prediction where engine, predictor and client share a few cores; the default is 50 ms."""
 
 STREAM_INTERVAL = 1_000
 PREDICTIONS = "lengthwise_predictions_total"
@@ -102,6 +105,7 @@ def _engine(contest: Contest, folder: Path, *, predicts: bool) -> Generator[Engi
         stream_interval=STREAM_INTERVAL,
         step_s=None if contest.on_gpu else default_step_ms(SLOTS) / 1e3,
         true_lengths=True,
+        niceness=0 if contest.on_gpu else CPU_NICENESS,
         on_gpu=contest.on_gpu,
         environment=_variables(contest) if predicts else {},
     )
@@ -111,7 +115,10 @@ def _engine(contest: Contest, folder: Path, *, predicts: bool) -> Generator[Engi
 
 
 def _variables(contest: Contest) -> dict[str, str]:
-    return {"LENGTHWISE_TARGET": contest.target, "LENGTHWISE_MODEL": contest.history_model}
+    variables = {"LENGTHWISE_TARGET": contest.target, "LENGTHWISE_MODEL": contest.history_model}
+    return (
+        variables if contest.on_gpu else variables | {"LENGTHWISE_DEADLINE_S": f"{CPU_DEADLINE_S}"}
+    )
 
 
 def _predictions(engine: Engine) -> int:

@@ -14,6 +14,7 @@ from demo.vllm_tables import completion_table, draw_rounds
 from index_builder.evaluate import SplitHistory
 from length_index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
+from testbed.engine_options import CPU_PREDICTOR
 from testbed.errors import TestbedError
 from testbed.predictor import running_predictor
 from testbed.tiny_model import TinyLlama, tiny_model
@@ -53,7 +54,10 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     asked = [r for r in held_out if not r.censored and r.output_tokens > 0]
     console.rule("2. The same traffic through vLLM, without and with Lengthwise")
     with ExitStack() as stack:
-        predictor = stack.enter_context(running_predictor(folder / "index", folder))
+        arguments = CPU_PREDICTOR if options.model is None else ()
+        predictor = stack.enter_context(
+            running_predictor(folder / "index", folder, arguments=arguments)
+        )
         contest = Contest(
             model=options.model or tiny_model(CACHE),
             program=program,

@@ -1,6 +1,6 @@
 """What the demo inside vLLM shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
@@ -21,25 +21,18 @@ def completion_table(rounds: Sequence[Round]) -> Table:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("order")
-    names = ("mean", "against FCFS", "median", "shorter half", "longest fifth", "longest")
-    for name in (*names, "predicted", "failed"):
-        table.add_column(name, justify="right")
-    base_s = fmean(_seconds(rounds[0].outcomes))
+    table.add_column("")
     for one in rounds:
-        seconds = _seconds(one.outcomes)
-        short, long = (_seconds(part) for part in short_and_long(one.outcomes))
-        table.add_row(
-            one.name,
-            f"{fmean(seconds):.2f}",
-            f"{fmean(seconds) / base_s - 1:+.0%}" if one is not rounds[0] else "",
-            f"{median(seconds):.2f}",
-            f"{fmean(short):.2f}",
-            f"{fmean(long):.2f}",
-            f"{max(seconds):.2f}",
-            f"{one.predicted}",
-            f"{sum(outcome.failed for outcome in one.outcomes)}",
-        )
+        table.add_column(one.name, justify="right")
+    for what, value in FIGURES.items():
+        base_s = value(rounds[0].outcomes)
+        cells = [f"{base_s:.2f}"]
+        for one in rounds[1:]:
+            seconds = value(one.outcomes)
+            cells.append(f"{seconds:.2f} ({seconds / base_s - 1:+.0%})")
+        table.add_row(what, *cells)
+    table.add_row("ordered by a prediction", *(f"{one.predicted}" for one in rounds))
+    table.add_row("failed", *(f"{sum(o.failed for o in one.outcomes)}" for one in rounds))
     return table
 
 
@@ -51,6 +44,16 @@ def draw_rounds(rounds: Sequence[Round], path: Path) -> None:
         for i, what in enumerate(("the shorter half of the jobs", "the longest fifth"))
     }
     draw_completion_times(panels, f"Inside vLLM: {SLOTS} slots, load {LOAD:g}", path)
+
+
+FIGURES: dict[str, Callable[[Sequence[Outcome]], float]] = {
+    "mean": lambda outcomes: fmean(_seconds(outcomes)),
+    "median": lambda outcomes: median(_seconds(outcomes)),
+    "mean of the shorter half": lambda outcomes: fmean(_seconds(short_and_long(outcomes)[0])),
+    "mean of the longest fifth": lambda outcomes: fmean(_seconds(short_and_long(outcomes)[1])),
+    "longest": lambda outcomes: max(_seconds(outcomes)),
+}
+"""Rows of the table."""
 
 
 def short_and_long(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

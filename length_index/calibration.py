@@ -166,7 +166,18 @@ def _conformal_levels(below: FloatArray, above: FloatArray, censored: BoolVector
         _conformal_level(s * below + (1 - s) * above, censored, q)
         for s, q in zip(share.tolist(), GRID.tolist(), strict=True)
     ]
-    return np.maximum.accumulate(levels)
+    return _ascending_from_the_median(np.array(levels))
+
+
+def _ascending_from_the_median(levels: FloatArray) -> FloatArray:
+    """Levels made to ascend, the median's left as it is.
+
+    Where most answers have one and the same length, half a token is most of the distribution, and
+    low levels come out above the median's.
+    """
+    middle = len(levels) // 2
+    low = np.minimum.accumulate(levels[middle::-1])[::-1]
+    return np.concatenate([low, np.maximum.accumulate(levels[middle:])[1:]])
 
 
 def _conformal_level(transform: FloatArray, censored: BoolVector, level: float) -> float:

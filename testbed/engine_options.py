@@ -11,6 +11,12 @@ PACED_WORKER = "testbed.paced_worker.PacedWorker"
 TRUE_LENGTH = "testbed.true_length:TrueLength"
 STEP_VARIABLE = "TESTBED_STEP_S"
 
+CPU_NICENESS = 10
+"""Of an engine on a CPU that it shares with the predictor; see EngineOptions."""
+
+CPU_PREDICTOR = ("--threads", "1")
+"""Arguments of a predictor beside it: the cores are seldom free at the same time."""
+
 
 def default_step_ms(slots: int) -> float:
     """A pace that two cores keep beside the client and the predictor.
