@@ -20,7 +20,7 @@ async def queue_behind_a_long_one(engine) -> list[str]:
     """The order in which a long and then a short request end that wait for the slot."""
     async with Caller(engine) as caller:
         await in_turn(
-            caller.complete(LONG, 150, "block"),
+            caller.complete(LONG, 600, "block"),
             caller.complete(LONG, 10, "long"),
             caller.complete("hi", 10, "short"),
         )
