@@ -252,7 +252,9 @@ def test_info_shows_the_index_and_its_llms(run):
 
 def test_ctrl_c_exits_130_quietly(running, service):
     service.gate.clear()
-    with start("predict", "hi", "--target", running.target) as process:
+    # A shell that runs the tests in the background has them ignore SIGINT, and their children too.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with start("predict", "hi", "--target", running.target, **heed) as process:
         assert service.entered.wait(60)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -103,7 +103,7 @@ async def in_turn(*requests) -> list:
     """Send requests one after the other, none waiting for an answer, and wait for all."""
     tasks = []
     for request in requests:
-        tasks.append(asyncio.create_task(request))
+        tasks.append(asyncio.ensure_future(request))
         await asyncio.sleep(0.1)
     return await asyncio.gather(*tasks)
 

@@ -6,58 +6,88 @@ from dataclasses import fields
 
 from scheduler_client.rules import RULE_NAMES, PreemptionRule
 from testbed.engine import ROOT
-from tests.vllm.engines import Caller, counted, in_turn, wait_until
+from tests.vllm.engines import Caller, counted, wait_until
 
 LONG = "tell me a long story about the sea " * 10
 """Predicted to run for as many tokens as it has characters, whatever it does run for."""
 
-SHORT = "hi"
-BLOCK_TOKENS = 600
-"""Seconds: an API server that is held up for one must not miss the queue that forms behind it."""
+PREFILLED = "vllm:prompt_tokens_total"
+WAITING = "vllm:num_requests_waiting"
+BLOCK_TOKENS = 6_000
+"""More than will come: it hangs up once the queue has formed."""
 
 
-async def order(caller, *queued):
-    """The order in which requests end that wait behind one that occupies the slot."""
-    await in_turn(caller.complete(LONG, BLOCK_TOKENS, "block"), *queued)
-    assert caller.ended[0] == "block"
-    return caller.ended[1:]
+async def order(caller, predictor, **queued):
+    """The order in which requests end that wait behind one that occupies the slot.
+
+    All wait before the first of them may run, and their order is that of the reports: so neither
+    the client, the server nor the predictor can be so late that it decides.
+
+    Args:
+        caller: Asks.
+        predictor: Hears of every end.
+        queued: Requests, by a word that no other prompt of these tests holds.
+    """
+    started = counted(caller.engine, PREFILLED)
+    block = asyncio.create_task(caller.complete(LONG, BLOCK_TOKENS))
+    await until(lambda: counted(caller.engine, PREFILLED) > started, "the first request's start")
+    tasks = []
+    for request in queued.values():
+        tasks.append(asyncio.create_task(request))
+        await asyncio.sleep(0.1)
+    await until(lambda: counted(caller.engine, WAITING) == len(queued), "the queue")
+    block.cancel()
+    await asyncio.gather(*tasks)
+
+    def ended():
+        prompts = [report["prompt"] for report in predictor.reported()]
+        return [word for prompt in prompts for word in queued if word in prompt]
+
+    await until(lambda: len(ended()) == len(queued), "the reports")
+    return ended()
 
 
-async def test_a_short_request_ends_before_long_ones_that_came_before_it(engine):
+async def until(holds, what):
+    await asyncio.to_thread(wait_until, holds, what)
+
+
+async def test_a_short_request_ends_before_long_ones_that_came_before_it(engine, predictor):
     async with Caller(engine) as caller:
         ended = await order(
             caller,
-            caller.complete(LONG, 10, "long 1"),
-            caller.complete(LONG, 10, "long 2"),
-            caller.complete(SHORT, 10, "short"),
+            predictor,
+            oak=caller.complete("oak " + LONG, 10),
+            elm=caller.complete("elm " + LONG, 10),
+            fir=caller.complete("fir", 10),
         )
-    assert ended == ["short", "long 1", "long 2"]
+    assert ended == ["fir", "oak", "elm"]
 
 
-async def test_chat_streams_and_token_ids_are_predicted_like_text(engine):
+async def test_chat_streams_and_token_ids_are_predicted_like_text(engine, predictor):
     before = counted(engine, "lengthwise_predictions_total")
     async with Caller(engine) as caller:
         ended = await order(
             caller,
-            caller.complete(LONG, 10, "long"),
-            caller.chat(SHORT, 10, "chat"),
-            caller.stream(SHORT, 10, "stream"),
-            caller.complete([7592], 10, "token ids"),
+            predictor,
+            ash=caller.complete("ash " + LONG, 10),
+            yew=caller.chat("yew", 10),
+            fig=caller.stream("fig", 10),
+            hello=caller.complete([7592], 10),
         )
-    assert ended[-1] == "long"
-    assert set(ended) == {"long", "chat", "stream", "token ids"}
+    assert ended[-1] == "ash"
     assert counted(engine, "lengthwise_predictions_total") == before + 5
 
 
-async def test_a_priority_that_the_caller_set_wins(engine):
+async def test_a_priority_that_the_caller_set_wins(engine, predictor):
     async with Caller(engine) as caller:
         ended = await order(
             caller,
-            caller.complete(SHORT, 10, "short"),
-            caller.complete(LONG, 10, "by header", headers={"X-Vllm-Priority": "-1"}),
-            caller.complete(LONG, 10, "by body", priority=-2),
+            predictor,
+            plum=caller.complete("plum", 10),
+            pear=caller.complete("pear " + LONG, 10, headers={"X-Vllm-Priority": "-1"}),
+            lime=caller.complete("lime " + LONG, 10, priority=-2),
         )
-    assert ended == ["by body", "by header", "short"]
+    assert ended == ["lime", "pear", "plum"]
 
 
 async def test_several_answers_to_a_prompt_are_one_prediction_and_one_report(engine, predictor):
