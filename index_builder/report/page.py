@@ -1,13 +1,11 @@
 """One self-contained HTML page out of an evaluation's numbers and pictures."""
 
 from collections.abc import Iterator
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined
 
 from index_builder.evaluation import Evaluation
 from index_builder.metrics import LengthMetrics
 from index_builder.report.data import ReportData
+from index_builder.report.page_template import page_template
 from index_builder.report.sections import sections_of
 from index_builder.report.style import PALETTE
 from index_builder.tables import NAMES
@@ -39,15 +37,9 @@ HEADLINE = (
 
 def render_page(data: ReportData) -> str:
     """The page: a line of figures, a table of all predictors, the pictures."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        files("index_builder.report").joinpath("page.html").read_text("utf-8")
-    )
     evaluation = data.evaluation
     served = evaluation.metrics[evaluation.predictor]
-    return template.render(
+    return page_template("index_builder.report").render(
         palette=PALETTE,
         headline=[(title, _cell(served, name, form)) for title, name, form in HEADLINE],
         notes=list(_notes(evaluation)),

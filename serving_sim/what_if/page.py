@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
+from index_builder.report.page_template import page_template
 from index_builder.report.style import PALETTE, svg_of
 from serving_sim.what_if.outcome import Interval, Outcome, rate_within
 from serving_sim.what_if.pictures import draw_by_load, draw_curves
@@ -54,13 +52,9 @@ class WhatIf:
 
 def render_page(what_if: WhatIf) -> str:
     """The page: a table for each load, throughputs, pictures."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = files("serving_sim.what_if").joinpath("page.html").read_text("utf-8")
     rows = what_if.rows
     loads = list(dict.fromkeys(row.load for row in rows))
-    return environment.from_string(text).render(
+    return page_template("serving_sim.what_if").render(
         palette=PALETTE,
         notes=what_if.notes,
         limit=f"{what_if.limit_s:.3g}",

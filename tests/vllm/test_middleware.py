@@ -80,7 +80,7 @@ async def test_an_id_that_the_caller_chose_is_kept(middleware, served, runtime):
 async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, served, runtime):
     parts = [{"type": "text", "text": "how"}, {"type": "text", "text": "are you"}]
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": parts}]
-    await post(middleware, {"messages": messages}, path="/root/v1/chat/completions")
+    await post(middleware, {"messages": messages}, path="/prefix/v1/chat/completions")
     (question,) = runtime.advisor.questions
     assert question.prompt == "be kind\nhow\nare you"
     assert question.request_id.startswith("chatcmpl-")
