@@ -4,15 +4,14 @@ from collections.abc import KeysView
 
 from scheduler_client.service_time import ServiceTimeModel
 from serving_sim.job import Job
-from serving_sim.policies.patience import Patience
-from serving_sim.policies.ranked import RankedPolicy
+from serving_sim.policies.patient import PatientPolicy
 from serving_sim.policies.view import RunningView
 
 LEVEL = float(1 << 40)
 """Distance between the ranks of two queues."""
 
 
-class AlisePolicy(RankedPolicy):
+class AlisePolicy(PatientPolicy):
     """Preemptive priority queues over what is left of the estimated execution time.
 
     After Zhao and Wang (2024, arXiv 2410.23537): T = s*T0 + n*(alpha*s + beta). The first queue
@@ -42,12 +41,11 @@ class AlisePolicy(RankedPolicy):
         aging_s: float = 20.0,
         review_tokens: int = 16,
     ) -> None:
-        super().__init__(review_tokens=review_tokens)
+        super().__init__(patience_s=aging_s, review_tokens=review_tokens)
         self._service_time = service_time
         self._level_s = level_s
         self._levels = levels
         self._aging_s = aging_s
-        self._patience = Patience(aging_s)
 
     def rank(self, job: Job, generated_tokens: int) -> float:
         """Its queue by what is left, less the queues that aging moved it up."""
@@ -72,37 +70,15 @@ class AlisePolicy(RankedPolicy):
         """Only from a higher queue."""
         return waiting.rank // LEVEL < running_rank // LEVEL
 
-    def add(self, job: Job, now_s: float) -> None:
-        """It begins to age."""
-        super().add(job, now_s)
-        self._patience.begin(job, now_s)
-
-    def put_back(self, job: Job, now_s: float) -> None:
-        """It begins to age again."""
-        super().put_back(job, now_s)
-        self._patience.begin(job, now_s)
-
-    def head(self, now_s: float) -> Job | None:
-        """The first of the highest queue, once those that waited were moved up."""
-        for job in self._patience.lost(now_s):
-            job.level += 1
-            if job.rank >= LEVEL:
-                self.place(job, job.rank - LEVEL)
-            if job.rank >= LEVEL:
-                self._patience.begin(job, now_s)
-            else:
-                self._patience.end(job)
-        return super().head(now_s)
-
-    def take(self, now_s: float) -> Job:
-        """It ages no more."""
-        job = super().take(now_s)
-        self._patience.end(job)
-        return job
-
-    def review_s(self, now_s: float) -> float:
-        """When the next one moves up."""
-        return self._patience.next_s(now_s)
+    def waited_too_long(self, job: Job, now_s: float) -> None:
+        """Up by one queue; it goes on aging until it is in the highest."""
+        job.level += 1
+        if job.rank >= LEVEL:
+            self.place(job, job.rank - LEVEL)
+        if job.rank >= LEVEL:
+            self.patience.begin(job, now_s)
+        else:
+            self.patience.end(job)
 
     def put_out(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
         """The longest estimated wait time."""

@@ -1,15 +1,14 @@
 """Scheduling by a learnt order alone."""
 
 from serving_sim.job import Job
-from serving_sim.policies.patience import Patience
-from serving_sim.policies.ranked import RankedPolicy
+from serving_sim.policies.patient import PatientPolicy
 from serving_sim.policies.view import RunningView
 
 PROMOTED = -1.0
 """Below every score."""
 
 
-class LtrPolicy(RankedPolicy):
+class LtrPolicy(PatientPolicy):
     """Preemptive, by a fixed score, with a guard against starvation.
 
     After Fu et al. (2024, "Efficient LLM Scheduling by Learning to Rank", arXiv 2408.15792): the
@@ -34,10 +33,9 @@ class LtrPolicy(RankedPolicy):
         margin: float = 0.0,
         review_tokens: int = 16,
     ) -> None:
-        super().__init__(margin=margin, review_tokens=review_tokens)
+        super().__init__(patience_s=patience_s, margin=margin, review_tokens=review_tokens)
         self._quantum_tokens = quantum_tokens
         self._promoted: dict[Job, int] = {}  # to the tokens at which its quantum ends
-        self._patience = Patience(patience_s)
 
     def rank(self, job: Job, generated_tokens: int) -> float:
         """The score; that of a promoted request is below all."""
@@ -47,32 +45,11 @@ class LtrPolicy(RankedPolicy):
         self._promoted.pop(job, None)
         return job.predicted_tokens
 
-    def add(self, job: Job, now_s: float) -> None:
-        """It begins to wait."""
-        super().add(job, now_s)
-        self._patience.begin(job, now_s)
-
-    def put_back(self, job: Job, now_s: float) -> None:
-        """It begins to wait again."""
-        super().put_back(job, now_s)
-        self._patience.begin(job, now_s)
-
-    def head(self, now_s: float) -> Job | None:
-        """The lowest score, once those that waited too long were promoted."""
-        for job in self._patience.lost(now_s):
-            self._promoted[job] = job.generated_tokens + self._quantum_tokens
-            self.place(job, PROMOTED)
-        return super().head(now_s)
-
-    def take(self, now_s: float) -> Job:
-        """It waits no longer."""
-        job = super().take(now_s)
-        self._patience.end(job)
-        return job
-
-    def review_s(self, now_s: float) -> float:
-        """When the next one has waited too long."""
-        return self._patience.next_s(now_s)
+    def waited_too_long(self, job: Job, now_s: float) -> None:
+        """Promoted."""
+        del now_s
+        self._promoted[job] = job.generated_tokens + self._quantum_tokens
+        self.place(job, PROMOTED)
 
     def review_steps(self, view: RunningView) -> int | None:
         """Scores stay, but quanta end."""

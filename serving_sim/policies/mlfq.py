@@ -3,15 +3,14 @@
 import math
 
 from serving_sim.job import Job
-from serving_sim.policies.patience import Patience
-from serving_sim.policies.ranked import RankedPolicy
+from serving_sim.policies.patient import PatientPolicy
 from serving_sim.policies.view import RunningView
 
 LEVEL = float(1 << 40)
 """Distance between the ranks of two levels: within one, first come is first served."""
 
 
-class MlfqPolicy(RankedPolicy):
+class MlfqPolicy(PatientPolicy):
     """The skip-join multi-level feedback queue of FastServe (Wu et al. 2023, arXiv 2305.05920).
 
     A request may generate as many tokens on a level as its quantum, twice as many with each level
@@ -36,11 +35,10 @@ class MlfqPolicy(RankedPolicy):
         token_per_input_token: float = 0.0,
         patience_s: float = math.inf,
     ) -> None:
-        super().__init__()
+        super().__init__(patience_s=patience_s)
         self._quantum_tokens = quantum_tokens
         self._levels = levels
         self._token_per_input_token = token_per_input_token
-        self._patience = Patience(patience_s)
         self._ends: dict[Job, int] = {}  # to the tokens at which its quantum ends
         self._turn = 0
 
@@ -49,27 +47,14 @@ class MlfqPolicy(RankedPolicy):
         first = max(1.0, job.input_tokens * self._token_per_input_token)
         skipped = math.ceil(math.log2(max(1.0, first / self._quantum_tokens)))
         self._join(job, min(skipped, self._levels - 1), 0)
-        self.place(job, job.rank)
-        self._patience.begin(job, now_s)
+        super().add(job, now_s)
 
-    def put_back(self, job: Job, now_s: float) -> None:
-        """Wait on the level where it is."""
-        self.place(job, self.rank(job, job.generated_tokens))
-        self._patience.begin(job, now_s)
-
-    def head(self, now_s: float) -> Job | None:
-        """The first of the highest level, once those that waited too long were moved to the top."""
-        for job in self._patience.lost(now_s):
-            if job.level > 0:
-                self._join(job, 0, job.generated_tokens)
-                self.place(job, job.rank)
-        return super().head(now_s)
-
-    def take(self, now_s: float) -> Job:
-        """It waits no longer."""
-        job = super().take(now_s)
-        self._patience.end(job)
-        return job
+    def waited_too_long(self, job: Job, now_s: float) -> None:
+        """To the top."""
+        del now_s
+        if job.level > 0:
+            self._join(job, 0, job.generated_tokens)
+            self.place(job, job.rank)
 
     def rank(self, job: Job, generated_tokens: int) -> float:
         """Its level and turn; a level lower whenever its quantum has ended."""
@@ -92,10 +77,6 @@ class MlfqPolicy(RankedPolicy):
             if job.level < self._levels - 1
         )
         return max(1, min(left, default=1 << 40))
-
-    def review_s(self, now_s: float) -> float:
-        """When the next one has waited too long."""
-        return self._patience.next_s(now_s)
 
     def finished(self, job: Job) -> None:
         """Forget its quantum."""
