@@ -9,7 +9,7 @@ from scheduler_client.service_time import ServiceTimeModel
 
 BreakerState = Literal["closed", "open", "half_open"]
 
-LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
 """Upper bounds of the latency histogram's buckets, in seconds; one more bucket lies beyond."""
 
 FALLBACK_CAUSES: tuple[FallbackCause, ...] = get_args(FallbackCause)

@@ -99,13 +99,35 @@ class Caller:
         return lines
 
 
-async def in_turn(*requests) -> list:
-    """Send requests one after the other, none waiting for an answer, and wait for all."""
+PREFILLED = "vllm:prompt_tokens_total"
+WAITING = "vllm:num_requests_waiting"
+LONG = "tell me a long story about the sea " * 10
+"""Predicted to run for as many tokens as it has characters, whatever it does run for."""
+BLOCK_TOKENS = 6_000
+"""More than will come: it hangs up once the queue has formed."""
+
+
+async def queue_up(caller: Caller, *requests) -> None:
+    """Have requests wait for an engine's only slot, and wait for their answers.
+
+    All wait before the first of them may run: so neither the client, the server nor the predictor
+    can be so late that it decides on their order.
+    """
+    started = counted(caller.engine, PREFILLED)
+    block = asyncio.create_task(caller.complete(LONG, BLOCK_TOKENS, "block"))
+    await until(lambda: counted(caller.engine, PREFILLED) > started, "the first request's start")
     tasks = []
     for request in requests:
-        tasks.append(asyncio.ensure_future(request))
+        tasks.append(asyncio.create_task(request))
         await asyncio.sleep(0.1)
-    return await asyncio.gather(*tasks)
+    await until(lambda: counted(caller.engine, WAITING) == len(requests), "the queue")
+    block.cancel()
+    await asyncio.gather(*tasks)
+
+
+async def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait without holding up the requests under way."""
+    await asyncio.to_thread(wait_until, holds, what)
 
 
 def counted(engine: Engine, name: str, **labels: str) -> float:

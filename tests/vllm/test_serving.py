@@ -6,38 +6,18 @@ from dataclasses import fields
 
 from scheduler_client.rules import RULE_NAMES, PreemptionRule
 from testbed.engine import ROOT
-from tests.vllm.engines import Caller, counted, wait_until
-
-LONG = "tell me a long story about the sea " * 10
-"""Predicted to run for as many tokens as it has characters, whatever it does run for."""
-
-PREFILLED = "vllm:prompt_tokens_total"
-WAITING = "vllm:num_requests_waiting"
-BLOCK_TOKENS = 6_000
-"""More than will come: it hangs up once the queue has formed."""
+from tests.vllm.engines import LONG, Caller, counted, queue_up, until, wait_until
 
 
 async def order(caller, predictor, **queued):
-    """The order in which requests end that wait behind one that occupies the slot.
-
-    All wait before the first of them may run, and their order is that of the reports: so neither
-    the client, the server nor the predictor can be so late that it decides.
+    """The order in which requests end that wait for the slot, by the reports' order.
 
     Args:
         caller: Asks.
         predictor: Hears of every end.
         queued: Requests, by a word that no other prompt of these tests holds.
     """
-    started = counted(caller.engine, PREFILLED)
-    block = asyncio.create_task(caller.complete(LONG, BLOCK_TOKENS))
-    await until(lambda: counted(caller.engine, PREFILLED) > started, "the first request's start")
-    tasks = []
-    for request in queued.values():
-        tasks.append(asyncio.create_task(request))
-        await asyncio.sleep(0.1)
-    await until(lambda: counted(caller.engine, WAITING) == len(queued), "the queue")
-    block.cancel()
-    await asyncio.gather(*tasks)
+    await queue_up(caller, *queued.values())
 
     def ended():
         prompts = [report["prompt"] for report in predictor.reported()]
@@ -45,10 +25,6 @@ async def order(caller, predictor, **queued):
 
     await until(lambda: len(ended()) == len(queued), "the reports")
     return ended()
-
-
-async def until(holds, what):
-    await asyncio.to_thread(wait_until, holds, what)
 
 
 async def test_a_short_request_ends_before_long_ones_that_came_before_it(engine, predictor):
