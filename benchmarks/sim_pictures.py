@@ -16,7 +16,8 @@ COLOURS = {
     "ALISE, oracle": GREY,
     "shortest first": "#009e73",
     "SRPT, oracle, swapping": "#cc79a7",
-    "Lengthwise": BLUE,
+    "Lengthwise": "#7fb8d9",
+    "Lengthwise, by what remains": BLUE,
 }
 SHOWN_S_PER_TOKEN = 0.5
 PUBLISHED_REDUCTION = (0.305, 0.396)
@@ -35,7 +36,7 @@ def draw_pictures(found: Headlines, folder: Path) -> None:
 def draw_curves(rows: Sequence[AliseRow]) -> Figure:
     """Normalised latency against the rate, a panel for each set of lengths."""
     sets = list(dict.fromkeys(row.lengths for row in rows))
-    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
+    figure = Figure(figsize=(9.6, 4.3), layout="constrained")
     for axes, lengths in zip(figure.subplots(1, len(sets)), sets, strict=True):
         for variant, colour in COLOURS.items():
             curve = [row for row in rows if (row.lengths, row.variant) == (lengths, variant)]
@@ -43,7 +44,7 @@ def draw_curves(rows: Sequence[AliseRow]) -> Figure:
             axes.plot(x, y, color=colour, marker="o", markersize=3, label=variant)
         axes.set(ylim=(0, SHOWN_S_PER_TOKEN), xlabel="requests per second", title=lengths)
         axes.set_ylabel("mean completion time per output token (s)")
-        axes.legend(fontsize=8)
+    _legend_above(figure, columns=4)
     return figure
 
 
@@ -64,6 +65,11 @@ def draw_ssjf(rows: Sequence[SsjfRow]) -> Figure:
         axes.set(xlim=(-0.02, 0.7), title=batching)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figure.supxlabel("reduction of the mean completion time", fontsize=10)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
+    _legend_above(figure, columns=1 + len(policies))
     return figure
+
+
+def _legend_above(figure: Figure, *, columns: int) -> None:
+    """One legend for all panels, where it hides none of their lines."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize=8)

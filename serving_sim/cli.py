@@ -3,16 +3,16 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from serving_sim.calibration import calibrate
-from serving_sim.engine import Batching, Engine, SwapOptions
-from serving_sim.errors import InvalidEngineError, InvalidWorkloadError, SimulationError
+from serving_sim.engine import Engine
+from serving_sim.errors import SimulationError
 from serving_sim.experiment import Experiment
-from serving_sim.length_table import DEFAULT_INPUT_TOKENS, LengthTable
+from serving_sim.length_table import DEFAULT_INPUT_TOKENS
 from serving_sim.policies.registry import POLICY_NAMES, PolicyChoice
 from serving_sim.predict import FORMS, Predictor
 from serving_sim.profile import SHIPPED, Profile
@@ -21,9 +21,9 @@ from serving_sim.records import EngineRun, read_records
 from serving_sim.reproduce.headlines import reproduce as compute_headlines
 from serving_sim.reproduce.headlines import requests_in_all
 from serving_sim.reproduce.show import tables
+from serving_sim.run_setup import engine_of, numbers, workload_of
 from serving_sim.summary import Summary
 from serving_sim.tables import summary_table
-from serving_sim.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
 
 if TYPE_CHECKING:
     from serving_sim.what_if.job import WhatIfJob
@@ -40,73 +40,6 @@ out = Console()
 @app.callback()
 def commands() -> None:
     """Simulate what a scheduling policy would give, in virtual time."""
-
-
-def numbers(text: str, option: str) -> list[float]:
-    """Numbers with commas between."""
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InvalidWorkloadError(
-            f"{option} is {text!r}: expected numbers with commas between, as in 0.7,0.9"
-        ) from error
-
-
-def engine_of(
-    profile: Profile,
-    batching: str,
-    slots: int,
-    *,
-    kv_blocks: int | None,
-    step_tokens: int,
-    swapping: bool,
-) -> Engine:
-    """The engine that the options ask for, with the memory that the profile knows.
-
-    Raises:
-        InvalidEngineError: It is to swap, and the profile does not say how fast.
-    """
-    swap = None
-    if swapping:
-        if profile.kv_bytes_per_token is None or profile.link_bytes_per_s is None:
-            raise InvalidEngineError(
-                f"--swap with profile {profile.name!r}: it says nothing of kv_bytes_per_token and "
-                "link_bytes_per_s"
-            )
-        swap = SwapOptions(profile.kv_bytes_per_token, profile.link_bytes_per_s)
-    return Engine(
-        cast("Batching", batching),
-        1 if batching == "none" else slots,
-        kv_blocks=profile.kv_blocks if kv_blocks is None else kv_blocks,
-        block_tokens=profile.block_tokens,
-        step_tokens=max(step_tokens, slots),
-        swap=swap,
-    )
-
-
-def _workload(
-    lengths: Path | None,
-    trace: Path | None,
-    cv: float,
-    predictor: Predictor,
-    *,
-    input_tokens: int,
-    max_tokens: int | None,
-) -> Workload:
-    path = lengths or trace
-    if path is None:
-        raise InvalidWorkloadError("expected --lengths, --trace or both: nothing says how long")
-    table = LengthTable.read(path, predicted_column=predictor.column, input_tokens=input_tokens)
-    arrivals: Arrivals = gamma_arrivals(cv)
-    if trace is not None:
-        timestamp_s = (table if lengths is None else LengthTable.read(trace)).timestamp_s
-        if timestamp_s is None:
-            raise InvalidWorkloadError(f"--trace is {trace}: expected a column timestamp_s")
-        arrivals = trace_arrivals(timestamp_s)
-    table = table.within(max_tokens)
-    predicted = predictor.predict(table)
-    ordered = lengths is None
-    return Workload(table, arrivals, predicted.tokens, predicted.distributions, ordered=ordered)
 
 
 @app.command()
@@ -164,7 +97,7 @@ def run(
     )
     choices = [PolicyChoice(name) for name in policy.split(",")]
     loads = numbers(load, "--load")
-    workload = _workload(
+    workload = workload_of(
         *(lengths, trace, cv, Predictor.named(predict)),
         input_tokens=input_tokens,
         max_tokens=figures.max_model_tokens,

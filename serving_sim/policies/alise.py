@@ -5,6 +5,7 @@ from collections.abc import KeysView
 from scheduler_client.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.patient import PatientPolicy
+from serving_sim.policies.remaining_time import remaining_time_s
 from serving_sim.policies.view import RunningView
 
 LEVEL = float(1 << 40)
@@ -59,12 +60,7 @@ class AlisePolicy(PatientPolicy):
         """Estimated execution time to go; one that outlived its estimate goes on as long again."""
         left = job.predicted_tokens - generated_tokens
         left = left if left > 0 else max(1, generated_tokens)
-        inputs = 0.0 if job.cached_tokens else job.input_tokens
-        step_s = (
-            self._service_time.decode_s_per_output_token
-            + self._service_time.decode_s_per_output_and_input_token * job.input_tokens
-        )
-        return inputs * self._service_time.prefill_s_per_input_token + left * step_s
+        return remaining_time_s(self._service_time, job, left)
 
     def may_displace(self, waiting: Job, running_rank: float) -> bool:
         """Only from a higher queue."""

@@ -10,6 +10,7 @@ from serving_sim.cost_model import StepCost
 from serving_sim.engine import Engine
 from serving_sim.errors import SimulationError
 from serving_sim.policies.alise import AlisePolicy
+from serving_sim.policies.capped_remaining import CappedRemainingPolicy
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.ltr import LtrPolicy
 from serving_sim.policies.mlfq import MlfqPolicy
@@ -77,6 +78,7 @@ _MAKERS: dict[str, Callable[[Setting], Policy]] = {
     "lengthwise": _rule(DEFAULT_RULE),
     **{f"lengthwise:{name}": _rule(name) for name in RULE_NAMES},
     "lengthwise-scheduler": _preempting,
+    "lengthwise-remaining": lambda setting: CappedRemainingPolicy(setting.service_time),
     "srpt": lambda setting: SrptPolicy(margin=_switch_tokens(setting)),
     "gittins": lambda setting: GittinsPolicy(margin=_switch_tokens(setting)),
     "mlfq": _mlfq,

@@ -6,21 +6,26 @@ from serving_sim.job import Job
 from serving_sim.policies.ranked import RankedPolicy
 
 
-class SrptPolicy(RankedPolicy):
-    """Fewest predicted tokens to go first; what remains is estimated again as tokens come.
+def expected_remaining_tokens(job: Job, generated_tokens: int) -> float:
+    """Tokens expected to come after so many.
 
     With a distribution, the mean of what remains of it; without one, the prediction less what has
     come, and of a request that outlived its prediction as much again as it has generated.
     """
+    if job.distribution is not None:
+        return job.distribution.remaining(generated_tokens).mean()
+    left = job.predicted_tokens - generated_tokens
+    return left if left > 0 else float(max(1, generated_tokens))
+
+
+class SrptPolicy(RankedPolicy):
+    """Fewest predicted tokens to go first; what remains is estimated again as tokens come."""
 
     name = "srpt"
 
     def rank(self, job: Job, generated_tokens: int) -> float:
         """Tokens expected to come."""
-        if job.distribution is not None:
-            return job.distribution.remaining(generated_tokens).mean()
-        left = job.predicted_tokens - generated_tokens
-        return left if left > 0 else float(max(1, generated_tokens))
+        return expected_remaining_tokens(job, generated_tokens)
 
 
 class GittinsPolicy(RankedPolicy):

@@ -91,6 +91,7 @@ def variants(profile: Profile) -> list[Variant]:
         Variant("shortest first, oracle", "oracle-sjf"),
         Variant("SRPT, oracle, swapping", "oracle-srpt", full),
         Variant("Lengthwise", "lengthwise"),
+        Variant("Lengthwise, by what remains", "lengthwise-remaining", full),
     ]
 
 

@@ -126,9 +126,20 @@ def compare(
     *,
     jobs: int,
     runs: int,
+    unruled: Sequence[str] = ("5 classes",),
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[SsjfRow]:
-    """SSJF by each predictor, and shortest first without its starvation rule, against FCFS."""
+    """SSJF by each predictor against FCFS, for some also without its starvation rule.
+
+    Args:
+        told: The requests as each predictor tells of them, "oracle" among them.
+        scenario: How they come.
+        batching: How they are served.
+        jobs: Of a run.
+        runs: With a seed each.
+        unruled: Predictors by which shortest first is also run without the rule.
+        on_progress: Told how many more requests were simulated.
+    """
     engine, cost = ENGINES[batching]
     serve = partial(_serve, engine=engine, cost=cost, on_progress=on_progress)
     drawn = {
@@ -143,7 +154,7 @@ def compare(
     plain = partial(RulePolicy, ShortestRule(), service_time)
     policies: list[tuple[str, str, Callable[[], Policy]]] = [
         *((f"SSJF {name}", name, ssjf) for name in told),
-        ("5 classes, no rule", "5 classes", plain),
+        *((f"{name}, no rule", name, plain) for name in unruled),
     ]
     for title, name, make in policies:
         comparison = Comparison.of(serve(drawn[name], make), fcfs)

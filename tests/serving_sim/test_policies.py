@@ -12,6 +12,7 @@ from serving_sim.cost_model import StepCost
 from serving_sim.engine import Engine, SwapOptions
 from serving_sim.errors import SimulationError
 from serving_sim.policies.alise import AlisePolicy
+from serving_sim.policies.capped_remaining import CappedRemainingPolicy
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.ltr import LtrPolicy
 from serving_sim.policies.mlfq import MlfqPolicy
@@ -82,6 +83,22 @@ def test_srpt_displaces_who_has_more_to_go_and_computes_it_again():
 def test_srpt_lets_a_request_with_little_to_go_end():
     requests = requests_of((0, 1, 5), (3.0, 1, 3))
     assert ends(requests, SrptPolicy(review_tokens=1)) == [5, 8]
+
+
+def test_by_what_remains_nobody_is_overtaken_by_who_came_much_later():
+    # Ranks are seconds of arrival and to go: at 2 the second has 2 + 3 and displaces the first
+    # with 0 + 6; at 7 the third has 7 + 2 and does not displace it with 0 + 4.
+    requests = requests_of((0, 1, 8), (2, 1, 3), (7, 1, 2))
+    policy = CappedRemainingPolicy(SECONDS, weight=1.0, cap_quantile=1.0, review_tokens=1)
+    assert ends(requests, policy) == [11, 5, 13]
+
+
+def test_by_what_remains_the_longest_are_served_as_they_come():
+    requests = requests_of((0, 1, 2), (0, 1, 2), (0, 1, 9), (1, 1, 5))
+    capped = CappedRemainingPolicy(SECONDS, weight=8.0, cap_quantile=0.25)
+    uncapped = CappedRemainingPolicy(SECONDS, weight=8.0, cap_quantile=1.0)
+    assert ends(requests, capped) == [2, 4, 13, 18]
+    assert ends(requests, uncapped) == [2, 4, 18, 9]
 
 
 def test_srpt_estimates_again_whoever_outlives_its_prediction():
