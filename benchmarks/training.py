@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,23 +11,16 @@ from benchmarks.aims import Aim, aims_table
 from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
 from benchmarks.template_workload import template_records
+from benchmarks.trained_before import build_trained
 from benchmarks.training_tables import away_table, cost_table, points_table, spans_table
-from benchmarks.workloads import (
-    CHATDOCTOR,
-    DAVINCI,
-    VICUNA,
-    RecordList,
-    read_records,
-)
+from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, read_records
 from index_builder.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation import Evaluation
 from index_builder.history import ReadOptions
 from index_builder.peers.registry import peer_names
 from index_builder.split import is_held_out
-from index_builder.train_and_build import train_and_build
 from index_builder.training.options import TrainOptions
-from length_index.encoder import DEFAULT_ENCODER
 from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 
@@ -70,7 +62,7 @@ class Trained:
         rows: Rows learnt from and indexed.
         first_rows: Rows learnt from before.
         taus: Validation tau-b after each pass.
-        build_s: Training, encoding and indexing together.
+        build_s: Training, encoding and indexing together; None if it was trained before.
         away: Evaluations of sets that nothing was learnt for, by name.
     """
 
@@ -80,7 +72,7 @@ class Trained:
     rows: int
     first_rows: int
     taus: tuple[float, ...]
-    build_s: float
+    build_s: float | None
     away: dict[str, Evaluation] = field(default_factory=dict[str, Evaluation])
 
 
@@ -137,6 +129,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), help="cases")
     parser.add_argument("--peers", default="cheap", help="predictors beside it, as in evaluate")
     parser.add_argument("--seed", type=int, default=0, help="of the training")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="folder in which trained indexes are kept, one for each case; those found there are "
+        "not trained, but built again from their encoder",
+    )
     options = parsed(parser, argv)
     found = [_run(CASES[name](options.data), options) for name in options.only]
     finish(_report(options.command, found), options.json)
@@ -156,15 +154,9 @@ def _run(case: Case, options: argparse.Namespace) -> Trained:
     training = TrainOptions(seed=options.seed, epochs=1 if options.quick else DEFAULT_EPOCHS)
     peers = peer_names(options.peers)
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder:
-        started_s = time.perf_counter()
-        built = train_and_build(
-            RecordList(case.learnt[:limit]),
-            Path(folder),
-            DEFAULT_ENCODER,
-            train_options=training,
-            learn_first=case.first[:limit],
-        )
-        build_s = time.perf_counter() - started_s
+        out = Path(folder) if options.keep is None else options.keep / case.name
+        learnt, first = RecordList(case.learnt[:limit]), list(case.first[:limit])
+        built, build_s = build_trained(learnt, first, out, training)
         index = LengthIndex.load(built.path)
         asked = case.asked[:limit]
         evaluation = evaluate_file(index, asked, SilentProgress(), peers=peers)

@@ -6,8 +6,8 @@ from benchmarks.accuracy_tables import INTERVAL_COLUMNS, POINT_COLUMNS, Named
 from benchmarks.table import Column, Row, Table
 from index_builder.tables import NAMES
 
-CostRow = tuple[str, int, int, float, tuple[float, ...]]
-"""A case, rows, rows learnt from before, seconds, validation tau-b after each pass."""
+CostRow = tuple[str, int, int, float | None, tuple[float, ...]]
+"""A case, rows, rows learnt from before, seconds or None, validation tau-b after each pass."""
 
 
 def points_table(found: Sequence[Named]) -> Table:
@@ -68,7 +68,8 @@ def cost_table(found: Sequence[CostRow]) -> Table:
         }
         for name, count, first, seconds, taus in found
     ]
-    return Table("training_cost", "What training took", columns, rows)
+    note = "A dash: trained by an earlier run with the same seed, and only indexed again."
+    return Table("training_cost", "What training took", columns, rows, (note,))
 
 
 def _span(one: Named) -> Row:

@@ -95,6 +95,23 @@ def test_predict_prints_a_prediction_of_the_served_index(service):
     assert answer["quantile_tokens"] == sorted(answer["quantile_tokens"])
 
 
+def test_the_simulator_is_told_by_an_index_what_the_service_tells_it(
+    service, index, history, tmp_path
+):
+    def simulated(predictor: str) -> dict[str, float]:
+        rows = tmp_path / "rows.json"
+        run(
+            *("serving_sim", "run", "--lengths", str(history), "--predict", predictor),
+            *("--policy", "fcfs,sjf", "--batching", "none", "--profile", "ssjf", "--load", "0.9"),
+            *("--requests", "300", "--seeds", "1", "--json", str(rows)),
+        )
+        return {row["policy"]: row["mean_jct_s"] for row in json.loads(rows.read_text())}
+
+    by_index = simulated(f"index:{index}")
+    assert by_index["sjf"] < by_index["fcfs"]
+    assert simulated(f"service:{service[1]}") == pytest.approx(by_index)
+
+
 def test_health_exits_0_only_when_it_serves(service, tmp_path):
     _, target = service
     run("scheduler_client", "health", "--target", target)
