@@ -49,6 +49,7 @@ def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder)
         np.zeros(count, bool),
         [""] * count,
         [""] * count,
+        np.zeros(count),
     ]
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
     manifest = Manifest(

@@ -1,4 +1,4 @@
-"""python -m index_builder build | evaluate | inspect | versions | use | rollback."""
+"""python -m index_builder build | evaluate | rebuild | inspect | versions | use | rollback."""
 
 import json
 from dataclasses import replace
@@ -16,6 +16,7 @@ from index_builder.history import History, ReadOptions
 from index_builder.peers.registry import peer_names
 from index_builder.progress import terminal_progress
 from index_builder.read_options import with_read_options
+from index_builder.rebuild.command import rebuild
 from index_builder.report.job import ReportJob
 from index_builder.tables import (
     evaluation_notes,
@@ -238,6 +239,9 @@ def evaluate(
         _print_evaluation(evaluation)
     if page is not None:
         err.print(f"Report: {page}", highlight=False)
+
+
+app.command()(rebuild)
 
 
 IndexOption = Annotated[

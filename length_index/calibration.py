@@ -8,14 +8,19 @@ near, middling and far neighbours, since an interval may be right on average and
 
 Held-out rows that were cut off count as well, or the levels would be those of the short answers
 alone: their place in the distribution is only known to be higher (Kaplan and Meier 1958 again).
+
+The turns of one conversation say little more than one of them does, and a few conversations that
+happen to be long would move every median. So the correction is shrunk where the rows come from few
+groups.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
-from length_index.arrays import BoolVector
+from length_index.arrays import BoolVector, IntVector
 from length_index.familiarity import Familiarity
 from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.weighted_cdf import WeightedCdf
@@ -27,6 +32,10 @@ STRATA = 4
 MIN_STRATUM_ROWS = 400
 MIN_ROWS = 40
 """With fewer held-out rows nothing can be calibrated; the levels are given as they are."""
+
+FULL_CORRECTION_GROUPS = MIN_STRATUM_ROWS
+"""With fewer groups of held-out rows their correction is made in part, by the root of their number,
+as their error grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Calibration:
         censored: BoolVector,
         *,
         nearness: FloatArray,
+        groups: IntVector,
         familiarity: Familiarity,
     ) -> "Calibration":
         """Fit on held-out rows.
@@ -72,6 +82,7 @@ class Calibration:
             truth: Shape (rows,): their true lengths on the log scale.
             censored: Shape (rows,): the true length was longer than that.
             nearness: Shape (rows,): how near their neighbours were.
+            groups: Shape (rows,): rows of one conversation share a code; -1 for rows alone.
             familiarity: Tells which of them are unlike the rest.
         """
         if np.count_nonzero(~censored) < MIN_ROWS:
@@ -81,7 +92,7 @@ class Calibration:
         stratum = np.searchsorted(edges, nearness)
         below, above = (cdf.levels_of(_moved(truth, by)) for by in (-0.5, 0.5))
         levels = [
-            tuple(_conformal_levels(below[s], above[s], censored[s]).tolist())
+            tuple(_levels(below[s], above[s], censored[s], groups[s]).tolist())
             for s in (stratum == number for number in range(strata))
         ]
         shape = cls(len(truth), tuple(edges.tolist()), tuple(levels), familiarity, (0, 1), (0, 1))
@@ -146,6 +157,20 @@ def within_factor_of_two(
 def _moved(log_length: FloatArray, tokens: float) -> FloatArray:
     """Log lengths, each moved by so many tokens."""
     return to_log(np.maximum(to_tokens(log_length) + tokens, 0))
+
+
+def _levels(
+    below: FloatArray, above: FloatArray, censored: BoolVector, groups: IntVector
+) -> FloatArray:
+    """The raw level to give out at each level of GRID: what rows say, less if they are few.
+
+    Mixed as log odds, or a level of one in a thousand, which a far too narrow distribution needs,
+    would be lost.
+    """
+    count = len(np.unique(groups[groups >= 0])) + np.count_nonzero(groups < 0)
+    weight = min(1.0, float(np.sqrt(count / FULL_CORRECTION_GROUPS)))
+    said = logit(_conformal_levels(below, above, censored))
+    return expit(weight * said + (1 - weight) * logit(GRID))
 
 
 def _conformal_levels(below: FloatArray, above: FloatArray, censored: BoolVector) -> FloatArray:

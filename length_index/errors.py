@@ -9,7 +9,8 @@ LengthIndexError
 │   ├── SchemaMismatchError       written by another version of Lengthwise
 │   └── EncoderMismatchError      built with another encoder than the one given
 ├── StoreError              a store of versions that cannot be used
-│   └── StoreBusyError      another builder is publishing to it
+│   ├── StoreBusyError      another builder is publishing to it
+│   └── StaleVersionError   another version became current meanwhile
 └── MissingExtraError       an optional dependency is not installed
 """
 
@@ -52,6 +53,10 @@ class StoreError(LengthIndexError):
 
 class StoreBusyError(StoreError):
     """Another builder is publishing to the store."""
+
+
+class StaleVersionError(StoreError):
+    """Another version became current while this one was being made; nothing was published."""
 
 
 class MissingExtraError(LengthIndexError, ImportError):

@@ -94,6 +94,7 @@ class _HeldOut:
     rows: IntVector
     hits: Hits
     codes: IntVector
+    groups: IntVector
     tokens: IntVector
     censored: BoolVector
     head_atoms: FloatArray | None
@@ -106,6 +107,7 @@ class _HeldOut:
             self.rows[which],
             Hits(self.hits.similarities[which], self.hits.rows[which]),
             self.codes[which],
+            self.groups[which],
             self.tokens[which],
             self.censored[which],
             None if self.head_atoms is None else self.head_atoms[which],
@@ -127,6 +129,7 @@ def fit_estimator(
     searcher: Searcher,
     *,
     players: Players | None = None,
+    newest: Players | None = None,
     seed: int = 0,
 ) -> Fit:
     """Fit on a sample of the index's own rows.
@@ -136,6 +139,8 @@ def fit_estimator(
         rows: Their columns.
         searcher: Searches them.
         players: The rows that may stand in for new prompts; None means all.
+        newest: Those that do for the calibration, which is to follow a change of lengths, where
+            neighbours' weights need not; None means all players.
         seed: Of the sample.
     """
     players = (players or Players(np.arange(len(rows)))).sample(CALIBRATION_ROWS, seed)
@@ -148,6 +153,8 @@ def fit_estimator(
     parameters = _choose(
         estimator, held_out.part(slice(FIT_ROWS)), several_models=len(rows.models) > 1
     )
+    if newest is not None:
+        held_out = _hold_out(vectors, rows, searcher, newest.sample(CALIBRATION_ROWS, seed))
     chosen = estimator.with_parameters(parameters)
     fitted = FittedEstimator(parameters, _calibrate(chosen, held_out, familiarity))
     half = len(held_out) // 2
@@ -165,6 +172,7 @@ def _calibrate(
         to_log(held_out.tokens),
         held_out.censored,
         nearness=held_out.nearness(),
+        groups=held_out.groups,
         familiarity=familiarity,
     )
 
@@ -186,7 +194,13 @@ def _hold_out(
     played_by = PlayedBy(sample, rows.group_codes)
     hits = searcher.search(vectors[sample], codes, played_by=played_by)
     held_out = _HeldOut(
-        sample, hits, codes, rows.output_tokens[sample], rows.censored[sample], players.head_atoms
+        sample,
+        hits,
+        codes,
+        rows.group_codes[sample],
+        rows.output_tokens[sample],
+        rows.censored[sample],
+        players.head_atoms,
     )
     # Where striking out its group left nothing, a row stands in for no new prompt.
     return held_out.part(hits.rows[:, 0] >= 0)
@@ -207,40 +221,17 @@ def _choose(
         )
         for scale, spread, neighbours, prior in product(SCALES, SPREADS, NEIGHBOURS, priors)
     ]
-    errors = {p: _errors(estimator.with_parameters(p), held_out) for p in grid}
-    best = min(grid, key=lambda p: errors[p].mean())
-    if held_out.head_atoms is not None:
-        best = _no_luckier_than_the_head(best, errors)
+    best = min(grid, key=lambda p: _error(estimator.with_parameters(p), held_out))
     if not several_models:
         return best
     sharing = [replace(best, other_model_weight=w) for w in OTHER_MODEL_WEIGHTS]
-    return min(sharing, key=lambda p: _errors(estimator.with_parameters(p), held_out).mean())
+    return min(sharing, key=lambda p: _error(estimator.with_parameters(p), held_out))
 
 
-def _no_luckier_than_the_head(
-    best: RetrievalParameters, errors: dict[RetrievalParameters, FloatArray]
-) -> RetrievalParameters:
-    """Where the head weighs most of those that are not worse for sure.
-
-    The head was fitted on thousands of rows, the weights here on those that training left out: of
-    a few hundred the best of many is so by luck. So neighbours must earn their weight by more than
-    a standard error of the difference (Breiman et al. 1984, section 3.4.3).
-    """
-
-    def as_good(p: RetrievalParameters) -> bool:
-        worse = errors[p] - errors[best]
-        return bool(worse.mean() <= worse.std() / np.sqrt(len(worse)))
-
-    most = max(p.prior_similarity for p in errors if as_good(p))
-    return min(
-        (p for p in errors if p.prior_similarity == most), key=lambda p: float(errors[p].mean())
-    )
-
-
-def _errors(estimator: RetrievalEstimator, held_out: _HeldOut) -> FloatArray:
-    """How far the median of each row is off, in tokens."""
+def _error(estimator: RetrievalEstimator, held_out: _HeldOut) -> float:
+    """How far the medians are off on average, in tokens."""
     cdf = held_out.distributions(estimator)
     median = to_tokens(cdf.quantiles(np.full((len(held_out), 1), 0.5)))[:, 0]
     short = held_out.tokens - median
     # A median beyond a cut-off answer is not known to be wrong.
-    return np.where(held_out.censored, np.maximum(short, 0), np.abs(short))
+    return float(np.where(held_out.censored, np.maximum(short, 0), np.abs(short)).mean())

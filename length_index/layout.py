@@ -134,6 +134,20 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryFacts:
+    """How far an artifact has followed a history of completions.
+
+    Args:
+        last_sequence: The last row of the history that was looked at; the next rebuild goes on
+            after it.
+        trained_until_unix_s: Rows reported later than this were not learnt from by the encoder.
+    """
+
+    last_sequence: int
+    trained_until_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What an artifact says of itself.
 
@@ -150,6 +164,7 @@ class Manifest:
         created_by: Version of Lengthwise.
         files: Name to size in bytes and SHA-256 of every other file.
         training: How the encoder was trained; None if it was taken as it is.
+        history: How far it follows a history of completions; None if it was built from files.
         metric: How vectors are compared.
         schema_version: Of this layout.
     """
@@ -166,6 +181,7 @@ class Manifest:
     created_by: str
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingFacts | None = None
+    history: HistoryFacts | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
 
@@ -203,6 +219,8 @@ class Manifest:
             if data["training"] is not None:
                 taus = tuple(data["training"].pop("validation_kendall_tau_b"))
                 data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
+            if data.get("history") is not None:
+                data["history"] = HistoryFacts(**data["history"])
             data["files"] = {n: {**facts} for n, facts in data["files"].items()}
             return cls(**data)
         except (KeyError, TypeError, AttributeError) as error:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from length_index.arrays import BoolVector, IntVector
 from length_index.errors import ArtifactAlteredError
+from length_index.length_scale import FloatArray
 from length_index.record import HistoryRecord
 from length_index.summary import ModelSummary
 
@@ -24,8 +25,11 @@ SCHEMA: pa.Schema = pa.schema(
         ("censored", pa.bool_()),
         ("group", pa.string()),
         ("prompt", pa.string()),
+        ("stored_unix_s", pa.float64()),
     ]
 )
+"""`stored_unix_s` is when a completion was reported; 0 where that is not known, as in rows read
+from files. Artifacts from before there was such a column are read as if it held 0."""
 
 
 def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
@@ -37,6 +41,7 @@ def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
         [r.censored for r in records],
         [r.group for r in records],
         [r.prompt if keep_text else "" for r in records],
+        [0.0] * len(records),
     ]
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
@@ -81,6 +86,12 @@ class HistoryRows:
     def censored(self) -> BoolVector:
         """Shape (rows,): the true length was longer."""
         return np.asarray(self.table.column("censored").to_numpy(zero_copy_only=False), bool)
+
+    @cached_property
+    def stored_unix_s(self) -> FloatArray:
+        """Shape (rows,): when each was reported; 0 where that is not known."""
+        column = self.table.column("stored_unix_s").to_numpy(zero_copy_only=False)
+        return np.nan_to_num(np.asarray(column, float))
 
     @cached_property
     def _model_dictionary(self) -> Any:

@@ -110,6 +110,7 @@ class SentenceEncoder:
         transformers_logging.disable_progress_bar()  # a bar for a second of loading is noise
         # float32 first: the hash must not depend on the precision it then runs in.
         model = SentenceTransformer(source, device="cpu", model_kwargs={"dtype": torch.float32})
+        _part_from_card(model)
         return cls(name, model, device=place, dtype=choose_dtype(precision, place))
 
     @property
@@ -215,6 +216,17 @@ class SentenceEncoder:
         )
         self._dimension = int(vectors.shape[1])
         return vectors
+
+
+def _part_from_card(model: SentenceTransformer) -> None:
+    """Break the circle of a model and its card, so that it goes as soon as nobody needs it.
+
+    A service that swaps indexes would hold a hundred megabytes for each encoder that it has loaded
+    until Python's collector looks for circles among old objects, which it does rarely.
+    """
+    card = getattr(model, "model_card_data", None)
+    if getattr(card, "model", None) is model:
+        card.model = None  # pyright: ignore[reportOptionalMemberAccess]  checked above
 
 
 def _token_batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:

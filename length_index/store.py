@@ -5,6 +5,7 @@ STORE/CURRENT               name of the served version, replaced in one step
 STORE/.lock                 held while versions change hands
 STORE/.building-*           artifacts being written, each beside a lock that its builder holds:
                             what a killed one left is not locked, and the next removes it
+STORE/.removed-*            versions on their way out; what a killed remover left goes with the next
 """
 
 import errno
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from length_index.errors import ArtifactError, StoreBusyError, StoreError
@@ -97,12 +98,20 @@ class IndexStore:
         self.use(versions[place - 1])
         return versions[place - 1]
 
-    def publish(self, version: str, write: Callable[[Path], None]) -> Path:
+    def publish(
+        self,
+        version: str,
+        write: Callable[[Path], None],
+        *,
+        before_switch: Callable[[], None] = lambda: None,
+    ) -> Path:
         """Write an artifact aside and make it current once it is whole.
 
         Args:
             version: Its name.
             write: Fills the folder that it is given.
+            before_switch: Called while nobody else can change what is current; what it raises
+                leaves the store as it was.
 
         Returns:
             The artifact's folder.
@@ -118,10 +127,36 @@ class IndexStore:
                 write(building)
                 sync_folder(building)
                 with self._locked():
+                    before_switch()
                     self._install(building, target)
         except OSError as error:
             raise self._explained(error) from error
         return target
+
+    def remove(self, version: str, *, even_current: bool = False) -> None:
+        """Remove a version; one that is not there is gone already.
+
+        Args:
+            version: Which one.
+            even_current: Remove the current one as well, after which none is.
+
+        Raises:
+            StoreError: It is the current one, or cannot be removed.
+            StoreBusyError: Another process holds the store.
+        """
+        try:
+            with self._locked():
+                if version == self.current():
+                    if not even_current:
+                        raise StoreError(f"{version!r} is the current version of {self.root}: kept")
+                    self._current_file.unlink()
+                aside = self.root / f".removed-{secrets.token_hex(4)}"
+                with suppress(FileNotFoundError):
+                    self.path_of(version).rename(aside)
+                for removed in self.root.glob(".removed-*"):
+                    shutil.rmtree(removed, ignore_errors=True)
+        except OSError as error:
+            raise self._explained(error) from error
 
     @contextmanager
     def _place_to_build(self) -> Generator[Path]:

@@ -29,12 +29,13 @@ class Rows:
     truth: np.ndarray
     nearness: np.ndarray
 
-    def calibration(self, censored=None, familiarity=None):
+    def calibration(self, censored=None, familiarity=None, groups=None):
         return Calibration.fit(
             self.cdf,
             self.truth,
             np.zeros(len(self.truth), bool) if censored is None else censored,
             nearness=self.nearness,
+            groups=np.full(len(self.truth), -1) if groups is None else groups,
             familiarity=familiarity or Familiarity.fit(hits_near(self.nearness)),
         )
 
@@ -148,21 +149,38 @@ def test_with_few_rows_nothing_is_corrected_but_foreign_is_foreign(seen):
     assert few.familiarity == familiarity
 
 
-def test_the_levels_are_the_order_statistics_of_split_conformal_prediction():
-    # 99 rows whose truths lie at the levels 1/100, 2/100 ...: rank (n + 1) q is q itself. Lengths
-    # are so long that half a token, by which truths are moved, is next to nothing.
-    levels = np.tile(np.linspace(0, 1, 2001), (99, 1))
-    cdf = WeightedCdf(12 + levels, levels)
-    rows = Rows(cdf, 12 + np.arange(1, 100) / 100, np.full(99, 0.5))
-    assert rows.calibration().levels[0] == pytest.approx(GRID, abs=1e-4)
+def at_levels(raw):
+    """Rows whose truths lie at some raw levels.
+
+    Their lengths are so long that half a token, by which truths are moved, is next to nothing.
+    """
+    levels = np.tile(np.linspace(0, 1, 2001), (len(raw), 1))
+    return Rows(WeightedCdf(12 + levels, levels), 12 + raw, np.full(len(raw), 0.5))
 
 
-def test_levels_that_too_few_rows_can_tell_are_given_as_the_outermost():
-    values = np.tile(np.linspace(0, 1, 2001), (50, 1))
-    rows = Rows(WeightedCdf(values, values), np.full(50, 0.5), np.full(50, 0.5))
-    levels = rows.calibration().levels[0]
-    assert levels[0] == 0  # no order statistic of 50 rows lies under 1 % for sure
-    assert levels[-1] == 1
+def test_rows_that_found_the_distribution_right_leave_it():
+    raw = np.arange(1, 100) / 100
+    assert at_levels(raw).calibration().levels[0] == pytest.approx(GRID, abs=5e-3)
+
+
+def test_many_rows_put_the_order_statistics_of_their_truths_in_their_place():
+    raw = np.sqrt(np.arange(1, 20_000) / 20_000)
+    levels = np.array(at_levels(raw).calibration().levels[0])
+    assert levels == pytest.approx(np.sqrt(GRID), abs=0.01)
+
+
+def test_few_rows_move_the_levels_little():
+    raw = np.sqrt(np.arange(1, 51) / 51)
+    moved = np.array(at_levels(raw).calibration().levels[0]) - GRID
+    said = np.sqrt(0.5) - 0.5
+    assert 0.25 * said < moved[49] < 0.75 * said
+
+
+def test_turns_of_one_conversation_move_the_levels_less_than_as_many_conversations():
+    raw = np.sqrt(np.arange(1, 391) / 391)
+    alone = at_levels(raw).calibration().levels[0]
+    together = at_levels(raw).calibration(groups=np.arange(390) // 10).levels[0]
+    assert 0.55 < together[49] < alone[49] - 0.05
 
 
 def whole_short_lengths(seed):

@@ -1,0 +1,184 @@
+"""Two versions on the same rows: which predicts them better, by how much, and is that luck."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from index_builder.metrics import PredictedLengths, covered, measure
+from index_builder.quantiles import from_quantiles
+from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.vector_rows import VectorRows
+from length_index.arrays import FloatMatrix, IntVector
+from length_index.estimate import Query
+from length_index.index import LengthIndex
+from length_index.length_scale import FloatArray
+
+STATED_COVERAGE = 0.9
+RESAMPLES = 200
+LUCK_STANDARD_ERRORS = 2.0
+ASKED_AT_A_TIME = 1_024
+NO_TEXT = " "
+"""Asked in place of a prompt of which only the vector is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How well some rows were predicted; tau-b is None where all predictions are equal."""
+
+    kendall_tau_b: float | None
+    mae_tokens: float
+    coverage_90: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How much worse the candidate is; below 0 it is better.
+
+    Args:
+        mae: Growth of the mean absolute error, as a share.
+        tau: Fall of Kendall's tau-b.
+        coverage: Growth of what the 90 % interval's coverage lacks to 90 %.
+    """
+
+    mae: float
+    tau: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A candidate beside the live version.
+
+    Args:
+        rows: Rows that both predicted.
+        live: How the live version did.
+        candidate: How the candidate did.
+        loss: How much worse that is.
+        luck: Standard error of each loss, by resampling rows (paired bootstrap, Efron 1979).
+    """
+
+    rows: int
+    live: Accuracy
+    candidate: Accuracy
+    loss: Loss
+    luck: Loss
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def faults(self, options: RebuildOptions) -> list[str]:
+        """Why the candidate is not to be published: what is worse by more than is tolerated.
+
+        A loss within two standard errors may be luck and is no fault.
+        """
+        found: list[str] = []
+        live, candidate = self.live, self.candidate
+        if _is_fault(self.loss.mae, self.luck.mae, options.tolerate_mae):
+            found.append(
+                f"mean absolute error {candidate.mae_tokens:.1f} tokens, live "
+                f"{live.mae_tokens:.1f}: {self.loss.mae:+.1%}, tolerated "
+                f"{options.tolerate_mae:+.1%}"
+            )
+        if _is_fault(self.loss.tau, self.luck.tau, options.tolerate_tau):
+            found.append(
+                f"tau-b {_shown(candidate.kendall_tau_b)}, live {_shown(live.kendall_tau_b)}: "
+                f"{-self.loss.tau:+.3f}, tolerated {-options.tolerate_tau:+.3f}"
+            )
+        if _is_fault(self.loss.coverage, self.luck.coverage, options.tolerate_coverage):
+            found.append(
+                f"coverage of the 90 % interval {candidate.coverage_90:.1%}, live "
+                f"{live.coverage_90:.1%}: {self.loss.coverage:.1%} farther below 90 %, tolerated "
+                f"{options.tolerate_coverage:.1%}"
+            )
+        return found
+
+
+def compare(
+    live: LengthIndex,
+    candidate: LengthIndex,
+    held_out: VectorRows,
+    *,
+    live_vectors: FloatMatrix,
+    seed: int = 0,
+) -> Comparison:
+    """Have both predict rows that neither was made from.
+
+    Args:
+        live: The version served.
+        candidate: What may take its place.
+        held_out: The rows, with vectors of the candidate's encoder; none is censored.
+        live_vectors: Their vectors of the live version's encoder.
+        seed: Of the resampling.
+    """
+    truth = held_out.rows.output_tokens.astype(float)
+    before = predicted(live, held_out, live_vectors)
+    after = predicted(candidate, held_out, held_out.vectors)
+    everything = np.arange(len(truth))
+
+    def loss(places: IntVector) -> Loss:
+        return _loss(_accuracy(before, truth, places), _accuracy(after, truth, places))
+
+    return Comparison(
+        rows=len(truth),
+        live=_accuracy(before, truth, everything),
+        candidate=_accuracy(after, truth, everything),
+        loss=loss(everything),
+        luck=_standard_errors(loss, len(truth), seed),
+    )
+
+
+def predicted(index: LengthIndex, rows: VectorRows, vectors: FloatMatrix) -> PredictedLengths:
+    """What an index says of rows whose vectors are known."""
+    asked = [
+        Query(prompt or NO_TEXT, model)
+        for prompt, model in zip(rows.prompts, rows.models, strict=True)
+    ]
+    quantiles: list[tuple[float, ...]] = []
+    for start in range(0, len(asked), ASKED_AT_A_TIME):
+        part = slice(start, start + ASKED_AT_A_TIME)
+        hits = index.search(vectors[part], asked[part])
+        quantiles += [e.quantile_tokens for e in index.estimate(hits, asked[part])]
+    return from_quantiles(index.manifest.quantile_levels, np.array(quantiles, float))
+
+
+def _accuracy(predicted: PredictedLengths, truth: FloatArray, places: IntVector) -> Accuracy:
+    interval = predicted.interval_90
+    coverage = 1.0
+    if interval is not None:
+        low, high = interval
+        coverage = float(covered((low[places], high[places]), truth[places]).mean())
+    found = measure(PredictedLengths(predicted.point[places]), truth[places])
+    return Accuracy(found.kendall_tau_b, found.mae, coverage)
+
+
+def _loss(live: Accuracy, candidate: Accuracy) -> Loss:
+    return Loss(
+        mae=candidate.mae_tokens / max(live.mae_tokens, 1e-9) - 1,
+        tau=(live.kendall_tau_b or 0.0) - (candidate.kendall_tau_b or 0.0),
+        coverage=_lacking(candidate) - _lacking(live),
+    )
+
+
+def _lacking(accuracy: Accuracy) -> float:
+    return max(0.0, STATED_COVERAGE - accuracy.coverage_90)
+
+
+def _standard_errors(loss: Callable[[IntVector], Loss], rows: int, seed: int) -> Loss:
+    rng = np.random.default_rng(seed)
+    drawn = [loss(rng.integers(0, rows, rows)) for _ in range(RESAMPLES)]
+    return Loss(
+        mae=float(np.std([d.mae for d in drawn])),
+        tau=float(np.std([d.tau for d in drawn])),
+        coverage=float(np.std([d.coverage for d in drawn])),
+    )
+
+
+def _is_fault(loss: float, luck: float, tolerated: float) -> bool:
+    return loss > max(tolerated, LUCK_STANDARD_ERRORS * luck)
+
+
+def _shown(tau: float | None) -> str:
+    return "none (all predictions equal)" if tau is None else f"{tau:.3f}"

@@ -1,0 +1,115 @@
+"""What is new in the history: which of it can be used, and why the rest cannot."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
+
+from completion_history.completion import StoredCompletion
+from length_index.arrays import FloatVector
+from length_index.errors import InvalidInputError
+from length_index.layout import EncoderIdentity
+from length_index.rows import SCHEMA, HistoryRows
+
+READ_ROWS = 4_096
+
+ALREADY_THERE = "in the index already"
+OTHER_VECTORS = "stored without text, as vectors of another encoder"
+NOT_TRAINABLE = "stored without text, which a training needs"
+UNUSABLE = "unusable as a row"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """New rows, oldest first.
+
+    Args:
+        rows: Their columns.
+        vectors: By place, where the history holds the vector and not the text.
+        left_out: How many are not among them, by reason.
+    """
+
+    rows: HistoryRows
+    vectors: dict[int, FloatVector]
+    left_out: dict[str, int]
+
+
+class IncomingReader:
+    """Sorts completions into those that can be used and others.
+
+    Args:
+        encoder: Of the index to be.
+        held: Gives those of some ids that the live version has.
+        training: The encoder is to be trained anew, for which only texts are of use.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderIdentity,
+        held: Callable[[Collection[str]], Collection[str]],
+        *,
+        training: bool,
+    ) -> None:
+        self._encoder = encoder
+        self._held = held
+        self._training = training
+        self._tables: list[pa.Table] = [SCHEMA.empty_table()]
+        self._vectors: dict[int, FloatVector] = {}
+        self._rows = 0
+        self._left_out: Counter[str] = Counter()
+
+    def read(self, completions: Iterable[StoredCompletion]) -> Incoming:
+        """Go through completions, in order."""
+        for chunk in _chunks(completions):
+            held = self._held([completion.request_id for completion in chunk])
+            self._take([c for c in chunk if not self._leaves_out(c, held)])
+        return Incoming(
+            HistoryRows(pa.concat_tables(self._tables)), self._vectors, dict(self._left_out)
+        )
+
+    def _leaves_out(self, completion: StoredCompletion, held: Collection[str]) -> bool:
+        reason = ALREADY_THERE if completion.request_id in held else self._fault(completion)
+        if reason:
+            self._left_out[reason] += 1
+        return bool(reason)
+
+    def _fault(self, completion: StoredCompletion) -> str:
+        """Why a completion cannot be used; "" if it can."""
+        if completion.prompt is not None:
+            try:
+                _ = completion.record
+            except InvalidInputError:
+                return UNUSABLE
+            return ""
+        if self._training:
+            return NOT_TRAINABLE
+        vector = completion.vector
+        if vector is None or len(vector) != self._encoder.dimension:
+            return OTHER_VECTORS
+        same = completion.encoder_hash == self._encoder.content_hash
+        return "" if same else OTHER_VECTORS
+
+    def _take(self, usable: list[StoredCompletion]) -> None:
+        columns = [
+            [c.request_id for c in usable],
+            [c.model for c in usable],
+            [c.output_tokens for c in usable],
+            [c.finish_reason == "length" for c in usable],
+            [""] * len(usable),
+            [c.prompt or "" for c in usable],
+            [c.stored_unix_s for c in usable],
+        ]
+        arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+        self._tables.append(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        for place, completion in enumerate(usable, self._rows):
+            if completion.vector is not None:
+                self._vectors[place] = completion.vector
+        self._rows += len(usable)
+
+
+def _chunks(completions: Iterable[StoredCompletion]) -> Iterator[list[StoredCompletion]]:
+    left = iter(completions)
+    while chunk := list(islice(left, READ_ROWS)):
+        yield chunk

@@ -1,0 +1,90 @@
+"""Which rows stay: the newest within every cap."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.vector_rows import VectorRows
+from length_index.arrays import IntVector
+from length_index.errors import InvalidInputError
+
+MIN_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many rows may stay; 0 for any number.
+
+    Args:
+        rows: In all.
+        of_model: Of one LLM.
+        of_prompt: Of one prompt answered by one LLM.
+    """
+
+    rows: int
+    of_model: int
+    of_prompt: int
+
+    @classmethod
+    def of(cls, options: RebuildOptions) -> "Caps":
+        """As a rebuild is asked for."""
+        return cls(options.keep_rows, options.max_rows_per_model, options.max_duplicates)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which rows stay, and why others go.
+
+    Args:
+        places: Of those that stay, ascending.
+        dropped: How many go, by the cap that they are beyond.
+    """
+
+    places: IntVector
+    dropped: dict[str, int]
+
+
+def choose(models: Sequence[str], prompts: Sequence[Hashable], caps: Caps) -> Kept:
+    """Go from the newest row to the oldest and keep each that no cap forbids.
+
+    Args:
+        models: The LLM of each row, oldest row first.
+        prompts: What tells its prompt from others.
+        caps: How many may stay.
+    """
+    of_model: Counter[str] = Counter()
+    of_prompt: Counter[Hashable] = Counter()
+    dropped: Counter[str] = Counter()
+    kept: list[int] = []
+    for place in range(len(models) - 1, -1, -1):
+        model, prompt = models[place], (models[place], prompts[place])
+        if caps.of_prompt and of_prompt[prompt] == caps.of_prompt:
+            dropped["repeated prompts"] += 1
+        elif caps.of_model and of_model[model] == caps.of_model:
+            dropped["rows of one LLM"] += 1
+        elif caps.rows and len(kept) == caps.rows:
+            dropped["old rows"] += 1
+        else:
+            of_prompt[prompt] += 1
+            of_model[model] += 1
+            kept.append(place)
+    return Kept(np.array(kept[::-1], np.int64), dict(dropped))
+
+
+def within_caps(rows: VectorRows, caps: Caps) -> tuple[VectorRows, dict[str, int]]:
+    """The rows that stay, and how many go beyond which cap.
+
+    Raises:
+        InvalidInputError: Too few stay to predict from.
+    """
+    vectors = rows.vectors.astype(np.float16)
+    prompts = [text or vectors[i].tobytes() for i, text in enumerate(rows.prompts)]
+    kept = choose(rows.models, prompts, caps)
+    if len(kept.places) < MIN_ROWS:
+        raise InvalidInputError(
+            f"{len(kept.places)} rows would be left: expected at least {MIN_ROWS} to predict from"
+        )
+    return rows.take(kept.places), kept.dropped

@@ -1,0 +1,137 @@
+"""`python -m index_builder rebuild`: exit codes, lines, JSON, signals."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from index_builder import cli
+from tests.completion_history.helpers import writing
+from tests.index_builder.rebuild.conftest import new_records
+from tests.index_builder.rebuild.test_round import wrong_then_right
+
+ROOT = Path(__file__).parents[3]
+
+WAITS_BEFORE_PUBLISHING = """
+import sys
+from index_builder.rebuild import round
+from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.progress import RoundProgress
+from length_index import index
+from length_index.published import Published
+from tests.length_index.fakes import BagOfWords
+
+index.load_encoder = lambda *_, **__: BagOfWords()
+
+def tell(line):
+    if line.startswith("Publishing"):
+        print(line, flush=True)
+        sys.stdin.readline()
+
+place = Published.at(sys.argv[2])
+options = RebuildOptions(min_new_rows=40)
+round.Rebuild(history=sys.argv[1], place=place, options=options).run(RoundProgress(tell))
+"""
+
+
+def invoke(loop, *arguments):
+    asked = ("rebuild", "--store", loop.history, "--index-store", str(loop.place))
+    options = ("--min-new-rows", "40", *arguments)
+    return CliRunner().invoke(cli.app, [*asked, *options], catch_exceptions=False)
+
+
+def test_a_published_version_is_told_with_how_it_compares(loop):
+    loop.report(new_records(200))
+    result = invoke(loop)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"Published {loop.place.current()}: 600 rows, 200 new rows after 0;")
+    assert lines[1].startswith("  on the newest 50 rows, live -> candidate: MAE ")
+
+
+def test_json_has_one_line_for_a_round(loop):
+    loop.report(new_records(200))
+    (line,) = invoke(loop, "--json").stdout.splitlines()
+    found = json.loads(line)
+    assert found["ending"] == "published"
+    assert found["version"] == loop.place.current()
+    assert found["last_sequence"] == found["new_rows"] == 200
+    assert set(found["comparison"]["loss"]) == {"mae", "tau", "coverage"}
+
+
+def test_nothing_new_is_no_failure(loop):
+    result = invoke(loop)
+    assert result.exit_code == 0
+    assert result.stdout == f"Nothing new after 0: {loop.place.current()} stays\n"
+
+
+def test_a_refusal_has_an_exit_code_of_its_own(loop):
+    loop.report(wrong_then_right())
+    result = invoke(loop)
+    assert result.exit_code == 3
+    assert result.stdout.startswith("Refused: ")
+
+
+def test_a_history_that_is_not_there_fails_in_one_line(loop, tmp_path):
+    loop.history = str(tmp_path / "none.db")
+    result = invoke(loop)
+    assert result.exit_code == 1
+    first, reason = result.stdout.splitlines()
+    assert first == "Failed: nothing was published"
+    assert "there is no such file" in reason
+
+
+@pytest.fixture
+def service_like(tmp_path):
+    """Starts the program on an empty history; it stops with the test."""
+    running = []
+    with writing(str(tmp_path / "h.db")):
+        pass
+
+    def start(*arguments):
+        places = ("--store", str(tmp_path / "h.db"), "--index-store", str(tmp_path / "store"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "index_builder", "rebuild", *places, *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_on_a_schedule_it_goes_on_and_ends_well_when_told_to(service_like):
+    process = service_like("--every", "0.1", "--json")
+    for _ in range(2):
+        assert json.loads(process.stdout.readline())["ending"] == "nothing new"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_a_round_that_was_killed_leaves_all_its_rows_to_the_next(loop):
+    loop.report(new_records(200))
+    before = loop.place.versions()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS_BEFORE_PUBLISHING, loop.history, str(loop.place)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline().startswith("Publishing")
+    finally:
+        process.kill()
+        process.communicate()
+    assert loop.place.versions() == before
+    outcome = loop.run()
+    assert (outcome.ending, outcome.new_rows, outcome.rows) == ("published", 200, 600)

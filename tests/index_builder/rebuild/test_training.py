@@ -1,0 +1,78 @@
+"""A rebuild that trains the encoder anew, and those after it that go on with what it learnt."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from completion_history.completion import Report
+from index_builder.builder import build_index
+from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.outcome import Ending
+from index_builder.rebuild.progress import RoundProgress
+from index_builder.rebuild.round import Rebuild
+from index_builder.training.options import TrainOptions
+from length_index.encoder import load_encoder
+from length_index.index import LengthIndex
+from length_index.published import Published
+from tests.completion_history.helpers import writing
+from tests.index_builder.rebuild.conftest import new_records
+from tests.index_builder.training.conftest import tiny_model  # noqa: F401  a fixture
+from tests.length_index.fakes import topic_history
+
+TRAINING = TrainOptions(epochs=2, encoder_lr=1e-3, head_lr=1e-2)
+
+
+@pytest.fixture
+def rebuild(tmp_path, tiny_model):  # noqa: F811
+    """Reports rows, does a round; gives its outcome and the index that is current then."""
+    encoder = load_encoder(tiny_model, device="cpu", precision="float32")
+    build_index(topic_history(400), tmp_path / "store", encoder)
+    job = Rebuild(
+        history=str(tmp_path / "h.db"),
+        place=Published.at(str(tmp_path / "store")),
+        options=RebuildOptions(min_new_rows=40, tolerate_tau=2, tolerate_mae=10),
+        device="cpu",
+        precision="float32",
+    )
+
+    def run(records, *, training=None, vectors=None, encoder_hash=""):
+        with writing(job.history) as writer:
+            writer.append([Report(records, vectors, encoder_hash)])
+        outcome = replace(job, training=training).run(RoundProgress())
+        return outcome, LengthIndex.load(tmp_path / "store", device="cpu", precision="float32")
+
+    return run
+
+
+def test_a_training_brings_all_rows_into_the_new_space(rebuild, tiny_model):  # noqa: F811
+    outcome, index = rebuild(new_records(200), training=TRAINING)
+    assert (outcome.ending, outcome.rows) == (Ending.PUBLISHED, 600)
+    assert index.manifest.encoder.trained
+    assert index.manifest.training.base == tiny_model
+    assert index.manifest.training.rows + index.manifest.training.validation_rows == 550
+    (vectors,) = index.stored_vectors()
+    made = index.encode(index.rows.table.column("prompt").to_pylist())
+    np.testing.assert_allclose(vectors, made, atol=1e-4)
+
+
+def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):
+    _, trained = rebuild(new_records(200), training=TRAINING)
+    outcome, index = rebuild(new_records(100, seed=2))
+    assert (outcome.ending, outcome.rows) == (Ending.PUBLISHED, 700)
+    assert index.manifest.encoder == trained.manifest.encoder
+    assert index.manifest.training == trained.manifest.training
+    assert index.manifest.history.trained_until_unix_s == (
+        trained.manifest.history.trained_until_unix_s
+    )
+    queries = [r.prompt for r in new_records(5, seed=3)]
+    np.testing.assert_allclose(index.encode(queries), trained.encode(queries), atol=1e-6)
+
+
+def test_rows_without_text_cannot_be_trained_on_and_are_counted(rebuild):
+    records = new_records(60, seed=2)
+    vectors = np.eye(60, 32, dtype=np.float32) + 0.1
+    rebuild(new_records(100))
+    outcome, _ = rebuild(records, vectors=vectors, encoder_hash="any", training=TRAINING)
+    assert outcome.ending is Ending.TOO_LITTLE_NEW
+    assert outcome.left_out == {"stored without text, which a training needs": 60}
