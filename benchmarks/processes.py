@@ -17,6 +17,13 @@ def cpu_seconds(pid: int) -> float:
     return sum(_own_cpu_seconds(member) for member in [pid, *_descendants(pid)])
 
 
+def resident_mib(pid: int, *, peak: bool = False) -> float:
+    """Memory that a process holds (resident), or the most that it ever held."""
+    name = "VmHWM:" if peak else "VmRSS:"
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1_024 for line in lines if line.startswith(name))
+
+
 def _own_cpu_seconds(pid: int) -> float:
     # The name in parentheses may hold spaces; fields 14 and 15 are user and system ticks.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

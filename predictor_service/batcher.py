@@ -23,6 +23,7 @@ from predictor_service.errors import CallError, InvalidRequestError
 from predictor_service.failures import unexpected
 from predictor_service.fair_queue import Answer, FairQueue, Job, Outcome, Place, QueueLimits
 from predictor_service.inference import infer
+from predictor_service.metrics.batch_meter import BatchMeter
 from predictor_service.pacer import Pacer
 from predictor_service.served_index import ServedIndex
 from predictor_service.threads import THREAD_PREFIX
@@ -64,6 +65,7 @@ class MicroBatcher:
         self._pacer = Pacer(max_batch_size=limits.max_batch_size, max_wait_s=max_wait_s)
         self._widen = widen
         self._clock = clock
+        self.meter = BatchMeter()
         self._lock = threading.Lock()
         self._lanes = lanes
         self._busy = 0
@@ -153,6 +155,7 @@ class MicroBatcher:
                 with self._lock:
                     self._busy -= 1
                     self._pacer.ended(len(finished), self._clock())
+                    self.meter.computed([job.outcomes[i] for job, i in places])
                 self._deliver(finished)
         finally:
             with self._lock:

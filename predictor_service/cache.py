@@ -41,6 +41,8 @@ class PredictionCache:
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._bytes = 0
+        self.hits = 0
+        self.misses = 0
         self._entries: OrderedDict[Key, bytes] = OrderedDict()
 
     def __len__(self) -> int:
@@ -54,8 +56,11 @@ class PredictionCache:
     def get(self, key: Key) -> bytes | None:
         """The answer, if it is known."""
         answer = self._entries.get(key)
-        if answer is not None:
-            self._entries.move_to_end(key)
+        if answer is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._entries.move_to_end(key)
         return answer
 
     def put(self, key: Key, answer: bytes) -> None:

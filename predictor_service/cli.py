@@ -5,7 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from predictor_service.address import target
-from predictor_service.config import ENV_PREFIX, ServiceConfig, accepted, flag, read_config
+from predictor_service.config import (
+    ENV_PREFIX,
+    ServiceConfig,
+    accepted,
+    flag,
+    printed,
+    settle,
+)
 from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import OnReady, run_process, write_port
 from predictor_service.logs import set_up_logs
@@ -18,7 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m predictor_service",
         description="Serves length predictions from an index over gRPC.",
-        epilog=f"Every option may be given in the environment too: --port as {ENV_PREFIX}PORT.",
+        epilog=f"Every option may be given in the environment too, --port as {ENV_PREFIX}PORT, or "
+        "in a file, as port = 50051. A flag wins over the environment, which wins over the file.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
@@ -26,7 +34,17 @@ def build_parser() -> argparse.ArgumentParser:
         description = field.description or accepted(field)
         if not field.is_required() and field.default is not None:
             description += f" (default {field.default})"
-        parser.add_argument(flag(name), help=description, metavar=name.split("_")[-1].upper())
+        parser.add_argument(
+            flag(name), help=description.replace("%", "%%"), metavar=name.split("_")[-1].upper()
+        )
+    parser.add_argument(
+        "--config", metavar="FILE", help=f"TOML file of options (or {ENV_PREFIX}CONFIG)"
+    )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print every option as it would be, and where it comes from, and exit",
+    )
     return parser
 
 
@@ -45,17 +63,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the service.
 
     Returns:
-        0 after a graceful stop, 1 if it cannot start.
+        0 after a graceful stop or `--print-config`, 1 if it cannot start.
     """
     flags = vars(build_parser().parse_args(argv))
+    only_print = flags.pop("print_config", False)
     try:
-        config = read_config(flags)
+        settled = settle(flags)
+        if only_print:
+            print(printed(settled), end="")
+            return 0
+        config = settled.config
         set_up_logs(config)
         source = ArtifactSource(
             config.index,
             threads=config.compute_threads,
             lanes=config.lanes,
             remembered_vectors=config.remembered_vectors,
+            cache=config.index_cache,
         )
         if config.processes > 1:
             Supervisor(config, source, on_ready=announcer(config)).run()

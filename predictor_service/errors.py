@@ -2,8 +2,13 @@
 
 CallError                   what a caller gets instead of a prediction, with its gRPC status
 ├── InvalidRequestError     INVALID_ARGUMENT: the request cannot be used
+├── UnknownCallerError      UNAUTHENTICATED: no token, or none that is known
+├── ForbiddenError          PERMISSION_DENIED: a token for other methods
 ├── OverloadedError         RESOURCE_EXHAUSTED: no room; back off
+├── TooFastError            RESOURCE_EXHAUSTED: over the caller's rate; says when to retry
 ├── DeadlinePassedError     DEADLINE_EXCEEDED: dropped before it was encoded
+├── NoSuchVersionError      NOT_FOUND: the index has no such version
+├── VersionRefusedError     FAILED_PRECONDITION: it cannot be served; the one before serves on
 ├── NotServingError         UNAVAILABLE: starting or stopping; retry
 └── InternalFailureError    INTERNAL: a fault of the service; the log has its id
 StartUpError                the service cannot start
@@ -34,6 +39,33 @@ class InvalidRequestError(CallError):
     status = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class UnknownCallerError(CallError):
+    """The caller has no token, or none that is known."""
+
+    status = grpc.StatusCode.UNAUTHENTICATED
+
+
+class ForbiddenError(CallError):
+    """The caller is known, but may not call this method."""
+
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
+class TooFastError(CallError):
+    """The caller sends more than its share.
+
+    Args:
+        message: For the caller.
+        retry_after_s: When there is room again.
+    """
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class OverloadedError(CallError):
     """There is no room: the caller should back off and retry."""
 
@@ -44,6 +76,18 @@ class DeadlinePassedError(CallError):
     """The deadline passed in the queue; nothing was computed."""
 
     status = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class NoSuchVersionError(CallError):
+    """The place of the index has no such version."""
+
+    status = grpc.StatusCode.NOT_FOUND
+
+
+class VersionRefusedError(CallError):
+    """The version that was asked for cannot be served; the one before serves on."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class NotServingError(CallError):

@@ -6,6 +6,7 @@ status for everybody.
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import grpc
@@ -21,12 +22,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Health:
     """The status of the whole ("") and of each named service; all share one.
 
+    A detail is asked for like a service, under a name of its own. One that is unwell is NOT_SERVING
+    alone: whoever decides by the whole, as load balancers and probes do, sends calls as before.
+
     Args:
         services: Full names of the services.
+        details: Names of what can be unwell while everything is served.
     """
 
-    def __init__(self, *services: str) -> None:
-        self._services = {"", *services}
+    def __init__(self, *services: str, details: Collection[str] = ()) -> None:
+        self._services = {"", *services, *details}
+        self._unwell: set[str] = set()
         self._serving = False
         self._stopped = False
         self._changed = asyncio.Event()
@@ -42,6 +48,11 @@ class Health:
             self._serving = True
             self._notify()
 
+    def set_detail(self, name: str, *, well: bool) -> None:
+        """Report a detail as it is now."""
+        (self._unwell.discard if well else self._unwell.add)(name)
+        self._notify()
+
     def stop(self) -> None:
         """Report NOT_SERVING for good; watchers are told and their calls end."""
         self._serving = False
@@ -55,7 +66,7 @@ class Health:
     def _status(self, service: str) -> Any:
         if service not in self._services:
             return health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-        if self._serving:
+        if self._serving and service not in self._unwell:
             return health_pb2.HealthCheckResponse.SERVING
         return health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import structlog
 from length_index.estimate import LengthEstimate, Query
 from predictor_service.errors import NotServingError, SwapRefusedError
 from predictor_service.inference import infer
+from predictor_service.memory import give_back_soon
 from predictor_service.served_index import IndexSource, ServedIndex
 from predictor_service.threads import run_in_thread
 
@@ -55,14 +57,33 @@ class IndexHolder:
     Args:
         source: Where a newer version comes from.
         batch_size: The largest micro-batch, for warming up.
+        keep_previous: Keep the index that was served before in memory, so that going back to it
+            takes no loading.
+        unix_s: Wall clock, in seconds since 1970.
     """
 
-    def __init__(self, source: IndexSource, *, batch_size: int) -> None:
+    def __init__(
+        self,
+        source: IndexSource,
+        *,
+        batch_size: int,
+        keep_previous: bool = False,
+        unix_s: Callable[[], float] = time.time,
+    ) -> None:
         self._source = source
         self._batch_size = batch_size
-        self._on_switched: Callable[[], None] = lambda: None
+        self._keep_previous = keep_previous
+        self._unix_s = unix_s
+        self._on_switched: list[Callable[[], None]] = []
         self._current: ServedIndex | None = None
+        self._kept: ServedIndex | None = None
         self._swapping = asyncio.Lock()
+        self.switched_unix_s = 0.0
+        """When the served index took over; 0 before there is one."""
+        self.swaps = 0
+        """How often another version took over, the first not counted."""
+        self.refused_swaps = 0
+        """How often a version was refused because it is broken."""
 
     @property
     def loaded(self) -> bool:
@@ -80,12 +101,22 @@ class IndexHolder:
             raise NotServingError("the service is starting: its index is still being loaded; retry")
         return self._current
 
+    @property
+    def version(self) -> str:
+        """Of the served index; empty before there is one."""
+        return "" if self._current is None else self._current.version
+
+    @property
+    def created_unix_s(self) -> float:
+        """When the served index was built; 0 before there is one."""
+        return 0.0 if self._current is None else self._current.info().created_unix_s
+
     def on_switched(self, callback: Callable[[], None]) -> None:
         """Have something called on the event loop whenever another index is served."""
-        self._on_switched = callback
+        self._on_switched.append(callback)
 
     async def reload(self) -> str:
-        """Swap to the newest version of the source; nothing happens if it is served already.
+        """Swap to the current version of the source; nothing happens if it is served already.
 
         Returns:
             The version served now.
@@ -94,6 +125,13 @@ class IndexHolder:
             SwapRefusedError: The new version is broken; the old one serves on.
         """
         return await self._swap_to(self._source.load)
+
+    async def swap_to(self, version: str) -> str:
+        """Swap to a version of the source, or to the one kept in memory; see `reload`."""
+        kept = self._kept
+        if kept is not None and kept.version == version:
+            return await self.swap(kept)
+        return await self._swap_to(lambda: self._source.load(version))
 
     async def swap(self, index: ServedIndex) -> str:
         """Swap to an index that is already in memory; see `reload`."""
@@ -104,13 +142,23 @@ class IndexHolder:
             try:
                 index = await run_in_thread(lambda: self._prepare(load), name="load")
             except Exception as error:
+                self.refused_swaps += 1
                 raise SwapRefusedError(f"the new version cannot be served: {error}") from error
-            # One assignment: a micro-batch reads it once, so it sees the old or the new.
-            before, self._current = self._current, index
-            if before is not index:
-                self._on_switched()
-                log.info("index switched", version=index.version, before=before and before.version)
+            finally:
+                give_back_soon()
+            if index is not self._current:
+                self._switch(index)
             return index.version
+
+    def _switch(self, index: ServedIndex) -> None:
+        # One assignment: a micro-batch reads it once, so it sees the old or the new.
+        before, self._current = self._current, index
+        self.swaps += before is not None
+        self.switched_unix_s = self._unix_s()
+        self._kept = before if self._keep_previous else None
+        for callback in self._on_switched:
+            callback()
+        log.info("index switched", version=index.version, before=before and before.version)
 
     def _prepare(self, load: Callable[[], ServedIndex]) -> ServedIndex:
         """Load beside the old, warm up, check; in a thread of its own."""

@@ -10,9 +10,11 @@ from length_index.estimate import Query
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.batcher import MicroBatcher
 from predictor_service.cache import PredictionCache, cache_key
+from predictor_service.drift.given import GivenPredictions
 from predictor_service.errors import CallError, InvalidRequestError, OverloadedError
 from predictor_service.fair_queue import Answer, Job
 from predictor_service.index_holder import IndexHolder
+from predictor_service.tracing.call_tracer import note_answers
 from predictor_service.validation import RequestLimits
 from predictor_service.wire import fill_response, serialize_estimate
 
@@ -28,6 +30,7 @@ class Result:
     body: bytes = b""
     answer: Answer | None = None
     error: CallError | None = None
+    query: Query | None = None
 
     def fill(self, response: pb.PredictResponse) -> None:
         """Complete a response message.
@@ -84,6 +87,7 @@ class Predictions:
         limits: What a request may be.
         max_response_bytes: Answers beyond this are refused, since callers could not receive them.
         generation: Gives the generation of cached answers.
+        given: Remembers what is answered, until its true length is reported; None to forget it.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Predictions:
         limits: RequestLimits,
         max_response_bytes: int,
         generation: Callable[[], int] = lambda: 0,
+        given: GivenPredictions | None = None,
     ) -> None:
         self._holder = holder
         self._batcher = batcher
@@ -102,6 +107,7 @@ class Predictions:
         self._limits = limits
         self._max_response_bytes = max_response_bytes
         self._generation = generation
+        self._given = given
 
     async def begin(
         self, requests: Sequence[pb.PredictRequest], *, timeout_s: float | None
@@ -140,8 +146,8 @@ class Predictions:
             return Result(request, error=error)
         body = self._cache.get(cache_key(version, query, pending.generation))
         if body is not None:
-            return Result(request, body)
-        result = Result(request)
+            return Result(request, body, query=query)
+        result = Result(request, query=query)
         pending.computed.append(result)
         pending.queries.append(query)
         return result
@@ -155,7 +161,23 @@ class Predictions:
                 self.abandon(pending)
             await self._collect(pending, pending.job)
         self._refuse_oversized(pending.results)
+        if self._given is not None:
+            await self._remember(self._given, pending.results)
+        note_answers(pending.results)
         return pending.results
+
+    async def _remember(self, given: GivenPredictions, results: list[Result]) -> None:
+        for i, result in enumerate(results, 1):
+            if result.query is None or result.error is not None:
+                continue
+            if result.answer is None:
+                given.repeated(result.query, result.body)
+            else:
+                estimate, version = result.answer.estimate, result.answer.batch.version
+                levels, tokens = estimate.quantile_levels, estimate.quantile_tokens
+                given.computed(result.query, version, levels, tokens)
+            if i % SLICE_ITEMS == 0:
+                await asyncio.sleep(0)
 
     def abandon(self, pending: Pending) -> None:
         """Drop what nobody waits for any more."""

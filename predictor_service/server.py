@@ -1,41 +1,38 @@
 """The gRPC server: channel options, services, binding."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from predictor_service import health
+from predictor_service import health, reflection
 from predictor_service.address import is_unix, port_taken, target
+from predictor_service.calls.guard import Guard
 from predictor_service.config import ServiceConfig
 from predictor_service.health import Health
-from predictor_service.servicer import SERVICE_NAME, LengthPredictorServicer
 
 MIN_PING_INTERVAL_MS = 10_000
 """Engines keep idle connections alive with pings; gRPC would otherwise hang up on them."""
 
-
-class _GenericHandlersOnly:
-    """Takes generic handlers alone.
-
-    gRPC's asyncio server waits for the next call of each method that is registered by name, at
-    some microseconds per method and call, and finds generic handlers at no such cost.
-    """
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self._server = server
-
-    def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        self._server.add_generic_rpc_handlers(handlers)
-
-    def add_registered_method_handlers(self, *_: Any) -> None:
-        return
+KEEPALIVE_MS = 60_000
+KEEPALIVE_TIMEOUT_MS = 20_000
+"""A caller that vanished without a word is let go within two minutes; by default it takes hours."""
 
 
 def build_server(
-    config: ServiceConfig, servicer: LengthPredictorServicer, health_service: Health
+    config: ServiceConfig,
+    guard: Guard,
+    services: Mapping[str, grpc.GenericRpcHandler],
+    health_service: Health,
 ) -> grpc.aio.Server:
-    """A server with all services, not yet bound or started."""
+    """A server with all services, not yet bound or started.
+
+    Args:
+        config: All options.
+        guard: Lets callers in to the services, but to health and reflection, which are everybody's.
+        services: By full name.
+        health_service: The health service.
+    """
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", -1),
@@ -43,19 +40,27 @@ def build_server(
         ("grpc.so_reuseport", int(config.processes > 1)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers((servicer.handler(), health_service.handler()))
-    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection_servicer: Any = reflection.aio.ReflectionServicer(service_names=names)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-        reflection_servicer, _GenericHandlersOnly(server)
-    )
+    guarded = [guard.guarded(handler) for handler in services.values()]
+    names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    described = reflection.reflection_handler(names)
+    server.add_generic_rpc_handlers((*guarded, health_service.handler(), described))
     return server
 
 
-def bind(server: grpc.aio.Server, host: str, port: int) -> int:
+def bind(
+    server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+) -> int:
     """Bind a server.
+
+    Args:
+        server: Not yet started.
+        host: See `ServiceConfig`.
+        port: See `ServiceConfig`.
+        credentials: For TLS; None for plain text.
 
     Returns:
         The port, chosen by the system if it was 0.
@@ -64,7 +69,11 @@ def bind(server: grpc.aio.Server, host: str, port: int) -> int:
         PortTakenError: Somebody listens there already.
     """
     try:
-        bound = server.add_insecure_port(target(host, port))
+        bound = (
+            server.add_insecure_port(target(host, port))
+            if credentials is None
+            else server.add_secure_port(target(host, port), credentials)
+        )
     except RuntimeError as error:
         raise port_taken(host, port) from error
     return 0 if is_unix(host) else bound

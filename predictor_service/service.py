@@ -2,25 +2,46 @@
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 
 from predictor_service.address import check_free
 from predictor_service.batcher import MicroBatcher
 from predictor_service.cache import PredictionCache
+from predictor_service.calls.call_meter import CallMeter
+from predictor_service.calls.guard import Guard
 from predictor_service.config import ServiceConfig
+from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.errors import StartUpError, SwapRefusedError
 from predictor_service.generation import Generation
 from predictor_service.health import Health
 from predictor_service.history.opening import open_completions
 from predictor_service.index_holder import IndexHolder
+from predictor_service.limits.caller_limits import CallerLimits
 from predictor_service.live import LiveLearner
+from predictor_service.metrics.on_loop import on_loop
+from predictor_service.metrics.sources import Sources
 from predictor_service.predictions import Predictions
+from predictor_service.security.authority import Authority
+from predictor_service.security.exposure import exposures
+from predictor_service.security.server_credentials import server_credentials
 from predictor_service.served_index import IndexSource, ServedIndex
 from predictor_service.server import bind, build_server
 from predictor_service.servicer import SERVICE_NAME, LengthPredictorServicer
+from predictor_service.swap.admin import SERVICE_NAME as ADMIN_NAME
+from predictor_service.swap.admin import IndexAdminServicer
+from predictor_service.swap.switcher import Switcher
+from predictor_service.swap.watcher import Watcher
+from predictor_service.tracing.opening import open_tracer
+
+if TYPE_CHECKING:
+    from predictor_service.metrics.exposition import MetricsServer
 
 log = structlog.get_logger(__name__)
+
+DRIFT_DETAIL = f"{SERVICE_NAME}/drift"
+"""Asked of the health service, it is NOT_SERVING while there is a drift alarm."""
 
 
 class Service:
@@ -31,12 +52,25 @@ class Service:
         source: Where the index comes from.
 
     Raises:
-        StartUpError: The completions cannot be opened.
+        StartUpError: The completions, the tokens or the certificate cannot be used.
     """
 
     def __init__(self, config: ServiceConfig, source: IndexSource) -> None:
         self._config = config
-        self.holder = IndexHolder(source, batch_size=config.max_batch_size)
+        self._credentials = server_credentials(config)
+        self.calls = CallMeter()
+        self._tracer = open_tracer(config)
+        guard = Guard(
+            Authority.of_config(config), CallerLimits.of_config(config), self.calls, self._tracer
+        )
+        self._source = source
+        self.holder = IndexHolder(
+            source,
+            batch_size=config.max_batch_size,
+            keep_previous=config.keep_previous == "memory",
+        )
+        self.switcher = Switcher(self.holder, source)
+        self._watcher = Watcher(self.switcher, poll_s=config.index_poll_s)
         self._completions = open_completions(config, self._current, source.prepare_thread)
         generation = Generation()
         self.learner = LiveLearner(
@@ -46,7 +80,13 @@ class Service:
             on_learnt=generation.rows_added,
         )
         self.holder.on_switched(self.learner.index_switched)
-        self.health = Health(SERVICE_NAME)
+        self.health = Health(SERVICE_NAME, ADMIN_NAME, details=(DRIFT_DETAIL,))
+        self.drift = DriftMonitor(
+            window_rows=config.drift_window,
+            band=config.drift_band,
+            on_alarm=lambda alarm: self.health.set_detail(DRIFT_DETAIL, well=not alarm),
+        )
+        self.holder.on_switched(self._judge_anew)
         self.batcher = MicroBatcher(
             lambda: self.holder.current,
             limits=config.queue_limits,
@@ -54,25 +94,40 @@ class Service:
             lanes=config.lanes,
             widen=lambda wide: source.prepare_thread(wide=wide),
         )
+        self.cache = PredictionCache(
+            capacity=config.cache_capacity, capacity_bytes=config.cache_capacity_bytes
+        )
         predictions = Predictions(
             self.holder,
             self.batcher,
-            PredictionCache(
-                capacity=config.cache_capacity, capacity_bytes=config.cache_capacity_bytes
-            ),
+            self.cache,
             limits=config.request_limits,
             max_response_bytes=config.max_message_bytes,
             generation=generation.current,
+            given=self.drift.given,
         )
         self._servicer = LengthPredictorServicer(
-            predictions, self.holder, self._completions, self.learner, config.request_limits
+            predictions,
+            self.holder,
+            self._completions,
+            learner=self.learner,
+            drift=self.drift,
+            switcher=self.switcher,
+            limits=config.request_limits,
         )
-        self._server = build_server(config, self._servicer, self.health)
+        admin = IndexAdminServicer(self.switcher, self.holder, lambda: self.stopping)
+        services = {SERVICE_NAME: self._servicer.handler(), ADMIN_NAME: admin.handler()}
+        self._server = build_server(config, guard, services, self.health)
+        self.metrics: MetricsServer | None = None
 
     @property
     def stopping(self) -> bool:
         """True once `stop` was called: nothing more is accepted."""
         return self._servicer.stopping
+
+    def _judge_anew(self) -> None:
+        version = self.holder.version
+        self.drift.index_switched(version, self._source.promises(version))
 
     def _current(self) -> ServedIndex | None:
         return self.holder.current if self.holder.loaded else None
@@ -88,9 +143,33 @@ class Service:
         """
         if self._config.processes == 1:
             check_free(self._config.host, self._config.port)
-        port = bind(self._server, self._config.host, self._config.port)
+        if self._config.metrics_port is not None:
+            self.metrics = self._serve_metrics(self._config.metrics_port)
+        for sentence in exposures(self._config):
+            log.warning("open to the network", what=sentence)
+        port = bind(self._server, self._config.host, self._config.port, self._credentials)
         await self._server.start()
         return port
+
+    def _serve_metrics(self, port: int) -> "MetricsServer":
+        # Only where they are wanted.
+        from predictor_service.metrics.exposition import MetricsServer  # noqa: PLC0415
+        from predictor_service.metrics.registry import registry_of  # noqa: PLC0415
+
+        loop = asyncio.get_running_loop()
+        sources = Sources(
+            calls=self.calls,
+            batcher=self.batcher,
+            cache=self.cache,
+            holder=self.holder,
+            health=self.health,
+            learner=self.learner,
+            completions=self._completions,
+            drift=self.drift,
+            drift_now=lambda: on_loop(loop, self.drift.snapshot, ()),
+            queue_capacity=self._config.queue_capacity,
+        )
+        return MetricsServer(registry_of(sources), host=self._config.host, port=port)
 
     async def load(self) -> str:
         """Load the index and serve it.
@@ -108,18 +187,19 @@ class Service:
             cause = error.__cause__ or error
             raise StartUpError(f"--index {self._config.index} cannot be served: {cause}") from error
         self.health.set_serving()
+        self._watcher.start()
         return version
 
     async def reload(self) -> None:
         """Swap to the newest version; a broken one is refused and the old one serves on."""
         before = self.holder.current if self.holder.loaded else None
         try:
-            version = await self.holder.reload()
+            await self.switcher.reload()
         except SwapRefusedError as error:
             log.error("index not switched", reason=str(error))  # noqa: TRY400  no stack needed
             return
-        if before is not None and before.version == version:
-            log.info("index is the newest already", version=version)
+        if before is not None and before.version == self.holder.version:
+            log.info("index is the newest already", version=before.version)
 
     async def stop(self) -> None:
         """Take nothing more, answer what was accepted, close.
@@ -129,6 +209,7 @@ class Service:
         """
         log.info("stopping", waiting=self.batcher.waiting)
         ends_s = time.monotonic() + self._config.drain_timeout_s
+        await self._watcher.stop()
         self.health.stop()
         self._servicer.stop()
         try:
@@ -143,4 +224,7 @@ class Service:
             log.warning("stopped while a micro-batch was still being computed")
         await self.learner.stop()
         await self._completions.close()
+        await asyncio.to_thread(self._tracer.close)
+        if self.metrics is not None:
+            await asyncio.to_thread(self.metrics.close)
         log.info("stopped")

@@ -11,12 +11,16 @@ import grpc
 from length_index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.completions import CompletionStore
+from predictor_service.drift.monitor import DriftMonitor
+from predictor_service.drift.on_the_wire import fill_drift
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
 from predictor_service.index_holder import IndexHolder
 from predictor_service.live import LiveLearner
 from predictor_service.predictions import Predictions
 from predictor_service.stream import PredictionStream
+from predictor_service.swap.on_the_wire import fill_swaps
+from predictor_service.swap.switcher import Switcher
 from predictor_service.validation import RequestLimits
 from predictor_service.wire import Malformed, info_response, tolerant
 
@@ -38,6 +42,8 @@ class LengthPredictorServicer:
         holder: The served index.
         completions: Where reports go.
         learner: Told of what was stored.
+        drift: Told of the same.
+        switcher: Knows which version would be gone back to.
         limits: What a request may be.
     """
 
@@ -46,13 +52,18 @@ class LengthPredictorServicer:
         predictions: Predictions,
         holder: IndexHolder,
         completions: CompletionStore,
+        *,
         learner: LiveLearner,
+        drift: DriftMonitor,
+        switcher: Switcher,
         limits: RequestLimits,
     ) -> None:
         self._predictions = predictions
         self._holder = holder
         self._completions = completions
         self._learner = learner
+        self._drift = drift
+        self._switcher = switcher
         self._limits = limits
         self._started_s = time.monotonic()
         self._version = installed_version("lengthwise")
@@ -125,18 +136,24 @@ class LengthPredictorServicer:
                 await asyncio.sleep(0)
         outcome = await self._completions.add(records)
         self._learner.learn(outcome.new)
+        for start in range(0, len(outcome.new), CHECKED_AT_A_TIME):
+            self._drift.reported(outcome.new[start : start + CHECKED_AT_A_TIME])
+            await asyncio.sleep(0)
         return pb.ReportResponse(stored=outcome.stored, duplicates=outcome.duplicates)
 
     async def get_index_info(
         self, _: pb.GetIndexInfoRequest, __: Context
     ) -> pb.GetIndexInfoResponse:
         """Say what the served index holds."""
-        return info_response(
+        response = info_response(
             self._holder.current.info(),
             service_version=self._version,
             uptime_s=time.monotonic() - self._started_s,
             reported=self._completions.reported,
         )
+        fill_drift(response, self._drift)
+        fill_swaps(response, self._holder, self._switcher)
+        return response
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The RPCs as gRPC takes them."""

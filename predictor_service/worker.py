@@ -45,7 +45,7 @@ def run_worker(number: int, config: ServiceConfig, source: IndexSource, link: Co
     structlog.contextvars.bind_contextvars(worker=number)
     share_cores()
     try:
-        run_loop(_serve_linked(config, source, link))
+        run_loop(_serve_linked(config.for_worker(number), source, link))
     except StartUpError as error:
         with contextlib.suppress(OSError):
             link.send(Failed(str(error)))

@@ -6,6 +6,7 @@ a scheduler which only wants the priorities does not pay for it.
 
 from typing import TYPE_CHECKING, Any
 
+from scheduler_client.access import Access
 from scheduler_client.completion import CompletedRequest, FinishReason, ReportReceipt
 from scheduler_client.errors import (
     AccessDeniedError,
@@ -21,7 +22,9 @@ from scheduler_client.errors import (
 from scheduler_client.gittins import gittins_rank
 from scheduler_client.health import HealthStatus
 from scheduler_client.index_info import IndexInfo, ModelInfo
+from scheduler_client.index_switch import IndexSwitch
 from scheduler_client.length_distribution import LengthDistribution
+from scheduler_client.model_drift import ModelDrift
 from scheduler_client.prediction import (
     Basis,
     Neighbour,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from scheduler_client.client import LengthPredictorClient
 
 __all__ = [
+    "Access",
     "AccessDeniedError",
     "AsyncLengthPredictorClient",
     "Basis",
@@ -54,10 +58,12 @@ __all__ = [
     "HealthStatus",
     "IncompatibleServerError",
     "IndexInfo",
+    "IndexSwitch",
     "InvalidRequestError",
     "LengthDistribution",
     "LengthPredictorClient",
     "LengthPredictorError",
+    "ModelDrift",
     "ModelInfo",
     "Neighbour",
     "Outcome",

@@ -18,7 +18,9 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import grpc
 
+from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
+from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
 from scheduler_client.aio_stream import pack_async, write_parcels
 from scheduler_client.base import ClientBase, status_of
@@ -31,6 +33,7 @@ from scheduler_client.health import (
     encode_health_request,
 )
 from scheduler_client.index_info import IndexInfo
+from scheduler_client.index_switch import LOADING_TIMEOUT_S, IndexSwitch
 from scheduler_client.parcel import (
     Packer,
     Parcel,
@@ -45,7 +48,7 @@ from scheduler_client.parcel import (
 )
 from scheduler_client.prediction import Outcome, Prediction
 from scheduler_client.query import AnyChatMessage, PredictionQuery, as_query
-from scheduler_client.wire import decode_index_info, decode_prediction
+from scheduler_client.wire import decode_index_info, decode_prediction, decode_switch
 
 _Answer = TypeVar("_Answer")
 
@@ -63,6 +66,7 @@ class AsyncLengthPredictorClient(ClientBase):
 
     def _prepare(self) -> None:
         self._resolved = self._config.resolve()
+        self._credentials = self._config.channel_credentials()
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,7 +90,7 @@ class AsyncLengthPredictorClient(ClientBase):
         self._check_open()
         if self._channel is None:
             options = self._config.grpc_options(self._resolved)
-            uri, credentials = self._resolved.uri, self._config.credentials
+            uri, credentials = self._resolved.uri, self._credentials
             self._channel = (
                 grpc.aio.insecure_channel(uri, options)
                 if credentials is None
@@ -97,6 +101,10 @@ class AsyncLengthPredictorClient(ClientBase):
     @cached_property
     def _stub(self) -> LengthPredictorStub:
         return LengthPredictorStub(self._open_channel())
+
+    @cached_property
+    def _admin(self) -> IndexAdminStub:
+        return IndexAdminStub(self._open_channel())
 
     @cached_property
     def _check_health(self) -> Callable[..., Awaitable[HealthStatus]]:
@@ -258,14 +266,38 @@ class AsyncLengthPredictorClient(ClientBase):
         request = pb.GetIndexInfoRequest()
         return decode_index_info(await self._call(self._stub.GetIndexInfo, request, timeout_s))
 
+    async def switch_index(
+        self, version: str = "", *, timeout_s: float | None = None
+    ) -> IndexSwitch:
+        """Have another version of the index served; returns once it is.
+
+        Args:
+            version: Which; empty for the newest.
+            timeout_s: Deadline in seconds; by default LOADING_TIMEOUT_S, since an index is read
+                and checked meanwhile.
+
+        Raises:
+            AccessDeniedError: If the token is not the admin's.
+            InvalidRequestError: If there is no such version, or it is broken: then the one before
+                is served as ever.
+            LengthPredictorError: If the service cannot be reached.
+        """
+        request = admin_pb.SwitchIndexRequest(version=version)
+        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
+        return decode_switch(await self._call(self._admin.SwitchIndex, request, timeout_s))
+
+    async def roll_back(self, *, timeout_s: float | None = None) -> IndexSwitch:
+        """Have the version served that was served before; see `switch_index`."""
+        request = admin_pb.RollBackRequest()
+        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
+        return decode_switch(await self._call(self._admin.RollBack, request, timeout_s))
+
     async def _call(
         self, method: Callable[..., Awaitable[_Answer]], request: object, timeout_s: float | None
     ) -> _Answer:
         deadline_s = self._deadline_s(timeout_s, self._config.timeout_s)
         with self._translating(deadline_s):
-            return await method(
-                request, timeout=deadline_s, wait_for_ready=self._config.wait_for_ready
-            )
+            return await method(request, **self._options(deadline_s))
 
     @contextmanager
     def _translating(self, deadline_s: float) -> Generator[None]:
@@ -284,9 +316,7 @@ class AsyncLengthPredictorClient(ClientBase):
     async def _stream(
         self, parcels: AsyncGenerator[Parcel], window: asyncio.Semaphore, deadline_s: float
     ) -> AsyncIterator[Outcome]:
-        call: Any = self._stub.PredictStream(
-            timeout=deadline_s, wait_for_ready=self._config.wait_for_ready
-        )
+        call: Any = self._stub.PredictStream(**self._options(deadline_s))
         ledger = StreamLedger()
         writer = asyncio.create_task(write_parcels(call, parcels, ledger, window))
         try:

@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 
+from scheduler_client.access import Access
 from scheduler_client.config import ChannelOption, ClientConfig, checked_timeout_s
+from scheduler_client.connection_trouble import unavailable
 from scheduler_client.errors import ClientClosedError, LengthPredictorError, error_from_status
 from scheduler_client.targets import DEFAULT_TARGET
 
@@ -23,7 +26,9 @@ class ClientBase(ABC):
         max_receive_bytes: Largest message taken.
         wait_for_ready: Wait for a service that is not there yet, up to the deadline, instead of
             failing at once.
-        credentials: For TLS, from grpc.ssl_channel_credentials(); None means plain text.
+        access: Files of certificates and of a token; none means plain text.
+        credentials: For TLS of another kind, from grpc.ssl_channel_credentials() and the like; they
+            win over the certificates of `access`.
         channel_options: Further gRPC channel options, which win over the client's own.
 
     Raises:
@@ -41,6 +46,7 @@ class ClientBase(ABC):
         max_send_bytes: int = 4 * 1024 * 1024,
         max_receive_bytes: int = 64 * 1024 * 1024,
         wait_for_ready: bool = False,
+        access: Access | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[ChannelOption] = (),
     ) -> None:
@@ -52,9 +58,11 @@ class ClientBase(ABC):
             max_send_bytes=max_send_bytes,
             max_receive_bytes=max_receive_bytes,
             wait_for_ready=wait_for_ready,
+            access=access or Access(),
             credentials=credentials,
             channel_options=channel_options,
         )
+        self._token = self._config.access.token_file()
         self._closed = False
         self._prepare()
 
@@ -81,6 +89,14 @@ class ClientBase(ABC):
         self._check_open()
         return default_s if timeout_s is None else checked_timeout_s(timeout_s)
 
+    def _options(self, deadline_s: float) -> dict[str, Any]:
+        """What goes with every call."""
+        return {
+            "timeout": deadline_s,
+            "wait_for_ready": self._config.wait_for_ready,
+            "metadata": None if self._token is None else self._token.metadata(),
+        }
+
     def _translate(self, error: grpc.RpcError, timeout_s: float) -> LengthPredictorError:
         """Say in the client's own terms why a call failed."""
         if self._closed:
@@ -88,6 +104,8 @@ class ClientBase(ABC):
         code = status_of(error) or grpc.StatusCode.UNKNOWN
         number: int = code.value[0]
         details: str = getattr(error, "details", lambda: "")() or ""
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return unavailable(details, self.target, self._config.access)
         return error_from_status(number, details, target=self.target, timeout_s=timeout_s)
 
     def _closed_error(self) -> ClientClosedError:

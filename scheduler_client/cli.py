@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 from scheduler_client import cli_output as out
 from scheduler_client.chunks import MAX_ITEMS_PER_MESSAGE
+from scheduler_client.cli_admin import add_roll_back, add_switch
+from scheduler_client.cli_connection import add_connection_options, client_of
 from scheduler_client.cli_input import (
     STDIN,
     InputError,
@@ -21,12 +23,10 @@ from scheduler_client.cli_input import (
 )
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.completion import CompletedRequest
-from scheduler_client.errors import InvalidRequestError, LengthPredictorError
+from scheduler_client.errors import LengthPredictorError
+from scheduler_client.index_switch import LOADING_TIMEOUT_S
 from scheduler_client.prediction import PredictionFailure
 from scheduler_client.query import PredictionQuery
-from scheduler_client.targets import DEFAULT_TARGET
-
-TARGET_VARIABLE = "LENGTHWISE_TARGET"
 
 OK = 0
 FAILED = 1
@@ -69,20 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands.add_parser("report", help="report the true length of an answer"))
     _add_health(commands.add_parser("health", help="exit 0 only if the service serves"))
     _add_info(commands.add_parser("info", help="show what the served index holds"))
+    switch = commands.add_parser("switch", help="have another version of the index served")
+    roll_back = commands.add_parser("rollback", help="have the version before served again")
+    add_switch(switch)
+    add_roll_back(roll_back)
     for command in commands.choices.values():
         _add_common(command)
+    for command in (switch, roll_back):
+        command.set_defaults(timeout_s=LOADING_TIMEOUT_S)
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--target",
-        default=os.environ.get(TARGET_VARIABLE) or DEFAULT_TARGET,
-        help=f"host:port, or several with commas (default: ${TARGET_VARIABLE}, else %(default)s)",
-    )
-    parser.add_argument(
-        "--timeout-s", type=float, default=10.0, help="seconds per call (default: %(default)g)"
-    )
+    add_connection_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
 
 
@@ -130,20 +129,13 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_info)
 
 
-def _client(args: argparse.Namespace) -> LengthPredictorClient:
-    try:
-        return LengthPredictorClient(args.target, timeout_s=args.timeout_s)
-    except InvalidRequestError as error:
-        raise InputError(str(error)) from error
-
-
 def _predict(args: argparse.Namespace) -> int:
     defaults = QueryDefaults(args.model, args.max_tokens, args.neighbours)
     if args.file is not None:
         queries = read_queries(args.file, args.format, defaults)
     else:
         queries = [defaults.query(read_text(p) if p == STDIN else p) for p in args.prompts]
-    with _client(args) as client:
+    with client_of(args) as client:
         if len(queries) == 1:
             return _predict_one(client, queries[0], as_json=args.json)
         return _predict_table(client, queries, as_json=args.json)
@@ -193,7 +185,7 @@ def _report(args: argparse.Namespace) -> int:
                 finish_reason=args.finish_reason,
             )
         ]
-    with _client(args) as client:
+    with client_of(args) as client:
         receipt = client.report(completions)
     counts = {"stored": receipt.stored, "duplicates": receipt.duplicates}
     text = f"stored {receipt.stored:,}, known already {receipt.duplicates:,}"
@@ -202,14 +194,14 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _health(args: argparse.Namespace) -> int:
-    with _client(args) as client:
+    with client_of(args) as client:
         status = client.health(args.service)
     print(out.json_line({"status": status.name}) if args.json else status.name)
     return OK if status else FAILED
 
 
 def _info(args: argparse.Namespace) -> int:
-    with _client(args) as client:
+    with client_of(args) as client:
         info = client.info()
     print(out.json_line(out.index_json(info)) if args.json else out.index_text(info))
     return OK

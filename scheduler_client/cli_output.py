@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from scheduler_client.index_info import IndexInfo
+from scheduler_client.index_switch import IndexSwitch
+from scheduler_client.model_drift import ModelDrift
 from scheduler_client.prediction import Outcome, Prediction, PredictionFailure
 from scheduler_client.query import PredictionQuery
 
@@ -29,6 +31,11 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def index_json(info: IndexInfo) -> dict[str, Any]:
     """What the index holds."""
     return rounded(asdict(info))
+
+
+def switch_json(switch: IndexSwitch) -> dict[str, Any]:
+    """What came of a switch."""
+    return asdict(switch)
 
 
 def shown_prompt(query: PredictionQuery) -> str:
@@ -102,13 +109,45 @@ def index_text(info: IndexInfo) -> str:
         ("service", f"{info.service_version}, up {info.uptime_s:,.0f} s"),
         ("reported", f"{info.reported:,} completions since it started"),
     ]
+    if info.swaps or info.previous_version:
+        before = info.previous_version or "nothing to go back to"
+        rows.append(("before it", f"{before}; switched {info.swaps:,} times since the start"))
     width = max([len(model.model) for model in info.models] + [3])
     table = [f"\n{'LLM':<{width}} {'rows':>10} {'median':>8} {'p90':>8}"] if info.models else []
     table += [
         f"{m.model:<{width}} {m.rows:>10,} {m.median_tokens:>8,.0f} {m.p90_tokens:>8,.0f}"
         for m in info.models
     ]
-    return "\n".join([aligned(rows), *table])
+    return "\n".join([aligned(rows), *table, *_drift_lines(info)])
+
+
+def _drift_lines(info: IndexInfo) -> list[str]:
+    """How well each LLM's lengths are predicted at present, and why there is an alarm."""
+    if not info.drift:
+        return []
+    width = max([len(drift.model) for drift in info.drift] + [3])
+    head = f"{'LLM':<{width}} {'judged':>10} {'MAE':>8} {'promised':>8} {'tau-b':>6} {'in 90 %':>8}"
+    return [
+        f"\n{head} {'promised':>8}",
+        *(_drift_row(drift, width) for drift in info.drift),
+        *(f"ALARM {drift.model}: {drift.reason}" for drift in info.alarms),
+    ]
+
+
+def _drift_row(drift: ModelDrift, width: int) -> str:
+    def cell(value: float | None, form: str, cell_width: int) -> str:
+        return f"{'-' if value is None else format(value, form):>{cell_width}}"
+
+    return " ".join(
+        [
+            f"{drift.model:<{width}} {drift.rows:>10,}",
+            cell(drift.mae_tokens, ".0f", 8),
+            cell(drift.promised_mae_tokens, ".0f", 8),
+            cell(drift.kendall_tau_b, ".2f", 6),
+            cell(drift.coverage_90, ".0%", 8),
+            cell(drift.promised_coverage_90, ".0%", 8),
+        ]
+    )
 
 
 def aligned(rows: Sequence[tuple[str, str]]) -> str:

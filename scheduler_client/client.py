@@ -7,7 +7,9 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import grpc
 
+from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
+from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
 from scheduler_client.base import ClientBase, status_of
 from scheduler_client.completion import CompletedRequest, ReportReceipt
@@ -19,6 +21,7 @@ from scheduler_client.health import (
     encode_health_request,
 )
 from scheduler_client.index_info import IndexInfo
+from scheduler_client.index_switch import LOADING_TIMEOUT_S, IndexSwitch
 from scheduler_client.parcel import (
     Parcel,
     StreamLedger,
@@ -31,7 +34,7 @@ from scheduler_client.parcel import (
 )
 from scheduler_client.prediction import Outcome, Prediction
 from scheduler_client.query import AnyChatMessage, PredictionQuery, as_query
-from scheduler_client.wire import decode_index_info, decode_prediction
+from scheduler_client.wire import decode_index_info, decode_prediction, decode_switch
 
 _Answer = TypeVar("_Answer")
 
@@ -46,11 +49,13 @@ class LengthPredictorClient(ClientBase):
     def _prepare(self) -> None:
         target = self._config.resolve()
         options = self._config.grpc_options(target)
-        if self._config.credentials is None:
+        credentials = self._config.channel_credentials()
+        if credentials is None:
             self._channel = grpc.insecure_channel(target.uri, options)
         else:
-            self._channel = grpc.secure_channel(target.uri, self._config.credentials, options)
+            self._channel = grpc.secure_channel(target.uri, credentials, options)
         self._stub = LengthPredictorStub(self._channel)
+        self._admin = IndexAdminStub(self._channel)
         self._check_health = self._channel.unary_unary(
             HEALTH_CHECK_METHOD,
             request_serializer=encode_health_request,
@@ -225,12 +230,36 @@ class LengthPredictorClient(ClientBase):
         request = pb.GetIndexInfoRequest()
         return decode_index_info(self._call(self._stub.GetIndexInfo, request, timeout_s))
 
+    def switch_index(self, version: str = "", *, timeout_s: float | None = None) -> IndexSwitch:
+        """Have another version of the index served; returns once it is.
+
+        Args:
+            version: Which; empty for the newest.
+            timeout_s: Deadline in seconds; by default LOADING_TIMEOUT_S, since an index is read
+                and checked meanwhile.
+
+        Raises:
+            AccessDeniedError: If the token is not the admin's.
+            InvalidRequestError: If there is no such version, or it is broken: then the one before
+                is served as ever.
+            LengthPredictorError: If the service cannot be reached.
+        """
+        request = admin_pb.SwitchIndexRequest(version=version)
+        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
+        return decode_switch(self._call(self._admin.SwitchIndex, request, timeout_s))
+
+    def roll_back(self, *, timeout_s: float | None = None) -> IndexSwitch:
+        """Have the version served that was served before; see `switch_index`."""
+        request = admin_pb.RollBackRequest()
+        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
+        return decode_switch(self._call(self._admin.RollBack, request, timeout_s))
+
     def _call(
         self, method: Callable[..., _Answer], request: object, timeout_s: float | None
     ) -> _Answer:
         deadline_s = self._deadline_s(timeout_s, self._config.timeout_s)
         try:
-            return method(request, timeout=deadline_s, wait_for_ready=self._config.wait_for_ready)
+            return method(request, **self._options(deadline_s))
         except grpc.RpcError as error:
             raise self._translate(error, deadline_s) from error
 
@@ -241,9 +270,7 @@ class LengthPredictorClient(ClientBase):
         window: threading.Semaphore,
         deadline_s: float,
     ) -> Iterator[Outcome]:
-        call: Any = self._stub.PredictStream(
-            messages, timeout=deadline_s, wait_for_ready=self._config.wait_for_ready
-        )
+        call: Any = self._stub.PredictStream(messages, **self._options(deadline_s))
         try:
             for response in call:
                 answers = ledger.answered(response)

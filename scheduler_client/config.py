@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from scheduler_client.access import Access
 from scheduler_client.errors import InvalidRequestError
 from scheduler_client.service_config import service_config
 from scheduler_client.targets import ResolvedTarget, resolve_target
@@ -31,6 +32,7 @@ class ClientConfig:
     max_send_bytes: int
     max_receive_bytes: int
     wait_for_ready: bool
+    access: Access
     credentials: grpc.ChannelCredentials | None
     channel_options: Sequence[ChannelOption]
 
@@ -48,8 +50,16 @@ class ClientConfig:
         """The target as gRPC takes it; looks up host names if there are several addresses."""
         return resolve_target(self.target)
 
+    def channel_credentials(self) -> grpc.ChannelCredentials | None:
+        """For a secure channel; None for plain text.
+
+        Raises:
+            InvalidRequestError: If a file cannot be read.
+        """
+        return self.credentials or self.access.credentials()
+
     def grpc_options(self, target: ResolvedTarget) -> list[ChannelOption]:
-        """Channel options; the caller's own come last and win."""
+        """Channel options; the caller's own win."""
         options: list[ChannelOption] = [
             ("grpc.service_config", service_config(self.max_attempts)),
             ("grpc.enable_retries", 1),
@@ -63,7 +73,8 @@ class ClientConfig:
         ]
         if target.authority:
             options.append(("grpc.default_authority", target.authority))
-        return [*options, *self.channel_options]
+        # Of two values of one option gRPC takes the first: only one may be there.
+        return list({**dict(options), **dict(self.channel_options)}.items())
 
 
 def checked_timeout_s(timeout_s: float, name: str = "timeout_s") -> float:

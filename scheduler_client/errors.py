@@ -26,7 +26,6 @@ _UNIMPLEMENTED = 12
 _UNAVAILABLE = 14
 _UNAUTHENTICATED = 16
 
-_CONNECTING = re.compile(r"failed to connect|errors resolving|resolution failed", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 
 
@@ -84,7 +83,9 @@ _ERROR_OF_STATUS: dict[int, type[LengthPredictorError]] = {
 def error_from_status(
     code: int, details: str, *, target: str, timeout_s: float
 ) -> LengthPredictorError:
-    """Translate the status of a call that failed as a whole.
+    """Translate the status of a call that failed as a whole, but UNAVAILABLE.
+
+    That has many reasons: see connection_trouble.py.
 
     Args:
         code: The google.rpc.Code number, which is the gRPC status code.
@@ -97,8 +98,6 @@ def error_from_status(
             f"no answer from {target} within {timeout_s:g} s: the service is slow, overloaded or "
             "out of reach; allow more time, or go on without a prediction"
         )
-    if code == _UNAVAILABLE:
-        return _unavailable(details, target)
     if code == _CANCELLED:
         return ServerUnavailableError(
             f"the service at {target} dropped the call before answering: is it stopping?"
@@ -124,20 +123,3 @@ def error_from_item(code: int, details: str) -> LengthPredictorError:
     if code == _OK_STATUS:
         return IncompatibleServerError(f"the service called status 0 (OK) an error: {details!r}")
     return ServerFailedError(f"the service failed with status {code}: {details}; see its log")
-
-
-def _unavailable(details: str, target: str) -> ServerUnavailableError:
-    """Tell a service that is not there from one that is, but is not ready."""
-    if not _CONNECTING.search(details):
-        return ServerUnavailableError(
-            f"the service at {target} cannot answer now ({details}): it is starting, stopping or "
-            "was cut off; try again"
-        )
-    # The reason stands last in gRPC's chain of causes: "...: Connection refused (111)]".
-    reason = details.rstrip("]").rsplit(": ", 1)[-1]
-    reason = re.sub(r"\s*\(\d+\)$", "", reason).lower()
-    port = re.search(r"^[^,]*:(\d+)$", target)
-    return ServerUnavailableError(
-        f"no Lengthwise service answers at {target} ({reason}): is it running? Start it with: "
-        f"python -m predictor_service --index DIR --port {port[1] if port else 'PORT'}"
-    )

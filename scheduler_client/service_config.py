@@ -10,7 +10,7 @@ from typing import Any
 LENGTH_PREDICTOR = "lengthwise.v1.LengthPredictor"
 
 
-def service_config(max_attempts: int) -> str:
+def service_config(max_attempts: int, *, first_retry_s: float = 0.05) -> str:
     """The service config as JSON: round robin, and retries where nothing was answered.
 
     Every call of LengthPredictor may be repeated: predictions change nothing, and a report is known
@@ -18,6 +18,8 @@ def service_config(max_attempts: int) -> str:
 
     Args:
         max_attempts: The first attempt and its retries together, 1 to 5 (gRPC's own ceiling).
+        first_retry_s: How long before the first retry, in seconds; longer and longer before later
+            ones.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if max_attempts > 1:
@@ -26,7 +28,7 @@ def service_config(max_attempts: int) -> str:
                 "name": [{"service": LENGTH_PREDICTOR}],
                 "retryPolicy": {
                     "maxAttempts": max_attempts,
-                    "initialBackoff": "0.05s",
+                    "initialBackoff": f"{first_retry_s:g}s",
                     "maxBackoff": "1s",
                     "backoffMultiplier": 3,
                     # gRPC's core answers CANCELLED to calls that arrive while a server shuts down.
@@ -35,5 +37,7 @@ def service_config(max_attempts: int) -> str:
             }
         ]
         # Stops retrying while most calls fail, so that a service in trouble is not pushed further.
-        config["retryThrottling"] = {"maxTokens": 100, "tokenRatio": 0.5}
+        # A replica that is killed fails all that it had of this client at once, and those are to be
+        # retried elsewhere: half of the tokens, of which gRPC takes 1,000 at the most.
+        config["retryThrottling"] = {"maxTokens": 1000, "tokenRatio": 0.5}
     return json.dumps(config)

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import SupportsIndex, cast
 
+from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
 from scheduler_client.index_info import IndexInfo, ModelInfo
+from scheduler_client.index_switch import IndexSwitch
+from scheduler_client.model_drift import ModelDrift
 from scheduler_client.prediction import Basis, Neighbour, Prediction, Timing
 from scheduler_client.query import AnyChatMessage, PredictionQuery
 
@@ -118,6 +121,37 @@ def decode_index_info(message: pb.GetIndexInfoResponse) -> IndexInfo:
         service_version=message.service_version,
         uptime_s=message.uptime_s,
         reported=message.reported,
+        drift=tuple(_decode_drift(drift) for drift in message.drift),
+        reports_judged=message.reports_judged,
+        reports_unmatched=message.reports_unmatched,
+        previous_version=message.previous_version,
+        switched_unix_s=message.switched_unix_s,
+        swaps=message.swaps,
+        refused_swaps=message.refused_swaps,
+    )
+
+
+def decode_switch(message: admin_pb.SwitchIndexResponse | admin_pb.RollBackResponse) -> IndexSwitch:
+    """Read what came of a switch."""
+    return IndexSwitch(message.index_version, message.version_before, message.place_told)
+
+
+def _decode_drift(message: pb.ModelDrift) -> ModelDrift:
+    def given(name: str) -> float | None:
+        return getattr(message, name) if message.HasField(name) else None  # pyright: ignore[reportArgumentType]  of the names below
+
+    return ModelDrift(
+        model=message.model,
+        rows=message.rows,
+        censored_rows=message.censored_rows,
+        mae_tokens=given("mae_tokens"),
+        log_error=given("log_error"),
+        kendall_tau_b=given("kendall_tau_b"),
+        coverage_90=given("coverage_90"),
+        promised_mae_tokens=given("promised_mae_tokens"),
+        promised_coverage_90=given("promised_coverage_90"),
+        alarm=message.alarm,
+        reason=message.reason,
     )
 
 

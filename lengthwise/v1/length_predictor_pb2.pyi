@@ -200,8 +200,34 @@ class ModelInfo(_message.Message):
     p90_tokens: float
     def __init__(self, model: _Optional[str] = ..., rows: _Optional[int] = ..., median_tokens: _Optional[float] = ..., p90_tokens: _Optional[float] = ...) -> None: ...
 
+class ModelDrift(_message.Message):
+    __slots__ = ("model", "rows", "censored_rows", "mae_tokens", "log_error", "kendall_tau_b", "coverage_90", "promised_mae_tokens", "promised_coverage_90", "alarm", "reason")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    CENSORED_ROWS_FIELD_NUMBER: _ClassVar[int]
+    MAE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LOG_ERROR_FIELD_NUMBER: _ClassVar[int]
+    KENDALL_TAU_B_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_90_FIELD_NUMBER: _ClassVar[int]
+    PROMISED_MAE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PROMISED_COVERAGE_90_FIELD_NUMBER: _ClassVar[int]
+    ALARM_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    rows: int
+    censored_rows: int
+    mae_tokens: float
+    log_error: float
+    kendall_tau_b: float
+    coverage_90: float
+    promised_mae_tokens: float
+    promised_coverage_90: float
+    alarm: bool
+    reason: str
+    def __init__(self, model: _Optional[str] = ..., rows: _Optional[int] = ..., censored_rows: _Optional[int] = ..., mae_tokens: _Optional[float] = ..., log_error: _Optional[float] = ..., kendall_tau_b: _Optional[float] = ..., coverage_90: _Optional[float] = ..., promised_mae_tokens: _Optional[float] = ..., promised_coverage_90: _Optional[float] = ..., alarm: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
 class GetIndexInfoResponse(_message.Message):
-    __slots__ = ("index_version", "schema_version", "encoder", "encoder_hash", "dimension", "metric", "search", "rows", "created_unix_s", "models", "quantile_levels", "service_version", "uptime_s", "reported")
+    __slots__ = ("index_version", "schema_version", "encoder", "encoder_hash", "dimension", "metric", "search", "rows", "created_unix_s", "models", "quantile_levels", "service_version", "uptime_s", "reported", "drift", "reports_judged", "reports_unmatched", "previous_version", "switched_unix_s", "swaps", "refused_swaps")
     INDEX_VERSION_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENCODER_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +242,13 @@ class GetIndexInfoResponse(_message.Message):
     SERVICE_VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_S_FIELD_NUMBER: _ClassVar[int]
     REPORTED_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_JUDGED_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_UNMATCHED_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SWITCHED_UNIX_S_FIELD_NUMBER: _ClassVar[int]
+    SWAPS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_SWAPS_FIELD_NUMBER: _ClassVar[int]
     index_version: str
     schema_version: int
     encoder: str
@@ -230,4 +263,11 @@ class GetIndexInfoResponse(_message.Message):
     service_version: str
     uptime_s: float
     reported: int
-    def __init__(self, index_version: _Optional[str] = ..., schema_version: _Optional[int] = ..., encoder: _Optional[str] = ..., encoder_hash: _Optional[str] = ..., dimension: _Optional[int] = ..., metric: _Optional[str] = ..., search: _Optional[str] = ..., rows: _Optional[int] = ..., created_unix_s: _Optional[float] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., quantile_levels: _Optional[_Iterable[float]] = ..., service_version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., reported: _Optional[int] = ...) -> None: ...
+    drift: _containers.RepeatedCompositeFieldContainer[ModelDrift]
+    reports_judged: int
+    reports_unmatched: int
+    previous_version: str
+    switched_unix_s: float
+    swaps: int
+    refused_swaps: int
+    def __init__(self, index_version: _Optional[str] = ..., schema_version: _Optional[int] = ..., encoder: _Optional[str] = ..., encoder_hash: _Optional[str] = ..., dimension: _Optional[int] = ..., metric: _Optional[str] = ..., search: _Optional[str] = ..., rows: _Optional[int] = ..., created_unix_s: _Optional[float] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ..., quantile_levels: _Optional[_Iterable[float]] = ..., service_version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., reported: _Optional[int] = ..., drift: _Optional[_Iterable[_Union[ModelDrift, _Mapping]]] = ..., reports_judged: _Optional[int] = ..., reports_unmatched: _Optional[int] = ..., previous_version: _Optional[str] = ..., switched_unix_s: _Optional[float] = ..., swaps: _Optional[int] = ..., refused_swaps: _Optional[int] = ...) -> None: ...

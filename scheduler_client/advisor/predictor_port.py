@@ -7,9 +7,12 @@ from scheduler_client.completion import CompletedRequest, ReportReceipt
 from scheduler_client.index_info import IndexInfo
 from scheduler_client.prediction import Outcome
 from scheduler_client.query import PredictionQuery
+from scheduler_client.service_config import service_config
 
 if TYPE_CHECKING:
     from scheduler_client.advisor.settings import AdvisorSettings
+
+RETRY_AFTER_S = 0.002
 
 
 class PredictorPort(Protocol):
@@ -39,10 +42,16 @@ class PredictorPort(Protocol):
 def connect(settings: "AdvisorSettings") -> PredictorPort:
     """The real client; it connects at its first call.
 
-    It does not retry: within a deadline of milliseconds there is no time to, and whether the
-    predictor is asked again is the circuit breaker's to say.
+    It retries once and at once: what a killed replica had not answered is asked again of another,
+    still within the deadline. More there is no time for, and whether a predictor that is away is
+    asked again is the circuit breaker's to say.
     """
     # gRPC is imported by who connects, as everywhere in this package.
     from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415
 
-    return AsyncLengthPredictorClient(settings.target, max_attempts=1)
+    retry_once = service_config(2, first_retry_s=RETRY_AFTER_S)
+    return AsyncLengthPredictorClient(
+        settings.target,
+        access=settings.access,
+        channel_options=[("grpc.service_config", retry_once)],
+    )

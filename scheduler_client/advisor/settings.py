@@ -3,10 +3,15 @@
 | variable | default | meaning |
 |---|---|---|
 | LENGTHWISE_TARGET | unset: off | address of the predictor: host:port, several with commas, or any target of gRPC's |
+| LENGTHWISE_TLS_CA_FILE | unset: plain text | PEM file of the authorities that vouch for the predictor; system for gRPC's own |
+| LENGTHWISE_TLS_CERT_FILE | none | PEM file of the engine's certificate, if the predictor wants one |
+| LENGTHWISE_TLS_KEY_FILE | none | PEM file of its private key |
+| LENGTHWISE_TOKEN_FILE | none | file of the token, if the predictor wants one; read again when it changes |
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
 | LENGTHWISE_DEADLINE_S | 0.05 | the longest that a request waits for its prediction, in seconds |
 | LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of scheduler_client.rules |
 | LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
+| LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |
 | LENGTHWISE_MAX_IN_FLIGHT | 512 | requests that wait for a prediction at a time; the next goes without |
 | LENGTHWISE_PREDICT_BATCH_SIZE | 64 | prompts in one call |
 | LENGTHWISE_PREDICT_CALLS | 16 | calls at a time; while as many are out, requests gather for the next |
@@ -35,6 +40,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, Self
 
+from scheduler_client.access import Access
 from scheduler_client.advisor.parse_setting import (
     parse_bool,
     parse_float,
@@ -48,6 +54,7 @@ from scheduler_client.rules.rule import PriorityRule
 from scheduler_client.targets import resolve_target
 
 PREFIX = "LENGTHWISE_"
+FIRST_COME = "off"
 
 _RANGES: dict[str, tuple[float, float]] = {
     "deadline_s": (0.001, 10),
@@ -79,10 +86,15 @@ class AdvisorSettings:
     """
 
     target: str
+    tls_ca_file: str = ""
+    tls_cert_file: str = ""
+    tls_key_file: str = ""
+    token_file: str = ""
     model: str = ""
     deadline_s: float = 0.05
     rule: str = DEFAULT_RULE
     rule_options: Mapping[str, float] | None = None
+    shadow: bool = False
     max_in_flight: int = 512
     predict_batch_size: int = 64
     predict_calls: int = 16
@@ -113,6 +125,7 @@ class AdvisorSettings:
                 f"least {_variable('breaker_open_s')}, which is {self.breaker_open_s:g}"
             )
         self._check_target()
+        self.access.check()
         try:
             self.make_rule()
         except ValueError as error:
@@ -137,9 +150,15 @@ class AdvisorSettings:
                 values[field.name] = _parser(field)(text, variable)
         return cls(**values) if "target" in values else None
 
+    @property
+    def access(self) -> Access:
+        """What the predictor is shown."""
+        return Access(self.tls_ca_file, self.tls_cert_file, self.tls_key_file, self.token_file)
+
     def make_rule(self) -> PriorityRule:
-        """A rule of its own state."""
-        return make_rule(self.rule, **(self.rule_options or {}))
+        """A rule of its own state: in shadow mode by arrival, whichever is set."""
+        rule = make_rule(self.rule, **(self.rule_options or {}))
+        return make_rule(FIRST_COME) if self.shadow else rule
 
     def _check_target(self) -> None:
         """Refuse what can be no address."""

@@ -10,7 +10,7 @@ from scheduler_client.vllm_plugin.submission import Submission, is_core_request,
 
 
 async def admit(runtime: Runtime, engine: Engine, arguments: Arguments) -> str | None:
-    """Set the priority in the arguments of a call of add_request.
+    """Set the priority in the arguments of a call of add_request; in shadow mode only ask.
 
     No exception leaves this but a cancellation: where anything fails the request goes on by its
     arrival.
@@ -26,7 +26,8 @@ async def admit(runtime: Runtime, engine: Engine, arguments: Arguments) -> str |
     try:
         submission = read_submission(arguments, runtime.reader(engine.tokenizer), runtime.clock())
         question = _question(engine, arguments, submission)
-        if engine.vllm_config.scheduler_config.policy != "priority":
+        shadow = runtime.settings.shadow
+        if engine.vllm_config.scheduler_config.policy != "priority" and not shadow:
             _, awaited = runtime.note(question, submission.answers)
         elif submission.priority != 0:
             runtime.metrics.untouched()
@@ -35,12 +36,12 @@ async def admit(runtime: Runtime, engine: Engine, arguments: Arguments) -> str |
             # Left alone, but a 0 would go before every key that counts from 1970.
             runtime.metrics.fell_back(cause)
             key, awaited = runtime.note(question, submission.answers)
-            _set_priority(arguments, key)
+            _set_priority(runtime, arguments, key)
         else:
             awaited = await _place(runtime, engine, arguments, submission, question)
     except Exception:  # noqa: BLE001  see above
         runtime.trouble("choosing a priority")
-        _set_priority(arguments, runtime.last_resort_key())
+        _set_priority(runtime, arguments, runtime.last_resort_key())
         return None
     return question.request_id if awaited else None
 
@@ -60,8 +61,10 @@ async def _place(
     question: Question,
 ) -> bool:
     advice, awaited = await runtime.ask(question, submission.answers)
-    _set_priority(arguments, advice.key)
+    _set_priority(runtime, arguments, advice.key)
     _keep_arrival(arguments, submission)
+    if runtime.settings.shadow:
+        return awaited
     scheduler_cls = engine.vllm_config.scheduler_config.scheduler_cls
     if runtime.settings.scheduler_hints and wants_hints(scheduler_cls):
         service_time = runtime.advisor.counters.service_time
@@ -82,7 +85,9 @@ def _question(engine: Engine, arguments: Arguments, submission: Submission) -> Q
     )
 
 
-def _set_priority(arguments: Arguments, key: int) -> None:
+def _set_priority(runtime: Runtime, arguments: Arguments, key: int) -> None:
+    if runtime.settings.shadow:
+        return
     if is_core_request(arguments["prompt"]):
         arguments["prompt"].priority = key  # vLLM reads it there, and owns the object by now
     else:

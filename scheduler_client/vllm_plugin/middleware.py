@@ -52,6 +52,8 @@ class LengthwiseMiddleware:
         except Exception:  # noqa: BLE001  the request goes on by its arrival
             runtime.trouble("choosing a priority in the middleware")
             added = [(PRIORITY, b"%d" % runtime.last_resort_key())]
+        if runtime.settings.shadow:
+            added = [header for header in added if header[0] != PRIORITY]
         scope = {**scope, "headers": [*scope["headers"], *added]}
         await self._app(scope, body.replayed(receive), send)
 

@@ -131,6 +131,12 @@ def say_start(runtime: Runtime, policy: str) -> None:
     if runtime.said_start or not runtime.wraps_engine:
         return
     runtime.said_start = True
+    if runtime.settings.shadow:
+        LOGGER.info(
+            "Lengthwise is in shadow: %s predicts lengths, priorities are left as they are",
+            runtime.settings.target,
+        )
+        return
     if policy != "priority":
         LOGGER.warning(
             "Lengthwise has no effect: the engine runs --scheduling-policy %s, which ignores "

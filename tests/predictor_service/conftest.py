@@ -54,7 +54,9 @@ async def serve(make_config) -> AsyncIterator[Callable[..., Any]]:
     async def start(*indexes: Any, load: bool = True, **options: Any) -> Running:
         indexes = indexes or (FakeIndex(),)
         # One micro-batch at a time, unless the test says otherwise: its gate holds up the rest.
-        service = Service(make_config(**{"threads": 1, **options}), FakeSource(*indexes))
+        service = Service(
+            make_config(**{"threads": 1, "index_poll_s": 0, **options}), FakeSource(*indexes)
+        )
         port = await service.listen()
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
         running = Running(service, indexes[0], port, channel, pb_grpc.LengthPredictorStub(channel))

@@ -9,6 +9,7 @@ import numpy as np
 from length_index.estimate import LengthEstimate, Neighbour, Query
 from length_index.recent import RecentRows
 from length_index.summary import IndexSummary, ModelSummary
+from predictor_service.drift.promise import Promises
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 KNOWN_MODEL = "vicuna-7b"
@@ -95,12 +96,31 @@ class FakeIndex:
 
 
 class FakeSource:
-    """Gives the indexes it was given, one after the other, then the last again."""
+    """Gives the indexes it was given, one after the other, then the last again.
+
+    Its place names the version that it would give next.
+    """
 
     def __init__(self, *indexes: FakeIndex | Exception) -> None:
         self.indexes = list(indexes)
+        self.promised = Promises()
 
-    def load(self) -> FakeIndex:
+    def promises(self, version: str) -> Promises:
+        return self.promised
+
+    def current(self) -> str | None:
+        return getattr(self.indexes[0], "version", "broken")
+
+    def versions(self) -> list[str]:
+        return [index.version for index in self.indexes if isinstance(index, FakeIndex)]
+
+    def fetch(self, version: str) -> None:
+        pass
+
+    def make_current(self, version: str) -> None:
+        pass
+
+    def load(self, version: str | None = None) -> FakeIndex:
         index = self.indexes.pop(0) if len(self.indexes) > 1 else self.indexes[0]
         if isinstance(index, Exception):
             raise index

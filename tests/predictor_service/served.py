@@ -12,6 +12,7 @@ from pathlib import Path
 
 from predictor_service.cli import announcer
 from predictor_service.config import read_config
+from predictor_service.drift.promise import Promises
 from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import run_process
 from predictor_service.logs import set_up_logs
@@ -45,8 +46,23 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self) -> FakeIndex:
-        version = (self._folder / "CURRENT").read_text()
+    def promises(self, version: str) -> Promises:
+        return Promises()
+
+    def current(self) -> str | None:
+        return (self._folder / "CURRENT").read_text()
+
+    def versions(self) -> list[str]:
+        return sorted({"v1", "v2", self.current() or ""})
+
+    def fetch(self, version: str) -> None:
+        pass
+
+    def make_current(self, version: str) -> None:
+        (self._folder / "CURRENT").write_text(version)
+
+    def load(self, version: str | None = None) -> FakeIndex:
+        version = version or (self._folder / "CURRENT").read_text()
         if version == "never":
             (self._folder / "loading").touch()
             threading.Event().wait(60)
@@ -61,7 +77,7 @@ def main() -> int:
     try:
         config = read_config(flags)
         set_up_logs(config)
-        source = FolderSource(config.index)
+        source = FolderSource(Path(config.index))
         if config.processes > 1:
             Supervisor(config, source, on_ready=announcer(config)).run()
         else:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from predictor_service.cli import build_parser
+from predictor_service.cli import build_parser, main
 from predictor_service.config import ServiceConfig, read_config
 from predictor_service.errors import ConfigError
 
@@ -95,3 +95,97 @@ def test_every_option_has_a_flag_with_help(capsys):
     for name, field in ServiceConfig.model_fields.items():
         assert "--" + name.replace("_", "-") in text
         assert field.description
+
+
+def write_file(tmp_path, text):
+    file = tmp_path / "service.toml"
+    file.write_text(text)
+    return file
+
+
+def test_flags_override_the_environment_which_overrides_the_file(tmp_path, monkeypatch):
+    file = write_file(
+        tmp_path, f'index = "{tmp_path}"\nport = 1\nmax_batch_size = 2\ncache_capacity = 3\n'
+    )
+    monkeypatch.setenv("LENGTHWISE_PORT", "11")
+    monkeypatch.setenv("LENGTHWISE_MAX_BATCH_SIZE", "12")
+    config = read_config({"config": file, "port": "21"})
+    assert (config.port, config.max_batch_size, config.cache_capacity) == (21, 12, 3)
+
+
+def test_the_environment_names_the_file_too(tmp_path, monkeypatch):
+    file = write_file(tmp_path, f'index = "{tmp_path}"\nport = 7\n')
+    monkeypatch.setenv("LENGTHWISE_CONFIG", str(file))
+    assert read_config({}).port == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 1", "service.toml: prot is no option: did you mean port?"),
+        ("max-batch-size = 1", "max-batch-size is no option: did you mean max_batch_size?"),
+        ("[log]\nlevel = 'info'", "service.toml: [log] is a table: expected lines of name = value"),
+        (
+            "port = 99999",
+            "service.toml: port is '99999': expected a whole number from 0 to 65,535",
+        ),
+        ("log_format = 'xml'", "log_format is 'xml': expected 'console' or 'json'"),
+        (
+            "completions_max_age_days = 0",
+            "completions_max_age_days is '0': expected a number from 0.001 to 36,500",
+        ),
+        ("port = ", "service.toml is not TOML"),
+    ],
+)
+def test_a_bad_line_of_the_file_names_file_key_value_and_what_is_accepted(tmp_path, text, message):
+    file = write_file(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        read_config({"index": tmp_path, "config": file})
+    assert message in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"LENGTHWISE_CONFIG / --config is .*: No such file"):
+        read_config({"index": tmp_path, "config": tmp_path / "none.toml"})
+
+
+def test_print_config_says_of_every_option_where_it_comes_from(tmp_path, monkeypatch, capsys):
+    file = write_file(tmp_path, "max_batch_size = 5\n")
+    monkeypatch.setenv("LENGTHWISE_THREADS", "3")
+    flags = ["--index", str(tmp_path), "--config", str(file), "--print-config"]
+    assert main(flags) == 0
+    printed = capsys.readouterr().out
+    assert f"max_batch_size = 5  # file {file}\n" in printed
+    assert "threads = 3  # environment LENGTHWISE_THREADS\n" in printed
+    assert f'index = "{tmp_path}"  # flag --index\n' in printed
+    assert "port = 50051  # default\n" in printed
+    assert "# port_file is not set  # default\n" in printed
+
+
+def test_what_print_config_prints_is_a_file_that_gives_the_same_configuration(tmp_path, capsys):
+    assert main(["--index", str(tmp_path), "--port", "5", "--print-config"]) == 0
+    file = write_file(tmp_path, capsys.readouterr().out)
+    assert read_config({"config": file}) == read_config({"index": tmp_path, "port": 5})
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["postgresql://user:hunter2@db/lengths", "postgresql://db/lengths?user=u&password=hunter2"],
+)
+def test_no_password_is_printed(tmp_path, capsys, place):
+    assert main(["--index", str(tmp_path), "--completions", place, "--print-config"]) == 0
+    assert main(["--index", str(tmp_path), "--completions-max-bytes", place]) == 1
+    both = capsys.readouterr()
+    assert "postgresql://" in both.out
+    assert "hunter2" not in both.out + both.err
+
+
+def test_tls_takes_a_certificate_and_its_key(tmp_path):
+    (tmp_path / "cert.pem").touch()
+    with pytest.raises(ConfigError, match="--tls-cert-file and --tls-key-file: expected both"):
+        read_config({"index": tmp_path, "tls_cert_file": tmp_path / "cert.pem"})
+
+
+def test_the_metrics_have_a_port_of_their_own(tmp_path):
+    with pytest.raises(ConfigError, match="expected another port than --port, 9000"):
+        read_config({"index": tmp_path, "port": 9_000, "processes": 2, "metrics_port": 8_999})

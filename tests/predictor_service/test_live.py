@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
+from index_builder.builder import build_index
 from length_index.estimate import Query
-from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.generation import Generation
@@ -330,10 +329,13 @@ def test_a_generation_lasts_for_a_while_however_often_rows_are_added():
     assert generation.current() == third, "what was added is in it"
 
 
-def test_a_prompt_that_was_predicted_is_not_encoded_again_when_it_is_reported(monkeypatch):
+def test_a_prompt_that_was_predicted_is_not_encoded_again_when_it_is_reported(
+    monkeypatch, tmp_path
+):
     encoder = BagOfWords()
-    monkeypatch.setattr(LengthIndex, "load", lambda path: index_of(HISTORY, encoder))
-    index = ArtifactSource(Path("anywhere"), threads=1, remembered_vectors=10).load()
+    built = build_index(topic_history(60), tmp_path / "index", encoder)
+    monkeypatch.setattr("length_index.index.load_encoder", lambda name, **_: encoder)
+    index = ArtifactSource(built.path, threads=1, remembered_vectors=10).load()
     index.encode([NEW])
     encoded = encoder.encoded
     index.learn([HistoryRecord(NEW, 700, id="a")])

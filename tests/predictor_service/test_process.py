@@ -114,6 +114,14 @@ async def test_a_hangup_swaps_to_the_newest_index(launch, tmp_path):
     assert (await stub.Predict(pb.PredictRequest(prompt="hello"))).index_version == "v2"
 
 
+async def test_every_process_follows_the_place_of_the_index_without_a_signal(launch, tmp_path):
+    service = await launch.fake(processes=2, index_poll_s=0.05)
+    await service.connect()
+    (tmp_path / "CURRENT").write_text("v2")
+    lines = [await service.log_until("version=v2") for _ in range(2)]
+    assert {"worker=0" in line for line in lines} == {True, False}
+
+
 async def test_a_port_that_is_taken_ends_it_with_one_line_and_exit_code_1(launch, tmp_path):
     first = await launch.fake()
     await first.connect()

@@ -134,6 +134,17 @@ def test_one_attempt_means_no_retry(running, service):
     assert len(service.received) == 1
 
 
+def test_the_callers_own_channel_options_win_over_the_clients(running, service):
+    service.failures.append(UNAVAILABLE)
+    never = [("grpc.service_config", "{}")]
+    with (
+        LengthPredictorClient(running.target, max_attempts=4, channel_options=never) as client,
+        pytest.raises(ServerUnavailableError),
+    ):
+        client.predict("hi")
+    assert len(service.received) == 1
+
+
 def test_a_server_killed_in_the_middle_of_a_call_is_unavailable_at_once():
     command = [sys.executable, "-m", "tests.scheduler_client.fake_service"]
     with subprocess.Popen(

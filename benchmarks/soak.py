@@ -1,0 +1,128 @@
+"""The service under 80 % of its load for an hour: `python -m benchmarks.soak --json OUT`.
+
+What it can take is measured first. Then requests come by chance, each is predicted and its length
+reported to SQLite, and memory, latency and errors are noted all along.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.durability_service import KillableService, real_service
+from benchmarks.options import recorded_command
+from benchmarks.processes import resident_mib
+from benchmarks.raw_encoder import ready_encoder
+from benchmarks.soak_found import Found, Stretch
+from benchmarks.soak_load import SoakLoad
+from benchmarks.soak_tables import soak_report, summary
+from benchmarks.spread import percentile
+from benchmarks.template_workload import template_records
+from benchmarks.workloads import RecordList
+from index_builder.builder import build_index
+from scheduler_client.aio import AsyncLengthPredictorClient
+
+INDEX_ROWS = 1_000
+CAPACITY_CALLERS = 32
+BURST_CALLERS = 512
+STRETCHES = 120
+MIN_STRETCH_S = 0.5
+LONG_MINUTES = 20.0
+"""From here on the caches have their default sizes and are full before memory is judged."""
+
+SMALL = 256
+"""What the caches hold in shorter runs, for the same reason."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and report."""
+    options = _options(argv)
+    with TemporaryDirectory(prefix="lengthwise-soak-") as name:
+        found = _measure(options, Path(name))
+    report = soak_report(options.command, found)
+    report.show()
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        written = {**summary(found), **report.to_dict()}
+        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="of load")
+    parser.add_argument("--load", type=float, default=0.8, help="share of the measured capacity")
+    parser.add_argument("--capacity-s", type=float, default=20.0, help="to measure that for")
+    parser.add_argument("--json", type=Path, help="also write the results here")
+    options = parser.parse_args(argv)
+    if not 0.1 <= options.minutes <= 10_000 or not 0 < options.load <= 1:
+        parser.error("expected --minutes of 0.1 to 10,000 and --load above 0 and at most 1")
+    options.command = recorded_command(parser.prog, sys.argv[1:] if argv is None else argv)
+    return options
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> Found:
+    records = template_records(INDEX_ROWS)
+    encoder = ready_encoder([record.prompt for record in records[:100]])
+    index = build_index(RecordList(records), folder / "index", encoder).path
+    further: list[str] = []
+    if options.minutes < LONG_MINUTES:
+        further = ["--cache-capacity", str(SMALL), "--live-capacity", str(SMALL)]
+    command = real_service(index, further)
+    with KillableService(folder, str(folder / "history.db"), command) as service:
+        service.await_serving()
+        return asyncio.run(_soak(options, service))
+
+
+async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
+    async with AsyncLengthPredictorClient(service.target, timeout_s=60) as client:
+        load = SoakLoad(client, uuid.uuid4().hex[:8])
+        # The first requests after a start are slower than all later ones, and the largest
+        # micro-batches, which come with a backlog, settle what memory is held from then on.
+        await load.capacity(BURST_CALLERS, options.capacity_s / 4)
+        capacity_per_s = await load.capacity(CAPACITY_CALLERS, options.capacity_s)
+        load.tally.latencies_ms.clear()
+        rate = options.load * capacity_per_s
+        _say(f"{capacity_per_s:.0f} requests/s at most; {rate:.0f}/s for {options.minutes:g} min")
+        noting = asyncio.create_task(_note(options, service, load))
+        await load.at_rate(rate, options.minutes * 60)
+        noting.cancel()
+        stretches = await noting
+    return Found(capacity_per_s, rate, load.tally, tuple(stretches), options.minutes * 60)
+
+
+async def _note(
+    options: argparse.Namespace, service: KillableService, load: SoakLoad
+) -> list[Stretch]:
+    """Note how things are, until cancelled."""
+    began_s = time.monotonic()
+    every_s = max(MIN_STRETCH_S, options.minutes * 60 / STRETCHES)
+    stretches: list[Stretch] = []
+    while True:
+        try:
+            await asyncio.sleep(every_s)
+        except asyncio.CancelledError:
+            return stretches
+        service.check_alive()
+        tally = load.tally
+        if not tally.latencies_ms:
+            continue
+        p99_ms = percentile(tally.latencies_ms, 0.99)
+        tally.latencies_ms.clear()
+        resident = resident_mib(service.pid)
+        at_s = time.monotonic() - began_s
+        stretches.append(Stretch(at_s, resident, p99_ms, tally.predicted, tally.errors))
+
+
+def _say(what: str) -> None:
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

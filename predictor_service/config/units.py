@@ -1,0 +1,3 @@
+"""Units that options are counted in."""
+
+MIB = 2**20

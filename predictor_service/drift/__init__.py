@@ -1,0 +1,1 @@
+"""Whether the served index still predicts as well as its evaluation promised."""

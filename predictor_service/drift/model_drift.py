@@ -1,0 +1,34 @@
+"""How well the lengths of one LLM are predicted at present."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDrift:
+    """A snapshot; None where there are no rows to tell, or nothing was promised.
+
+    Args:
+        model: The LLM; "" where none is named.
+        rows: Predictions in the window.
+        censored_rows: Those whose length is only known to be longer.
+        mae_tokens: Mean absolute error of the medians.
+        log_error: Mean absolute error of log(1 + length).
+        tau_b: Kendall's, of the medians with the true lengths.
+        coverage_90: Share of true lengths inside the 90 % interval.
+        promised_mae_tokens: By the index's own evaluation.
+        promised_coverage_90: By the same.
+        alarm: True while error or coverage are outside their band.
+        reason: Why, for people; empty without an alarm.
+    """
+
+    model: str
+    rows: int
+    censored_rows: int
+    mae_tokens: float | None
+    log_error: float | None
+    tau_b: float | None
+    coverage_90: float | None
+    promised_mae_tokens: float | None
+    promised_coverage_90: float | None
+    alarm: bool
+    reason: str

@@ -1,0 +1,1 @@
+"""What Prometheus is told: plain counts where things happen, read when it asks."""

@@ -1,0 +1,1 @@
+"""One file for each concern: what Prometheus is told of it."""

@@ -1,0 +1,1 @@
+"""Who may call what: TLS, and bearer tokens for each class of methods."""

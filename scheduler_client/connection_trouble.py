@@ -1,0 +1,94 @@
+"""Why there is no connection, told from gRPC's own words."""
+
+import re
+from pathlib import Path
+
+from scheduler_client.access import FLAGS, SYSTEM_CA, Access, named
+from scheduler_client.certificate import expired_on
+from scheduler_client.errors import (
+    AccessDeniedError,
+    LengthPredictorError,
+    ServerUnavailableError,
+)
+
+_CONNECTING = re.compile(
+    r"failed to connect|connections to all backends failing|errors resolving|resolution failed",
+    re.IGNORECASE,
+)
+_HUNG_UP = re.compile(r"socket closed|connection reset|broken pipe|endpoint", re.IGNORECASE)
+_NOT_VOUCHED_FOR = re.compile(r"CERTIFICATE_VERIFY_FAILED:? ?([\w -]*)")
+_WRONG_NAME = re.compile(
+    r"peer name .* is not in peer certificate|hostname verification", re.IGNORECASE
+)
+
+
+def unavailable(details: str, target: str, access: Access) -> LengthPredictorError:
+    """Tell a service that is not there from one that is not ready, or speaks TLS otherwise.
+
+    Args:
+        details: What gRPC says.
+        target: The address as the user gave it.
+        access: What the client shows.
+    """
+    if access.tls_ca and (trouble := _tls_trouble(details, target, access)):
+        return trouble
+    if not _CONNECTING.search(details):
+        return ServerUnavailableError(
+            f"the service at {target} cannot answer now ({details}): it is starting, stopping or "
+            "was cut off; try again"
+        )
+    if _HUNG_UP.search(details):
+        return _hung_up(target, access)
+    # The reason stands last in gRPC's chain of causes: "...: Connection refused (111)]".
+    reason = details.rstrip("]").rsplit(": ", 1)[-1]
+    reason = re.sub(r"\s*\(\d+\)$", "", reason).lower()
+    port = re.search(r"^[^,]*:(\d+)$", target)
+    return ServerUnavailableError(
+        f"no Lengthwise service answers at {target} ({reason}): is it running? Start it with: "
+        f"python -m predictor_service --index DIR --port {port[1] if port else 'PORT'}"
+    )
+
+
+def _tls_trouble(details: str, target: str, access: Access) -> LengthPredictorError | None:
+    if "WRONG_VERSION_NUMBER" in details:
+        return AccessDeniedError(
+            f"what answers at {target} speaks no TLS: leave out {named('tls_ca')}, or start the "
+            "service with --tls-cert-file and --tls-key-file"
+        )
+    if found := _NOT_VOUCHED_FOR.search(details):
+        by = "gRPC's own authorities" if access.tls_ca == SYSTEM_CA else access.tls_ca
+        return AccessDeniedError(
+            f"the certificate of the service at {target} is not vouched for by {by} "
+            f"({found[1].strip() or 'not valid'}): is {named('tls_ca')} the right one, and the "
+            "service's certificate still valid?"
+        )
+    if _WRONG_NAME.search(details):
+        return AccessDeniedError(
+            f"the certificate of the service is one for other names than that in {target}: call "
+            "it by a name that its certificate has, or have that renewed"
+        )
+    return None
+
+
+def _hung_up(target: str, access: Access) -> LengthPredictorError:
+    """The connection stood, and was closed before a word: TLS is the usual reason."""
+    closed = f"what listens at {target} closed the connection at once"
+    if not access.tls_ca:
+        return ServerUnavailableError(
+            f"{closed}: does it want TLS? Then name the authority of its certificate with "
+            f"{named('tls_ca')}"
+        )
+    if not access.tls_cert:
+        return ServerUnavailableError(
+            f"{closed} after the TLS handshake: it wants a client certificate, see "
+            f"{named('tls_cert')} and {FLAGS['tls_key']}"
+        )
+    if ended := expired_on(Path(access.tls_cert)):
+        return AccessDeniedError(
+            f"the client certificate {access.tls_cert} expired on {ended:%Y-%m-%d %H:%M} UTC, and "
+            f"the service at {target} refused it: renew it"
+        )
+    return ServerUnavailableError(
+        f"{closed} after the TLS handshake: is the client certificate {access.tls_cert} signed by "
+        "an authority in the service's --tls-client-ca-file?"
+    )
