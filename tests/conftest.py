@@ -1,8 +1,13 @@
 """What several suites share: the packaged encoder, loaded once."""
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+# Read when it is first imported, whichever test that is: a name that is on no hub is asked for, and
+# without this a machine without network tries for a minute.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 if TYPE_CHECKING:
     from length_index.encoder import Encoder
