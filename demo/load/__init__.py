@@ -1,0 +1,1 @@
+"""Traffic without end, for the composed demo: `python -m demo.load`."""

@@ -1,0 +1,89 @@
+"""Users who each ask, wait for the answer, pause and ask again."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from demo.load.askers import Asker, NoAnswerError
+from demo.load.traffic import Course, Question
+
+PAUSE_AFTER_FAILURE_S = 1.0
+TOLD_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the questions since it was last told."""
+
+    answered: int = 0
+    failed: int = 0
+    waited_s: float = 0.0
+    trouble: str = ""
+
+    def line(self) -> str:
+        """For people."""
+        mean_s = self.waited_s / max(self.answered, 1)
+        line = f"{self.answered:,} answered after {mean_s:.3f} s on average, {self.failed:,} failed"
+        return f"{line}: {self.trouble}" if self.trouble else line
+
+
+class Users:
+    """A closed loop: however slow the answers, no more than one question of each user waits.
+
+    Args:
+        asker: Who is asked.
+        questions: Prompts and usual lengths, without end.
+        course: Of the lengths.
+        pause_s: Between an answer and the user's next question.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        questions: Iterator[tuple[str, int]],
+        course: Course,
+        *,
+        pause_s: float,
+    ) -> None:
+        self._asker = asker
+        self._questions = questions
+        self._course = course
+        self._pause_s = pause_s
+        self._start_s = time.monotonic()
+        self.tally = Tally()
+
+    async def run(self, count: int) -> None:
+        """So many users, until cancelled; a line is printed now and then."""
+        async with asyncio.TaskGroup() as group:
+            for i in range(count):
+                group.create_task(self._user(i / count))
+            group.create_task(self._tell())
+
+    async def _user(self, share: float) -> None:
+        # Not all at the same moment.
+        await asyncio.sleep(share * self._pause_s)
+        while True:
+            pause_s = await self._ask()
+            await asyncio.sleep(pause_s)
+
+    async def _ask(self) -> float:
+        """Ask once; how long to pause after it, in seconds."""
+        prompt, usual_tokens = next(self._questions)
+        now_s = time.monotonic()
+        tokens = self._course.tokens(usual_tokens, now_s - self._start_s)
+        try:
+            await self._asker.ask(Question(prompt, tokens))
+        except NoAnswerError as error:
+            self.tally.failed += 1
+            self.tally.trouble = str(error)
+            return PAUSE_AFTER_FAILURE_S
+        self.tally.answered += 1
+        self.tally.waited_s += time.monotonic() - now_s
+        return self._pause_s
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TOLD_EVERY_S)
+            told, self.tally = self.tally, Tally()
+            print(told.line(), flush=True)
