@@ -26,12 +26,13 @@ from index_builder.tables import (
 )
 from index_builder.train_options import with_train_options
 from index_builder.training.options import TrainOptions
+from index_builder.version_commands import rollback, use, versions
 from length_index.encoder import DEFAULT_ENCODER, load_encoder
 from length_index.errors import InvalidInputError
 from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from length_index.layout import ArtifactLayout, check_files, read_manifest
 from length_index.rows import HistoryRows
-from length_index.store import IndexStore, resolve_artifact
+from length_index.store import resolve_artifact
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -242,6 +243,9 @@ def evaluate(
 
 
 app.command()(rebuild)
+app.command()(versions)
+app.command()(use)
+app.command()(rollback)
 
 
 IndexOption = Annotated[
@@ -268,28 +272,3 @@ def inspect(index: IndexOption, as_json: JsonOption = False) -> None:
     out.print(models_table(models))
     if evaluation:
         out.print(evaluation_table(Evaluation.from_dict(evaluation)))
-
-
-@app.command()
-def versions(index: IndexOption, as_json: JsonOption = False) -> None:
-    """List the versions in a store; the current one is starred."""
-    store = IndexStore(index)
-    current = store.current()
-    if as_json:
-        typer.echo(json.dumps({"current": current, "versions": store.versions()}))
-        return
-    for version in store.versions():
-        typer.echo(f"{'*' if version == current else ' '} {version}")
-
-
-@app.command()
-def use(version: str, index: IndexOption) -> None:
-    """Make a version of a store the current one."""
-    IndexStore(index).use(version)
-    typer.echo(f"{version} is current")
-
-
-@app.command()
-def rollback(index: IndexOption) -> None:
-    """Make the version before the current one current."""
-    typer.echo(f"{IndexStore(index).roll_back()} is current")

@@ -83,21 +83,6 @@ class IndexStore:
         except OSError as error:
             raise self._explained(error) from error
 
-    def roll_back(self) -> str:
-        """Make the version before the current one current, and give its name.
-
-        Raises:
-            StoreError: There is none.
-        """
-        versions, current = self.versions(), self.current()
-        place = versions.index(current) if current in versions else 0
-        if place == 0:
-            raise StoreError(
-                f"{self.root} has no version before {current!r}: nothing to roll back to"
-            )
-        self.use(versions[place - 1])
-        return versions[place - 1]
-
     def publish(
         self,
         version: str,

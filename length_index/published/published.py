@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from length_index.errors import StoreError
+
 
 class Published(ABC):
     """A place with versions of an index, one of which is current.
@@ -86,6 +88,20 @@ class Published(ABC):
             StaleVersionError: Another process changed what is current at the same time.
             StoreError: There is no such version, or the place cannot be written.
         """
+
+    def roll_back(self) -> str:
+        """Make the version before the current one current, and give its name.
+
+        Raises:
+            StaleVersionError: Another process changed what is current at the same time.
+            StoreError: There is none, or the place cannot be written.
+        """
+        versions, current = self.versions(), self.current()
+        number = versions.index(current) if current in versions else 0
+        if number == 0:
+            raise StoreError(f"{self} has no version before {current!r}: nothing to roll back to")
+        self.make_current(versions[number - 1])
+        return versions[number - 1]
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest versions; the current one always stays.

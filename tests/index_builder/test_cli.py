@@ -228,6 +228,14 @@ def test_versions_use_and_rollback_move_what_is_current(spare_store):
     assert json.loads(ok("versions", "--index", spare_store, "--json"))["current"] == new
 
 
+def test_a_store_may_be_a_url(spare_store, monkeypatch, capsys):
+    url = spare_store.resolve().as_uri()
+    assert ok("versions", "--index", url) == ok("versions", "--index", spare_store)
+    code, message = failure(monkeypatch, capsys, "rollback", "--index", "memory://nothing-there")
+    assert code == 1
+    assert "nothing to roll back to" in message
+
+
 def test_reading_options_reach_the_reader(tmp_path, fake_encoder):
     rows = [{"q": f"topic{i % 8}-a w{i}", "n": 20 + i} for i in range(40)]
     path = tmp_path / "h.jsonl"

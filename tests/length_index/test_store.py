@@ -86,14 +86,6 @@ def test_another_version_can_be_made_current(store):
     assert contents(store.root) == ["CURRENT", "versions"]
 
 
-def test_rolling_back_goes_one_version_back_each_time(store):
-    assert store.roll_back() == "b"
-    assert store.roll_back() == "a"
-    with pytest.raises(StoreError, match="has no version before 'a': nothing to roll back to"):
-        store.roll_back()
-    assert store.current() == "a"
-
-
 def test_an_unknown_version_cannot_be_used(store):
     with pytest.raises(StoreError) as caught:
         store.use("z")

@@ -92,6 +92,13 @@ def test_a_rollback_makes_an_earlier_version_current(filled, artifact):
     assert filled.current() == "d"
 
 
+def test_rolling_back_goes_from_version_to_version_and_ends_with_the_first(filled):
+    assert [filled.roll_back(), filled.roll_back()] == ["b", "a"]
+    assert filled.current() == "a"
+    with pytest.raises(StoreError, match="no version before 'a'"):
+        filled.roll_back()
+
+
 def test_a_version_that_is_not_there_can_be_neither_current_nor_fetched(filled, tmp_path):
     with pytest.raises(StoreError, match=r"has no version 'z': expected one of \['a', 'b', 'c'\]"):
         filled.make_current("z")
