@@ -13,8 +13,8 @@ from testbed.engine_options import EngineOptions
 from testbed.tiny_model import tiny_model
 from tests.vllm.predictor_process import PredictorProcess
 
-STEP_S = 0.003
-"""Every step takes as long, so that a queue forms behind a few requests."""
+STEP_S = 0.01
+"""Every step takes as long, so that a queue forms behind a few requests, on a busy machine too."""
 
 SETTINGS = {
     # Its keys can be foretold; the default learns.
@@ -134,7 +134,7 @@ def counted(engine: Engine, name: str, **labels: str) -> float:
     return total(parse_metrics(engine.get("/metrics")), name, **labels)
 
 
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline_s, f"{what} did not come true in {timeout_s:g} s"
