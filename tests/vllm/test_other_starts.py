@@ -84,7 +84,8 @@ async def test_several_api_servers_count_together_and_the_scheduler_class_hears_
         assert counted(engine, "lengthwise_fallbacks_total") == 0
         async with Caller(engine) as caller:
             started = counted(engine, PREFILLED)
-            long = asyncio.create_task(caller.complete(LONG, 2_000, "long"))
+            # Predicted to be longer than it is, however late the short one comes.
+            long = asyncio.create_task(caller.complete(4 * LONG, 1_000, "long"))
             await until(lambda: counted(engine, PREFILLED) > started, "the long one's start")
             short = await caller.complete("hi", 10, "short")
             answer = await long
