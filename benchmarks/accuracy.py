@@ -1,7 +1,6 @@
 """How well lengths are predicted, on real sets: `python -m benchmarks.accuracy`."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from benchmarks.accuracy_tables import across_table, draws_table, within_table
 from benchmarks.aims import Aim, aims_table
 from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, data_file, read_records
 from index_builder.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file, evaluate_split
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _within(one: Within, encoder: Encoder, options: argparse.Namespace) -> Result:
-    _say(f"{one.name}, split")
+    say(f"{one.name}, split")
     history = History.from_paths(data_file(options.data, one.name), one.options)
     evaluation = evaluate_split(history, encoder, HOLDOUT, options.seed, SilentProgress())
     return Result(one.name, one.how, evaluation)
@@ -93,7 +93,7 @@ def _across_all(
 ) -> list[Result]:
     found: list[Result] = []
     for one in wanted:
-        _say(f"{one.learnt}, asked about {one.asked}")
+        say(f"{one.learnt}, asked about {one.asked}")
         limit = QUICK_ROWS if options.quick else None
         asked = read_records(options.data, one.asked)[:limit]
         learnt = _without(read_records(options.data, one.learnt)[:limit], asked)
@@ -141,10 +141,6 @@ def _report(
         aims_table(aims),
     ]
     return Report("accuracy", command, tables, notes)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from benchmarks.aims import Aim, aims_table
 from benchmarks.options import base_parser, parsed
 from benchmarks.processes import Finished, run_measured
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import DAVINCI, data_file
@@ -35,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     builds: list[Pass] = []
     encodes: list[Pass] = []
     for i in range(options.repeats):
-        _say(f"round {i + 1} of {options.repeats}: the encoder alone, then a build")
+        say(f"round {i + 1} of {options.repeats}: the encoder alone, then a build")
         encodes.append(_child("encode", history, rows))
         builds.append(_child("build", history, rows))
     command = None
     if not options.quick:
-        _say("the command itself, from start to exit")
+        say("the command itself, from start to exit")
         command = _command(history)
     finish(_report(options.command, builds, encodes, command), options.json)
 
@@ -115,10 +116,6 @@ def _stages(builds: list[Pass]) -> Table:
         Column("share", "share", "{:.0%}"),
     ]
     return Table("stages", "Where a build's time goes", columns, rows)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from benchmarks.drift_day import SimulatedDay
 from benchmarks.drift_tables import Recovery, drift_report
 from benchmarks.drift_traffic import Day
 from benchmarks.options import DATA, recorded_command
+from benchmarks.report import finish
+from benchmarks.say import say
 from benchmarks.workloads import VICUNA
 from index_builder.history import History
 from length_index.encoder import DEFAULT_ENCODER
@@ -34,14 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         simulated = SimulatedDay(
             day, Path(folder), encoder=options.encoder, rebuild_every=options.rebuild_every
         )
-        hours = simulated.live(_say)
+        hours = simulated.live(say)
     recovery = Recovery.of(hours, day.changes_at)
-    report = drift_report(options.command, hours, recovery)
-    report.show()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        written = {**recovery.to_dict(), **report.to_dict()}
-        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    finish(drift_report(options.command, hours, recovery), options.json, recovery.to_dict())
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -69,10 +65,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("expected --rows of at least 20 and --indexed of at least 100")
     options.command = recorded_command(parser.prog, sys.argv[1:] if argv is None else argv)
     return options
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

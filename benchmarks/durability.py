@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import uuid
 from collections.abc import Generator, Sequence
@@ -23,6 +22,8 @@ from benchmarks.durability_tables import durability_report
 from benchmarks.options import recorded_command
 from benchmarks.private_postgres import private_postgres
 from benchmarks.raw_encoder import ready_encoder
+from benchmarks.report import finish
+from benchmarks.say import say
 from benchmarks.template_workload import template_records
 from benchmarks.workloads import RecordList
 from index_builder.builder import build_index
@@ -43,12 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = Path(name)
         with _database(options.database, folder) as place:
             found = _measure(options, folder, place)
-    report = durability_report(options, found.killed, found.rates)
-    report.show()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        written = {**_summary(found), **report.to_dict()}
-        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    finish(durability_report(options, found.killed, found.rates), options.json, _summary(found))
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -101,7 +97,7 @@ class Found:
 
 
 def _measure(options: argparse.Namespace, folder: Path, place: str) -> Found:
-    _say("building a small index")
+    say("building a small index")
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
     index = build_index(RecordList(records), folder / "index", encoder).path
@@ -112,7 +108,7 @@ def _measure(options: argparse.Namespace, folder: Path, place: str) -> Found:
     with KillableService(folder, place, real_service(index, further)) as service:
         killed = None
         if options.kills:
-            _say(f"{options.reports:,} completions reported, {options.kills} kills meanwhile")
+            say(f"{options.reports:,} completions reported, {options.kills} kills meanwhile")
             plan = Plan(options.kills, options.reports, seed=options.seed)
             killed = run_kills(service, place, f"{run}k", plan)
         service.await_serving()
@@ -121,7 +117,7 @@ def _measure(options: argparse.Namespace, folder: Path, place: str) -> Found:
 
 
 def _rate(options: argparse.Namespace, service: KillableService, run: str, size: int) -> Rate:
-    _say(f"the rate with {size:,} in a report")
+    say(f"the rate with {size:,} in a report")
     count = int(options.reports * (OF_SMALL_REPORTS if size == 1 else 1))
     return asyncio.run(
         measure_rate(
@@ -152,10 +148,6 @@ def _summary(found: Found) -> dict[str, Any]:
         "failed_calls": receipts.failed_calls,
         "acknowledged_as_duplicates": receipts.duplicates,
     }
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from benchmarks.environments import BACKENDS
 from benchmarks.options import base_parser, parsed
 from benchmarks.precomputed import evaluate_vectors
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import SplitWorkload, unique_prompts
@@ -94,11 +94,11 @@ class Bench:
         with ExitStack() as stack:
             children = {v.name: stack.enter_context(self._start(v)) for v in variants}
             for name, child in children.items():
-                _say(f"vectors of {name}")
+                say(f"vectors of {name}")
                 file, texts = self.folder / f"{name}.npy", self.folder / "texts.json"
                 child.ask(what="save", file=str(file), texts=str(texts))
             for i in range(self.repeats):
-                _say(f"round {i + 1} of {self.repeats}")
+                say(f"round {i + 1} of {self.repeats}")
                 for name, child in children.items():
                     found[name].add_round(child, self.sizes)
         return found
@@ -116,7 +116,7 @@ class Bench:
     def export(self) -> None:
         """Make the exports of the other backends."""
         BACKENDS.ensure()
-        _say("exporting to ONNX and OpenVINO")
+        say("exporting to ONNX and OpenVINO")
         shutil.copytree(locate_encoder(DEFAULT_ENCODER), self.folder / "backends")
         calibration = self.folder / "calibration"
         calibration.mkdir()
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _row(bench: Bench, variant: Variant, measured: dict[str, Measured]) -> Row:
-    _say(f"retrieval with {variant.name}")
+    say(f"retrieval with {variant.name}")
     reference = next(v for v in VARIANTS if v.name == REFERENCE)
     cosine = (bench.vectors(variant) * bench.vectors(reference)).sum(axis=1)
     found, base = measured[variant.name], measured[REFERENCE]
@@ -224,10 +224,6 @@ def _report(command: str, sizes: Sizes, rows: list[Row]) -> Report:
         "head alone: the smallest cosines are theirs.",
     ]
     return Report("encoder", command, tables, about)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

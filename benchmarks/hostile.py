@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,8 @@ from benchmarks.hostile_service import FAULTS, Attacked, attacked_service
 from benchmarks.hostile_tables import hostile_report, summary
 from benchmarks.options import recorded_command
 from benchmarks.raw_encoder import ready_encoder
+from benchmarks.report import finish
+from benchmarks.say import say
 from benchmarks.template_workload import template_records
 from benchmarks.workloads import RecordList
 from index_builder.builder import build_index
@@ -123,12 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         fuzzed = _fuzz(options.fuzz_s, folder / "fuzzed")
         with Attacker(fuzzed.folder) as attacker:
             found = _measure(options, folder, attacker, fuzzed)
-    report = hostile_report(options.command, found)
-    report.show()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        written = {**summary(found), **report.to_dict()}
-        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    finish(hostile_report(options.command, found), options.json, summary(found))
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -152,7 +148,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 def _fuzz(seconds: int, folder: Path) -> Fuzzed:
     if not seconds or not can_fuzz():
         return Fuzzed()
-    _say(f"fuzzing for {seconds} s")
+    say(f"fuzzing for {seconds} s")
     passed = fuzz(folder, seconds)
     return Fuzzed(folder, len(found_bodies(folder)), crashed=not passed)
 
@@ -160,7 +156,7 @@ def _fuzz(seconds: int, folder: Path) -> Fuzzed:
 def _measure(
     options: argparse.Namespace, folder: Path, attacker: Attacker, fuzzed: Fuzzed
 ) -> Found:
-    _say("building a small index")
+    say("building a small index")
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
     index = build_index(RecordList(records), folder / "index", encoder).path
@@ -191,7 +187,7 @@ def _attack_openly(
     phase = found.phases[0]
     phase.before_mib = service.rss_mib
     for job in _jobs(found.shares, messages, seed, service.port, ("",)):
-        _say(f"{phase.name}: {job.count:,} messages, {job.attack}")
+        say(f"{phase.name}: {job.count:,} messages, {job.attack}")
         attacker.start(job)
         phase.tallies.setdefault(job.attack, Tally()).add(attacker.result())
         if not service.alive:
@@ -213,7 +209,7 @@ def _attack_beside(
     phase.before_mib = service.rss_mib
     tokens = ("", (folder / "hostile").read_text())
     for i in range(options.rounds):
-        _say(f"{phase.name}: round {i + 1} of {options.rounds}")
+        say(f"{phase.name}: round {i + 1} of {options.rounds}")
         found.alone_ms += bystander.ask_for(ALONE_S)
         seed = options.seed + 1_000 * (i + 1)
         for job in _jobs(found.shares, messages // options.rounds, seed, service.port, tokens):
@@ -233,10 +229,6 @@ def _jobs(
         for j, token in enumerate(tokens):
             count = max(1, round(messages * share / len(tokens)))
             yield Job(attack, count, seed + 10 * i + j, port, token)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

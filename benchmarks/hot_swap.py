@@ -7,7 +7,6 @@ must answer. Rounds without and with swapping take turns, so that their latencie
 import argparse
 import asyncio
 import itertools
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,8 @@ from benchmarks.hot_swap_versions import NEIGHBOURS, Expected, build_versions
 from benchmarks.options import recorded_command
 from benchmarks.processes import resident_mib
 from benchmarks.raw_encoder import ready_encoder
+from benchmarks.report import finish
+from benchmarks.say import say
 from benchmarks.steady_load import SteadyLoad
 from benchmarks.template_workload import template_records
 from scheduler_client import IndexSwitch, Prediction
@@ -39,12 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     with TemporaryDirectory(prefix="lengthwise-swap-") as name:
         found = _measure(options, Path(name))
-    report = hot_swap_report(options.command, options.callers, found)
-    report.show()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        written = {**summary(found), **report.to_dict()}
-        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    finish(hot_swap_report(options.command, options.callers, found), options.json, summary(found))
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -64,7 +60,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace, folder: Path) -> Found:
-    _say("building three versions, one of them with an encoder of its own")
+    say("building three versions, one of them with an encoder of its own")
     prompts = [record.prompt for record in template_records(PROMPTS, seed=1)]
     encoder = ready_encoder(prompts)
     store = folder / "index"
@@ -104,7 +100,7 @@ async def _swap_under_load(
                 found.swap_s.append(took_s)
                 found.resident_mib.append(resident_mib(service.pid))
             found.swapping.append(load.begin_notes())
-            _say(f"{len(found.swap_s)} swaps")
+            say(f"{len(found.swap_s)} swaps")
         load.stop()
         await running
     found.peak_mib = resident_mib(service.pid, peak=True)
@@ -121,10 +117,6 @@ async def _timed_switch(
 def _share(swaps: int, number: int) -> int:
     """Of the swaps, those of one round."""
     return swaps // ROUNDS + (number < swaps % ROUNDS)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

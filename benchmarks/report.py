@@ -1,7 +1,7 @@
 """The report of a benchmark: tables for the terminal, the same as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,12 +64,19 @@ class Report:
             console.print(f"- {note}")
 
 
-def finish(report: Report, path: Path | None) -> None:
-    """Print a report and write it, if a path is given."""
+def finish(report: Report, path: Path | None, summary: Mapping[str, Any] | None = None) -> None:
+    """Print a report and write it, if a path is given.
+
+    Args:
+        report: What was found.
+        path: The file.
+        summary: Figures that stand first in it, for who reads it by a program.
+    """
     report.show()
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        written = {**(summary or {}), **report.to_dict()}
+        path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_tables(data: dict[str, Any]) -> list[Table]:

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from benchmarks.options import base_parser, parsed
 from benchmarks.prediction_parts import Parts, measure_parts, served_index
 from benchmarks.raw_encoder import ready_encoder
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.search_tables import search_table, share_table, time_table
 from benchmarks.searched import Searched, build_flat, build_hnsw, build_ours
 from benchmarks.spread import Spread, percentile
@@ -67,7 +67,7 @@ class Truth:
 
 def load_material(options: argparse.Namespace) -> Material:
     """Read and embed."""
-    _say("reading and embedding")
+    say("reading and embedding")
     asked = unique_prompts(read_records(options.data, VICUNA))
     shared = set(asked)
     kept = [r for r in read_records(options.data, DAVINCI) if r.prompt not in shared]
@@ -104,18 +104,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _measure_size(
     size: int, material: Material, options: argparse.Namespace
 ) -> tuple[list[Row], list[Row]]:
-    _say(f"{size:,} vectors: growing and finding the true neighbours")
+    say(f"{size:,} vectors: growing and finding the true neighbours")
     vectors = grow(material.base, size)
     truth = Truth(
         exact_neighbours(vectors, material.near, RECALL_K),
         exact_neighbours(vectors, material.far, RECALL_K),
     )
-    _say(f"{size:,} vectors: building")
+    say(f"{size:,} vectors: building")
     ours, index = build_ours(vectors)
     compared = [ours, build_flat(vectors)]
     if size <= HNSW_MAX_ROWS or options.all:
         compared.append(build_hnsw(vectors))
-    _say(f"{size:,} vectors: searching")
+    say(f"{size:,} vectors: searching")
     rows = [{"rows": size, **row} for row in _compare(compared, material, truth, options.repeats)]
     served = served_index(index, material.lengths, material.encoder)
     shares: list[Row] = []
@@ -218,10 +218,6 @@ def _report(command: str, material: Material, rows: list[Row], shares: list[Row]
     ]
     tables = [search_table(rows), time_table(rows), share_table(shares), aims_table(aims)]
     return Report("search", command, tables, notes)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from benchmarks.raw_encoder import (
     timed,
 )
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.servers import peer, predictor_service
 from benchmarks.service_aims import service_aims
 from benchmarks.service_measure import Asked, Measurer
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         folder = Path(name)
         encoder = ready_encoder(prompts)
-        _say("building the index")
+        say("building the index")
         index = build_index(RecordList(workload.learnt), folder / "index", encoder).path
         prompt_file = folder / "prompts.json"
         prompt_file.write_text(json.dumps(prompts), "utf-8")
@@ -138,7 +138,7 @@ def _measure(options: argparse.Namespace, sizes: Sizes, subject: Subject) -> Mea
     measured = Measured()
     best = _measure_encoder(subject, options.repeats, measured)
     for processes in options.processes:
-        _say(f"the service, processes: {processes}")
+        say(f"the service, processes: {processes}")
         folder = subject.prompt_file.parent
         with (
             predictor_service(subject.index, folder, processes) as server,
@@ -161,7 +161,7 @@ def _measure(options: argparse.Namespace, sizes: Sizes, subject: Subject) -> Mea
 
 def _measure_encoder(subject: Subject, repeats: int, measured: Measured) -> int:
     """Measure the encoder alone; gives its fastest size of call."""
-    _say("the encoder alone")
+    say("the encoder alone")
     chunks = best_chunk(subject.encode, subject.prompts, repeats)
     count = len(subject.prompts)
     measured.chunks = {f"calls of {c or f'all {count:,}'}": found for c, found in chunks.items()}
@@ -187,7 +187,7 @@ def _measure_service(
 
 def _beside_peer(measurer: Measurer, sizes: Sizes, prompt_file: Path, repeats: int) -> PeerPairs:
     """The service and the peer in turns."""
-    _say("the service beside the peer")
+    say("the service beside the peer")
     found: PeerPairs = {name: [] for name in PEER_PAIRS}
     with peer() as server, Measurer(server, prompt_file, [], None, 0) as other:
         for repeat in range(repeats + 1):
@@ -199,10 +199,6 @@ def _beside_peer(measurer: Measurer, sizes: Sizes, prompt_file: Path, repeats: i
                 if repeat:  # the first round is for warming up
                     found[name].append((ours, theirs))
     return found
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 def _report(options: argparse.Namespace, sizes: Sizes, runtime: str, measured: Measured) -> Report:

@@ -16,6 +16,7 @@ from scipy.stats import kendalltau
 
 from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.sim_prompts_tables import prompts_table
 from benchmarks.workloads import VICUNA, read_records
 from index_builder.peers.fit_peers import fit_peers
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
     """What SSJF's predictor, ours and the truth say of the rows asked about."""
     vectors = index.encode([record.prompt for record in asked])
-    (theirs,) = fit_peers(index, [THEIRS], on_stage=_say).peers
+    (theirs,) = fit_peers(index, [THEIRS], on_stage=say).peers
     queries = [Query(record.prompt, record.model) for record in asked]
     estimates = index.estimate(index.search(vectors, queries), queries)
     ours = [
@@ -137,10 +138,6 @@ def _scenarios(table: LengthTable, batching: Batching) -> list[Scenario]:
 def _kendall_tau_b(predicted: FloatArray, table: LengthTable) -> float:
     result: Any = kendalltau(predicted, table.output_tokens)
     return float(result.statistic)
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 def _report(rows: Sequence[SsjfRow], taus: dict[str, float], options: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ reported to SQLite, and memory, latency and errors are noted all along.
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 import uuid
@@ -18,6 +17,8 @@ from benchmarks.durability_service import KillableService, real_service
 from benchmarks.options import recorded_command
 from benchmarks.processes import resident_mib
 from benchmarks.raw_encoder import ready_encoder
+from benchmarks.report import finish
+from benchmarks.say import say
 from benchmarks.soak_found import Found, Stretch
 from benchmarks.soak_load import SoakLoad
 from benchmarks.soak_tables import soak_report, summary
@@ -44,12 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     with TemporaryDirectory(prefix="lengthwise-soak-") as name:
         found = _measure(options, Path(name))
-    report = soak_report(options.command, found)
-    report.show()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        written = {**summary(found), **report.to_dict()}
-        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    finish(soak_report(options.command, found), options.json, summary(found))
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -89,7 +85,7 @@ async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
         capacity_per_s = await load.capacity(CAPACITY_CALLERS, options.capacity_s)
         load.tally.latencies_ms.clear()
         rate = options.load * capacity_per_s
-        _say(f"{capacity_per_s:.0f} requests/s at most; {rate:.0f}/s for {options.minutes:g} min")
+        say(f"{capacity_per_s:.0f} requests/s at most; {rate:.0f}/s for {options.minutes:g} min")
         noting = asyncio.create_task(_note(options, service, load))
         await load.at_rate(rate, options.minutes * 60)
         noting.cancel()
@@ -118,10 +114,6 @@ async def _note(
         resident = resident_mib(service.pid)
         at_s = time.monotonic() - began_s
         stretches.append(Stretch(at_s, resident, p99_ms, tally.predicted, tally.errors))
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What training on the history's own lengths brings: `python -m benchmarks.training`."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.aims import Aim, aims_table
 from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
+from benchmarks.say import say
 from benchmarks.template_workload import template_records
 from benchmarks.trained_before import build_trained
 from benchmarks.training_tables import away_table, cost_table, points_table, spans_table
@@ -149,7 +149,7 @@ def _split(
 
 
 def _run(case: Case, options: argparse.Namespace) -> Trained:
-    _say(f"{case.what}: {len(case.learnt):,} rows, {len(case.first):,} before")
+    say(f"{case.what}: {len(case.learnt):,} rows, {len(case.first):,} before")
     limit = QUICK_ROWS if options.quick else None
     training = TrainOptions(seed=options.seed, epochs=1 if options.quick else DEFAULT_EPOCHS)
     peers = peer_names(options.peers)
@@ -220,10 +220,6 @@ def _aims(by_case: dict[str, Evaluation]) -> list[Aim]:
             Aim("the same, not too wide", covered, at_most=0.91, form="{:.1%}"),
         ]
     return aims
-
-
-def _say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
