@@ -12,8 +12,9 @@ from scheduler_client import LengthPredictorClient
 from testbed.engine_metrics import parse_metrics, total
 from tests.deploy.composed import read_services
 from tests.deploy.pictures import SCRAPING, metrics_asked
-from tests.deploy.processes import Composed, Process, Translation, wait_until
+from tests.deploy.processes import Composed, Process, Translation
 from tests.deploy.scraped import series
+from tests.wait_until import wait_until
 
 VARIABLES = {
     "SEED_ROWS": "300",

@@ -1,7 +1,6 @@
 """Real engines, each started once, and how tests talk to them."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import httpx
@@ -12,6 +11,7 @@ from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import EngineOptions
 from testbed.tiny_model import tiny_model
 from tests.vllm.predictor_process import PredictorProcess
+from tests.wait_until import wait_until
 
 STEP_S = 0.01
 """Every step takes as long, so that a queue forms behind a few requests, on a busy machine too."""
@@ -132,10 +132,3 @@ async def until(holds: Callable[[], bool], what: str) -> None:
 
 def counted(engine: Engine, name: str, **labels: str) -> float:
     return total(parse_metrics(engine.get("/metrics")), name, **labels)
-
-
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, f"{what} did not come true in {timeout_s:g} s"
-        time.sleep(0.1)

@@ -9,9 +9,10 @@ from testbed.engine import VLLM
 from testbed.predictor import PYTHON
 from tests.deploy.composed import read_services
 from tests.deploy.pictures import metrics_asked
-from tests.deploy.processes import Composed, Translation, wait_until
+from tests.deploy.processes import Composed, Translation
 from tests.deploy.scraped import series
 from tests.vllm.predictor_process import PredictorProcess
+from tests.wait_until import wait_until
 
 HTTP = "8000"
 # Nothing hangs here, and a busy machine may take its time.

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.vllm.engines import Caller, counted, wait_until
+from tests.vllm.engines import Caller, counted
+from tests.wait_until import wait_until
 
 REQUESTS = 60
 

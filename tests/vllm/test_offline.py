@@ -6,8 +6,8 @@ import pytest
 
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.vllm_plugin.offline import generate_shortest_first, predicted_priorities
-from tests.vllm.engines import wait_until
 from tests.vllm.fakes import engine
+from tests.wait_until import wait_until
 
 PROMPTS = ["a middling prompt", "hi", "bad", "the longest prompt of them all"]
 """Predicted by their number of characters; "bad" is refused."""

@@ -13,8 +13,8 @@ from tests.vllm.engines import (
     counted,
     queue_up,
     until,
-    wait_until,
 )
+from tests.wait_until import wait_until
 
 SCHEDULER = "scheduler_client.vllm_plugin.scheduler.LengthwiseScheduler"
 MIDDLEWARE = "scheduler_client.vllm_plugin.middleware.LengthwiseMiddleware"

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 from scheduler_client.rules import RULE_NAMES, PreemptionRule
 from testbed.engine import ROOT
-from tests.vllm.engines import LONG, Caller, counted, queue_up, until, wait_until
+from tests.vllm.engines import LONG, Caller, counted, queue_up, until
+from tests.wait_until import wait_until
 
 
 async def order(caller, predictor, **queued):
