@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for scenario in _scenarios(quick=options.quick):
         _say(scenario)
         # Preemption is what takes long to simulate.
-        contenders = CONTENDERS if scenario.lengths == VICUNA else CONTENDERS[:-1]
+        preempts = scenario.lengths == VICUNA
+        contenders = [one for one in CONTENDERS if preempts or not one.preempts]
         outcomes += compare(workloads, scenario, contenders, options.repeats)
     swept: list[Outcome] = []
     for load in LOADS[1::2] if options.quick else LOADS[1:]:

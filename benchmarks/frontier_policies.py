@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.frontier_workload import COST
 from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, make_rule
@@ -48,8 +48,15 @@ FCFS = Contender("first come first served", "off")
 ORACLE = Contender("oracle", "shortest", knows_lengths=True)
 PREEMPTING = Contender(f"{DEFAULT_RULE} + preemption", DEFAULT_RULE, preempts=True)
 
+KNOWING = tuple(
+    Contender(f"{name}, told the truth", name, knows_lengths=True) for name in ("capped", "guarded")
+)
+"""What is left to gain by better predictions, under rules that keep the tail."""
+
 CONTENDERS = (
     *(Contender(name, name) for name in ("shortest", "gittins", "aged", "capped", "guarded")),
+    *KNOWING,
+    replace(PREEMPTING, name=f"{PREEMPTING.name}, told the truth", knows_lengths=True),
     PREEMPTING,
 )
 

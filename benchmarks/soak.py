@@ -34,10 +34,11 @@ BURST_CALLERS = 512
 STRETCHES = 120
 MIN_STRETCH_S = 0.5
 LONG_MINUTES = 20.0
-"""From here on the caches have their default sizes and are full before memory is judged."""
+"""From here on a run can fill caches of a size that is in use."""
 
-SMALL = 256
-"""What the caches hold in shorter runs, for the same reason."""
+LARGE, SMALL = 20_000, 256
+"""What the cache and the rows learnt from reports are bounded to, in long runs and in short ones:
+full before the capacity is measured, since the more rows there are, the longer the search takes."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -67,13 +68,16 @@ def _measure(options: argparse.Namespace, folder: Path) -> Found:
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
     index = build_index(RecordList(records), folder / "index", encoder).path
-    further: list[str] = []
-    if options.minutes < LONG_MINUTES:
-        further = ["--cache-capacity", str(SMALL), "--live-capacity", str(SMALL)]
-    command = real_service(index, further)
+    bound = str(_kept(options.minutes))
+    command = real_service(index, ["--cache-capacity", bound, "--live-capacity", bound])
     with KillableService(folder, str(folder / "history.db"), command) as service:
         service.await_serving()
         return asyncio.run(_soak(options, service))
+
+
+def _kept(minutes: float) -> int:
+    """How many answers and reported rows the service keeps."""
+    return LARGE if minutes >= LONG_MINUTES else SMALL
 
 
 async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
@@ -81,6 +85,7 @@ async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
         load = SoakLoad(client, uuid.uuid4().hex[:8])
         # The first requests after a start are slower than all later ones, and the largest
         # micro-batches, which come with a backlog, settle what memory is held from then on.
+        await load.fill(BURST_CALLERS, _kept(options.minutes))
         await load.capacity(BURST_CALLERS, options.capacity_s / 4)
         capacity_per_s = await load.capacity(CAPACITY_CALLERS, options.capacity_s)
         load.tally.latencies_ms.clear()

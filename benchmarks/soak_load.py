@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmarks.template_workload import template_records
@@ -73,16 +74,25 @@ class SoakLoad:
         await self._report(self._finished)
         self._finished = []
 
+    async def fill(self, callers: int, requests: int) -> None:
+        """Send so many requests in a closed loop."""
+        ends = self._number + requests
+        await self._closed_loop(callers, lambda: self._number >= ends)
+
     async def capacity(self, callers: int, duration_s: float) -> float:
         """Predictions and reports per second with so many callers in a closed loop."""
         began_s, before = time.monotonic(), self.tally.predicted
+        await self._closed_loop(callers, lambda: time.monotonic() >= began_s + duration_s)
+        return (self.tally.predicted - before) / (time.monotonic() - began_s)
+
+    async def _closed_loop(self, callers: int, ended: Callable[[], bool]) -> None:
+        """Each caller sends its next request once the one before is answered."""
 
         async def caller() -> None:
-            while time.monotonic() < began_s + duration_s:
+            while not ended():
                 await self._serve(self._next())
 
         await asyncio.gather(*(caller() for _ in range(callers)))
-        return (self.tally.predicted - before) / (time.monotonic() - began_s)
 
     def _next(self) -> CompletedRequest:
         """The next request as it will end; each prompt is another."""

@@ -16,7 +16,12 @@ from length_index.store import IndexStore
 
 
 def build_trained(
-    learnt: RecordList, first: list[HistoryRecord], out: Path, options: TrainOptions
+    learnt: RecordList,
+    first: list[HistoryRecord],
+    out: Path,
+    options: TrainOptions,
+    *,
+    base: str = DEFAULT_ENCODER,
 ) -> tuple[BuildResult, float | None]:
     """Build into a store; what its current version was trained to is taken over.
 
@@ -25,6 +30,7 @@ def build_trained(
         first: Rows that are learnt from before.
         out: The store.
         options: Of a training.
+        base: Name or folder of the encoder that it starts from.
 
     Returns:
         What was built, and the seconds that it took; None if nothing had to be trained.
@@ -34,7 +40,7 @@ def build_trained(
     if current is not None:
         return _build_again(learnt, ArtifactLayout(store.path_of(current)), out), None
     started_s = time.perf_counter()
-    result = train_and_build(learnt, out, DEFAULT_ENCODER, train_options=options, learn_first=first)
+    result = train_and_build(learnt, out, base, train_options=options, learn_first=first)
     return result, time.perf_counter() - started_s
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau, spearmanr
 
+from index_builder.shortest_first import shortest_first_gain
 from length_index.arrays import BoolVector, IntVector
 from length_index.length_scale import FloatArray
 
@@ -36,7 +37,8 @@ class LengthMetrics:
     """Agreement of predicted with true lengths.
 
     Rank correlations are None where all predictions are equal; coverage and width (mean, in
-    tokens) where the predictor gives no intervals; class accuracy where no edges were given.
+    tokens) where the predictor gives no intervals; class accuracy where no edges were given; the
+    gain of shortest first (see `shortest_first_gain`) where all lengths are equal.
     """
 
     rows: int
@@ -51,6 +53,7 @@ class LengthMetrics:
     width_50: float | None
     width_90: float | None
     class_accuracy: float | None = None
+    shortest_first_gain: float | None = None
 
     def to_dict(self) -> dict[str, float | int | None]:
         """As JSON."""
@@ -85,6 +88,7 @@ def measure(
         width_50=_width(predicted.interval_50),
         width_90=_width(predicted.interval_90),
         class_accuracy=None if edges is None else class_accuracy(predicted.point, true, edges),
+        shortest_first_gain=shortest_first_gain(predicted.point, true),
     )
 
 

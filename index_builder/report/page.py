@@ -22,6 +22,7 @@ COLUMNS = (
     ("90 % interval covers", "coverage_90", "{:.1%}"),
     ("its mean width", "width_90", "{:.0f}"),
     ("right class of 5", "class_accuracy", "{:.1%}"),
+    ("of shortest first's gain", "shortest_first_gain", "{:.1%}"),
 )
 """Heading, field of `LengthMetrics` and form of each column of the table."""
 

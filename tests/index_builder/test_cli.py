@@ -26,6 +26,7 @@ PREDICTOR_KEYS = {
     "width_50",
     "width_90",
     "class_accuracy",
+    "shortest_first_gain",
 }
 
 
