@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.vllm_asked import Asked
+from benchmarks.vllm_ordered import Ordered
 from benchmarks.vllm_policies import Policy
 from benchmarks.vllm_rows import JctRow, RunKey
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import VLLM, Engine, running_engine
-from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import CPU_NICENESS, EngineOptions
 from testbed.errors import TestbedError
 from testbed.replay import replay
@@ -21,9 +21,6 @@ CALIBRATION_PER_SLOT = 6
 CALIBRATION_SEED = 10_000
 STREAM_INTERVAL = 1_000
 """A first event and a last one: many small ones would cost the CPU more than the model does."""
-
-PREDICTIONS = "lengthwise_predictions_total"
-FALLBACKS = "lengthwise_fallbacks_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +109,12 @@ def run_one(
         key.seed,
         tokens_per_s=capacity,
     )
-    before = _Ordered.read(engine)
+    before = Ordered.read(engine)
     outcomes = replay(engine, policy.requests(requests), on_finished=on_finished)
-    after = _Ordered.read(engine)
-    if policy.predicts and after == before:
+    ordered = Ordered.read(engine).since(before)
+    if policy.predicts and not ordered.all:
         raise TestbedError(
             f"the engine of {policy.name} ordered no request: is the plugin installed in its "
             f"environment? Run `make setup-vllm`; its log ends with:\n{engine.log_tail()}"
         )
-    return JctRow.of(key, outcomes, fallback_causes=after.causes_since(before), capacity=capacity)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    """Requests that the plugin gave a priority, since the engine's start."""
-
-    by_prediction: int
-    by_cause: Mapping[str, int]
-
-    @classmethod
-    def read(cls, engine: Engine) -> "_Ordered":
-        samples = parse_metrics(engine.get("/metrics"))
-        causes = {s.labels.get("cause", ""): int(s.value) for s in samples if s.name == FALLBACKS}
-        return cls(int(total(samples, PREDICTIONS)), causes)
-
-    def causes_since(self, before: "_Ordered") -> dict[str, int]:
-        """Fallbacks by cause; causes that did not come up are left out."""
-        new = {cause: n - before.by_cause.get(cause, 0) for cause, n in self.by_cause.items()}
-        return {cause: n for cause, n in new.items() if n}
+    return JctRow.of(key, outcomes, fallback_causes=dict(ordered.by_cause), capacity=capacity)
