@@ -39,7 +39,7 @@ Both = tuple[float, float]
 """A figure of the plain engine and of the one with the plugin."""
 
 BREAKER_TIMEOUT_S = 120.0
-"""Twice as long as the plugin's breaker stays open at most."""
+"""Several times what the plugin's breaker stays open at most."""
 
 IDLE_GAP_S = 0.25
 IDLE_TOKENS = 4
