@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from index_builder.history.errors import RowError
-from length_index.record import MAX_OUTPUT_TOKENS, FinishReason
+from length_index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason
 
 Row = Mapping[str, Any]
 """One row as a format gives it: column -> value."""
@@ -131,6 +131,25 @@ def _whole(value: object) -> int | None:
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return int(value)
     return None
+
+
+def temperature(value: object, name: str) -> float | None:
+    """Convert a temperature; 1, 0.7 and "0.7" are fine, and None stands for one that is not given.
+
+    Raises:
+        RowError: On anything but a number from 0 to MAX_TEMPERATURE.
+    """
+    if is_absent(value):
+        return None
+    numeric = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+    number = float(value) if numeric or isinstance(value, Decimal) else value
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    if not is_number or not 0 <= number <= MAX_TEMPERATURE:
+        raise RowError(
+            f"{name} is {describe(value)}: expected a number, 0 to {MAX_TEMPERATURE:g}",
+            kind="bad temperature",
+        )
+    return float(number)
 
 
 def text(value: object, name: str, *, kind: str) -> str:
