@@ -18,7 +18,7 @@ from length_index.arrays import BoolVector, FloatMatrix, IntVector
 from length_index.calibration import MIN_ROWS, Calibration
 from length_index.decoding import Decoding
 from length_index.familiarity import Familiarity
-from length_index.hits import Hits
+from length_index.hits import REPEAT_SIMILARITY, Hits
 from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.retrieval import RetrievalEstimator, RetrievalParameters
 from length_index.rows import HistoryRows
@@ -37,8 +37,7 @@ HEAD_SIMILARITIES = (0.6, 0.9, 1.2, 1.6, 2.2)
 OTHER_MODEL_WEIGHTS = (0.05, 0.2, 1.0)
 
 OTHER_DECODING_WEIGHTS = (1.0, 0.3)
-"""Their errors are compared to a hundredth of a token, and of equals the first stays: where nothing
-is repeated they err alike but for rounding."""
+"""Of a repeat that was decoded otherwise than asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +234,24 @@ def _choose(
     if len(rows.models) > 1:
         sharing = [replace(best, other_model_weight=w) for w in OTHER_MODEL_WEIGHTS]
         best = min(sharing, key=lambda p: _error(estimator.with_parameters(p), held_out))
-    if not {Decoding.GREEDY, Decoding.SAMPLED} <= set(np.unique(rows.decodings).tolist()):
+    torn = held_out.part(_finds_both_decodings(held_out, rows))
+    if len(torn) < MIN_ROWS:
         return best
     repeating = [replace(best, other_decoding_weight=w) for w in OTHER_DECODING_WEIGHTS]
-    errors = [_error(estimator.with_parameters(p), held_out, told=True) for p in repeating]
-    return repeating[int(np.argmin(np.round(errors, 2)))]
+    return min(repeating, key=lambda p: _error(estimator.with_parameters(p), torn, told=True))
+
+
+def _finds_both_decodings(held_out: _HeldOut, rows: HistoryRows) -> BoolVector:
+    """Held-out rows whose prompt was answered before both as they were decoded and otherwise.
+
+    Others cannot tell how the one compares with the other: where the only answer before was decoded
+    otherwise, a lower weight for it is a higher one for prompts that are merely near.
+    """
+    hits = held_out.hits
+    repeated = (hits.rows >= 0) & (hits.similarities > REPEAT_SIMILARITY)
+    answered = np.where(repeated, rows.decodings[hits.rows], Decoding.UNKNOWN)
+    greedy, sampled = ((answered == d).any(axis=1) for d in (Decoding.GREEDY, Decoding.SAMPLED))
+    return greedy & sampled & (held_out.decodings != Decoding.UNKNOWN)
 
 
 def _error(estimator: RetrievalEstimator, held_out: _HeldOut, *, told: bool = False) -> float:

@@ -136,6 +136,16 @@ def test_how_much_less_other_repeats_count_is_fitted_where_the_history_has_both_
     assert index_of(greedy)._estimator.parameters.other_decoding_weight == 1.0
 
 
+def test_one_answer_of_either_kind_cannot_tell_how_they_compare():
+    # To weigh the only repeat less would be to weigh prompts more that are merely near.
+    rows = [
+        replace(r, id=f"{r.id}-{t}", output_tokens=round(r.output_tokens * factor), temperature=t)
+        for r in topic_history(150)
+        for t, factor in ((GREEDY, 1.0), (SAMPLED, 3.0))
+    ]
+    assert index_of(rows)._estimator.parameters.other_decoding_weight == 1.0
+
+
 def test_where_the_draws_of_a_prompt_are_one_group_nothing_is_fitted_of_repeats():
     rows = [
         replace(r, id=f"{r.id}-{t}", group=r.id, temperature=t)
