@@ -141,15 +141,22 @@ def temperature(value: object, name: str) -> float | None:
     """
     if is_absent(value):
         return None
-    numeric = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
-    number = float(value) if numeric or isinstance(value, Decimal) else value
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or not 0 <= number <= MAX_TEMPERATURE:
+    number = _number(value)
+    if number is None or not 0 <= number <= MAX_TEMPERATURE:
         raise RowError(
             f"{name} is {describe(value)}: expected a number, 0 to {MAX_TEMPERATURE:g}",
             kind="bad temperature",
         )
     return float(number)
+
+
+def _number(value: object) -> float | None:
+    """Convert a number or a numeric text; None for all else, true and false among it."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def text(value: object, name: str, *, kind: str) -> str:
