@@ -24,8 +24,8 @@ from length_index.weighted_cdf import WeightedCdf
 
 REPEAT_SCALE = 0.01
 SAME_SCALE = 0.001
-"""As `REPEAT_SCALE`, for the very same prompt, without the forms that have another slot. Two passes of
-one prompt in bfloat16 were 0.00004 apart at most; an encoder fine-tuned on lengths spreads them."""
+"""As `REPEAT_SCALE`, for the very same prompt, without the forms that have another slot. Two passes
+of one prompt in bfloat16 were 0.00004 apart at most; fine-tuning on lengths spreads them."""
 
 SPREAD_FULL_DISTANCE = 0.3
 
