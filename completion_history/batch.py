@@ -78,6 +78,7 @@ class Batch:
                 len(record.prompt),
                 record.output_tokens,
                 record.max_tokens,
+                record.temperature,
                 record.finish_reason,
                 vector,
                 report.encoder_hash or None,

@@ -58,6 +58,7 @@ class StoredCompletion:
         prompt_chars: Length of the prompt.
         output_tokens: Length of the answer.
         max_tokens: The caller's limit, if there was one.
+        temperature: Of the sampling; None where it is not known.
         finish_reason: "length" marks an answer that was cut off.
         vector: Of the prompt, float32; None where the text was kept.
         encoder_hash: Of the encoder that made the vector; "" without one.
@@ -71,6 +72,7 @@ class StoredCompletion:
     prompt_chars: int
     output_tokens: int
     max_tokens: int | None
+    temperature: float | None
     finish_reason: FinishReason
     vector: FloatVector | None
     encoder_hash: str
@@ -93,5 +95,6 @@ class StoredCompletion:
             model=self.model,
             id=self.request_id,
             max_tokens=self.max_tokens,
+            temperature=self.temperature,
             finish_reason=self.finish_reason,
         )

@@ -168,6 +168,7 @@ def _completion(row: Row[Any]) -> StoredCompletion:
         prompt_chars=row.prompt_chars,
         output_tokens=row.output_tokens,
         max_tokens=row.max_tokens,
+        temperature=row.temperature,
         finish_reason=row.finish_reason,
         vector=vector,
         encoder_hash=row.encoder_hash or "",

@@ -38,6 +38,8 @@ completions = Table(
     Column("prompt_chars", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("max_tokens", Integer),
+    # Of the sampling; null where it is not known.
+    Column("temperature", Double),
     # "stop", or "length" for an answer that was cut off.
     Column("finish_reason", Text, nullable=False),
     # Little-endian float16, as many as the encoder has dimensions; null where the text is kept.
@@ -48,7 +50,19 @@ completions = Table(
 )
 
 CompletionRow = tuple[
-    int, str, float, str, str | None, int, int, int | None, str, bytes | None, str | None, int
+    int,
+    str,
+    float,
+    str,
+    str | None,
+    int,
+    int,
+    int | None,
+    float | None,
+    str,
+    bytes | None,
+    str | None,
+    int,
 ]
 """A row to insert, in the order of the columns."""
 

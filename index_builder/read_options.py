@@ -9,6 +9,7 @@ HELP = {
     "model_column": "The LLM that answered.",
     "id_column": "The row's id.",
     "max_tokens_column": "The caller's limit on generated tokens.",
+    "temperature_column": "The temperature of the sampling; 0 is greedy decoding.",
     "finish_reason_column": "Why the answer ended; 'length' means it was cut off.",
     "group_column": "Rows of one group are never split between learning and testing.",
     "samples_column": "Further draws for the same prompt.",

@@ -18,6 +18,7 @@ class Query:
         max_tokens: The caller's limit on generated tokens.
         neighbour_count: How many neighbours to name in the answer.
         include_neighbour_text: Also give their text, where the index keeps it.
+        temperature: Of the sampling; 0 is greedy decoding, None means unknown.
     """
 
     prompt: str
@@ -25,6 +26,7 @@ class Query:
     max_tokens: int | None = None
     neighbour_count: int = 3
     include_neighbour_text: bool = False
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

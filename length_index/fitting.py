@@ -4,6 +4,9 @@ Every row of the index can play the new prompt: it is searched for, itself and i
 out of what is found, and the rest predicts it. So all rows stay in the index, and what is fitted
 is fitted for the index as it will be served. Where the encoder was trained on the history, only
 rows that it was not trained on may play: the others lie where their own length put them.
+
+How a row was decoded is told for the one weight that it decides alone. All else is fitted and
+calibrated as if no temperature were known, so that it holds for callers who tell none.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +16,9 @@ import numpy as np
 
 from length_index.arrays import BoolVector, FloatMatrix, IntVector
 from length_index.calibration import MIN_ROWS, Calibration
+from length_index.decoding import Decoding
 from length_index.familiarity import Familiarity
-from length_index.hits import Hits
+from length_index.hits import REPEAT_SIMILARITY, Hits
 from length_index.length_scale import FloatArray, to_log, to_tokens
 from length_index.retrieval import RetrievalEstimator, RetrievalParameters
 from length_index.rows import HistoryRows
@@ -31,6 +35,9 @@ HEAD_SIMILARITIES = (0.6, 0.9, 1.2, 1.6, 2.2)
 """A trained head knows more than the prior and weighs more."""
 
 OTHER_MODEL_WEIGHTS = (0.05, 0.2, 1.0)
+
+OTHER_DECODING_WEIGHTS = (1.0, 0.3)
+"""Of a repeat that was decoded otherwise than asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ class _HeldOut:
     groups: IntVector
     tokens: IntVector
     censored: BoolVector
+    decodings: IntVector
     head_atoms: FloatArray | None
 
     def __len__(self) -> int:
@@ -110,6 +118,7 @@ class _HeldOut:
             self.groups[which],
             self.tokens[which],
             self.censored[which],
+            self.decodings[which],
             None if self.head_atoms is None else self.head_atoms[which],
         )
 
@@ -119,8 +128,9 @@ class _HeldOut:
     def nearness(self) -> FloatArray:
         return self.hits.nearness()
 
-    def distributions(self, estimator: RetrievalEstimator) -> WeightedCdf:
-        return estimator.distributions(self.hits, self.codes, self.head_atoms).cdf
+    def distributions(self, estimator: RetrievalEstimator, *, told: bool = False) -> WeightedCdf:
+        decodings = self.decodings if told else None
+        return estimator.distributions(self.hits, self.codes, self.head_atoms, decodings).cdf
 
 
 def fit_estimator(
@@ -150,9 +160,7 @@ def fit_estimator(
         calibration = Calibration.identity(familiarity)
         return Fit(FittedEstimator(RetrievalParameters(), calibration), None)
     estimator = RetrievalEstimator(rows, RetrievalParameters(), familiarity)
-    parameters = _choose(
-        estimator, held_out.part(slice(FIT_ROWS)), several_models=len(rows.models) > 1
-    )
+    parameters = _choose(estimator, held_out.part(slice(FIT_ROWS)), rows)
     if newest is not None:
         held_out = _hold_out(vectors, rows, searcher, newest.sample(CALIBRATION_ROWS, seed))
     chosen = estimator.with_parameters(parameters)
@@ -200,6 +208,7 @@ def _hold_out(
         rows.group_codes[sample],
         rows.output_tokens[sample],
         rows.censored[sample],
+        rows.decodings[sample],
         players.head_atoms,
     )
     # Where striking out its group left nothing, a row stands in for no new prompt.
@@ -207,7 +216,7 @@ def _hold_out(
 
 
 def _choose(
-    estimator: RetrievalEstimator, held_out: _HeldOut, *, several_models: bool
+    estimator: RetrievalEstimator, held_out: _HeldOut, rows: HistoryRows
 ) -> RetrievalParameters:
     """The parameters whose medians err least, in tokens; the calibration sees to the spread."""
     priors = PRIOR_SIMILARITIES if held_out.head_atoms is None else HEAD_SIMILARITIES
@@ -222,15 +231,32 @@ def _choose(
         for scale, spread, neighbours, prior in product(SCALES, SPREADS, NEIGHBOURS, priors)
     ]
     best = min(grid, key=lambda p: _error(estimator.with_parameters(p), held_out))
-    if not several_models:
+    if len(rows.models) > 1:
+        sharing = [replace(best, other_model_weight=w) for w in OTHER_MODEL_WEIGHTS]
+        best = min(sharing, key=lambda p: _error(estimator.with_parameters(p), held_out))
+    torn = held_out.part(_finds_both_decodings(held_out, rows))
+    if len(torn) < MIN_ROWS:
         return best
-    sharing = [replace(best, other_model_weight=w) for w in OTHER_MODEL_WEIGHTS]
-    return min(sharing, key=lambda p: _error(estimator.with_parameters(p), held_out))
+    repeating = [replace(best, other_decoding_weight=w) for w in OTHER_DECODING_WEIGHTS]
+    return min(repeating, key=lambda p: _error(estimator.with_parameters(p), torn, told=True))
 
 
-def _error(estimator: RetrievalEstimator, held_out: _HeldOut) -> float:
+def _finds_both_decodings(held_out: _HeldOut, rows: HistoryRows) -> BoolVector:
+    """Held-out rows whose prompt was answered before both as they were decoded and otherwise.
+
+    Others cannot tell how the one compares with the other: where the only answer before was decoded
+    otherwise, a lower weight for it is a higher one for prompts that are merely near.
+    """
+    hits = held_out.hits
+    repeated = (hits.rows >= 0) & (hits.similarities > REPEAT_SIMILARITY)
+    answered = np.where(repeated, rows.decodings[hits.rows], Decoding.UNKNOWN)
+    greedy, sampled = ((answered == d).any(axis=1) for d in (Decoding.GREEDY, Decoding.SAMPLED))
+    return greedy & sampled & (held_out.decodings != Decoding.UNKNOWN)
+
+
+def _error(estimator: RetrievalEstimator, held_out: _HeldOut, *, told: bool = False) -> float:
     """How far the medians are off on average, in tokens."""
-    cdf = held_out.distributions(estimator)
+    cdf = held_out.distributions(estimator, told=told)
     median = to_tokens(cdf.quantiles(np.full((len(held_out), 1), 0.5)))[:, 0]
     short = held_out.tokens - median
     # A median beyond a cut-off answer is not known to be wrong.

@@ -9,6 +9,7 @@ import numpy as np
 
 from length_index.arrays import FloatMatrix, IntVector
 from length_index.calibration import GRID, Calibration
+from length_index.decoding import decodings_at
 from length_index.encoder import Device, Encoder, Precision, load_encoder
 from length_index.errors import ArtifactAlteredError, EncoderMismatchError
 from length_index.estimate import Basis, LengthEstimate, Neighbour, Query
@@ -144,7 +145,7 @@ class LengthIndex:
             return []
         codes = self._model_codes(queries, hits.recent)
         retrieved = self._estimator.distributions(
-            hits, codes, self._head_atoms(hits.queries, queries)
+            hits, codes, self._head_atoms(hits.queries, queries), _decodings(queries, codes)
         )
         nearness = hits.nearness()
         grid = _truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
@@ -182,7 +183,8 @@ class LengthIndex:
         hits = self.search(vectors, queries)
         parameters = replace(self._estimator.parameters, prior_similarity=NO_PRIOR_SIMILARITY)
         alone = self._estimator.with_parameters(parameters)
-        cdf = alone.distributions(hits, self._model_codes(queries, hits.recent)).cdf
+        codes = self._model_codes(queries, hits.recent)
+        cdf = alone.distributions(hits, codes, decodings=_decodings(queries, codes)).cdf
         return to_tokens(cdf.quantiles(np.full((len(queries), 1), 0.5)))[:, 0]
 
     def predict(self, queries: Sequence[Query]) -> list[LengthEstimate]:
@@ -282,6 +284,14 @@ class LengthIndex:
             model=self.rows.model(row),
             text=self.rows.prompt(row) if query.include_neighbour_text else "",
         )
+
+
+def _decodings(queries: Sequence[Query], codes: IntVector) -> IntVector:
+    """How each answer will be decoded; of an LLM without history it does not matter."""
+    return decodings_at(
+        None if query.model and code < 0 else query.temperature
+        for query, code in zip(queries, codes, strict=True)
+    )
 
 
 def _truncated(grid: FloatArray, queries: Sequence[Query]) -> FloatArray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from length_index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
+from length_index.decoding import decodings_at
 from length_index.errors import InvalidInputError
 from length_index.length_scale import FloatArray, to_log
 from length_index.nearest_rows import nearest_rows
@@ -32,6 +33,7 @@ class RecentSnapshot:
         vectors: Shape (rows, dimension), of unit length.
         log_lengths: Shape (rows,).
         censored: Shape (rows,): the true length was longer.
+        decodings: Shape (rows,): how each answer's tokens were chosen, see `Decoding`.
         model_codes: Shape (rows,): which of `models` answered.
         models: Names of the LLMs, each with at least one row.
         history: What the rows were made from; may go on beyond the last of them.
@@ -40,6 +42,7 @@ class RecentSnapshot:
     vectors: FloatMatrix
     log_lengths: FloatArray
     censored: BoolVector
+    decodings: IntVector
     model_codes: IntVector
     models: tuple[str, ...]
     history: Sequence[HistoryRecord]
@@ -154,6 +157,7 @@ class _Columns:
         self.vectors: FloatMatrix = np.empty((capacity_rows, dimension), np.float32)
         self.log_lengths: FloatArray = np.empty(capacity_rows, np.float64)
         self.censored: BoolVector = np.empty(capacity_rows, np.bool_)
+        self.decodings: IntVector = np.empty(capacity_rows, np.int64)
         self.model_codes: IntVector = np.empty(capacity_rows, np.int64)
         self.records: list[HistoryRecord] = []
         self.chars = 0
@@ -176,6 +180,7 @@ class _Columns:
         self.vectors[new] = vectors
         self.log_lengths[new] = to_log(np.array([r.output_tokens for r in records]))
         self.censored[new] = [r.censored for r in records]
+        self.decodings[new] = decodings_at(r.temperature for r in records)
         self.model_codes[new] = [
             self._models.setdefault(r.model, len(self._models)) for r in records
         ]
@@ -190,6 +195,7 @@ class _Columns:
             self.vectors[rows],
             self.log_lengths[rows],
             self.censored[rows],
+            self.decodings[rows],
             self.model_codes[rows],
             tuple(self._models),
             self.records,

@@ -50,6 +50,11 @@ class RecentView:
         """Shape (rows,): the true length was longer."""
         return self.snapshot.censored
 
+    @property
+    def decodings(self) -> IntVector:
+        """Shape (rows,): how each answer's tokens were chosen, see `Decoding`."""
+        return self.snapshot.decodings
+
     def search(
         self, queries: FloatMatrix, k: int, *, code: int | None = None
     ) -> tuple[FloatMatrix, IntMatrix]:

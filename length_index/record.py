@@ -13,6 +13,9 @@ MAX_OUTPUT_TOKENS = 10_000_000
 MAX_PROMPT_CHARS = 4_000_000
 """Beyond this a prompt is taken for a mistake: some ten times the longest context in use."""
 
+MAX_TEMPERATURE = 100.0
+"""Beyond this a temperature is taken for a mistake: engines take 2 at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryRecord:
@@ -28,10 +31,11 @@ class HistoryRecord:
         group: Rows that must not be split between learning and testing (one conversation, one
             prompt answered by several LLMs); "" means the row stands alone.
         samples: Further draws of the same LLM for the same prompt, for the noise ceiling.
+        temperature: Of the sampling; 0 is greedy decoding, None means unknown.
 
     Raises:
-        InvalidInputError: On an empty or oversized prompt, a length or limit out of range, or an
-            unknown finish reason.
+        InvalidInputError: On an empty or oversized prompt, a length, limit or temperature out of
+            range, or an unknown finish reason.
     """
 
     prompt: str
@@ -42,6 +46,7 @@ class HistoryRecord:
     finish_reason: FinishReason = "stop"
     group: str = ""
     samples: tuple[int, ...] = ()
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -61,6 +66,10 @@ class HistoryRecord:
         if self.finish_reason not in get_args(FinishReason):
             raise InvalidInputError(
                 f"finish_reason is {self.finish_reason!r}: expected 'stop' or 'length'"
+            )
+        if self.temperature is not None and not 0 <= self.temperature <= MAX_TEMPERATURE:
+            raise InvalidInputError(
+                f"temperature is {self.temperature:g}: expected 0 to {MAX_TEMPERATURE:g}"
             )
 
     @property

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from length_index.arrays import BoolVector, IntVector
+from length_index.decoding import Decoding
 from length_index.errors import ArtifactAlteredError
 from length_index.length_scale import FloatArray
 from length_index.record import HistoryRecord
@@ -26,10 +27,12 @@ SCHEMA: pa.Schema = pa.schema(
         ("group", pa.string()),
         ("prompt", pa.string()),
         ("stored_unix_s", pa.float64()),
+        ("temperature", pa.float64()),
     ]
 )
 """`stored_unix_s` is when a completion was reported; 0 where that is not known, as in rows read
-from files. Artifacts from before there was such a column are read as if it held 0."""
+from files. `temperature` is that of the sampling; null where it is not known. Artifacts from before
+there were such columns are read as if nothing were known."""
 
 
 def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
@@ -42,6 +45,7 @@ def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
         [r.group for r in records],
         [r.prompt if keep_text else "" for r in records],
         [0.0] * len(records),
+        [r.temperature for r in records],
     ]
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
@@ -92,6 +96,14 @@ class HistoryRows:
         """Shape (rows,): when each was reported; 0 where that is not known."""
         column = self.table.column("stored_unix_s").to_numpy(zero_copy_only=False)
         return np.nan_to_num(np.asarray(column, float))
+
+    @cached_property
+    def decodings(self) -> IntVector:
+        """Shape (rows,): how each answer's tokens were chosen, see `Decoding`."""
+        column = self.table.column("temperature").to_numpy(zero_copy_only=False)
+        temperatures = np.asarray(column, float)
+        known = np.where(temperatures == 0, Decoding.GREEDY, Decoding.SAMPLED)
+        return np.where(np.isnan(temperatures), Decoding.UNKNOWN, known)
 
     @cached_property
     def _model_dictionary(self) -> Any:

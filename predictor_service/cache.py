@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 
+from length_index.decoding import Decoding, decoding_at
 from length_index.estimate import Query
 
 ENTRY_OVERHEAD_BYTES = 400
 """Roughly what an entry takes beside its texts: key, query, links."""
 
-Key = tuple[str, str, str, int | None, int, bool, int]
+Key = tuple[str, str, str, int | None, int, bool, Decoding, int]
 
 
 def cache_key(version: str, query: Query, generation: int = 0) -> Key:
@@ -25,6 +26,8 @@ def cache_key(version: str, query: Query, generation: int = 0) -> Key:
         query.max_tokens,
         query.neighbour_count,
         query.include_neighbour_text,
+        # Of the temperature no more than this decides the answer.
+        decoding_at(query.temperature),
         generation,
     )
 

@@ -57,6 +57,8 @@ def to_row(record: HistoryRecord) -> dict[str, Any]:
         row["model"] = record.model
     if record.max_tokens is not None:
         row["max_tokens"] = record.max_tokens
+    if record.temperature is not None:
+        row["temperature"] = record.temperature
     return row
 
 

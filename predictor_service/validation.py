@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from length_index.conversation import ChatMessage, render_conversation
 from length_index.errors import InvalidInputError
 from length_index.estimate import Query
-from length_index.record import MAX_OUTPUT_TOKENS, FinishReason, HistoryRecord
+from length_index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason, HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.errors import InvalidRequestError
 
@@ -76,8 +78,17 @@ class RequestLimits:
         max_tokens = None
         if request.HasField("max_tokens"):
             max_tokens = _limit(request.max_tokens)
-        prompt = self._text(request)
-        return Query(prompt, model, max_tokens, neighbour_count, request.include_neighbour_text)
+        temperature = None
+        if request.HasField("temperature"):
+            temperature = _temperature(request.temperature)
+        return Query(
+            self._text(request),
+            model,
+            max_tokens,
+            neighbour_count,
+            request.include_neighbour_text,
+            temperature,
+        )
 
     def record(self, completion: pb.Completion, where: str) -> HistoryRecord:
         """The row of history that a completion is.
@@ -105,6 +116,9 @@ class RequestLimits:
         max_tokens = None
         if completion.HasField("max_tokens"):
             max_tokens = _limit(completion.max_tokens)
+        temperature = None
+        if completion.HasField("temperature"):
+            temperature = _temperature(completion.temperature)
         return HistoryRecord(
             prompt=self._text(completion),
             output_tokens=completion.output_tokens,
@@ -112,6 +126,7 @@ class RequestLimits:
             id=completion.request_id,
             max_tokens=max_tokens,
             finish_reason=_finish_reason(completion, max_tokens),
+            temperature=temperature,
         )
 
     def _text(self, request: HasPrompt) -> str:
@@ -149,6 +164,15 @@ def _limit(max_tokens: int) -> int | None:
     if max_tokens == 0:
         raise InvalidRequestError("max_tokens is 0: expected at least 1, or leave it out")
     return max_tokens if max_tokens <= MAX_OUTPUT_TOKENS else None
+
+
+def _temperature(temperature: float) -> float:
+    """As the caller wrote it, before 32 bits made 0.699999988 of 0.7."""
+    if not 0 <= temperature <= MAX_TEMPERATURE:  # which nan is not either
+        raise InvalidRequestError(
+            f"temperature is {temperature:g}: expected 0 to {MAX_TEMPERATURE:g}, or leave it out"
+        )
+    return float(str(np.float32(temperature)))
 
 
 def _conversation(messages: Sequence[pb.ChatMessage]) -> str:

@@ -124,6 +124,7 @@ class AsyncLengthPredictorClient(ClientBase):
         request_id: str | None = None,
         neighbour_count: int | None = None,
         include_neighbour_text: bool | None = None,
+        temperature: float | None = None,
         timeout_s: float | None = None,
     ) -> Prediction:
         """Predict how long the answer to one prompt will be.
@@ -137,6 +138,7 @@ class AsyncLengthPredictorClient(ClientBase):
             request_id: Given back in the prediction.
             neighbour_count: How many past prompts to name.
             include_neighbour_text: Also give their text.
+            temperature: Of the sampling.
             timeout_s: Deadline of this call, in seconds, instead of the client's.
 
         Raises:
@@ -150,6 +152,7 @@ class AsyncLengthPredictorClient(ClientBase):
             request_id=request_id,
             neighbour_count=neighbour_count,
             include_neighbour_text=include_neighbour_text,
+            temperature=temperature,
         )
         request = encode_within(query, self._config.max_send_bytes)
         return decode_prediction(await self._call(self._stub.Predict, request, timeout_s))

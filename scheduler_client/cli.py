@@ -94,13 +94,14 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--file",
         metavar="FILE",
         help="a prompt per line, or a JSON object per line with prompt or messages, and optionally "
-        "model, max_tokens, request_id; - is stdin",
+        "model, max_tokens, temperature, request_id; - is stdin",
     )
     parser.add_argument(
         "--format", choices=["auto", "text", "jsonl"], default="auto", help="of --file"
     )
     parser.add_argument("--model", default="", help="the LLM that will answer")
     parser.add_argument("--max-tokens", type=int, help="the limit on generated tokens")
+    parser.add_argument("--temperature", type=float, help="of the sampling; 0 is greedy decoding")
     parser.add_argument(
         "--neighbours", type=int, metavar="N", help="how many past prompts to name (default: 3)"
     )
@@ -114,6 +115,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--request-id", help="the completion's own id (default: a new one)")
     parser.add_argument("--model", default="", help="the LLM that answered")
     parser.add_argument("--max-tokens", type=int, help="the limit that it had")
+    parser.add_argument("--temperature", type=float, help="that it was sampled at")
     parser.add_argument(
         "--finish-reason", choices=["stop", "length"], default="stop", help="length: it was cut off"
     )
@@ -130,7 +132,7 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    defaults = QueryDefaults(args.model, args.max_tokens, args.neighbours)
+    defaults = QueryDefaults(args.model, args.max_tokens, args.neighbours, args.temperature)
     if args.file is not None:
         queries = read_queries(args.file, args.format, defaults)
     else:
@@ -183,6 +185,7 @@ def _report(args: argparse.Namespace) -> int:
                 model=args.model,
                 max_tokens=args.max_tokens,
                 finish_reason=args.finish_reason,
+                temperature=args.temperature,
             )
         ]
     with client_of(args) as client:

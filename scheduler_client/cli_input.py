@@ -29,6 +29,7 @@ class QueryDefaults:
     model: str
     max_tokens: int | None
     neighbour_count: int | None
+    temperature: float | None
 
     def query(self, prompt: str) -> PredictionQuery:
         """A query for a plain prompt."""
@@ -37,6 +38,7 @@ class QueryDefaults:
             model=self.model,
             max_tokens=self.max_tokens,
             neighbour_count=self.neighbour_count,
+            temperature=self.temperature,
         )
 
     def query_of_row(self, row: Mapping[str, Any]) -> PredictionQuery:
@@ -48,6 +50,7 @@ class QueryDefaults:
             max_tokens=_first(row.get("max_tokens"), self.max_tokens),
             request_id=str(_first(row.get("request_id"), row.get("id"), "")),
             neighbour_count=self.neighbour_count,
+            temperature=_first(row.get("temperature"), self.temperature),
         )
 
 
@@ -115,6 +118,7 @@ def _completion(row: Mapping[str, Any]) -> CompletedRequest:
         model=row.get("model") or "",
         max_tokens=row.get("max_tokens"),
         finish_reason=row.get("finish_reason") or "stop",
+        temperature=row.get("temperature"),
     )
 
 

@@ -23,6 +23,7 @@ class CompletedRequest:
         max_tokens: The limit on generated tokens, if there was one.
         finish_reason: "stop" if the LLM ended by itself, "length" if it was cut off: then the true
             length was longer, and the service counts it so.
+        temperature: Of the sampling, 0 to 100; 0 is greedy decoding, None means unknown.
     """
 
     request_id: str
@@ -32,6 +33,7 @@ class CompletedRequest:
     model: str = ""
     max_tokens: int | None = None
     finish_reason: FinishReason = "stop"
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

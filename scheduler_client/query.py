@@ -30,6 +30,7 @@ class PredictionQuery:
         request_id: The caller's own id, given back unchanged.
         neighbour_count: How many nearest past prompts to name; None leaves it to the service (3).
         include_neighbour_text: Also give the neighbours' text, where the index keeps it.
+        temperature: Of the sampling, 0 to 100; 0 is greedy decoding, None means unknown.
     """
 
     prompt: str = ""
@@ -39,6 +40,7 @@ class PredictionQuery:
     request_id: str = ""
     neighbour_count: int | None = None
     include_neighbour_text: bool = False
+    temperature: float | None = None
 
 
 def as_query(prompt: str | PredictionQuery, **options: Any) -> PredictionQuery:

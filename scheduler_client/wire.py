@@ -1,9 +1,10 @@
 """To the messages of lengthwise.v1 and back."""
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import SupportsIndex, cast
+from typing import SupportsFloat, SupportsIndex, cast
 
 from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
@@ -14,6 +15,7 @@ from scheduler_client.index_switch import IndexSwitch
 from scheduler_client.model_drift import ModelDrift
 from scheduler_client.prediction import Basis, Neighbour, Prediction, Timing
 from scheduler_client.query import AnyChatMessage, PredictionQuery
+from scheduler_client.temperature import MAX_TEMPERATURE
 
 _UINT32_MAX = 2**32 - 1
 _INT64_MAX = 2**63 - 1
@@ -37,6 +39,7 @@ def encode_query(query: PredictionQuery) -> pb.PredictRequest:
         max_tokens=_optional("max_tokens", query.max_tokens, low=1),
         neighbour_count=_optional("neighbour_count", query.neighbour_count, low=0),
         include_neighbour_text=query.include_neighbour_text,
+        temperature=_temperature(query.temperature),
     )
 
 
@@ -65,6 +68,7 @@ def encode_completion(completion: CompletedRequest) -> pb.Completion:
         output_tokens=_integer("output_tokens", completion.output_tokens, -_INT64_MAX, _INT64_MAX),
         max_tokens=_optional("max_tokens", completion.max_tokens, low=1),
         finish_reason=_FINISH_REASONS[completion.finish_reason],
+        temperature=_temperature(completion.temperature),
     )
 
 
@@ -214,6 +218,21 @@ def _integer(name: str, value: SupportsIndex, low: int, high: int) -> int:
         raise InvalidRequestError(f"{name} is {value!r}: expected an integer") from error
     if not low <= number <= high:
         raise InvalidRequestError(f"{name} is {number}: expected {low:,} to {high:,}")
+    return number
+
+
+def _temperature(value: SupportsFloat | None) -> float | None:
+    """Check a number of any type (NumPy's too) against what the service takes."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(cast("object", value), SupportsFloat):
+        raise InvalidRequestError(f"temperature is {value!r}: expected a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not 0 <= number <= MAX_TEMPERATURE:  # which nan is not either
+        raise InvalidRequestError(f"temperature is {number:g}: expected 0 to {MAX_TEMPERATURE:g}")
     return number
 
 

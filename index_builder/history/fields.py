@@ -15,6 +15,7 @@ from index_builder.history.values import (
     is_absent,
     label,
     lookup,
+    temperature,
     text,
     token_count,
 )
@@ -154,6 +155,9 @@ class Fields:
                 ),
                 group=name.group,
                 samples=self._samples(row, output_tokens),
+                temperature=temperature(
+                    lookup(row, options.temperature_column), options.temperature_column
+                ),
             )
         except RowError:
             raise

@@ -31,6 +31,7 @@ class ReadOptions:
         model_column: The LLM that answered.
         id_column: The row's id; rows without one are numbered "FILESTEM:LINE".
         max_tokens_column: The caller's limit, in tokens.
+        temperature_column: The temperature of the sampling.
         finish_reason_column: Why the generation ended.
         group_column: Rows of one group are never split between learning and testing.
         samples_column: Further draws for the same prompt: a list, or an object name -> tokens.
@@ -52,6 +53,7 @@ class ReadOptions:
     model_column: str = "model"
     id_column: str = "id"
     max_tokens_column: str = "max_tokens"
+    temperature_column: str = "temperature"
     finish_reason_column: str = "finish_reason"
     group_column: str = "group"
     samples_column: str = "samples"

@@ -185,7 +185,10 @@ def read_history(
 
 def _content(record: HistoryRecord) -> bytes:
     """Write down what is learnt from a record, unambiguously: texts stand with their size."""
+    # Left out where it is not known, so that older histories keep their fingerprints.
+    known = "" if record.temperature is None else f"at {record.temperature} "
     return (
-        f"{record.output_tokens} {record.max_tokens} {record.finish_reason} {record.samples} "
-        f"{len(record.model)} {record.model} {len(record.prompt)} {record.prompt}\n"
+        f"{known}{record.output_tokens} {record.max_tokens} {record.finish_reason} "
+        f"{record.samples} {len(record.model)} {record.model} "
+        f"{len(record.prompt)} {record.prompt}\n"
     ).encode()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from index_builder.history.errors import RowError
-from length_index.record import MAX_OUTPUT_TOKENS, FinishReason
+from length_index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason
 
 Row = Mapping[str, Any]
 """One row as a format gives it: column -> value."""
@@ -131,6 +131,32 @@ def _whole(value: object) -> int | None:
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return int(value)
     return None
+
+
+def temperature(value: object, name: str) -> float | None:
+    """Convert a temperature; 1, 0.7 and "0.7" are fine, and None stands for one that is not given.
+
+    Raises:
+        RowError: On anything but a number from 0 to MAX_TEMPERATURE.
+    """
+    if is_absent(value):
+        return None
+    number = _number(value)
+    if number is None or not 0 <= number <= MAX_TEMPERATURE:
+        raise RowError(
+            f"{name} is {describe(value)}: expected a number, 0 to {MAX_TEMPERATURE:g}",
+            kind="bad temperature",
+        )
+    return float(number)
+
+
+def _number(value: object) -> float | None:
+    """Convert a number or a numeric text; None for all else, true and false among it."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def text(value: object, name: str, *, kind: str) -> str:

@@ -77,6 +77,7 @@ def records_of(rows: HistoryRows) -> list[HistoryRecord]:
             row["id"],
             finish_reason="length" if row["censored"] else "stop",
             group=row["group"],
+            temperature=row["temperature"],
         )
         for row in rows.table.to_pylist()
     ]

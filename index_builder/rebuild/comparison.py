@@ -133,8 +133,10 @@ def compare(
 def predicted(index: LengthIndex, rows: VectorRows, vectors: FloatMatrix) -> PredictedLengths:
     """What an index says of rows whose vectors are known."""
     asked = [
-        Query(prompt or NO_TEXT, model)
-        for prompt, model in zip(rows.prompts, rows.models, strict=True)
+        Query(prompt or NO_TEXT, model, temperature=temperature)
+        for prompt, model, temperature in zip(
+            rows.prompts, rows.models, rows.temperatures, strict=True
+        )
     ]
     quantiles: list[tuple[float, ...]] = []
     for start in range(0, len(asked), ASKED_AT_A_TIME):

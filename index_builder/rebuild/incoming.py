@@ -100,6 +100,7 @@ class IncomingReader:
             [""] * len(usable),
             [c.prompt or "" for c in usable],
             [c.stored_unix_s for c in usable],
+            [c.temperature for c in usable],
         ]
         arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
         self._tables.append(pa.Table.from_arrays(arrays, schema=SCHEMA))

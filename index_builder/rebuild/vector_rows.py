@@ -48,6 +48,11 @@ class VectorRows:
         """Shape (rows,): the prompt is known."""
         return np.array([bool(prompt) for prompt in self.prompts], bool)
 
+    @property
+    def temperatures(self) -> list[float | None]:
+        """Of the sampling of each answer; None where it is not known."""
+        return self.rows.table.column("temperature").to_pylist()
+
     def take(self, places: IntVector) -> "VectorRows":
         """Some of them, in the order given."""
         return VectorRows(self.rows.take(places.tolist()), self.vectors[places])
@@ -86,4 +91,5 @@ def records_of(rows: HistoryRows) -> Iterator[HistoryRecord]:
                 id=row["id"],
                 finish_reason="length" if row["censored"] else "stop",
                 group=row["group"],
+                temperature=row["temperature"],
             )

@@ -35,7 +35,7 @@ class ChatMessage(_message.Message):
     def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
 
 class PredictRequest(_message.Message):
-    __slots__ = ("request_id", "prompt", "messages", "model", "max_tokens", "neighbour_count", "include_neighbour_text")
+    __slots__ = ("request_id", "prompt", "messages", "model", "max_tokens", "neighbour_count", "include_neighbour_text", "temperature")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class PredictRequest(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     NEIGHBOUR_COUNT_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_NEIGHBOUR_TEXT_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     prompt: str
     messages: _containers.RepeatedCompositeFieldContainer[ChatMessage]
@@ -50,7 +51,8 @@ class PredictRequest(_message.Message):
     max_tokens: int
     neighbour_count: int
     include_neighbour_text: bool
-    def __init__(self, request_id: _Optional[str] = ..., prompt: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., model: _Optional[str] = ..., max_tokens: _Optional[int] = ..., neighbour_count: _Optional[int] = ..., include_neighbour_text: bool = ...) -> None: ...
+    temperature: float
+    def __init__(self, request_id: _Optional[str] = ..., prompt: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., model: _Optional[str] = ..., max_tokens: _Optional[int] = ..., neighbour_count: _Optional[int] = ..., include_neighbour_text: bool = ..., temperature: _Optional[float] = ...) -> None: ...
 
 class LengthDistribution(_message.Message):
     __slots__ = ("expected_tokens", "levels", "tokens")
@@ -153,7 +155,7 @@ class PredictStreamResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[PredictResult, _Mapping]]] = ...) -> None: ...
 
 class Completion(_message.Message):
-    __slots__ = ("request_id", "prompt", "messages", "model", "output_tokens", "max_tokens", "finish_reason")
+    __slots__ = ("request_id", "prompt", "messages", "model", "output_tokens", "max_tokens", "finish_reason", "temperature")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +163,7 @@ class Completion(_message.Message):
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     prompt: str
     messages: _containers.RepeatedCompositeFieldContainer[ChatMessage]
@@ -168,7 +171,8 @@ class Completion(_message.Message):
     output_tokens: int
     max_tokens: int
     finish_reason: FinishReason
-    def __init__(self, request_id: _Optional[str] = ..., prompt: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., model: _Optional[str] = ..., output_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ...) -> None: ...
+    temperature: float
+    def __init__(self, request_id: _Optional[str] = ..., prompt: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., model: _Optional[str] = ..., output_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., temperature: _Optional[float] = ...) -> None: ...
 
 class ReportRequest(_message.Message):
     __slots__ = ("completions",)

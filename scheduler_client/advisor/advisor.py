@@ -131,6 +131,7 @@ class Advisor:
             prompt=question.prompt or "",
             model=self._ledger.model_of(question),
             max_tokens=question.max_tokens or None,
+            temperature=question.temperature,
             # No past prompt is shown to anyone: none need be sent.
             neighbour_count=0,
         )

@@ -136,6 +136,7 @@ class Ledger:
             prompt=question.prompt if self._settings.report and has_text else None,
             model=self.model_of(question),
             max_tokens=question.max_tokens,
+            temperature=question.temperature,
             arrival_s=question.arrival_s,
             predicted_tokens=predicted_tokens,
             noted_at_s=self._clock(),
@@ -161,6 +162,7 @@ class Ledger:
             model=request.model,
             max_tokens=request.max_tokens or None,
             finish_reason=reason,
+            temperature=request.temperature,
         )
 
 

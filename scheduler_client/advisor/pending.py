@@ -13,6 +13,7 @@ class PendingRequest:
         prompt: Its text; None if its length is not to be reported.
         model: The LLM's name as the predictor knows it.
         max_tokens: The limit on generated tokens.
+        temperature: Of the sampling; None if unknown.
         arrival_s: When it came, on the clock of the keys.
         predicted_tokens: What was predicted; None if nothing was.
         noted_at_s: When it got its key, on the monotonic clock.
@@ -21,6 +22,7 @@ class PendingRequest:
     prompt: str | None
     model: str
     max_tokens: int | None
+    temperature: float | None
     arrival_s: float
     predicted_tokens: float | None
     noted_at_s: float

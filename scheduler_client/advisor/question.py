@@ -14,6 +14,7 @@ class Question:
         max_tokens: The limit on generated tokens; None if there is none.
         input_tokens: Tokens of the prompt; 0 if unknown.
         arrival_s: When the request came, in seconds on the clock that all keys share.
+        temperature: Of the sampling; None if unknown.
     """
 
     request_id: str
@@ -22,3 +23,4 @@ class Question:
     max_tokens: int | None
     input_tokens: int
     arrival_s: float
+    temperature: float | None = None

@@ -82,6 +82,7 @@ def _question(engine: Engine, arguments: Arguments, submission: Submission) -> Q
         max_tokens=submission.max_tokens,
         input_tokens=submission.input_tokens,
         arrival_s=submission.arrival_s,
+        temperature=submission.temperature,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from scheduler_client.temperature import known_temperature
+
 _T = TypeVar("_T")
 
 
@@ -16,6 +18,8 @@ class AskedOverHttp:
         text: Of its prompt; None if it has none: token ids, several prompts, images.
         model: Asked for.
         max_tokens: The limit on generated tokens, if there is one.
+        temperature: Of the sampling; None if the body says nothing: the model's own default holds
+            then, which is not known here.
         answers: How many are wanted (`n`).
         priority: That the caller set; 0 if none.
         request_id: That the caller chose, if any.
@@ -24,6 +28,7 @@ class AskedOverHttp:
     text: str | None
     model: str
     max_tokens: int | None
+    temperature: float | None
     answers: int
     priority: int
     request_id: str | None
@@ -42,6 +47,7 @@ def read_question(content: bytes) -> AskedOverHttp | None:
         text=_text(fields),
         model=_a(str, fields, "model") or "",
         max_tokens=_a(int, fields, "max_completion_tokens") or _a(int, fields, "max_tokens"),
+        temperature=known_temperature(fields.get("temperature")),
         answers=max(1, _a(int, fields, "n") or 1),
         priority=_a(int, fields, "priority") or 0,
         request_id=_a(str, fields, "request_id"),

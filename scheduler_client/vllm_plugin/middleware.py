@@ -106,6 +106,7 @@ async def _key(runtime: Runtime, asked: AskedOverHttp, engine_id: str, arrival_s
         max_tokens=asked.max_tokens,
         input_tokens=0,
         arrival_s=arrival_s,
+        temperature=asked.temperature,
     )
     if asked.text is None:
         runtime.metrics.fell_back("no_text")

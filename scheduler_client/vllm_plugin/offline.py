@@ -6,6 +6,7 @@ takes the place of `llm.generate(prompts, ...)`.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any, Protocol
 from uuid import uuid4
@@ -17,6 +18,7 @@ from scheduler_client.prediction import Outcome, Prediction
 from scheduler_client.priorities import shortest_first_key
 from scheduler_client.query import PredictionQuery
 from scheduler_client.service_time import ServiceTimeModel
+from scheduler_client.temperature import known_temperature
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.seams import VllmConfig
 
@@ -71,11 +73,13 @@ def generate_shortest_first(
             'LLM(..., scheduling_policy="priority")'
         )
     model = llm.llm_engine.vllm_config.model_config.served_model_name
+    # Of a list of parameters, one for each prompt, there is no one temperature.
+    temperature = known_temperature(getattr(sampling_params, "temperature", None))
     with LengthPredictorClient(target) as client:
-        priorities = predicted_priorities(client, prompts, model=model)
+        priorities = predicted_priorities(client, prompts, model=model, temperature=temperature)
         outputs = llm.generate(prompts, sampling_params, priority=priorities, **options)
         if report:
-            _report(client, prompts, outputs, model)
+            _report(client, prompts, outputs, model, temperature)
     return outputs
 
 
@@ -85,6 +89,7 @@ def predicted_priorities(
     *,
     model: str = "",
     max_tokens: int | None = None,
+    temperature: float | None = None,
     service_time: ServiceTimeModel | None = None,
 ) -> list[int]:
     """A priority for each prompt, for `llm.generate(priority=...)`: shortest first.
@@ -96,9 +101,11 @@ def predicted_priorities(
         prompts: Texts.
         model: The LLM, as the predictor knows it.
         max_tokens: The limit on generated tokens.
+        temperature: Of the sampling.
         service_time: Of the engine; None orders by length alone.
     """
-    queries = [PredictionQuery(prompt, model=model, max_tokens=max_tokens) for prompt in prompts]
+    asked = PredictionQuery(model=model, max_tokens=max_tokens, temperature=temperature)
+    queries = [replace(asked, prompt=prompt) for prompt in prompts]
     try:
         outcomes: list[Outcome] = client.predict_many(queries, timeout_s=TIMEOUT_S)
     except LengthPredictorError as error:
@@ -115,7 +122,11 @@ def predicted_priorities(
 
 
 def _report(
-    client: LengthPredictorClient, prompts: Sequence[str], outputs: Sequence[Any], model: str
+    client: LengthPredictorClient,
+    prompts: Sequence[str],
+    outputs: Sequence[Any],
+    model: str,
+    temperature: float | None,
 ) -> None:
     run = uuid4().hex  # the engine counts its requests from 0 in every process
     completions = [
@@ -125,6 +136,7 @@ def _report(
             prompt,
             model=model,
             finish_reason="length" if answer.finish_reason == "length" else "stop",
+            temperature=temperature,
         )
         for number, (prompt, output) in enumerate(zip(prompts, outputs, strict=True))
         for answer in output.outputs

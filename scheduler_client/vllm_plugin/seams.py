@@ -53,6 +53,7 @@ class Params(Protocol):
 
     n: int
     max_tokens: int | None
+    temperature: float
     extra_args: dict[str, Any] | None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from scheduler_client.temperature import known_temperature
 from scheduler_client.vllm_plugin.prompt_text import PromptText
 from scheduler_client.vllm_plugin.seams import Arguments
 
@@ -22,6 +23,7 @@ class Submission:
         text: Of the prompt; None where there is none, or where the request is left alone.
         input_tokens: Of the prompt; 0 if they are not counted yet.
         max_tokens: The limit on generated tokens, if there is one.
+        temperature: Of the sampling; None if unknown.
         answers: How many are wanted (`n`) whose length says something: 0 for pooling, and where
             one token is all that may come (scores, the steps of a beam search).
     """
@@ -32,6 +34,7 @@ class Submission:
     text: str | None
     input_tokens: int
     max_tokens: int | None
+    temperature: float | None
     answers: int
 
 
@@ -58,6 +61,7 @@ def read_submission(arguments: Arguments, reader: PromptText, now_s: float) -> S
         text=reader.of(text, token_ids),
         input_tokens=len(token_ids or ()),
         max_tokens=params.max_tokens if generates else None,
+        temperature=known_temperature(getattr(params, "temperature", None)),
         answers=params.n if generates and params.max_tokens != 1 else 0,
     )
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from completion_history.completion import Report
 from completion_history.errors import OpenError
 from completion_history.place import Place
 from completion_history.reader import HistoryReader
 from completion_history.schema import metadata
 from completion_history.writer import HistoryWriter
-from tests.completion_history.helpers import add, ids, writing
+from tests.completion_history.helpers import add, ids, record, rows, writing
 
 
 def start_and_add(place: str, name: str) -> None:
@@ -43,6 +44,19 @@ def test_the_migrations_make_the_tables_that_the_program_uses(place):
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_history_of_the_first_release_is_migrated_and_keeps_its_rows(place):
+    with writing(place) as writer:
+        add(writer, "old")
+        with writer._engine.begin() as connection:
+            connection.execute(text("ALTER TABLE lengthwise_completions DROP COLUMN temperature"))
+            connection.execute(text("UPDATE lengthwise_schema SET version_num = '0001'"))
+    with pytest.raises(OpenError, match="holds no history of this release"):
+        HistoryReader.open(place)
+    with writing(place) as writer:
+        writer.append([Report([record("new", temperature=0.0)])])
+    assert [(row.request_id, row.temperature) for row in rows(place)] == [("old", None), ("new", 0)]
 
 
 def test_a_history_of_a_newer_release_is_refused_and_left_alone(place):

@@ -18,7 +18,12 @@ from tests.completion_history.helpers import add, ids, record, records, rows, wr
 
 def test_a_completion_is_read_back_as_it_was_written(place):
     whole = record(
-        "a", prompt="naïve \U0001f9a9", model="llm", max_tokens=9, finish_reason="length"
+        "a",
+        prompt="naïve \U0001f9a9",
+        model="llm",
+        max_tokens=9,
+        finish_reason="length",
+        temperature=0.7,
     )
     with writing(place, clock=lambda: 1234.5) as writer:
         writer.append([Report([whole, record("b")])])

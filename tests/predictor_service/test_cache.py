@@ -23,8 +23,14 @@ def test_everything_that_changes_the_answer_is_in_the_key():
         key("a", max_tokens=5),
         key("a", neighbour_count=4),
         key("a", include_neighbour_text=True),
+        key("a", temperature=0.0),
+        key("a", temperature=0.7),
     }
-    assert len(keys) == 6
+    assert len(keys) == 8
+
+
+def test_temperatures_that_are_answered_alike_share_an_entry():
+    assert key("a", temperature=0.7) == key("a", temperature=0.3)
 
 
 def test_the_least_recently_used_goes_first():

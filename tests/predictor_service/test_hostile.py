@@ -59,6 +59,7 @@ def requests():
         request_id=TEXT,
         max_tokens=st.one_of(st.none(), UINT32),
         neighbour_count=st.one_of(st.none(), UINT32),
+        temperature=st.one_of(st.none(), st.floats(width=32)),
     )
 
 
@@ -85,6 +86,7 @@ async def test_extreme_values_are_answered_or_refused_by_name(attacked, request)
             output_tokens=UINT32,
             max_tokens=st.one_of(st.none(), UINT32),
             finish_reason=st.integers(-(2**31), 2**31 - 1),
+            temperature=st.one_of(st.none(), st.floats(width=32)),
         ),
         max_size=10,
     )

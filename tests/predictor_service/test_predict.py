@@ -135,6 +135,9 @@ async def test_the_cache_can_be_turned_off(serve):
             ["neighbour_count is 33", "expected 0 to 32"],
         ),
         (pb.PredictRequest(prompt="a", max_tokens=0), ["max_tokens is 0", "at least 1"]),
+        (pb.PredictRequest(prompt="a", temperature=-1), ["temperature is -1", "0 to 100"]),
+        (pb.PredictRequest(prompt="a", temperature=float("inf")), ["temperature is inf"]),
+        (pb.PredictRequest(prompt="a", temperature=float("nan")), ["temperature is nan"]),
         (pb.PredictRequest(prompt="a", model="m" * 2_000), ["model has 2,000 characters"]),
         (pb.PredictRequest(prompt="a", request_id="r" * 2_000), ["request_id has 2,000"]),
         (

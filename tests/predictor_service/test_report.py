@@ -36,7 +36,7 @@ async def test_reported_lengths_are_in_the_file_when_they_are_acknowledged(serve
     answer = await running.stub.Report(
         pb.ReportRequest(
             completions=[
-                completion("a", model="vicuna", max_tokens=512, finish_reason=2),
+                completion("a", model="vicuna", max_tokens=512, finish_reason=2, temperature=0.7),
                 completion("b", prompt="", messages=[pb.ChatMessage(role="user", content="yo")]),
             ]
         )
@@ -50,6 +50,7 @@ async def test_reported_lengths_are_in_the_file_when_they_are_acknowledged(serve
             "finish_reason": "length",
             "model": "vicuna",
             "max_tokens": 512,
+            "temperature": 0.7,
         },
         {"id": "b", "prompt": "yo", "output_tokens": 7, "finish_reason": "stop"},
     ]
@@ -85,6 +86,7 @@ async def test_without_a_file_completions_are_kept_in_memory_and_the_log_says_so
         ({"output_tokens": -1}, "completions[1].output_tokens is -1: expected 0 to 10,000,000"),
         ({"output_tokens": 10**12}, "completions[1].output_tokens is 1000000000000"),
         ({"max_tokens": 0}, "completions[1].max_tokens is 0"),
+        ({"temperature": 101}, "completions[1].temperature is 101: expected 0 to 100"),
         ({"finish_reason": 9}, "completions[1].finish_reason is 9: expected FINISH_REASON_STOP"),
         ({"model": "m" * 2_000}, "completions[1].model has 2,000 characters"),
     ],

@@ -64,9 +64,11 @@ def test_predict_json_prints_one_object_that_holds_the_whole_prediction(run):
 
 
 def test_predict_sends_its_options(run, service):
-    assert run("predict", "hi", "--model", "m", "--max-tokens", "9", "--neighbours", "0")[0] == 0
+    options = ("--max-tokens", "9", "--neighbours", "0", "--temperature", "0.5")
+    assert run("predict", "hi", "--model", "m", *options)[0] == 0
     (sent,) = service.received
     assert (sent.model, sent.max_tokens, sent.neighbour_count) == ("m", 9, 0)
+    assert sent.temperature == 0.5
 
 
 def test_several_prompts_become_a_table_and_a_refused_one_fails_alone(run):
@@ -91,7 +93,7 @@ def test_a_file_of_text_lines_is_a_prompt_each(run, tmp_path):
 
 def test_a_file_of_json_lines_carries_options_of_its_own(run, service, tmp_path):
     rows = [
-        {"prompt": "aaa", "id": 7, "output_tokens": 5},
+        {"prompt": "aaa", "id": 7, "output_tokens": 5, "temperature": 0},
         {"messages": [{"role": "user", "content": "bb\u2028bb"}], "model": "own", "max_tokens": 3},
     ]
     path = tmp_path / "prompts.jsonl"
@@ -102,6 +104,7 @@ def test_a_file_of_json_lines_carries_options_of_its_own(run, service, tmp_path)
     assert [json.loads(line)["request_id"] for line in out.splitlines()] == ["7", ""]
     sent = service.received[0].requests
     assert [(r.model, r.max_tokens) for r in sent] == [("other", 0), ("own", 3)]
+    assert [r.HasField("temperature") for r in sent] == [True, False]
     assert sent[1].messages[0].content == "bb\u2028bb"
 
 
@@ -190,11 +193,12 @@ def test_report_stores_one_completion(run, service):
     code, out, _ = run(
         *("report", "--prompt", "p", "--output-tokens", "12", "--request-id", "r"),
         *("--model", "m", "--max-tokens", "12", "--finish-reason", "length"),
+        *("--temperature", "0.5"),
     )
     assert (code, out) == (0, "stored 1, known already 0\n")
     stored = service.stored["r"]
     assert (stored.prompt, stored.output_tokens, stored.model) == ("p", 12, "m")
-    assert (stored.max_tokens, stored.finish_reason) == (12, 2)
+    assert (stored.max_tokens, stored.finish_reason, stored.temperature) == (12, 2, 0.5)
 
 
 def test_report_gives_a_completion_without_an_id_one_of_its_own(run, service):

@@ -47,12 +47,12 @@ def test_predict_gives_the_whole_distribution_with_its_grounds(client):
 
 
 def test_predict_sends_every_option(client, service):
-    client.predict("hi", model="m", max_tokens=7, neighbour_count=0, include_neighbour_text=True)
+    options = {"model": "m", "max_tokens": 7, "neighbour_count": 0, "temperature": 0.0}
+    client.predict("hi", include_neighbour_text=True, **options)
 
     (sent,) = service.received
-    assert sent == pb.PredictRequest(
-        prompt="hi", model="m", max_tokens=7, neighbour_count=0, include_neighbour_text=True
-    )
+    assert sent == pb.PredictRequest(prompt="hi", include_neighbour_text=True, **options)
+    assert sent.HasField("temperature"), "0 is greedy decoding, not unknown"
 
 
 def test_options_that_are_not_given_are_left_to_the_service(client, service):
@@ -60,6 +60,7 @@ def test_options_that_are_not_given_are_left_to_the_service(client, service):
 
     (sent,) = service.received
     assert not sent.HasField("max_tokens")
+    assert not sent.HasField("temperature")
     assert not sent.HasField("neighbour_count")
 
 
@@ -251,15 +252,16 @@ def test_report_counts_what_is_new_and_what_was_known(client, service):
     assert len(service.stored) == 300
 
 
-def test_report_carries_limit_and_finish_reason(client, service):
-    client.report([CompletedRequest("a", 5, "p", max_tokens=5, finish_reason="length")])
+def test_report_carries_limit_finish_reason_and_temperature(client, service):
+    how = {"max_tokens": 5, "temperature": 0.5}
+    client.report([CompletedRequest("a", 5, "p", finish_reason="length", **how)])
 
     assert service.stored["a"] == pb.Completion(
         request_id="a",
         prompt="p",
         output_tokens=5,
-        max_tokens=5,
         finish_reason=pb.FINISH_REASON_LENGTH,
+        **how,
     )
 
 

@@ -72,6 +72,7 @@ def main(port: str, file: str) -> None:
                         "model": completion.model,
                         "output_tokens": completion.output_tokens,
                         "finish_reason": completion.finish_reason,
+                        "temperature": completion.temperature,
                     }
                     out.write(json.dumps(fields) + "\n")
             return super().Report(request, context)

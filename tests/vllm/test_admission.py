@@ -1,5 +1,7 @@
 """What becomes of a call of AsyncLLM.add_request, without an engine."""
 
+from types import SimpleNamespace
+
 import pytest
 from vllm import PoolingParams, SamplingParams
 from vllm.lora.request import LoRARequest
@@ -44,6 +46,17 @@ async def test_a_rendered_prompt_is_asked_about_by_its_text(runtime):
     (question,) = runtime.advisor.questions
     assert (question.prompt, question.model, question.max_tokens) == ("hello", "llm", 50)
     assert question.input_tokens == 3
+
+
+async def test_what_is_asked_says_the_temperature(runtime):
+    await admit(runtime, engine(), call("hello", SamplingParams(temperature=0)))
+    assert runtime.advisor.questions[0].temperature == 0
+
+
+async def test_parameters_without_a_temperature_leave_it_unknown(runtime):
+    params = SimpleNamespace(n=1, max_tokens=5)
+    await admit(runtime, engine(), call("hello", params))
+    assert runtime.advisor.questions[0].temperature is None
 
 
 async def test_token_ids_are_decoded_without_special_tokens(runtime):

@@ -71,6 +71,20 @@ async def test_what_is_asked_says_model_limit_and_the_id_that_the_engine_will_us
     assert question.request_id == f"cmpl-{http_id}-0"
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ({"temperature": 0}, 0),
+        ({}, None),
+        ({"temperature": None}, None),
+        ({"temperature": -1}, None),
+    ],
+)
+async def test_the_temperature_is_what_the_body_says_or_unknown(middleware, runtime, said, known):
+    await post(middleware, {"prompt": "hello", **said})
+    assert runtime.advisor.questions[0].temperature == known
+
+
 async def test_an_id_that_the_caller_chose_is_kept(middleware, served, runtime):
     await post(middleware, {"prompt": "hello"}, headers=[(b"x-request-id", b"mine")])
     assert served.headers[b"x-request-id"] == b"mine"

@@ -89,6 +89,7 @@ async def test_true_lengths_reach_the_predictor(engine, predictor):
     assert report["output_tokens"] == 7
     assert report["model"] == engine.model
     assert report["finish_reason"] == 2  # FINISH_REASON_LENGTH: max_tokens cut it off
+    assert report["temperature"] == 0
     wait_until(lambda: counted(engine, "lengthwise_reports_total", outcome="sent") > 0, "a count")
 
 

@@ -44,6 +44,7 @@ records = st.builds(
     finish_reason=st.sampled_from(["stop", "length"]),
     group=st.just("") | texts,
     samples=st.lists(st.integers(0, 1000), max_size=3).map(tuple),
+    temperature=st.none() | st.sampled_from([0.0, 0.25, 0.7, 2.0]),
 )
 
 

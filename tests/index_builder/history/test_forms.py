@@ -26,6 +26,7 @@ def read(tmp_path: Path, *rows: dict[str, Any], **options: Any) -> list[HistoryR
 
 def test_columns_go_by_the_names_of_the_options(tmp_path: Path) -> None:
     row = {"q": "hi", "n": 7, "llm": "m", "key": 5, "cap": 9, "why": "length", "chat": "c"}
+    row["heat"] = 0.7
     (record,) = read(
         tmp_path,
         row,
@@ -36,8 +37,9 @@ def test_columns_go_by_the_names_of_the_options(tmp_path: Path) -> None:
         max_tokens_column="cap",
         finish_reason_column="why",
         group_column="chat",
+        temperature_column="heat",
     )
-    assert record == HistoryRecord("hi", 7, "m", "5", 9, "length", "c")
+    assert record == HistoryRecord("hi", 7, "m", "5", 9, "length", "c", temperature=0.7)
 
 
 def test_a_column_may_be_a_path_into_nested_values(tmp_path: Path) -> None:
@@ -108,6 +110,16 @@ def test_an_answer_at_its_limit_is_censored_unless_the_row_says_otherwise(
 ) -> None:
     row = {"prompt": "hi", "output_tokens": 64, "max_tokens": 64, "finish_reason": reason}
     assert read(tmp_path, row)[0].finish_reason == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [(0, 0.0), (0.7, 0.7), ("1", 1.0), ("", None), (None, None)]
+)
+def test_a_temperature_is_a_number_in_any_writing_or_unknown(
+    tmp_path: Path, said: object, known: float | None
+) -> None:
+    (record,) = read(tmp_path, {"prompt": "hi", "output_tokens": 1, "temperature": said})
+    assert record.temperature == known
 
 
 def test_in_an_object_of_draws_the_rows_own_is_left_out_once(tmp_path: Path) -> None:

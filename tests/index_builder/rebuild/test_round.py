@@ -35,6 +35,14 @@ def test_what_is_new_is_in_the_next_version_beside_what_was_there(loop, tmp_path
     check_files(layout, read_manifest(layout))
 
 
+def test_the_temperatures_of_what_is_new_are_in_the_next_version(loop, tmp_path):
+    loop.report([replace(r, temperature=0.25 * (i % 4)) for i, r in enumerate(new_records(200))])
+    loop.run()
+    temperatures = loop.index(tmp_path).rows.table.column("temperature").to_pylist()
+    assert temperatures.count(None) == 400
+    assert [temperatures.count(t) for t in (0.0, 0.25, 0.5, 0.75)] == [50] * 4
+
+
 def test_a_round_goes_on_where_the_last_that_published_ended(loop, tmp_path):
     loop.report(new_records(200))
     loop.run()

@@ -27,12 +27,17 @@ async def report(running, *completions: pb.Completion) -> tuple[int, int]:
 
 async def test_reported_lengths_are_in_the_database_when_they_are_acknowledged(serve, place):
     running = await serve(completions=place)
-    limited = completion("a", model="vicuna", max_tokens=512, finish_reason=2)
+    limited = completion("a", model="vicuna", max_tokens=512, finish_reason=2, temperature=0.7)
     talk = [pb.ChatMessage(role="user", content="yo")]
     assert await report(running, limited, completion("b", prompt="", messages=talk)) == (2, 0)
     first, second = rows(place)
     assert first.record == record(
-        "a", prompt="hi", model="vicuna", max_tokens=512, finish_reason="length"
+        "a",
+        prompt="hi",
+        model="vicuna",
+        max_tokens=512,
+        finish_reason="length",
+        temperature=0.7,
     )
     assert second.prompt == "yo"
     info = await running.stub.GetIndexInfo(pb.GetIndexInfoRequest())

@@ -30,13 +30,13 @@ async def test_a_finished_requests_true_length_reaches_the_predictor(
     make_advisor, running, service
 ):
     advisor = make_advisor(running.target, deadline_s=5.0)
-    await advisor.advise(question("r", "hello", max_tokens=100))
+    await advisor.advise(question("r", "hello", max_tokens=100, temperature=0.5))
     advisor.finished(ending("r", 42))
     await until(lambda: service.stored)
     (completion,) = stored(service)
     assert completion.prompt == "hello"
     assert (completion.model, completion.output_tokens, completion.max_tokens) == ("llm", 42, 100)
-    assert completion.finish_reason == pb.FINISH_REASON_STOP
+    assert (completion.finish_reason, completion.temperature) == (pb.FINISH_REASON_STOP, 0.5)
     await until(lambda: advisor.counters.reports_sent == 1)
 
 
