@@ -78,10 +78,14 @@ def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[To
     found: list[Told] = []
     for llm in llms[:1] if options.quick else llms:
         for known in KNOWN[:2] if options.quick else KNOWN:
-            say(f"{name}: {llm}, {min(known, len(learnt)):,} rows of it")
+            say(f"{name}: {llm}, {_rows(known)} rows of it")
             metrics = _told(_but_few(learnt, llm, known), asked, llm, encoder)
             found.append(Told(name, llm, known, metrics))
     return found
+
+
+def _rows(known: int) -> str:
+    return "all" if known == ALL else str(known)
 
 
 def _some(llms: set[str]) -> list[str]:
@@ -142,7 +146,7 @@ def _row(name: str, known: int, found: Sequence[Told]) -> Row:
     own = [one.metrics for one in found if (one.name, one.known) == (name, known)]
     return {
         "set": name,
-        "known": "all" if known == ALL else str(known),
+        "known": _rows(known),
         "mae": Spread.of([one.mae for one in own]),
         "ratio": _ratio(name, known, found),
         "tau": Spread.of([one.kendall_tau_b or 0.0 for one in own]),
