@@ -73,8 +73,9 @@ class Machine:
 def describe(machine: dict[str, Any]) -> str:
     """The hardware in one line."""
     features = ", ".join(machine["cpu_features"]) or "neither AMX nor AVX-512 BF16"
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
     return (
-        f"{machine['cpu']}, {machine['cores']} cores ({features}), "
+        f"{machine['cpu']}, {cores} ({features}), "
         f"{machine['memory_gib']:g} GiB memory, GPU: {machine['gpu'] or 'none'}"
     )
 
