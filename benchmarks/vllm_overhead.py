@@ -25,7 +25,7 @@ from benchmarks.vllm_policies import Policy
 from length_index.errors import LengthIndexError
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, Engine
-from testbed.engine_options import default_step_ms
+from testbed.engine_options import CPU_PREDICTOR, default_step_ms
 from testbed.errors import TestbedError
 from testbed.predictor import running_predictor
 from testbed.replay import replay
@@ -102,7 +102,7 @@ def _measure(options: argparse.Namespace) -> Measured:
     with TemporaryDirectory(prefix="lengthwise-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         store = ready_index(asked, options.index or folder / "index", train=False)
-        arguments = ("--cache-capacity", "0", "--log-level", "warning")
+        arguments = ("--cache-capacity", "0", "--log-level", "warning", *CPU_PREDICTOR)
         predictor = stack.enter_context(running_predictor(store, folder, arguments=arguments))
         host = Host(tiny_model(CACHE), folder, target=predictor.target)
         plain, plugin = (
