@@ -17,12 +17,11 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import RecordList, read_records
+from benchmarks.workloads import RecordList, learnt_and_asked, read_records
 from index_builder.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file
 from index_builder.history import ReadOptions
 from index_builder.metrics import LengthMetrics
-from index_builder.split import is_held_out
 from length_index.encoder import Encoder, load_encoder
 from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
@@ -37,7 +36,6 @@ KNOWN = (POOLED, FEW, 200, ALL)
 """Rows of the new LLM in the history."""
 
 MOST_LLMS = 6
-HOLDOUT = 0.2
 REMEMBERED = 20_000
 
 
@@ -71,10 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[Told]:
     records = read_records(options.data, name, SETS[name])
     llms = _some({record.model for record in records})
-    records = [record for record in records if record.model in llms]
-    held_out = [is_held_out(record, HOLDOUT) for record in records]
-    learnt = [r for r, out in zip(records, held_out, strict=True) if not out]
-    asked = [r for r, out in zip(records, held_out, strict=True) if out]
+    learnt, asked = learnt_and_asked(record for record in records if record.model in llms)
     found: list[Told] = []
     for llm in llms[:1] if options.quick else llms:
         for known in KNOWN[:2] if options.quick else KNOWN:

@@ -17,14 +17,12 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.spread import Spread, percentile, ratio_spread
 from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import VICUNA, RecordList, read_records
+from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.builder import build_index
-from index_builder.split import is_held_out
 from length_index.encoder import load_encoder
 from length_index.estimate import Query
 from length_index.index import LengthIndex
 
-HOLDOUT = 0.2
 BATCH = 32
 SINGLE = 100
 FROZEN, TRAINED = "frozen", "trained"
@@ -60,9 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="store of a trained index, as `benchmarks.training --only vicuna --keep` leaves it",
     )
     options = parsed(parser, argv)
-    records = read_records(options.data, VICUNA)
-    learnt = [record for record in records if not is_held_out(record, HOLDOUT)]
-    queries = [Query(r.prompt, r.model) for r in records if is_held_out(r, HOLDOUT)]
+    learnt, asked = learnt_and_asked(read_records(options.data, VICUNA))
+    queries = [Query(r.prompt, r.model) for r in asked]
     timed = {FROZEN: Timed(), TRAINED: Timed()}
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder:
         say("building the frozen one")

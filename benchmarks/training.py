@@ -13,18 +13,23 @@ from benchmarks.say import say
 from benchmarks.template_workload import template_records
 from benchmarks.trained_before import build_trained
 from benchmarks.training_tables import away_table, cost_table, points_table, spans_table
-from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, read_records
+from benchmarks.workloads import (
+    CHATDOCTOR,
+    DAVINCI,
+    VICUNA,
+    RecordList,
+    learnt_and_asked,
+    read_records,
+)
 from index_builder.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation import Evaluation
 from index_builder.history import ReadOptions
 from index_builder.peers.registry import peer_names
-from index_builder.split import is_held_out
 from index_builder.training.options import TrainOptions
 from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 
-HOLDOUT = 0.2
 QUICK_ROWS = 600
 DEFAULT_EPOCHS = TrainOptions().epochs
 AWAY = (CHATDOCTOR, "arena_hard", "gpteacher_gpt4")
@@ -78,13 +83,13 @@ class Trained:
 
 def vicuna(data: Path) -> Case:
     """The Vicuna history alone."""
-    learnt, asked = _split(read_records(data, VICUNA))
+    learnt, asked = learnt_and_asked(read_records(data, VICUNA))
     return Case("vicuna", "Vicuna alone", learnt, asked, away=AWAY)
 
 
 def vicuna_after_davinci(data: Path) -> Case:
     """The same, with another LLM's history to learn from first."""
-    learnt, asked = _split(read_records(data, VICUNA))
+    learnt, asked = learnt_and_asked(read_records(data, VICUNA))
     tested = {record.prompt for record in asked}
     first = [r for r in read_records(data, DAVINCI) if r.prompt not in tested]
     return Case("after-davinci", "Vicuna after davinci", learnt, asked, first=first)
@@ -96,20 +101,22 @@ def longest_of_four(data: Path) -> Case:
         replace(r, output_tokens=max(r.output_tokens, *r.samples), samples=())
         for r in read_records(data, VICUNA)
     ]
-    return Case("longest", "Vicuna, longest of 4 draws", *_split(records))
+    return Case("longest", "Vicuna, longest of 4 draws", *learnt_and_asked(records))
 
 
 def sharegpt(data: Path) -> Case:
     """Real conversations, kept together."""
     options = ReadOptions(group_regex="^(.*)-[^-]*$")
     return Case(
-        "sharegpt", "ShareGPT turns", *_split(read_records(data, "sharegpt_turns", options))
+        "sharegpt",
+        "ShareGPT turns",
+        *learnt_and_asked(read_records(data, "sharegpt_turns", options)),
     )
 
 
 def templates(_: Path) -> Case:
     """Forms with slots, as most API traffic is; made with a fixed seed."""
-    learnt, asked = _split(template_records(4_000))
+    learnt, asked = learnt_and_asked(template_records(4_000))
     # The history holds one answer to each prompt, as logs do.
     return Case("templates", "templates (made)", [replace(r, samples=()) for r in learnt], asked)
 
@@ -138,14 +145,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parsed(parser, argv)
     found = [_run(CASES[name](options.data), options) for name in options.only]
     finish(_report(options.command, found), options.json)
-
-
-def _split(
-    records: Sequence[HistoryRecord],
-) -> tuple[list[HistoryRecord], list[HistoryRecord]]:
-    held_out = [is_held_out(record, HOLDOUT) for record in records]
-    learnt = [r for r, out in zip(records, held_out, strict=True) if not out]
-    return learnt, [r for r, out in zip(records, held_out, strict=True) if out]
 
 
 def _run(case: Case, options: argparse.Namespace) -> Trained:

@@ -18,19 +18,17 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.table import Column, Row, Table
 from benchmarks.trained_before import build_trained
-from benchmarks.workloads import VICUNA, RecordList, read_records
+from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS
 from index_builder.metrics import LengthMetrics
-from index_builder.split import is_held_out
 from index_builder.training.base_model import BaseModel
 from index_builder.training.options import TrainOptions
 from length_index.encoder import DEFAULT_ENCODER
 from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 
-HOLDOUT = 0.2
 EVERY_ROW = 1_000_000
 WHOLE = 6
 """Layers of the default encoder."""
@@ -65,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--keep", type=Path, help="folder of trained indexes; those found there are not trained"
     )
     options = parsed(parser, argv)
-    records = read_records(options.data, VICUNA)
-    learnt = [record for record in records if not is_held_out(record, HOLDOUT)]
-    asked = [record for record in records if is_held_out(record, HOLDOUT)]
+    learnt, asked = learnt_and_asked(read_records(options.data, VICUNA))
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         kept: Path = options.keep or Path(name)
         points = POINTS[:1] if options.quick else POINTS

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from index_builder.history import History, ReadOptions
+from index_builder.split import is_held_out
 from length_index.record import HistoryRecord
 
 VICUNA = "alpaca_vicuna7b_train"
@@ -13,6 +14,7 @@ DAVINCI = "alpaca_davinci003"
 CHATDOCTOR = "chatdoctor5k"
 LEARNT_ROWS = 8_000
 ASKED_ROWS = 2_000
+HOLDOUT = 0.2
 
 
 def data_file(data: Path, name: str) -> Path:
@@ -30,6 +32,17 @@ def data_file(data: Path, name: str) -> Path:
 def read_records(data: Path, name: str, options: ReadOptions | None = None) -> list[HistoryRecord]:
     """All rows of a set."""
     return list(History.from_paths(data_file(data, name), options))
+
+
+def learnt_and_asked(
+    records: Iterable[HistoryRecord],
+) -> tuple[list[HistoryRecord], list[HistoryRecord]]:
+    """Four fifths to learn from, and the rest; a prompt's or conversation's rows stay together."""
+    learnt: list[HistoryRecord] = []
+    asked: list[HistoryRecord] = []
+    for record in records:
+        (asked if is_held_out(record, HOLDOUT) else learnt).append(record)
+    return learnt, asked
 
 
 def unique_prompts(records: Iterable[HistoryRecord]) -> list[str]:

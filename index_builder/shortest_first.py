@@ -19,10 +19,10 @@ def shortest_first_gain(predicted: FloatArray, truth: FloatArray) -> float | Non
     Returns:
         At most 1; None where all true lengths are equal and no order gains anything.
     """
-    mean = np.full(len(truth), truth.mean())
-    unordered, best = _total_wait(mean), _total_wait(np.sort(truth))
     if np.ptp(truth) == 0:
         return None
+    unordered = _total_wait(np.full(len(truth), truth.mean()))
+    best = _total_wait(np.sort(truth))
     return float((unordered - _total_wait(_served(predicted, truth))) / (unordered - best))
 
 

@@ -286,12 +286,16 @@ class LengthIndex:
         )
 
 
-def _decodings(queries: Sequence[Query], codes: IntVector) -> IntVector:
-    """How each answer will be decoded; of an LLM without history it does not matter."""
-    return decodings_at(
+def _decodings(queries: Sequence[Query], codes: IntVector) -> IntVector | None:
+    """How each answer will be decoded; None where no query tells.
+
+    Of an LLM without history it does not matter.
+    """
+    told = [
         None if query.model and code < 0 else query.temperature
         for query, code in zip(queries, codes, strict=True)
-    )
+    ]
+    return None if all(temperature is None for temperature in told) else decodings_at(told)
 
 
 def _truncated(grid: FloatArray, queries: Sequence[Query]) -> FloatArray:
