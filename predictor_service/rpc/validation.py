@@ -29,9 +29,9 @@ class HasPrompt(Protocol):
     """The fields that PredictRequest and Completion share."""
 
     @property
-    def prompt(self) -> str: ...  # noqa: D102
+    def prompt(self) -> str: ...
     @property
-    def messages(self) -> Sequence[pb.ChatMessage]: ...  # noqa: D102
+    def messages(self) -> Sequence[pb.ChatMessage]: ...
 
 
 @dataclass(frozen=True, slots=True)
