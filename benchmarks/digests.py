@@ -13,7 +13,7 @@ def _trained(results: str, predictor: str) -> Pick:
 
 
 HEADLINE = Digest(
-    ("", "result", "measured by"),
+    ("", "result", "`python -m`"),
     (
         Line(
             (
@@ -22,7 +22,7 @@ HEADLINE = Digest(
                 "tokens on held-out prompts (ALISE's predictor {alise[kendall_tau_b]:.2f} and "
                 "{alise[mae]:.0f}, SSJF's {ssjf[kendall_tau_b]:.2f} and {ssjf[mae]:.0f}, another "
                 "answer of the same LLM {draw[kendall_tau_b]:.2f} and {draw[mae]:.0f})",
-                "`python -m benchmarks.training`",
+                "`benchmarks.training`",
             ),
             {
                 "ours": _trained("training", "trained"),
@@ -36,7 +36,7 @@ HEADLINE = Digest(
                 "gain in vLLM",
                 "in a burst of twice what its {jct[slots]} slots serve: mean completion time "
                 "{jct[mean]} %, median {jct[p50]} %",
-                "`python -m benchmarks.vllm_jct`",
+                "`benchmarks.vllm_jct`",
             ),
             {"jct": Pick("vllm_jct", "vllm_changes", _BURST)},
         ),
@@ -44,7 +44,7 @@ HEADLINE = Digest(
             (
                 "its tail",
                 "in the same burst: 99th percentile {jct[p99]} %, longest wait {jct[longest]} %",
-                "`python -m benchmarks.vllm_jct`",
+                "`benchmarks.vllm_jct`",
             ),
             {"jct": Pick("vllm_jct", "vllm_changes", _BURST)},
         ),
@@ -53,7 +53,7 @@ HEADLINE = Digest(
                 "overhead",
                 "{tokens[ratio][median]:.3f} of plain vLLM's throughput; "
                 "{first[added][median]:+.1f} ms to the first token of an idle engine",
-                "`python -m benchmarks.vllm_overhead`",
+                "`benchmarks.vllm_overhead`",
             ),
             {
                 "tokens": Pick(
@@ -71,7 +71,7 @@ HEADLINE = Digest(
                 "service",
                 "{peer[rate][median]:.0f} predictions/s for 32 callers on two cores, "
                 "{peer[of_peer][median]:.1f} times what infinity-emb embeds with the same model",
-                "`python -m benchmarks.service_load`",
+                "`benchmarks.service_load`",
             ),
             {"peer": Pick("service_load", "peer", {"asked": "32 callers"})},
         ),
@@ -80,7 +80,7 @@ HEADLINE = Digest(
                 "durability",
                 "{run[kills]} kills while clients reported {run[acknowledged]:,} lengths: "
                 "{run[lost]} lost, {run[duplicated]} stored twice",
-                "`python -m benchmarks.durability`",
+                "`benchmarks.durability`",
             ),
             {"run": Pick("durability_sqlite", "kills", {})},
         ),
