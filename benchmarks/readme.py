@@ -1,7 +1,7 @@
 """Puts the tables of committed results into READMEs: `python -m benchmarks.readme [--check]`.
 
 Between `<!-- benchmark:NAME -->` and `<!-- /benchmark:NAME -->` stands what results/NAME.json
-says; `NAME/TABLE` means one table of it.
+says; `NAME/TABLE` means one table of it, and the name of a digest that digest.
 """
 
 import argparse
@@ -12,12 +12,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.digests import DIGESTS
 from benchmarks.machine import describe
 from benchmarks.report import read_tables
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-READMES = (HERE.parent / "README.md", HERE / "README.md", HERE.parent / "docs" / "simulator.md")
+DOCS = HERE.parent / "docs"
+READMES = (
+    HERE.parent / "README.md",
+    HERE / "README.md",
+    DOCS / "simulator.md",
+    DOCS / "simulator_results.md",
+)
 MARKED = re.compile(
     r"(?P<open><!-- benchmark:(?P<name>[\w/]+) -->\n).*?(?P<close><!-- /benchmark:(?P=name) -->)",
     re.DOTALL,
@@ -67,6 +74,8 @@ def results_renderer(results: Path, *, details: bool) -> Renderer:
     """Renders what a folder of results holds."""
 
     def renderer(name: str) -> str | None:
+        if name in DIGESTS:
+            return DIGESTS[name].to_markdown(results)
         benchmark, _, table = name.partition("/")
         path = results / f"{benchmark}.json"
         if not path.exists():

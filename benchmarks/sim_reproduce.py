@@ -1,6 +1,6 @@
 """SSJF's and ALISE's headlines in the simulator: `python -m benchmarks.sim_reproduce`.
 
-With --docs FOLDER the tables of its simulator.md and the pictures beside it are made anew.
+With --docs FOLDER the tables of its simulator_results.md and the pictures beside it are made anew.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from serving_sim.cli.progress import progress_bar
 from serving_sim.reproduce.headlines import Headlines, reproduce, requests_in_all
 
 NAME = "sim_reproduce"
-PAGE = "simulator.md"
+PAGE = "simulator_results.md"
 NOTES = (
     "Virtual time: the figures depend on no machine. SSJF rows are means over runs, each run "
     "against first come first served on the same requests; curves are means over two seeds.",
@@ -33,7 +33,7 @@ NOTES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Compute, print, write."""
     parser = base_parser(NAME, __doc__ or "", repeats=1)
-    parser.add_argument("--docs", type=Path, help="folder of simulator.md")
+    parser.add_argument("--docs", type=Path, help="folder of simulator_results.md")
     options = parsed(parser, argv)
     with progress_bar("Requests simulated", requests_in_all(quick=options.quick)) as advance:
         found = reproduce(options.data, quick=options.quick, on_progress=advance)
