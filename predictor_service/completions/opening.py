@@ -40,4 +40,4 @@ def open_completions(
         DatabaseCompletions,
     )
 
-    return DatabaseCompletions.open(config, current, prepare_thread)
+    return DatabaseCompletions.from_config(config, current, prepare_thread)

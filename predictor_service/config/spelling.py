@@ -1,10 +1,14 @@
-"""How options are named, and what they take, for people."""
+"""Options as people meet them: how they are named, what they take, and what of them is shown."""
 
+import re
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
 ENV_PREFIX = "LENGTHWISE_"
+
+_USER_INFO = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+_PARAMETER = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*=)[^&\s]+")
 
 
 def flag(name: str) -> str:
@@ -15,6 +19,11 @@ def flag(name: str) -> str:
 def variable(name: str) -> str:
     """A field's environment variable."""
     return ENV_PREFIX + name.upper()
+
+
+def both_names(name: str) -> str:
+    """Variable and flag of a field, for errors about values that may have come by either."""
+    return f"{variable(name)} / {flag(name)}"
 
 
 def accepted(field: FieldInfo) -> str:
@@ -29,3 +38,8 @@ def accepted(field: FieldInfo) -> str:
     if choices and all(isinstance(choice, str) for choice in choices):
         return " or ".join(repr(choice) for choice in choices)
     return field.description or "another value"
+
+
+def without_secrets(text: str) -> str:
+    """A text, with stars for the passwords of URLs in it."""
+    return _PARAMETER.sub(r"\1***", _USER_INFO.sub(r"\1:***@", text))

@@ -10,7 +10,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from predictor_service.metrics.histogram import Histogram
+from predictor_service.histogram import Histogram
 
 PREFIX = "lengthwise_service_"
 

@@ -25,8 +25,8 @@ class IndexAdminServicer:
     """Answers the RPCs. Who may call them is decided before they get here.
 
     Args:
-        switcher: Does what is asked.
-        holder: Of the served index.
+        switcher: Switches between versions.
+        holder: Holds the served index; nothing is switched before there is one.
         is_stopping: True once nothing more is accepted.
     """
 

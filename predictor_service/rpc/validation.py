@@ -15,7 +15,11 @@ from predictor_service.errors import InvalidRequestError
 
 DEFAULT_NEIGHBOURS = 3
 MAX_NEIGHBOURS = 32
+"""Past prompts that an answer names: enough to explain it, few enough for one message."""
+
 MAX_MESSAGES = 4_096
+"""Turns of one conversation."""
+
 MAX_NAME_CHARS = 1_024
 """Bound on ids, roles and names of LLMs, which are kept and logged."""
 

@@ -1,22 +1,24 @@
 """Switches between versions: because the place names another, or because somebody says so."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from lengthwise.index.errors import ArtifactError, LengthIndexError
-from predictor_service.batching.threads import run_in_thread
 from predictor_service.errors import (
     NoSuchVersionError,
     NotServingError,
     SwapRefusedError,
     VersionRefusedError,
 )
+from predictor_service.failures import unexpected
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.served_index import IndexSource
 from predictor_service.serving_index.version_course import Course, Trail
+from predictor_service.system.threads import run_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +28,8 @@ class Switched:
     """What came of being told to switch.
 
     Args:
-        version: Served now.
-        before: Served before.
+        version: The version served now.
+        before: The version served before.
         place_told: The place names the version now, so that everybody who watches it follows.
     """
 
@@ -40,8 +42,8 @@ class Switcher:
     """The one way from version to version once the first is served. Belongs to one event loop.
 
     Args:
-        holder: Of the served index.
-        source: Of the others.
+        holder: Holds the served index.
+        source: Reads the other versions, from a place that names one of them.
     """
 
     def __init__(self, holder: IndexHolder, source: IndexSource) -> None:
@@ -70,7 +72,7 @@ class Switcher:
         named: str | None = None
         async with self._lock:
             try:
-                named = await run_in_thread(self._source.current, name="watch")
+                named = await run_in_thread(self._source.place.current, name="watch")
                 version = self._course.next(named, self._holder.version)
                 if version is not None:
                     await run_in_thread(lambda: self._source.fetch(version), name="fetch")
@@ -99,7 +101,7 @@ class Switcher:
         """Serve a version, and have the place name it.
 
         Args:
-            version: Which; empty for the newest of the place.
+            version: Its name; empty for the newest of the place.
 
         Raises:
             CallError: It cannot be served; the old one serves on.
@@ -158,7 +160,7 @@ class Switcher:
         if named == version:
             return True
         try:
-            await run_in_thread(lambda: self._source.make_current(version), name="tell")
+            await run_in_thread(lambda: self._source.place.make_current(version), name="tell")
         except (LengthIndexError, OSError) as error:
             log.warning("this process alone serves the version", version=version, why=str(error))
             self._course.held_against = named
@@ -167,13 +169,13 @@ class Switcher:
 
     async def _named(self) -> str | None:
         try:
-            return await run_in_thread(self._source.current, name="watch")
+            return await run_in_thread(self._source.place.current, name="watch")
         except (LengthIndexError, OSError):
             return None
 
     async def _versions(self) -> Sequence[str]:
         try:
-            return await run_in_thread(self._source.versions, name="watch")
+            return await run_in_thread(self._source.place.versions, name="watch")
         except (LengthIndexError, OSError) as error:
             raise NotServingError(f"the place of the index cannot be read: {error}") from error
 
@@ -181,3 +183,37 @@ class Switcher:
         if what != self._said:
             self._said = what
             log.warning(what)
+
+
+class Watcher:
+    """Has the switcher follow the place. Belongs to one event loop.
+
+    Args:
+        switcher: Has the version served that the place names.
+        poll_s: Seconds between two looks at the place; 0 never looks.
+    """
+
+    def __init__(self, switcher: Switcher, *, poll_s: float) -> None:
+        self._switcher = switcher
+        self._poll_s = poll_s
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; to be called once the first index is served."""
+        if self._poll_s and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more; a version that is being loaded is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                await self._switcher.follow()
+            except Exception as error:  # noqa: BLE001  the watch must outlive whatever happens
+                unexpected(error, where="watching the place of the index")

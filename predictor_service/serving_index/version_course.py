@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 REMEMBERED = 16
+"""Versions that can be gone back to without asking the place."""
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Course:
 
         Args:
             named: The place's current version; None if it has none.
-            served: Served now.
+            served: The version served now.
         """
         if named == served:
             self.clear()
@@ -57,7 +58,7 @@ class Trail:
         """Where to go back to, the best first: versions served before, then earlier ones.
 
         Args:
-            served: Served now.
+            served: The version served now.
             known: Versions of the place, in any order.
         """
         earlier = sorted((version for version in known if version < served), reverse=True)

@@ -77,7 +77,7 @@ def test_the_configuration_cannot_be_changed(tmp_path):
 
 
 def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
-    monkeypatch.setattr("predictor_service.batching.threads.available_cores", lambda: 8)
+    monkeypatch.setattr("predictor_service.system.threads.available_cores", lambda: 8)
     assert read_config({"index": tmp_path, "processes": 3}).compute_threads == 2
     assert read_config({"index": tmp_path, "processes": 9}).compute_threads == 1
     assert read_config({"index": tmp_path, "threads": 5}).compute_threads == 5

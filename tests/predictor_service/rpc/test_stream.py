@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.rpc.stream import Gate
+from predictor_service.rpc.stream import InFlightLimit
 from tests.predictor_service.waiting import entered, until
 
 
@@ -140,7 +140,7 @@ async def test_stopping_answers_what_a_stream_has_sent_and_then_ends_it(serve):
 
 
 async def test_a_stream_may_fill_its_own_share_and_waits_beyond_it():
-    gate = Gate(4)
+    gate = InFlightLimit(4)
     await gate.enter(3)
     second = asyncio.create_task(gate.enter(2))
     await asyncio.sleep(0)
@@ -150,7 +150,7 @@ async def test_a_stream_may_fill_its_own_share_and_waits_beyond_it():
 
 
 async def test_a_message_larger_than_the_share_passes_alone():
-    gate = Gate(4)
+    gate = InFlightLimit(4)
     await asyncio.wait_for(gate.enter(100), timeout=5)
 
 

@@ -12,9 +12,9 @@ from lengthwise.index.errors import StoreError
 from lengthwise.index.store import Published
 from lengthwise.index.store.store import IndexStore
 from predictor_service.errors import ConfigError, VersionRefusedError
+from predictor_service.serving_index.artifact_source import ArtifactSource
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.place import open_place
-from predictor_service.serving_index.served_index import ArtifactSource
 from predictor_service.serving_index.switcher import Switcher
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
@@ -89,7 +89,7 @@ async def test_it_promises_what_the_evaluation_of_each_version_says(store, encod
     promised = []
     for version in (first, third):
         source.load(version)
-        promised.append(source.promises(version).of("llm"))
+        promised.append(source.promises(version).for_model("llm"))
     assert promised[0].rows == 150
     assert promised[1].mae_tokens > 2 * promised[0].mae_tokens
     assert 0.8 < promised[0].coverage_90 <= 1

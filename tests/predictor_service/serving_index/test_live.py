@@ -10,8 +10,8 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.batching.cache import Generation
+from predictor_service.serving_index.artifact_source import ArtifactSource
 from predictor_service.serving_index.live_rows import LiveLearner, WaitingRecords
-from predictor_service.serving_index.served_index import ArtifactSource
 from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 from tests.predictor_service.fakes import FakeIndex
 from tests.predictor_service.waiting import until
