@@ -112,6 +112,14 @@ async def test_versions_behind_a_url_are_followed_and_copies_do_not_pile_up(
     assert (holder.version, published.current()) == (versions[1], versions[1])
 
 
+def test_a_store_on_this_machine_keeps_all_its_versions(store, encoders):
+    build_index(topic_history(300, seed=3), store.root, BagOfWords())
+    before = store.versions()
+    assert len(before) == 4
+    source_of(store.root, cache=store.root).load()
+    assert store.versions() == before
+
+
 async def test_a_single_artifact_that_is_replaced_is_followed(store, encoders, tmp_path):
     first, second, _ = store.versions()
     served = tmp_path / "served"
