@@ -21,7 +21,7 @@ class Counted:
     Args:
         bounds: Upper bounds of the buckets, ascending; a last bucket has none.
         cumulative: Values up to each bound, and all of them last.
-        total: Sum of the values.
+        total: Sum of all values, in their own unit.
     """
 
     bounds: Sequence[float]
@@ -44,7 +44,7 @@ class Histogram:
         self._total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count a value."""
+        """Count a value into its bucket."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._total += value
 

@@ -48,7 +48,7 @@ class MicroBatcher:
         lanes: Threads that compute, each a micro-batch at a time.
         widen: Called in a thread that computes, at first and whenever it changes, with whether it
             is alone at work and may use all cores; otherwise it is to keep to its share.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class MicroBatcher:
 
     @property
     def waiting(self) -> int:
-        """Prompts in the queue."""
+        """Prompts in the queue that no micro-batch has taken yet."""
         return self._queue.waiting
 
     def submit(

@@ -102,7 +102,7 @@ class Generation:
 
     Args:
         min_age_s: Seconds that a number lasts at least.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """Prompts that wait."""
+        """Prompts that no micro-batch has taken yet."""
         return self._waiting
 
     def put(self, job: Job) -> None:

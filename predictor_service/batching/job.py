@@ -13,7 +13,7 @@ class Answer(NamedTuple):
     """One prompt's estimate and where its time went.
 
     Args:
-        estimate: What is answered.
+        estimate: The predicted distribution of the length, and what it rests on.
         queue_us: From the call's arrival to the start of the micro-batch, in microseconds.
         batch: The micro-batch that it was computed in.
     """

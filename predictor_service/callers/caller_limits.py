@@ -44,7 +44,7 @@ class TokenBucket:
 
         Args:
             now_s: The present, in seconds, monotonic.
-            cost: Tokens wanted.
+            cost: Tokens that the message takes, at least 1.
 
         Returns:
             0 if they were taken; else the seconds until they can be, and nothing is taken.
@@ -100,7 +100,7 @@ class CallerLimits:
         messages_per_s: That one caller may send; None for any number.
         burst: Messages that one caller may send at once.
         items_per_s: Prompts and completions that one caller may send; None for any number.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(

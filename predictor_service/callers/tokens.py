@@ -39,6 +39,7 @@ MIN_TOKEN_CHARS = 16
 """Shorter ones can be guessed."""
 
 _TOKEN = re.compile(r"[!-~]+")
+"""Visible ASCII: what metadata carries as it is."""
 
 
 def digest(token: str) -> bytes:

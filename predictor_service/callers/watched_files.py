@@ -29,7 +29,7 @@ class WatchedFiles(Generic[T]):
         paths: Of the files, which belong together.
         read: Makes the value of them; raises ValueError or OSError if it cannot be used.
         period_s: Seconds between two looks; default: a second.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
 
     Raises:
         ValueError: At the start there is no value to keep.

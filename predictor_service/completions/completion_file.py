@@ -69,7 +69,6 @@ class CompletionFile:
             raise refusal(error) from error
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._fd)
 
     def _append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:

@@ -65,7 +65,6 @@ class DatabaseLog:
         return [Stored(len(one.new), one.duplicates, one.new) for one in appended]
 
     def close(self) -> None:
-        """Close the connection."""
         self._writer.close()
 
 
@@ -127,7 +126,6 @@ class DatabaseCompletions:
         return self._commits.reported
 
     async def add(self, records: Sequence[HistoryRecord]) -> Stored:
-        """Store completions; see `CompletionStore.add`."""
         return await self._commits.add(records)
 
     async def close(self) -> None:

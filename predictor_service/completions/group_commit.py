@@ -40,7 +40,7 @@ class CommitLog(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """Release what the log holds: nothing comes any more."""
         ...
 
 

@@ -24,7 +24,7 @@ class Housekeeping:
         writer: Writes to the database; works in the thread of `commits`.
         commits: Between whose commits old completions are removed.
         retention: What is kept; nothing is removed where it has no limit.
-        period_s: Seconds between two looks.
+        period_s: Seconds between two looks at what is to go.
     """
 
     def __init__(

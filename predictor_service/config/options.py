@@ -15,6 +15,7 @@ MIB = 2**20
 """Bytes, or characters where characters are counted."""
 
 MAX_PORT = 65_535
+"""The largest TCP port."""
 
 
 def _text_of_path(value: object) -> object:

@@ -24,7 +24,7 @@ class Setting:
     """One value as somebody set it.
 
     Args:
-        value: Not yet checked.
+        value: As it was read, not yet checked.
         name: What it was set as, for errors: "LENGTHWISE_PORT / --port", or file and key.
         origin: Where it was set, for `--print-config`: "flag --port".
     """
@@ -39,7 +39,7 @@ class Settled:
     """A checked configuration.
 
     Args:
-        config: All options.
+        config: All options, those at their defaults too.
         settings: Those that are not left at their defaults, by field name.
     """
 

@@ -6,18 +6,20 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 ENV_PREFIX = "LENGTHWISE_"
+"""Of all environment variables, the client's too."""
 
 _USER_INFO = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
 _PARAMETER = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*=)[^&\s]+")
+"""Where URLs carry passwords: before the host, and in parameters."""
 
 
 def flag(name: str) -> str:
-    """A field's flag."""
+    """A field's flag on the command line: --max-batch-size."""
     return "--" + name.replace("_", "-")
 
 
 def variable(name: str) -> str:
-    """A field's environment variable."""
+    """A field's environment variable: LENGTHWISE_MAX_BATCH_SIZE."""
     return ENV_PREFIX + name.upper()
 
 

@@ -14,7 +14,7 @@ class ModelDrift:
 
     Args:
         model: The LLM; "" where none is named.
-        rows: Predictions in the window.
+        rows: Scored predictions in the window.
         censored_rows: Those whose length is only known to be longer.
         mae_tokens: Mean absolute error of the medians, in tokens.
         log_error: Mean absolute error of log(1 + length).
@@ -57,7 +57,7 @@ class ModelWindow:
         """Why there is an alarm, for people; empty without one."""
 
     def add(self, scored: ScoredPrediction) -> None:
-        """Take one more."""
+        """Take one more, in the place of the oldest when the window is full."""
         self._scored.append(scored)
         self._ranked = self._summarised = False
 

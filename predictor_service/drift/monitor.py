@@ -32,7 +32,7 @@ class DriftMonitor:
         band: When to raise the alarm.
         on_alarm: Called with True when the first alarm of any LLM begins, with False when the last
             one ends.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DriftMonitor:
         """Begin anew with another version.
 
         Args:
-            version: Served from now on.
+            version: The one that is served from now on.
             promises: What its own evaluation says.
         """
         before = self.alarm

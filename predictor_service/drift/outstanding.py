@@ -45,7 +45,7 @@ class OutstandingPredictions:
     Args:
         capacity: Prompts remembered, the oldest the first to go.
         max_age_s: Seconds after which a prediction is forgotten.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class OutstandingPredictions:
         """Remember a prediction that was computed just now.
 
         Args:
-            query: What was asked.
+            query: The prompt, the LLM and the limit that were asked about.
             version: Of the index that answered.
-            levels: Of the quantiles, ascending.
+            levels: Of the quantiles, ascending, from 0 to 1.
             tokens: The predicted length at each level.
         """
         key = hash((query.prompt, query.model, query.max_tokens))

@@ -31,7 +31,7 @@ class Promises:
     """What is promised of all LLMs together and of each.
 
     Args:
-        whole: Of all LLMs together.
+        whole: What holds for all LLMs together.
         by_model: Of each LLM that had `MIN_ROWS` rows in the evaluation.
     """
 

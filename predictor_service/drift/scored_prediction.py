@@ -22,7 +22,7 @@ class ScoredPrediction(NamedTuple):
     """How a prediction fared.
 
     Args:
-        median_tokens: The predicted median.
+        median_tokens: The median of the predicted distribution.
         true_tokens: The length that was reported.
         censored: The true length is only known to be longer.
         place: Where the true length lies in the predicted distribution: BELOW or ABOVE its 90 %

@@ -23,7 +23,7 @@ class WindowSummary:
         rows: Scored predictions in the window.
         censored_rows: Those whose length is only known to be longer.
         mae_tokens: Mean absolute error of the medians, without the censored rows.
-        mae_standard_error_tokens: Standard error of `mae_tokens`.
+        mae_standard_error_tokens: Standard error of `mae_tokens`, for what chance may do.
         log_error: Mean absolute error of log(1 + length), without the censored rows.
         coverage_90: Share of true lengths inside the 90 % interval; see `coverage`.
     """
@@ -64,8 +64,8 @@ def coverage(place: FloatArray, censored: BoolVector) -> float | None:
     what remains is unknown, and the share is that of the known.
 
     Args:
-        place: Shape (rows,): see `ScoredPrediction.place`.
-        censored: Shape (rows,): True where the length is only known to be longer.
+        place: Of each row, as in `ScoredPrediction.place`; shape (rows,).
+        censored: True where the length is only known to be longer; shape (rows,).
 
     Returns:
         None if nothing is known.

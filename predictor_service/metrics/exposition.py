@@ -24,7 +24,7 @@ class MetricsServer:
     """Answers `GET /metrics`.
 
     Args:
-        registry: All metrics; see `collectors`.
+        registry: All metrics of the service; see `collectors`.
         host: The address that the service listens on; 127.0.0.1 where that is a Unix domain socket.
         port: 0 picks a free one.
 
@@ -45,7 +45,6 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """The TCP port."""
         return self._server.server_port
 
     def close(self) -> None:
@@ -58,8 +57,8 @@ def on_loop(loop: asyncio.AbstractEventLoop, read: Callable[[], T], otherwise: T
     """Have the event loop read, for another thread, what it alone may read.
 
     Args:
-        loop: Of the service.
-        read: Called on the loop.
+        loop: The event loop of the service.
+        read: Called on the loop, between other callbacks.
         otherwise: Returned if the loop does not come to it in time, or is closed.
     """
     future: Future[T] = Future()

@@ -24,10 +24,10 @@ class Sources:
         holder: Holds the served index, and counts the swaps.
         serving: True while predictions are served.
         learner: Counts the reported rows that were learnt and left out.
-        completions: Counts the completions stored.
+        completions: Counts the completions that were stored.
         drift: Counts the reports held against their prediction.
         drift_now: Gives a snapshot of `drift`, from any thread.
-        queue_capacity: Prompts that may wait.
+        queue_capacity: Prompts that may wait for a micro-batch.
     """
 
     calls: CallMeter

@@ -45,7 +45,7 @@ async def serve(
     should not be sent to a process that cannot answer yet.
 
     Args:
-        config: All options.
+        config: The options of this process.
         source: Where the index comes from.
         on_ready: Called once predictions are served.
         stop: Set to stop. SIGTERM and SIGINT set it too; SIGHUP swaps to the newest index.

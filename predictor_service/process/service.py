@@ -39,7 +39,7 @@ class Service:
     """The service of one process. Made inside a running event loop, for which it is.
 
     Args:
-        config: All options.
+        config: The options of this process.
         source: Where the index comes from.
 
     Raises:

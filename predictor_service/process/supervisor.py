@@ -45,7 +45,7 @@ class Worker:
         number: Of the worker, from 0; names it in logs, and finds its port for metrics.
         process: The present process; None between its end and its restart.
         link: On which the worker says that it is ready, or why it failed.
-        ready: True once it serves.
+        ready: True once it serves predictions.
         started_s: When the process was started, on the monotonic clock.
         crashes: In a row, without a long life between them.
         restart_at_s: When it is started again, on the same clock; None while it runs.
@@ -64,7 +64,7 @@ class Supervisor:
     """Runs the workers and passes signals on to them.
 
     Args:
-        config: All options.
+        config: The options of all workers; the port may be 0, and is settled here.
         source: Where the index comes from; sent to each worker.
         on_ready: Called once all workers serve.
     """

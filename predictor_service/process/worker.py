@@ -35,7 +35,7 @@ def run_worker(number: int, config: ServiceConfig, source: IndexSource, link: Co
 
     Args:
         number: Names the worker in its logs.
-        config: All options, the port settled.
+        config: The options of all workers, the port settled.
         source: Where the index comes from.
         link: To the supervisor; it closes with it.
     """

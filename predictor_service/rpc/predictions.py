@@ -27,7 +27,7 @@ class Result:
     """What one request gets: a serialised answer, with timing if it was computed, or an error.
 
     Args:
-        request: The message that asks.
+        request: The message that asks for a prediction.
         body: The part of the answer that the cache keeps; see `serialize_estimate`.
         answer: What was computed; None for an answer from the cache, or an error.
         error: Why there is no answer.
@@ -90,7 +90,7 @@ class Predictions:
     """Answers messages of any number of requests.
 
     Args:
-        holder: Holds the served index.
+        holder: Holds the served index, whose version answers are cached for.
         batcher: Computes what the cache does not know.
         cache: Keeps answers for all callers.
         limits: Bounds of a request and of a message.

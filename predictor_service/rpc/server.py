@@ -30,10 +30,10 @@ def build_server(
     """A server with all services, not yet bound or started.
 
     Args:
-        config: All options.
+        config: The options of this process.
         guard: Lets callers in to the services, but to health and reflection, which are everybody's.
-        services: By full name.
-        health_service: The health service.
+        services: Handlers of the guarded services, by full name.
+        health_service: The standard health service, which everybody may ask.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", config.max_message_bytes),
@@ -59,7 +59,7 @@ def bind(
     """Bind a server.
 
     Args:
-        server: Not yet started.
+        server: One that is not yet started.
         host: Address of this machine, or unix:/path.
         port: TCP port; 0 lets the system choose.
         credentials: For TLS; None for plain text.

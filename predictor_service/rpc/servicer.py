@@ -36,9 +36,9 @@ class LengthPredictorServicer:
     """Answers the RPCs.
 
     Args:
-        predictions: Answers requests.
-        holder: Holds the served index.
-        completions: Stores what is reported.
+        predictions: Answers requests for predictions.
+        holder: Holds the served index, whose facts `GetIndexInfo` gives.
+        completions: Stores the completions that are reported.
         learner: Adds what was stored to the served index.
         drift: Holds what was stored against the predictions made before.
         switcher: Knows which version would be gone back to.
@@ -95,7 +95,7 @@ class LengthPredictorServicer:
             raise NotServingError("the service is stopping: retry elsewhere or later")
 
     async def predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
-        """Answer one prompt."""
+        """Answer one prompt, or end the call with its error."""
         pending = await self._predictions.begin((request,), timeout_s=context.time_remaining())
         (result,) = await self._predictions.finish(pending)
         response = pb.PredictResponse()
@@ -116,7 +116,7 @@ class LengthPredictorServicer:
         return response
 
     async def predict_stream(self, _: object, context: Context) -> None:
-        """Answer message after message."""
+        """Answer message after message, until the caller has sent its last."""
         stream = PredictionStream(self._predictions, self._limits, context)
         self._streams.add(stream)
         try:

@@ -43,7 +43,7 @@ class InFlightLimit:
         self._in_flight += items
 
     def leave(self, items: int) -> None:
-        """Give room back."""
+        """Give the room of so many items back."""
         self._in_flight -= items
         self._freed.set()
 
@@ -52,7 +52,7 @@ class PredictionStream:
     """One call of PredictStream.
 
     Args:
-        predictions: Answers the messages.
+        predictions: Answers the requests in messages.
         limits: What a message may hold; also how much of this stream may be in flight.
         context: Reads and writes the call's messages.
     """

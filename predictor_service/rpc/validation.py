@@ -27,6 +27,7 @@ FINISH_REASONS: dict[int, FinishReason] = {
     pb.FINISH_REASON_STOP: "stop",
     pb.FINISH_REASON_LENGTH: "length",
 }
+"""Names of history rows for those of the wire."""
 
 
 class HasPrompt(Protocol):
@@ -44,7 +45,7 @@ class RequestLimits:
 
     Args:
         max_prompt_chars: Characters of a prompt, or of a conversation once rendered.
-        max_batch_items: Items of one message.
+        max_batch_items: Requests or completions in one message.
     """
 
     max_prompt_chars: int
@@ -98,7 +99,7 @@ class RequestLimits:
         """The row of history that a completion is.
 
         Args:
-            completion: As reported.
+            completion: The message that reports it.
             where: Put before the field's name in errors.
 
         Raises:

@@ -22,6 +22,7 @@ BASIS = {
     "prior": pb.BASIS_PRIOR,
     "head": pb.BASIS_HEAD,
 }
+"""What an estimate rests on, as the wire names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,9 @@ def info_response(
 
     Args:
         summary: What the served index holds.
-        service_version: Version of Lengthwise.
+        service_version: Of Lengthwise, as it is installed.
         uptime_s: Seconds since the process began to serve.
-        reported: Completions stored since then.
+        reported: Completions stored since the process began.
     """
     return pb.GetIndexInfoResponse(
         index_version=summary.version,

@@ -26,7 +26,7 @@ class ArtifactSource:
 
     Args:
         place: Folder of an artifact or store, or URL of a store.
-        threads: Cores of this process.
+        threads: Cores that this process computes on.
         lanes: Threads that share them, each computing a micro-batch at a time.
         remembered_vectors: Vectors of prompts kept, so that what is predicted and then reported is
             encoded once; 0 for none.
@@ -52,7 +52,6 @@ class ArtifactSource:
 
     @property
     def place(self) -> Published:
-        """See `IndexSource.place`."""
         return self._place
 
     # Both are made where they are used: this object travels to the worker processes.
@@ -92,7 +91,6 @@ class ArtifactSource:
         return index
 
     def promises(self, version: str) -> Promises:
-        """See `IndexSource.promises`."""
         return self._promises.get(version, Promises())
 
     def prepare_thread(self, *, wide: bool = False) -> None:

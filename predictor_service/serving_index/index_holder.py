@@ -35,7 +35,7 @@ def warm_up(index: ServedIndex, batch_size: int) -> None:
     """Run the first predictions, which are slow, and check that they can be served.
 
     Args:
-        index: A newly loaded index.
+        index: An index that was just loaded.
         batch_size: The largest micro-batch it will see.
 
     Raises:
@@ -63,7 +63,7 @@ class IndexHolder:
     """Holds the served index.
 
     Args:
-        source: Reads the other versions.
+        source: Reads versions of the index into memory.
         batch_size: Prompts in the largest micro-batch, for warming up.
         keep_previous: Keep the index that was served before in memory, so that going back to it
             takes no loading.

@@ -15,7 +15,7 @@ class BatchFacts:
 
     Args:
         version: Of the index that computed them.
-        size: Prompts in the micro-batch.
+        size: Prompts in the micro-batch, repeated ones too.
         encode_us: Time in the encoder, in microseconds.
         search_us: Time of the search and of the estimates, in microseconds.
     """

@@ -33,6 +33,7 @@ STOP_WAIT_S = 1.0
 """How long a stop waits for the batch that is being encoded."""
 
 NO_VECTORS: FloatMatrix = np.zeros((0, 0), np.float32)
+"""Of no prompts, whatever the dimension."""
 
 
 class WaitingRecords:

@@ -12,7 +12,7 @@ class LoneArtifact(Published):
     """A place whose only version is the artifact in it, which may be replaced as a whole.
 
     Args:
-        root: The artifact's folder.
+        root: The artifact's folder, which may be a link to one.
     """
 
     def __init__(self, root: Path) -> None:

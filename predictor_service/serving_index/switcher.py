@@ -28,8 +28,8 @@ class Switched:
     """What came of being told to switch.
 
     Args:
-        version: The version served now.
-        before: The version served before.
+        version: The version that is served now.
+        before: The version that was served before.
         place_told: The place names the version now, so that everybody who watches it follows.
     """
 
@@ -42,7 +42,7 @@ class Switcher:
     """The one way from version to version once the first is served. Belongs to one event loop.
 
     Args:
-        holder: Holds the served index.
+        holder: Holds the served index, and loads another beside it.
         source: Reads the other versions, from a place that names one of them.
     """
 

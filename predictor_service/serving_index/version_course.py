@@ -25,7 +25,7 @@ class Course:
 
         Args:
             named: The place's current version; None if it has none.
-            served: The version served now.
+            served: The version that is served now.
         """
         if named == served:
             self.clear()
@@ -58,7 +58,7 @@ class Trail:
         """Where to go back to, the best first: versions served before, then earlier ones.
 
         Args:
-            served: The version served now.
+            served: The version that is served now.
             known: Versions of the place, in any order.
         """
         earlier = sorted((version for version in known if version < served), reverse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from predictor_service.errors import ConfigError, PortTakenError
 
 UNIX_PREFIX = "unix:"
+"""Of a Unix domain socket's address, in gRPC's own spelling."""
 
 
 def is_unix(host: str) -> bool:

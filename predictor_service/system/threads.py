@@ -12,6 +12,7 @@ from lengthwise.index.encoder.openmp import bound_spinning
 T = TypeVar("T")
 
 THREAD_PREFIX = "lengthwise-"
+"""Of the names of all threads that compute or block; see `leave`."""
 
 SWITCH_INTERVAL_S = 0.0001
 """How long the event loop may keep the interpreter from the encoder's thread.

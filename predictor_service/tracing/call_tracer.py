@@ -11,13 +11,13 @@ class CallFacts:
     """What is learnt of a call while it is answered; no text of a prompt.
 
     Args:
-        prompts: Prompts in its messages.
+        prompts: Prompts in the call's messages.
         cached: Prompts answered from the cache.
-        failed: Prompts without an answer.
+        failed: Prompts that got no answer.
         queue_us: Until the micro-batch of the prompt that waited longest started, in microseconds.
         encode_us: Encoding of that micro-batch, in microseconds.
         search_us: Search and estimates of that micro-batch, in microseconds.
-        batch_size: Prompts in that micro-batch.
+        batch_size: Prompts in that same micro-batch.
         index_version: Of the index that computed it.
     """
 

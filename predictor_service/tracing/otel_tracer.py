@@ -31,7 +31,7 @@ class TracedCall:
     """A traced call that is under way.
 
     Args:
-        span: OpenTelemetry's.
+        span: OpenTelemetry's own, of the whole call.
         facts: What is learnt of the call.
         began_ns: When it came, in nanoseconds since 1970.
         token: Puts back what `current_facts` was before.
@@ -72,8 +72,11 @@ class OtelTracer:
         self._draw = draw
 
     @classmethod
-    def to_endpoint(cls, endpoint: str, *, share: float) -> "OtelTracer":
-        """Send spans to a collector, in the background; those that it does not take are dropped."""
+    def from_endpoint(cls, endpoint: str, *, share: float) -> "OtelTracer":
+        """A tracer that sends spans to a collector, in the background.
+
+        Those that the collector does not take are dropped.
+        """
         exporter = OTLPSpanExporter(endpoint=endpoint, insecure=endpoint.startswith("http://"))
         return cls(BatchSpanProcessor(exporter), share=share)
 
