@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from predictor_service.cli import main
-from predictor_service.system.threads import leave
+from predictor_service.system.threads import exit_process
 
 if __name__ == "__main__":
-    leave(main())
+    exit_process(main())

@@ -13,7 +13,7 @@ from predictor_service.errors import StartUpError
 from predictor_service.process.lifecycle import run_loop, serve
 from predictor_service.process.logs import set_up_logs
 from predictor_service.serving_index.served_index import IndexSource
-from predictor_service.system.threads import leave, share_cores
+from predictor_service.system.threads import exit_process, share_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def run_worker(number: int, config: ServiceConfig, source: IndexSource, link: Co
     except StartUpError as error:
         with contextlib.suppress(OSError):
             link.send(Failed(str(error)))
-        leave(1)
-    leave(0)
+        exit_process(1)
+    exit_process(0)
 
 
 async def _serve_linked(config: ServiceConfig, source: IndexSource, link: Connection) -> None:

@@ -17,7 +17,7 @@ from predictor_service.errors import (
 from predictor_service.failures import unexpected
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.served_index import IndexSource
-from predictor_service.serving_index.version_course import Course, Trail
+from predictor_service.serving_index.version_choice import EarlierVersions, VersionChoice
 from predictor_service.system.threads import run_in_thread
 
 log = structlog.get_logger(__name__)
@@ -49,8 +49,8 @@ class Switcher:
     def __init__(self, holder: IndexHolder, source: IndexSource) -> None:
         self._holder = holder
         self._source = source
-        self._course = Course()
-        self._trail = Trail()
+        self._choice = VersionChoice()
+        self._earlier = EarlierVersions()
         self._lock = asyncio.Lock()
         self._said = ""
         self.failed_looks = 0
@@ -62,7 +62,7 @@ class Switcher:
 
         Where nothing was served before, `roll_back` looks for an earlier version in the place.
         """
-        return next(iter(self._trail.back_from(self._holder.version, ())), "")
+        return next(iter(self._earlier.back_from(self._holder.version, ())), "")
 
     async def follow(self) -> None:
         """Serve what the place names, unless that is known to be broken or was left behind.
@@ -73,14 +73,14 @@ class Switcher:
         async with self._lock:
             try:
                 named = await run_in_thread(self._source.place.current, name="watch")
-                version = self._course.next(named, self._holder.version)
+                version = self._choice.next(named, self._holder.version)
                 if version is not None:
                     await run_in_thread(lambda: self._source.fetch(version), name="fetch")
                     await self._move(version)
-                    self._course.clear()
+                    self._choice.clear()
                 self._said = ""
             except (SwapRefusedError, ArtifactError) as error:
-                self._course.refused = named
+                self._choice.refused = named
                 log.error("index not switched", version=named, reason=str(error))  # noqa: TRY400
             except (LengthIndexError, OSError) as error:
                 self.failed_looks += 1
@@ -93,9 +93,9 @@ class Switcher:
             SwapRefusedError: It cannot be served; the old one serves on.
         """
         async with self._lock:
-            self._course.clear()
+            self._choice.clear()
             before = self._holder.version
-            self._trail.moved(before, await self._holder.reload())
+            self._earlier.moved(before, await self._holder.reload())
 
     async def switch(self, version: str) -> Switched:
         """Serve a version, and have the place name it.
@@ -131,7 +131,7 @@ class Switcher:
                 log.warning("rolling back without the place of the index", reason=str(error))
                 known = []
             served = self._holder.version
-            for version in self._trail.back_from(served, known):
+            for version in self._earlier.back_from(served, known):
                 try:
                     return await self._told(version)
                 except VersionRefusedError as error:
@@ -146,13 +146,13 @@ class Switcher:
             await self._move(version)
         except SwapRefusedError as error:
             raise VersionRefusedError(f"{version!r}: {error}; {before!r} serves on") from error
-        self._course.clear()
+        self._choice.clear()
         return Switched(version, before, await self._tell_place(version))
 
     async def _move(self, version: str) -> None:
         before = self._holder.version
         if version != before:
-            self._trail.moved(before, await self._holder.swap_to(version))
+            self._earlier.moved(before, await self._holder.swap_to(version))
 
     async def _tell_place(self, version: str) -> bool:
         """Have the place name a version; if it cannot, hold to the version all the same."""
@@ -163,7 +163,7 @@ class Switcher:
             await run_in_thread(lambda: self._source.place.make_current(version), name="tell")
         except (LengthIndexError, OSError) as error:
             log.warning("this process alone serves the version", version=version, why=str(error))
-            self._course.held_against = named
+            self._choice.held_against = named
             return False
         return True
 

@@ -12,7 +12,7 @@ from lengthwise.index.encoder.openmp import bound_spinning
 T = TypeVar("T")
 
 THREAD_PREFIX = "lengthwise-"
-"""Of the names of all threads that compute or block; see `leave`."""
+"""Of the names of all threads that compute or block; see `exit_process`."""
 
 SWITCH_INTERVAL_S = 0.0001
 """How long the event loop may keep the interpreter from the encoder's thread.
@@ -55,7 +55,7 @@ def share_cores() -> None:
     bound_spinning()
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """End the process, at once if it still computes.
 
     Python tears itself down under the feet of daemon threads, and torch aborts when that happens,

@@ -16,7 +16,7 @@ from predictor_service.errors import StartUpError
 from predictor_service.process.lifecycle import run_process
 from predictor_service.process.logs import set_up_logs
 from predictor_service.process.supervisor import Supervisor
-from predictor_service.system.threads import leave
+from predictor_service.system.threads import exit_process
 from tests.predictor_service.fakes import FakeIndex, FakeVersions
 
 KILL = "kill the worker"
@@ -79,4 +79,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_process(main())

@@ -133,6 +133,23 @@ async def test_a_single_artifact_that_is_replaced_is_followed(store, encoders, t
         await switcher.switch(first)
 
 
+def test_an_artifact_is_a_place_of_one_version_that_takes_no_other(store, tmp_path):
+    first, second, _ = store.versions()
+    place = open_place(str(store.path_of(first)))
+    assert (place.current(), place.versions(), place.prune(1)) == (first, [first], [])
+    assert place.fetch(first, tmp_path) == store.path_of(first)
+    place.make_current(first)
+    for refused in (
+        lambda: place.fetch(second, tmp_path),
+        lambda: place.make_current(second),
+        lambda: place.publish(store.path_of(second), second, expected=first),
+    ):
+        with pytest.raises(StoreError, match="is one artifact"):
+            refused()
+    with pytest.raises(StoreError, match="nothing to roll back to"):
+        place.roll_back()
+
+
 def test_a_url_needs_a_folder_for_copies(make_config, tmp_path):
     with pytest.raises(StoreError, match="--index-cache"):
         open_place("memory://somewhere")

@@ -1,4 +1,4 @@
-"""Which version the watcher is to load next. Nothing here loads or looks."""
+"""Which version is to be loaded next, and which to go back to. Nothing here loads or looks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ REMEMBERED = 16
 
 
 @dataclass(slots=True)
-class Course:
-    """What must not be loaded although the place names it.
+class VersionChoice:
+    """Chooses the next version, and knows what must not be loaded although the place names it.
 
     Args:
         refused: A version that is broken; tried once.
@@ -38,10 +38,10 @@ class Course:
         self.refused = self.held_against = None
 
 
-class Trail:
+class EarlierVersions:
     """The versions served before, for going back. Names ascend with the time of the build.
 
-    Going back to a version drops it and all later ones from the trail: going back once more leads
+    Going back to a version drops it and all later ones: going back once more leads
     further back, not forward to what was left for a reason.
     """
 
@@ -55,11 +55,11 @@ class Trail:
             self._versions = [*self._versions, before][-REMEMBERED:]
 
     def back_from(self, served: str, known: Iterable[str]) -> Sequence[str]:
-        """Where to go back to, the best first: versions served before, then earlier ones.
+        """Where to go back to, the best first: versions served before, then older ones.
 
         Args:
             served: The version that is served now.
             known: Versions of the place, in any order.
         """
-        earlier = sorted((version for version in known if version < served), reverse=True)
-        return list(dict.fromkeys([*reversed(self._versions), *earlier]))
+        older = sorted((version for version in known if version < served), reverse=True)
+        return list(dict.fromkeys([*reversed(self._versions), *older]))
