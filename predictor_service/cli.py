@@ -13,11 +13,11 @@ from predictor_service.config import (
     settle,
 )
 from predictor_service.errors import StartUpError
-from predictor_service.lifecycle import OnReady, run_process, write_port
-from predictor_service.logs import set_up_logs
-from predictor_service.rpc.address import target
-from predictor_service.serving_index.served_index import ArtifactSource
-from predictor_service.supervisor import Supervisor
+from predictor_service.process.lifecycle import OnReady, run_process, write_port
+from predictor_service.process.logs import set_up_logs
+from predictor_service.process.parts import artifact_source
+from predictor_service.process.supervisor import Supervisor
+from predictor_service.system.address import target
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,13 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         config = settled.config
         set_up_logs(config)
-        source = ArtifactSource(
-            config.index,
-            threads=config.compute_threads,
-            lanes=config.lanes,
-            remembered_vectors=config.remembered_vectors,
-            cache=config.index_cache,
-        )
+        source = artifact_source(config)
         if config.processes > 1:
             Supervisor(config, source, on_ready=announcer(config)).run()
         else:

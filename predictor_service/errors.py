@@ -55,8 +55,8 @@ class TooFastError(CallError):
     """The caller sends more than its share.
 
     Args:
-        message: For the caller.
-        retry_after_s: When there is room again.
+        message: What the caller is told.
+        retry_after_s: Seconds until there is room again.
     """
 
     status = grpc.StatusCode.RESOURCE_EXHAUSTED

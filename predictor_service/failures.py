@@ -17,8 +17,8 @@ def unexpected(error: BaseException, *, where: str) -> InternalFailureError:
     prompt.
 
     Args:
-        error: What was raised.
-        where: What was being done.
+        error: The exception that nobody foresaw.
+        where: What was being done, for the log and the caller: "prediction", "Report".
     """
     error_id = uuid.uuid4().hex[:12]
     frames = traceback.extract_tb(error.__traceback__)

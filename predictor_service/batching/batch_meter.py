@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from predictor_service.batching.fair_queue import Answer, BatchFacts, Outcome
-from predictor_service.metrics.histogram import BATCH_BOUNDS, LATENCY_BOUNDS_S, Histogram
+from predictor_service.batching.job import Answer, AnswerOrError
+from predictor_service.histogram import BATCH_BOUNDS, LATENCY_BOUNDS_S, Histogram
+from predictor_service.serving_index.inference import BatchFacts
 
 
 class BatchMeter:
@@ -16,7 +17,7 @@ class BatchMeter:
         self.search_s = Histogram(LATENCY_BOUNDS_S)
         self.failed = 0
 
-    def computed(self, outcomes: Iterable[Outcome | None]) -> None:
+    def computed(self, outcomes: Iterable[AnswerOrError | None]) -> None:
         """Count a micro-batch, which was computed at once or, if that failed, prompt by prompt."""
         last: BatchFacts | None = None
         for outcome in outcomes:

@@ -20,20 +20,14 @@ import structlog
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from predictor_service.batching.batch_meter import BatchMeter
-from predictor_service.batching.fair_queue import (
-    Answer,
-    FairQueue,
-    Job,
-    Outcome,
-    Place,
-    QueueLimits,
-)
-from predictor_service.batching.inference import infer
+from predictor_service.batching.fair_queue import FairQueue, QueueLimits
+from predictor_service.batching.job import Answer, AnswerOrError, Job, Slot
 from predictor_service.batching.pacer import Pacer
-from predictor_service.batching.threads import THREAD_PREFIX
 from predictor_service.errors import CallError, InvalidRequestError
 from predictor_service.failures import unexpected
+from predictor_service.serving_index.inference import infer
 from predictor_service.serving_index.served_index import ServedIndex
+from predictor_service.system.threads import THREAD_PREFIX
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +43,12 @@ class MicroBatcher:
     Args:
         current: Gives the index to use; asked once per micro-batch, so that each micro-batch is
             answered by exactly one version.
-        limits: Of the queue and of a micro-batch.
-        max_wait_s: See `Pacer`.
+        limits: Bounds of the queue and of a micro-batch.
+        max_wait_s: The longest wait for a fuller micro-batch, in seconds; see `Pacer`.
         lanes: Threads that compute, each a micro-batch at a time.
         widen: Called in a thread that computes, at first and whenever it changes, with whether it
             is alone at work and may use all cores; otherwise it is to keep to its share.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -86,7 +80,7 @@ class MicroBatcher:
 
     @property
     def waiting(self) -> int:
-        """Prompts in the queue."""
+        """Prompts in the queue that no micro-batch has taken yet."""
         return self._queue.waiting
 
     def submit(
@@ -100,10 +94,10 @@ class MicroBatcher:
         """Queue the prompts of one call.
 
         Args:
-            queries: At least one.
+            queries: The prompts and what is asked of each; at least one.
             arrived_s: When the call came in, on the batcher's clock.
             deadline_s: When nobody will want the answer any more.
-            on_done: Called on the event loop once every prompt has its outcome.
+            on_done: Called on the event loop once every prompt has its answer or error.
 
         Raises:
             OverloadedError: The queue is full; nothing was queued.
@@ -121,8 +115,8 @@ class MicroBatcher:
 
     async def predict(
         self, queries: Sequence[Query], *, deadline_s: float = math.inf
-    ) -> list[Outcome]:
-        """Queue prompts and wait for their outcomes; cancelling takes them out of the queue."""
+    ) -> list[AnswerOrError]:
+        """Queue prompts and wait for what comes of each; cancelling takes them out of the queue."""
         done: asyncio.Future[None] = self._loop.create_future()
         job = self.submit(
             queries,
@@ -154,15 +148,15 @@ class MicroBatcher:
         try:
             was_wide: bool | None = None
             while (batch := self._next_batch(lane)) is not None:
-                places, wide = batch
+                slots, wide = batch
                 if wide != was_wide:
                     self._widen(wide)
                     was_wide = wide
-                finished = self._compute(places)
+                finished = self._compute(slots)
                 with self._lock:
                     self._busy -= 1
                     self._pacer.ended(len(finished), self._clock())
-                    self.meter.computed([job.outcomes[i] for job, i in places])
+                    self.meter.computed([job.outcomes[i] for job, i in slots])
                 self._deliver(finished)
         finally:
             with self._lock:
@@ -171,7 +165,7 @@ class MicroBatcher:
             if last:
                 self._on_loop(partial(self._stopped.set_result, None))
 
-    def _next_batch(self, lane: int) -> tuple[list[Place], bool] | None:
+    def _next_batch(self, lane: int) -> tuple[list[Slot], bool] | None:
         """Wait for a micro-batch, and whether it may use all cores; None once stopped and empty.
 
         Only the first thread ever may: OpenMP stops spinning where more of its threads are kept
@@ -191,11 +185,11 @@ class MicroBatcher:
                     continue
                 taken = self._queue.take(now_s, self._fair_size())
                 self._deliver(taken.expired)
-                if taken.places:
+                if taken.slots:
                     self._busy += 1
                     if self._queue.waiting:
                         self._wake_one()
-                    return taken.places, lane == 0 and self._busy == 1 and not self._queue.waiting
+                    return taken.slots, lane == 0 and self._busy == 1 and not self._queue.waiting
 
     def _fair_size(self) -> int:
         """An equal share of what waits for each thread that has nothing to do."""
@@ -213,32 +207,30 @@ class MicroBatcher:
         self._asleep[lane].wait(timeout_s)
         del self._asleep[lane]
 
-    def _compute(self, places: list[Place]) -> list[Job]:
-        """Find the outcomes of a micro-batch; gives the jobs that are complete with it."""
+    def _compute(self, slots: list[Slot]) -> list[Job]:
+        """Answer a micro-batch; gives the jobs that are complete with it."""
         try:
-            outcomes = self._outcomes(places)
+            outcomes = self._outcomes(slots)
         except Exception as error:  # noqa: BLE001  the thread must outlive whatever happens
-            outcomes = [unexpected(error, where="micro-batch")] * len(places)
+            outcomes = [unexpected(error, where="micro-batch")] * len(slots)
         return [
-            job
-            for (job, i), outcome in zip(places, outcomes, strict=True)
-            if job.answer(i, outcome)
+            job for (job, i), outcome in zip(slots, outcomes, strict=True) if job.answer(i, outcome)
         ]
 
-    def _outcomes(self, places: list[Place]) -> Sequence[Outcome]:
+    def _outcomes(self, slots: list[Slot]) -> Sequence[AnswerOrError]:
         """Compute together, and one by one what failed together: one bad prompt fails alone."""
         started_s = self._clock()
         index = self._current()
         try:
-            return _answers(index, places, started_s)
+            return _answers(index, slots, started_s)
         except Exception as error:  # noqa: BLE001  whatever the index raises is its prompts' fate
-            if len(places) == 1:
+            if len(slots) == 1:
                 return [_refusal(error)]
-            log.warning("micro-batch failed, retrying one by one", size=len(places))
-        outcomes: list[Outcome] = []
-        for place in places:
+            log.warning("micro-batch failed, retrying one by one", size=len(slots))
+        outcomes: list[AnswerOrError] = []
+        for slot in slots:
             try:
-                outcomes += _answers(index, [place], started_s)
+                outcomes += _answers(index, [slot], started_s)
             except Exception as error:  # noqa: BLE001  as above
                 outcomes.append(_refusal(error))
         return outcomes
@@ -257,11 +249,11 @@ def _finish(jobs: list[Job]) -> None:
         job.on_done(job)
 
 
-def _answers(index: ServedIndex, places: list[Place], started_s: float) -> list[Outcome]:
-    estimates, facts = infer(index, [place.query for place in places])
+def _answers(index: ServedIndex, slots: list[Slot], started_s: float) -> list[AnswerOrError]:
+    estimates, facts = infer(index, [slot.query for slot in slots])
     return [
-        Answer(estimate, int((started_s - place.job.arrived_s) * 1e6), facts)
-        for place, estimate in zip(places, estimates, strict=True)
+        Answer(estimate, int((started_s - slot.job.arrived_s) * 1e6), facts)
+        for slot, estimate in zip(slots, estimates, strict=True)
     ]
 
 

@@ -10,6 +10,9 @@ from lengthwise.index.estimate.estimate import Query
 ENTRY_OVERHEAD_BYTES = 400
 """Roughly what an entry takes beside its texts: key, query, links."""
 
+MIN_AGE_S = 0.5
+"""Seconds between two generations; see `Generation` for why half a second."""
+
 Key = tuple[str, str, str, int | None, int, bool, Decoding, int]
 
 
@@ -17,9 +20,9 @@ def cache_key(version: str, query: Query, generation: int = 0) -> Key:
     """Everything that decides the answer; a plain tuple, since its hash is the cheapest.
 
     Args:
-        version: Of the index.
-        query: What is asked.
-        generation: See `Generation`.
+        version: Of the index that answers.
+        query: The prompt and what is asked of it.
+        generation: Of the rows that the answer takes into account; see `Generation`.
     """
     return (
         version,
@@ -39,7 +42,7 @@ class PredictionCache:
 
     Args:
         capacity: Entries kept; 0 turns the cache off.
-        capacity_bytes: Rough bound on their memory.
+        capacity_bytes: Rough bound on the memory of all entries.
     """
 
     def __init__(self, *, capacity: int, capacity_bytes: int) -> None:
@@ -87,9 +90,6 @@ def _entry_bytes(key: Key, answer: bytes) -> int:
     return len(key[1]) + len(answer) + ENTRY_OVERHEAD_BYTES
 
 
-MIN_AGE_S = 0.5
-
-
 class Generation:
     """Numbers the answers: those of an earlier number may lack rows that were learnt since.
 
@@ -102,7 +102,7 @@ class Generation:
 
     Args:
         min_age_s: Seconds that a number lasts at least.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(

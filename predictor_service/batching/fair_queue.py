@@ -3,129 +3,30 @@
 Every call (or message of a stream) is a job of one or many prompts. A micro-batch takes an equal
 share from every waiting job, and a job that is not through goes to the back. So a batch of
 thousands is served in pieces between which a lone call finds its place in the very next
-micro-batch, and where there are more jobs than places they go first come, first served.
+micro-batch, and where there are more jobs than slots they go first come, first served.
 """
 
-import math
 from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from lengthwise.index.estimate.estimate import LengthEstimate, Query
-from predictor_service.errors import CallError, DeadlinePassedError, OverloadedError
+from lengthwise.index.estimate.estimate import Query
+from predictor_service.batching.job import Job, Slot
+from predictor_service.errors import DeadlinePassedError, OverloadedError
 
 COST_CAP_CHARS = 1_024
 """A prompt beyond this costs the encoder no more: what is too long for its window is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFacts:
-    """What the answers of one micro-batch share."""
-
-    version: str
-    size: int
-    encode_us: int
-    search_us: int
-
-
-class Answer(NamedTuple):
-    """One prompt's estimate and where its time went."""
-
-    estimate: LengthEstimate
-    queue_us: int
-    batch: BatchFacts
-
-
-Outcome = Answer | CallError
-
-
-class Job:
-    """The prompts of one call, or of one message of a stream.
-
-    Args:
-        queries: At least one.
-        arrived_s: On the queue's clock.
-        deadline_s: On the same clock; infinite if there is none.
-        on_done: For the job's owner: to be called once, when every prompt has its outcome.
-    """
-
-    __slots__ = (
-        "_order",
-        "_taken",
-        "_unanswered",
-        "arrived_s",
-        "deadline_s",
-        "on_done",
-        "outcomes",
-        "queries",
-    )
-
-    def __init__(
-        self,
-        queries: Sequence[Query],
-        *,
-        arrived_s: float,
-        deadline_s: float = math.inf,
-        on_done: Callable[["Job"], None],
-    ) -> None:
-        self.queries = queries
-        self.arrived_s = arrived_s
-        self.deadline_s = deadline_s
-        self.on_done = on_done
-        self.outcomes: list[Outcome | None] = [None] * len(queries)
-        self._order: Sequence[int] = range(len(queries))
-        self._taken = 0
-        self._unanswered = len(queries)
-
-    def sort_by_length(self) -> None:
-        """Serve prompts of like length together, so that a micro-batch wastes little on padding."""
-        queries = self.queries
-        self._order = sorted(self._order, key=lambda i: len(queries[i].prompt))
-
-    @property
-    def waiting(self) -> int:
-        """Prompts not yet taken by a micro-batch."""
-        return len(self.queries) - self._taken
-
-    def peek(self) -> int:
-        """Index of the next prompt."""
-        return self._order[self._taken]
-
-    def advance(self) -> None:
-        """Count the next prompt as taken."""
-        self._taken += 1
-
-    def answer(self, index: int, outcome: Outcome) -> bool:
-        """Note the outcome of one prompt; true if it was the last."""
-        self.outcomes[index] = outcome
-        self._unanswered -= 1
-        return self._unanswered == 0
-
-    def rest(self) -> list[int]:
-        """Take all that waits: the indexes of the prompts, which are then nobody's to encode."""
-        indexes = list(self._order[self._taken :])
-        self._taken = len(self.queries)
-        return indexes
-
-
-class Place(NamedTuple):
-    """One prompt in a micro-batch: whose it is and where its answer goes."""
-
-    job: Job
-    number: int
-
-    @property
-    def query(self) -> Query:
-        """What is asked."""
-        return self.job.queries[self.number]
-
-
 @dataclass(slots=True)
 class Taken:
-    """What a micro-batch takes from the queue, and whose deadline had passed."""
+    """What a micro-batch takes from the queue.
 
-    places: list[Place] = field(default_factory=list[Place])
+    Args:
+        slots: Its prompts, in the order in which they are served.
+        expired: Jobs that are complete because the deadline of their last prompts had passed.
+    """
+
+    slots: list[Slot] = field(default_factory=list[Slot])
     expired: list[Job] = field(default_factory=list[Job])
 
 
@@ -134,10 +35,10 @@ class QueueLimits:
     """Bounds of a micro-batch and of the queue.
 
     Args:
-        max_batch_size: Prompts in a micro-batch.
+        max_batch_size: Prompts in a micro-batch, at least 1.
         max_batch_chars: Characters in a micro-batch, each prompt counted up to `COST_CAP_CHARS`.
-        capacity: Prompts that may wait.
-        capacity_chars: Characters that may wait.
+        capacity: Prompts that may wait for a micro-batch; beyond it a job is refused.
+        capacity_chars: Characters of these prompts; beyond it a job is refused.
     """
 
     max_batch_size: int = 32
@@ -157,7 +58,7 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """Prompts that wait."""
+        """Prompts that no micro-batch has taken yet."""
         return self._waiting
 
     def put(self, job: Job) -> None:
@@ -193,35 +94,35 @@ class FairQueue:
         """The next micro-batch; empty if nothing waits that anybody still wants.
 
         Args:
-            now_s: The present.
-            at_most: Prompts, where fewer are wanted than the limits allow.
+            now_s: The present, in seconds on the jobs' clock.
+            at_most: Prompts to take, where fewer are wanted than the limits allow.
         """
         taken = Taken()
         jobs = self._jobs
         size = min(self._limits.max_batch_size, at_most or self._limits.max_batch_size)
         share = max(1, -(-size // max(1, len(jobs))))
         room_chars = self._limits.max_batch_chars
-        while jobs and room_chars > 0 and len(taken.places) < size:
+        while jobs and room_chars > 0 and len(taken.slots) < size:
             job = jobs.popleft()
             if not job.waiting:  # discarded while it waited
                 continue
             if job.deadline_s <= now_s:
                 self._expire(job, taken)
                 continue
-            room = min(share, size - len(taken.places))
-            room_chars = self._take_share(job, room, room_chars, taken.places)
+            room = min(share, size - len(taken.slots))
+            room_chars = self._take_share(job, room, room_chars, taken.slots)
             if job.waiting:
                 jobs.append(job)
         return taken
 
-    def _take_share(self, job: Job, room: int, room_chars: int, places: list[Place]) -> int:
+    def _take_share(self, job: Job, room: int, room_chars: int, slots: list[Slot]) -> int:
         room = min(room, job.waiting)
         while room > 0 and room_chars > 0:
-            place = Place(job, job.peek())
+            slot = Slot(job, job.peek())
             job.advance()
-            self._leave(place.query)
-            places.append(place)
-            room_chars -= min(len(place.query.prompt), COST_CAP_CHARS)
+            self._leave(slot.query)
+            slots.append(slot)
+            room_chars -= min(len(slot.query.prompt), COST_CAP_CHARS)
             room -= 1
         return room_chars
 

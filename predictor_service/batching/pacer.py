@@ -48,7 +48,7 @@ class Pacer:
 
         Args:
             waiting: Prompts in the queue, at least 1.
-            now_s: The present.
+            now_s: The present, in seconds on the clock of `arrived` and `ended`.
         """
         if waiting >= self._max_batch_size or self._returned >= self._expected:
             return 0.0

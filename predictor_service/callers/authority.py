@@ -1,5 +1,6 @@
-"""Decides who calls, and whether they may."""
+"""Decides who calls and whether they may, and tells what everybody may."""
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,13 +10,17 @@ from predictor_service.callers.tokens import MethodClass, TokenSet, digest
 from predictor_service.callers.watched_files import WatchedFiles
 from predictor_service.config import ServiceConfig, flag
 from predictor_service.errors import ConfigError, ForbiddenError, UnknownCallerError
+from predictor_service.system.address import UNIX_PREFIX, is_unix
 
-OPTIONS = {
+TOKEN_OPTIONS = {
     MethodClass.PREDICT: "predict_token_file",
     MethodClass.REPORT: "report_token_file",
     MethodClass.ADMIN: "admin_token_file",
 }
+"""Where the tokens of each class of methods come from."""
+
 BEARER = "bearer "
+"""Before a token in the metadata, in lower case."""
 
 
 class CallContext(Protocol):
@@ -35,11 +40,12 @@ class CallContext(Protocol):
 
 
 class Authority:
-    """Knows the tokens.
+    """Knows who may call which methods.
 
     Args:
-        tokens: Of the classes that want one; see `MethodClass`.
-        has_certificates: Whether callers show certificates.
+        tokens: Those that are good for each class of methods; a class that is not there wants
+            none.
+        has_certificates: Whether callers show certificates, which then name them.
     """
 
     def __init__(
@@ -52,7 +58,7 @@ class Authority:
         self._has_certificates = has_certificates
 
     @classmethod
-    def of_config(cls, config: ServiceConfig) -> "Authority":
+    def from_config(cls, config: ServiceConfig) -> "Authority":
         """Read the token files that the configuration names.
 
         Raises:
@@ -60,7 +66,7 @@ class Authority:
         """
         tokens = {
             kind: _watch(option, path)
-            for kind, option in OPTIONS.items()
+            for kind, option in TOKEN_OPTIONS.items()
             if (path := getattr(config, option)) is not None
         }
         return cls(tokens, has_certificates=config.tls_client_ca_file is not None)
@@ -74,10 +80,10 @@ class Authority:
         """
         tokens = self._tokens.get(kind)
         if tokens is None:
-            if kind is MethodClass.ADMIN and not context.peer().startswith("unix:"):
+            if kind is MethodClass.ADMIN and not context.peer().startswith(UNIX_PREFIX):
                 raise ForbiddenError(
                     "nobody may administer this service from here: start it with "
-                    f"{flag(OPTIONS[kind])}, or call it over a Unix domain socket"
+                    f"{flag(TOKEN_OPTIONS[kind])}, or call it over a Unix domain socket"
                 )
             return self._without_token(context)
         token = _token(context)
@@ -112,9 +118,23 @@ class Authority:
         return f"address {_host(context.peer())}"
 
 
+def exposures(config: ServiceConfig) -> list[str]:
+    """What others on the network could do, one sentence for each; none on this machine alone."""
+    if _is_local(config.host):
+        return []
+    found = [
+        f"everybody who reaches {config.host} may {kind}: see {flag(TOKEN_OPTIONS[kind])}"
+        for kind in (MethodClass.PREDICT, MethodClass.REPORT)
+        if getattr(config, TOKEN_OPTIONS[kind]) is None and config.tls_client_ca_file is None
+    ]
+    if not config.has_tls:
+        found.append("prompts and tokens can be read on the way: see --tls-cert-file")
+    return found
+
+
 def _watch(option: str, path: Path) -> WatchedFiles[TokenSet]:
     try:
-        return WatchedFiles(f"tokens of {flag(option)}", (path,), lambda: TokenSet.read(path))
+        return WatchedFiles(f"tokens of {flag(option)}", (path,), lambda: TokenSet.from_file(path))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{flag(option)}: {error}") from error
 
@@ -131,6 +151,15 @@ def _token(context: CallContext) -> str | None:
 def _host(peer: str) -> str:
     """The address without the port, which every connection has anew."""
     peer = unquote(peer)
-    if peer.startswith("unix:"):
+    if peer.startswith(UNIX_PREFIX):
         return "unix"
     return peer.partition(":")[2].rpartition(":")[0] or peer
+
+
+def _is_local(host: str) -> bool:
+    if is_unix(host) or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

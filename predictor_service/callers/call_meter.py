@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from predictor_service.metrics.histogram import LATENCY_BOUNDS_S, Histogram
+from predictor_service.histogram import LATENCY_BOUNDS_S, Histogram
 
 
 class CallMeter:

@@ -1,13 +1,25 @@
-"""What each caller may send, and how fast: rates with room for bursts."""
+"""What each caller may send, and how fast: rates with room for bursts.
+
+A stream whose caller has a rate is read late rather than refused.
+"""
 
 import asyncio
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
+
+import grpc
 
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import TooFastError
+
+MAX_CALLERS = 10_000
+"""Beyond them the one that was silent longest is forgotten, and starts with a full bucket."""
+
+EOF: Any = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
+"""What reading a stream gives once its caller has sent the last message."""
 
 
 class TokenBucket:
@@ -15,8 +27,8 @@ class TokenBucket:
 
     Args:
         rate_per_s: Tokens that come per second.
-        capacity: Tokens it holds, and holds at first.
-        now_s: The present.
+        capacity: Tokens that it holds, and holds at first.
+        now_s: The present, in seconds on the clock of `take`.
     """
 
     __slots__ = ("_capacity", "_rate_per_s", "_then_s", "_tokens")
@@ -30,6 +42,10 @@ class TokenBucket:
     def take(self, now_s: float, cost: int = 1) -> float:
         """Take tokens, if there is one; more than there are leave a debt, which comes in first.
 
+        Args:
+            now_s: The present, in seconds, monotonic.
+            cost: Tokens that the message takes, at least 1.
+
         Returns:
             0 if they were taken; else the seconds until they can be, and nothing is taken.
         """
@@ -42,16 +58,12 @@ class TokenBucket:
         return 0.0
 
 
-MAX_CALLERS = 10_000
-"""Beyond them the one that was silent longest is forgotten, and starts with a full bucket."""
-
-
 class CallerRates:
     """A bucket for each caller. Used by the event loop alone.
 
     Args:
-        rate_per_s: Of one caller; None for any.
-        capacity: What one caller may take at once.
+        rate_per_s: What one caller may take per second; None for any number.
+        capacity: What one caller may take at once, at least 1.
     """
 
     def __init__(self, rate_per_s: float | None, capacity: float) -> None:
@@ -85,10 +97,10 @@ class CallerLimits:
     through once: what comes next waits until they are made up for.
 
     Args:
-        messages_per_s: Of one caller; None for any number.
+        messages_per_s: That one caller may send; None for any number.
         burst: Messages that one caller may send at once.
-        items_per_s: Prompts and completions of one caller; None for any number.
-        clock: Seconds, monotonic.
+        items_per_s: Prompts and completions that one caller may send; None for any number.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -105,7 +117,7 @@ class CallerLimits:
         self.limited = messages_per_s is not None or items_per_s is not None
 
     @classmethod
-    def of_config(cls, config: ServiceConfig) -> "CallerLimits":
+    def from_config(cls, config: ServiceConfig) -> "CallerLimits":
         """The limits that the configuration sets."""
         return cls(
             messages_per_s=config.max_messages_per_s,
@@ -145,3 +157,38 @@ class CallerLimits:
                 f"{math.ceil(wait_s * 1_000)} ms",
                 retry_after_s=wait_s,
             )
+
+
+class SlowedContext:
+    """gRPC's servicer context, reading no faster than the caller may send.
+
+    Args:
+        context: gRPC's own, of the call.
+        limits: The rates of all callers.
+        caller: Whose stream it is, as `Authority` names it.
+    """
+
+    def __init__(self, context: Any, limits: CallerLimits, caller: str) -> None:
+        self._context = context
+        self._limits = limits
+        self._caller = caller
+
+    def __getattr__(self, name: str) -> Any:
+        """All the rest is gRPC's own."""
+        return getattr(self._context, name)
+
+    async def read(self) -> Any:
+        """The next message, when its caller may send it; gRPC's flow control holds up the rest."""
+        message = await self._context.read()
+        if message is not EOF:
+            await self._limits.wait(self._caller, items_of(message))
+        return message
+
+
+def items_of(message: Any) -> int:
+    """Prompts or completions in a message of any kind; 1 for one that has no list of them."""
+    for name in ("requests", "completions"):
+        items = getattr(message, name, None)
+        if items is not None:
+            return max(1, len(items))
+    return 1

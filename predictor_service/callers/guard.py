@@ -15,8 +15,7 @@ import grpc
 
 from predictor_service.callers.authority import Authority
 from predictor_service.callers.call_meter import CallMeter
-from predictor_service.callers.caller_limits import CallerLimits
-from predictor_service.callers.slowed_context import SlowedContext, items_of
+from predictor_service.callers.caller_limits import CallerLimits, SlowedContext, items_of
 from predictor_service.callers.tokens import MethodClass, method_class
 from predictor_service.errors import CallError, ForbiddenError, TooFastError, UnknownCallerError
 from predictor_service.tracing.call_tracer import CallTracer, NoTracer
@@ -24,6 +23,7 @@ from predictor_service.tracing.call_tracer import CallTracer, NoTracer
 PUSHBACK = "grpc-retry-pushback-ms"
 """See https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback"""
 
+# Numbers of gRPC statuses.
 OK = grpc.StatusCode.OK.value[0]
 CANCELLED = grpc.StatusCode.CANCELLED.value[0]
 UNKNOWN = grpc.StatusCode.UNKNOWN.value[0]
@@ -33,6 +33,7 @@ REASONS: dict[type[CallError], str] = {
     ForbiddenError: "forbidden",
     TooFastError: "too fast",
 }
+"""Why callers are not let in, as the metrics name it."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Any], Awaitable[Any]]
@@ -44,9 +45,9 @@ class Guard:
 
     Args:
         authority: Knows who may call what.
-        limits: How fast.
-        meter: Counts.
-        tracer: Follows the calls that are traced.
+        limits: Knows how fast each caller may send.
+        meter: Counts the calls that ended, and those that were not let in.
+        tracer: Follows the calls that are traced; None for none.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class Guard:
         return await self._or_refuse(caller_of, context)
 
     async def _or_refuse(self, check: Callable[[], T], context: Context) -> T:
-        """The outcome of a check; where it fails, the call ends with that."""
+        """What a check gives; where it fails, the call ends with its error."""
         trailer = ()
         try:
             return check()

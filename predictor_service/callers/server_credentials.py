@@ -14,7 +14,13 @@ from predictor_service.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the certificate is, and the authorities of callers' certificates."""
+    """Where the certificate is, and the authorities of callers' certificates.
+
+    Args:
+        cert: PEM file with the service's certificate and its chain.
+        key: PEM file with the certificate's private key, unencrypted.
+        client_ca: PEM file with the authorities of callers' certificates; None to want none.
+    """
 
     cert: Path
     key: Path
@@ -22,7 +28,6 @@ class TlsFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All of them."""
         return tuple(path for path in (self.cert, self.key, self.client_ca) if path is not None)
 
     def read(self) -> Any:

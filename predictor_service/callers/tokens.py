@@ -39,6 +39,7 @@ MIN_TOKEN_CHARS = 16
 """Shorter ones can be guessed."""
 
 _TOKEN = re.compile(r"[!-~]+")
+"""Visible ASCII: what metadata carries as it is."""
 
 
 def digest(token: str) -> bytes:
@@ -51,8 +52,8 @@ class Token:
     """One token.
 
     Args:
-        name: Its caller's, for the log and for limits.
-        digest: Of the token itself.
+        name: Of its caller, for the log and for limits.
+        digest: SHA-256 of the token itself; see `digest`.
     """
 
     name: str
@@ -74,7 +75,7 @@ class TokenSet:
         return found
 
     @classmethod
-    def read(cls, path: Path) -> "TokenSet":
+    def from_file(cls, path: Path) -> "TokenSet":
         """Read a file: a line for each token, `NAME TOKEN` or `TOKEN`; # begins a comment.
 
         Raises:

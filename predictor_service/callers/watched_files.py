@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LOOK_PERIOD_S = 1.0
+"""Seconds between two looks at the files: a look is a few system calls."""
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -24,11 +25,11 @@ class WatchedFiles(Generic[T]):
     together is always replaced first.
 
     Args:
-        what: They hold, for the log.
-        paths: The files.
+        what: The files hold, for the log.
+        paths: Of the files, which belong together.
         read: Makes the value of them; raises ValueError or OSError if it cannot be used.
         period_s: Seconds between two looks; default: a second.
-        clock: Seconds, monotonic.
+        clock: Gives the time in seconds; monotonic.
 
     Raises:
         ValueError: At the start there is no value to keep.

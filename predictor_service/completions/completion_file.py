@@ -23,6 +23,8 @@ from predictor_service.errors import CallError, InternalFailureError, Overloaded
 log = structlog.get_logger(__name__)
 
 READ_CHUNK_BYTES = 2**20
+"""Of an existing file at a time: a file may be larger than the memory."""
+
 LINE_START = b'{"id": '
 """How every line that this module writes begins: anything else is somebody else's file."""
 
@@ -31,7 +33,7 @@ class CompletionFile:
     """The file, its lock and the ids in it. Blocking: one thread at a time.
 
     Args:
-        path: Made if it does not exist; its folder must.
+        path: The file, made if it does not exist; its folder must.
 
     Raises:
         StartUpError: The file cannot be opened or read, or holds something else.
@@ -67,7 +69,6 @@ class CompletionFile:
             raise refusal(error) from error
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._fd)
 
     def _append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:

@@ -16,7 +16,7 @@ class Stored:
     Args:
         stored: How many of its completions were stored.
         duplicates: How many were stored before.
-        new: Those that were stored.
+        new: The completions that were stored, in the order of the report.
     """
 
     stored: int
@@ -71,8 +71,8 @@ class MemoryCompletions:
     """Keeps completions until the process ends: for trying out, and for callers who always report.
 
     Args:
-        capacity: Completions kept.
-        capacity_chars: Characters of prompts kept.
+        capacity: Completions kept; beyond it reports are refused.
+        capacity_chars: Characters of their prompts; beyond it reports are refused too.
     """
 
     def __init__(self, *, capacity: int = 100_000, capacity_chars: int = 256 * 2**20) -> None:
@@ -111,5 +111,4 @@ class MemoryCompletions:
         self._chars += chars
         return Stored(len(new), len(records) - len(new), tuple(new.values()))
 
-    async def close(self) -> None:
-        """Nothing to finish."""
+    async def close(self) -> None: ...

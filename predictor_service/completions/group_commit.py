@@ -19,7 +19,7 @@ MAX_WAITING_ROWS = 65_536
 """Rows that may wait for a slow disk, beyond which reports are refused."""
 
 MAX_WAITING_CHARS = 256 * 2**20
-"""Characters of their prompts."""
+"""Characters of their prompts, beyond which reports are refused too."""
 
 MAX_COMMIT_ROWS = 16_384
 """Rows of one commit, or those of one report: so the first of many reports waits for few others."""
@@ -40,7 +40,7 @@ class CommitLog(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """Release what the log holds: nothing comes any more."""
         ...
 
 
@@ -57,9 +57,9 @@ class GroupCommit:
     """Keeps completions in a log.
 
     Args:
-        log: Opened by the caller; closed by `close`.
-        max_waiting_rows: Rows that may wait.
-        max_commit_rows: Rows of one commit.
+        log: Where commits go; opened by the caller, closed by `close`.
+        max_waiting_rows: Rows that may wait; beyond it reports are refused.
+        max_commit_rows: Rows of one commit, or those of one report.
         prepare_thread: Called once in the thread that commits.
     """
 
@@ -147,7 +147,7 @@ class GroupCommit:
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
         try:
-            outcomes = await self.between_commits(
+            stored = await self.between_commits(
                 lambda: self._log.append([one.records for one in batch])
             )
         except CallError as error:
@@ -155,7 +155,7 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001  the task must outlive whatever happens
             await self._refuse(batch, unexpected(error, where="Report"))
         else:
-            for one, outcome in zip(batch, outcomes, strict=True):
+            for one, outcome in zip(batch, stored, strict=True):
                 self._reported += outcome.stored
                 _settle(one.done, outcome)
 

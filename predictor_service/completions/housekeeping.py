@@ -14,16 +14,17 @@ from predictor_service.failures import unexpected
 log = structlog.get_logger(__name__)
 
 PERIOD_S = 60.0
+"""Seconds between two looks at what is to go: ages and sizes are bounded in days and megabytes."""
 
 
 class Housekeeping:
     """A task that applies the retention between commits. Made inside a running event loop.
 
     Args:
-        writer: Of the history.
-        commits: In whose thread the writer works.
-        retention: What is kept.
-        period_s: Time between two looks.
+        writer: Writes to the database; works in the thread of `commits`.
+        commits: Between whose commits old completions are removed.
+        retention: What is kept; nothing is removed where it has no limit.
+        period_s: Seconds between two looks at what is to go.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ def open_completions(
     """Open the store. To be called inside a running event loop, for which it is.
 
     Args:
-        config: All options.
+        config: Says where completions are kept, what of them and how long.
         current: Gives the served index, whose encoder is used where only vectors are stored.
         prepare_thread: Called once in a thread that encodes.
 
@@ -40,4 +40,4 @@ def open_completions(
         DatabaseCompletions,
     )
 
-    return DatabaseCompletions.open(config, current, prepare_thread)
+    return DatabaseCompletions.from_config(config, current, prepare_thread)

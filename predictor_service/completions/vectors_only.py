@@ -17,6 +17,7 @@ MAX_WAITING_ROWS = 16_384
 """Reports wait for the encoder in this mode, which is slower than a disk."""
 
 MAX_COMMIT_ROWS = 256
+"""Rows of one commit, for the same reason: the first of many reports waits for few others."""
 
 
 class VectorsOnly:
@@ -26,7 +27,7 @@ class VectorsOnly:
     the served index remembers its vector.
 
     Args:
-        current: Gives the served index; None while there is none.
+        current: Gives the served index, whose encoder is used; None while there is none.
     """
 
     def __init__(self, current: Callable[[], ServedIndex | None]) -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from predictor_service.drift.promise import Promise
-from predictor_service.drift.window import Figures
+from predictor_service.drift.window import WindowSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +26,44 @@ class Band:
     coverage_margin: float = 0.05
     min_rows: int = 100
 
-    def reason(self, figures: Figures, promise: Promise, *, alarmed: str) -> str:
+    def reason(self, summary: WindowSummary, promise: Promise, *, alarmed: str) -> str:
         """Why there is an alarm, for people; empty if there is none.
 
         Args:
-            figures: Of the window.
-            promise: Of the artifact.
+            summary: Of the window of scored predictions.
+            promise: What the index's own evaluation says.
             alarmed: The reason of the alarm that is on; empty if none is.
         """
-        if figures.rows - figures.censored_rows < self.min_rows:
+        if summary.rows - summary.censored_rows < self.min_rows:
             return alarmed
-        found = [self._error(figures, promise, bool(alarmed))]
-        found.append(self._coverage(figures, promise, bool(alarmed)))
+        found = [self._error(summary, promise, bool(alarmed))]
+        found.append(self._coverage(summary, promise, bool(alarmed)))
         return "; ".join(text for text in found if text)
 
-    def _error(self, figures: Figures, promise: Promise, alarmed: bool) -> str:
-        if figures.mae_tokens is None or not promise.mae_tokens:
+    def _error(self, summary: WindowSummary, promise: Promise, alarmed: bool) -> str:
+        if summary.mae_tokens is None or not promise.mae_tokens:
             return ""
         ratio = 1 + (self.error_ratio - 1) / 2 if alarmed else self.error_ratio
-        allowance = 0 if alarmed else 2 * figures.mae_deviation_tokens
-        if figures.mae_tokens - allowance <= ratio * promise.mae_tokens:
+        allowance = 0 if alarmed else 2 * summary.mae_standard_error_tokens
+        if summary.mae_tokens - allowance <= ratio * promise.mae_tokens:
             return ""
-        times = figures.mae_tokens / promise.mae_tokens
+        times = summary.mae_tokens / promise.mae_tokens
         return (
-            f"the mean error is {figures.mae_tokens:.0f} tokens, {times:.2f} times the "
+            f"the mean error is {summary.mae_tokens:.0f} tokens, {times:.2f} times the "
             f"{promise.mae_tokens:.0f} of the index's evaluation"
         )
 
-    def _coverage(self, figures: Figures, promise: Promise, alarmed: bool) -> str:
+    def _coverage(self, summary: WindowSummary, promise: Promise, alarmed: bool) -> str:
         promised = promise.coverage_90
-        if figures.coverage_90 is None or promised is None:
+        if summary.coverage_90 is None or promised is None:
             return ""
-        known = max(1, figures.rows - figures.censored_rows)
+        known = max(1, summary.rows - summary.censored_rows)
         variance = promised * (1 - promised) * (1 / known + 1 / max(1, promise.rows))
         part = 0.5 if alarmed else 1.0
         allowance = part * (self.coverage_margin + 3 * math.sqrt(variance))
-        if figures.coverage_90 >= promised - allowance:
+        if summary.coverage_90 >= promised - allowance:
             return ""
         return (
-            f"the 90 % interval holds {figures.coverage_90:.0%} of the lengths, "
+            f"the 90 % interval holds {summary.coverage_90:.0%} of the lengths, "
             f"{promised:.0%} in the index's evaluation"
         )

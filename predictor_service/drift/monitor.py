@@ -1,18 +1,16 @@
-"""Sets reports against the predictions given before, per LLM, and raises the alarm."""
+"""Sets reports against the predictions made before, per LLM, and raises the alarm."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from lengthwise.index.record import HistoryRecord
 from predictor_service.drift.band import Band
-from predictor_service.drift.model_drift import ModelDrift
-from predictor_service.drift.outstanding import GivenPredictions
-from predictor_service.drift.promise import Promise, Promises
-from predictor_service.drift.scored_prediction import Judged, judge
-from predictor_service.drift.window import Figures, rank_agreement
+from predictor_service.drift.model_window import ModelDrift, ModelWindow
+from predictor_service.drift.outstanding import OutstandingPredictions
+from predictor_service.drift.promise import Promises
+from predictor_service.drift.scored_prediction import score
 
 log = structlog.get_logger(__name__)
 
@@ -20,67 +18,21 @@ MAX_MODELS = 64
 """LLMs watched; of others reports are only counted."""
 
 ASSESS_EVERY_S = 1.0
-
-
-class ModelWindow:
-    """The last judged predictions of one LLM, and its alarm.
-
-    Args:
-        rows: Kept at most.
-        promise: What they are held against.
-    """
-
-    def __init__(self, rows: int, promise: Promise) -> None:
-        self._window: deque[Judged] = deque(maxlen=rows)
-        self._figures = Figures.of(())
-        self._tau_b: float | None = None
-        self._ranked = self._measured = True
-        self.promise = promise
-        self.reason = ""
-
-    def add(self, judged: Judged) -> None:
-        """Take one more; the oldest goes when the window is full."""
-        self._window.append(judged)
-        self._ranked = self._measured = False
-
-    @property
-    def figures(self) -> Figures:
-        """Computed when rows came since the last time."""
-        if not self._measured:
-            self._figures, self._measured = Figures.of(self._window), True
-        return self._figures
-
-    def snapshot(self, model: str) -> ModelDrift:
-        """For people and metrics."""
-        if not self._ranked:
-            self._tau_b, self._ranked = rank_agreement(self._window), True
-        figures = self.figures
-        return ModelDrift(
-            model=model,
-            rows=figures.rows,
-            censored_rows=figures.censored_rows,
-            mae_tokens=figures.mae_tokens,
-            log_error=figures.log_error,
-            tau_b=self._tau_b,
-            coverage_90=figures.coverage_90,
-            promised_mae_tokens=self.promise.mae_tokens,
-            promised_coverage_90=self.promise.coverage_90,
-            alarm=bool(self.reason),
-            reason=self.reason,
-        )
+"""Between two looks at the alarms, each of which goes through all windows that have changed."""
 
 
 class DriftMonitor:
     """Watches how well the served version predicts. Used by the event loop alone.
 
-    Each version is judged by its own predictions: when another takes over, the windows begin anew,
+    Each version is scored by its own predictions: when another takes over, the windows begin anew,
     and what was predicted by the one before is not counted.
 
     Args:
-        window_rows: Judged predictions kept of each LLM; 0 watches nothing.
+        window_rows: Scored predictions kept of each LLM; 0 watches nothing.
         band: When to raise the alarm.
-        on_alarm: Told whenever the first alarm begins or the last one ends.
-        clock: Seconds, monotonic.
+        on_alarm: Called with True when the first alarm of any LLM begins, with False when the last
+            one ends.
+        clock: Gives the time in seconds; monotonic.
     """
 
     def __init__(
@@ -99,11 +51,14 @@ class DriftMonitor:
         self._promises = Promises()
         self._windows: dict[str, ModelWindow] = {}
         self._assessed_s = -float("inf")
-        self.given: GivenPredictions | None = None
+        self.outstanding: OutstandingPredictions | None = None
+        """Predictions whose lengths are not reported yet; None if nothing is watched."""
         if window_rows:
-            self.given = GivenPredictions(clock=clock)
-        self.judged = 0
+            self.outstanding = OutstandingPredictions(clock=clock)
+        self.scored = 0
+        """Reports held against their prediction."""
         self.unmatched = 0
+        """Reports whose prediction is not known, or another version's."""
 
     @property
     def alarm(self) -> bool:
@@ -111,7 +66,12 @@ class DriftMonitor:
         return any(window.reason for window in self._windows.values())
 
     def index_switched(self, version: str, promises: Promises) -> None:
-        """Begin anew with another version."""
+        """Begin anew with another version.
+
+        Args:
+            version: The one that is served from now on.
+            promises: What its own evaluation says.
+        """
         before = self.alarm
         self._version, self._promises = version, promises
         self._windows = {}
@@ -120,17 +80,17 @@ class DriftMonitor:
             self._on_alarm(False)
 
     def reported(self, records: Sequence[HistoryRecord]) -> None:
-        """Judge what was reported, each completion once."""
-        if self.given is None:
+        """Score the predictions of what was reported, each completion once."""
+        if self.outstanding is None:
             return
         for record in records:
-            given = self.given.take(record)
-            window = self._window_of(record.model) if given is not None else None
-            if given is None or window is None or given.version != self._version:
+            predicted = self.outstanding.take(record)
+            window = self._window_of(record.model) if predicted is not None else None
+            if predicted is None or window is None or predicted.version != self._version:
                 self.unmatched += 1
                 continue
-            window.add(judge(given, record))
-            self.judged += 1
+            window.add(score(predicted, record))
+            self.scored += 1
         now_s = self._clock()
         if now_s - self._assessed_s >= ASSESS_EVERY_S:
             self._assessed_s = now_s
@@ -144,14 +104,14 @@ class DriftMonitor:
     def _window_of(self, model: str) -> ModelWindow | None:
         window = self._windows.get(model)
         if window is None and len(self._windows) < MAX_MODELS:
-            window = ModelWindow(self._window_rows, self._promises.of(model))
+            window = ModelWindow(self._window_rows, self._promises.for_model(model))
             self._windows[model] = window
         return window
 
     def _assess(self) -> None:
         before = self.alarm
         for model, window in self._windows.items():
-            reason = self._band.reason(window.figures, window.promise, alarmed=window.reason)
+            reason = self._band.reason(window.summary, window.promise, alarmed=window.reason)
             if reason and not window.reason:
                 log.warning("drift alarm", model=model, version=self._version, reason=reason)
             elif window.reason and not reason:

@@ -16,7 +16,7 @@ class Promise:
     """How well lengths are to be predicted; None where nothing is said.
 
     Args:
-        rows: That it rests on.
+        rows: Of the evaluation, that it rests on.
         mae_tokens: Mean absolute error of the medians, in tokens.
         coverage_90: Share of true lengths inside the 90 % interval.
     """
@@ -31,8 +31,8 @@ class Promises:
     """What is promised of all LLMs together and of each.
 
     Args:
-        whole: Of all.
-        by_model: Of those with enough rows.
+        whole: What holds for all LLMs together.
+        by_model: Of each LLM that had `MIN_ROWS` rows in the evaluation.
     """
 
     whole: Promise = Promise()
@@ -41,8 +41,8 @@ class Promises:
     )
 
     @classmethod
-    def read(cls, path: Path) -> "Promises":
-        """From an artifact's evaluation.json; nothing is promised where it says nothing."""
+    def from_file(cls, path: Path) -> "Promises":
+        """Read an artifact's evaluation.json; nothing is promised where it says nothing."""
         try:
             data: dict[str, Any] = json.loads(path.read_bytes())
             whole = _promise(data.get(data.get("predictor", ""), {}))
@@ -51,7 +51,7 @@ class Promises:
             return cls()
         return cls(whole, {name: part for name, part in parts.items() if part.rows >= MIN_ROWS})
 
-    def of(self, model: str) -> Promise:
+    def for_model(self, model: str) -> Promise:
         """What is promised of one LLM.
 
         Of one without history an interval still claims to hold 90 % of the lengths, as it does of

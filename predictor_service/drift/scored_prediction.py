@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lengthwise.index.record import HistoryRecord
-from predictor_service.drift.outstanding import Given
+from predictor_service.drift.outstanding import OutstandingPrediction
 
 LOW, MIDDLE, HIGH = 0.05, 0.5, 0.95
+"""Levels of the ends and the middle of a 90 % interval."""
 
 TOLERANCE = 1e-6
 """Levels travel as 32-bit floats."""
@@ -17,12 +18,12 @@ BELOW, ABOVE = 0.0, 1.0
 """Places of what lies outside the 90 % interval."""
 
 
-class Judged(NamedTuple):
+class ScoredPrediction(NamedTuple):
     """How a prediction fared.
 
     Args:
-        median_tokens: Predicted.
-        true_tokens: As reported.
+        median_tokens: The median of the predicted distribution.
+        true_tokens: The length that was reported.
         censored: The true length is only known to be longer.
         place: Where the true length lies in the predicted distribution: BELOW or ABOVE its 90 %
             interval, else its level; of a censored one, the place that it lies beyond. NaN where
@@ -35,7 +36,7 @@ class Judged(NamedTuple):
     place: float
 
 
-def judge(given: Given, record: HistoryRecord) -> Judged:
+def score(predicted: OutstandingPrediction, record: HistoryRecord) -> ScoredPrediction:
     """Set a prediction against the length that was reported.
 
     A prediction is of the length under the caller's own limit, so an answer that reached that limit
@@ -43,20 +44,20 @@ def judge(given: Given, record: HistoryRecord) -> Judged:
     censored.
 
     Args:
-        given: Of the same prompt, LLM and limit.
-        record: What was reported.
+        predicted: Of the same prompt, LLM and limit as what was reported.
+        record: The completed request, with its true length.
     """
     length = record.output_tokens
     at_limit = record.max_tokens is not None and length >= record.max_tokens
     censored = record.censored and not at_limit
-    low, median, high = np.interp((LOW, MIDDLE, HIGH), given.levels, given.tokens).tolist()
-    if given.levels[0] > LOW + TOLERANCE or given.levels[-1] < HIGH - TOLERANCE:
-        return Judged(median, length, censored, math.nan)
+    low, median, high = np.interp((LOW, MIDDLE, HIGH), predicted.levels, predicted.tokens).tolist()
+    if predicted.levels[0] > LOW + TOLERANCE or predicted.levels[-1] < HIGH - TOLERANCE:
+        return ScoredPrediction(median, length, censored, math.nan)
     # Lengths are whole, and so are the ends of an interval to who reads it. What was cut off at the
     # upper end or beyond is known to have missed it.
     if length > round(high) or (censored and length >= round(high)):
-        return Judged(median, length, censored, ABOVE)
+        return ScoredPrediction(median, length, censored, ABOVE)
     if length < round(low):
-        return Judged(median, length, censored, BELOW)
-    place = float(np.interp(length, given.tokens, given.levels))
-    return Judged(median, length, censored, min(max(place, LOW), HIGH))
+        return ScoredPrediction(median, length, censored, BELOW)
+    place = float(np.interp(length, predicted.tokens, predicted.levels))
+    return ScoredPrediction(median, length, censored, min(max(place, LOW), HIGH))

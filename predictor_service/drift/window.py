@@ -1,4 +1,4 @@
-"""What a window of judged predictions amounts to."""
+"""What a window of scored predictions amounts to."""
 
 import math
 from collections.abc import Collection
@@ -9,20 +9,21 @@ import numpy as np
 
 from lengthwise.index.arrays import BoolVector
 from lengthwise.index.estimate.length_scale import FloatArray, to_log
-from predictor_service.drift.scored_prediction import ABOVE, BELOW, Judged
+from predictor_service.drift.scored_prediction import ABOVE, BELOW, ScoredPrediction
 
 MIN_RANKED_ROWS = 10
+"""Fewer rows have no rank correlation worth telling."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class WindowSummary:
     """How well lengths were predicted; None where there are no rows to tell.
 
     Args:
-        rows: Predictions with their lengths.
+        rows: Scored predictions in the window.
         censored_rows: Those whose length is only known to be longer.
         mae_tokens: Mean absolute error of the medians, without the censored rows.
-        mae_deviation_tokens: Standard error of the same.
+        mae_standard_error_tokens: Standard error of `mae_tokens`, for what chance may do.
         log_error: Mean absolute error of log(1 + length), without the censored rows.
         coverage_90: Share of true lengths inside the 90 % interval; see `coverage`.
     """
@@ -30,13 +31,13 @@ class Figures:
     rows: int
     censored_rows: int
     mae_tokens: float | None
-    mae_deviation_tokens: float
+    mae_standard_error_tokens: float
     log_error: float | None
     coverage_90: float | None
 
     @classmethod
-    def of(cls, window: Collection[Judged]) -> "Figures":
-        """Compute them."""
+    def from_scored(cls, window: Collection[ScoredPrediction]) -> "WindowSummary":
+        """Sum up some scored predictions, in any order."""
         if not window:
             return cls(0, 0, None, 0.0, None, None)
         median, truth, censored, place = np.array(window, float).T
@@ -49,7 +50,7 @@ class Figures:
             rows=len(truth),
             censored_rows=int(cut_off.sum()),
             mae_tokens=float(error.mean()) if len(error) else None,
-            mae_deviation_tokens=spread / math.sqrt(max(1, len(error))),
+            mae_standard_error_tokens=spread / math.sqrt(max(1, len(error))),
             log_error=float(log_error.mean()) if len(error) else None,
             coverage_90=coverage(place, cut_off),
         )
@@ -63,14 +64,14 @@ def coverage(place: FloatArray, censored: BoolVector) -> float | None:
     what remains is unknown, and the share is that of the known.
 
     Args:
-        place: Shape (rows,): see `Judged`.
-        censored: Shape (rows,).
+        place: Of each row, as in `ScoredPrediction.place`; shape (rows,).
+        censored: True where the length is only known to be longer; shape (rows,).
 
     Returns:
         None if nothing is known.
     """
-    judged = np.isfinite(place)
-    place, ended = place[judged], ~censored[judged] | (place[judged] == ABOVE)
+    placed = np.isfinite(place)
+    place, ended = place[placed], ~censored[placed] | (place[placed] == ABOVE)
     order = np.lexsort((~ended, place))
     place, ended = place[order], ended[order]
     at_risk = len(place) - np.arange(len(place))
@@ -82,7 +83,7 @@ def coverage(place: FloatArray, censored: BoolVector) -> float | None:
     return float(inside / known) if known > 0 else None
 
 
-def rank_agreement(window: Collection[Judged]) -> float | None:
+def rank_agreement(window: Collection[ScoredPrediction]) -> float | None:
     """Kendall's tau-b of the medians with the true lengths, without the censored rows."""
     # Loaded with the encoder, so it costs nothing here.
     from scipy.stats import kendalltau  # noqa: PLC0415

@@ -1,11 +1,13 @@
 """What Prometheus is told: of calls, completions, drift, the index and predictions."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version as installed_version
 
 import grpc
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from predictor_service.metrics.family import (
     counter,
@@ -19,6 +21,19 @@ from predictor_service.metrics.family import (
 from predictor_service.metrics.sources import Sources
 
 CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+"""Names of gRPC statuses by number."""
+
+DRIFT_METRICS = {
+    "rows": "Judged predictions in the window.",
+    "mae_tokens": "Mean absolute error of the predicted medians, in tokens.",
+    "log_error": "Mean absolute error of log(1 + length).",
+    "tau_b": "Kendall's tau-b of predicted and true lengths.",
+    "coverage_90": "Share of true lengths inside the 90 % interval.",
+    "promised_mae_tokens": "The error by the evaluation of the index, in tokens.",
+    "promised_coverage_90": "The coverage by the evaluation of the index.",
+    "alarm": "1 while error or coverage are outside their band.",
+}
+"""A gauge for each of these fields of `ModelDrift`."""
 
 
 def call_metrics(sources: Sources) -> Iterator[Metric]:
@@ -59,26 +74,14 @@ def completion_metrics(sources: Sources) -> Iterator[Metric]:
     yield counter("left_out_rows", "Completions left to the next build.", learner.left_out)
 
 
-FIGURES = {
-    "rows": "Judged predictions in the window.",
-    "mae_tokens": "Mean absolute error of the predicted medians, in tokens.",
-    "log_error": "Mean absolute error of log(1 + length).",
-    "tau_b": "Kendall's tau-b of predicted and true lengths.",
-    "coverage_90": "Share of true lengths inside the 90 % interval.",
-    "promised_mae_tokens": "The error by the evaluation of the index, in tokens.",
-    "promised_coverage_90": "The coverage by the evaluation of the index.",
-    "alarm": "1 while error or coverage are outside their band.",
-}
-
-
 def drift_metrics(sources: Sources) -> Iterator[Metric]:
     """Of each LLM, over the window of its last reports."""
     found = sources.drift_now()
-    for name, text in FIGURES.items():
+    for name, text in DRIFT_METRICS.items():
         yield gauges(
             f"drift_{name}", text, "llm", [(one.model, getattr(one, name)) for one in found]
         )
-    yield counter("drift_judged", "Reports held against their prediction.", sources.drift.judged)
+    yield counter("drift_judged", "Reports held against their prediction.", sources.drift.scored)
     yield counter(
         "drift_unmatched",
         "Reports whose prediction is not known, or another version's.",
@@ -90,7 +93,7 @@ def index_metrics(sources: Sources) -> Iterator[Metric]:
     """Of the index, its age and those before it."""
     holder = sources.holder
     yield info("build", "The version of Lengthwise.", {"version": installed_version("lengthwise")})
-    yield gauge("serving", "1 while predictions are served.", int(sources.health.serving))
+    yield gauge("serving", "1 while predictions are served.", int(sources.serving()))
     yield counter("index_swaps", "Times that another version took over.", holder.swaps)
     yield counter("index_refused_swaps", "Versions that could not be served.", holder.refused_swaps)
     if not holder.loaded:
@@ -126,3 +129,40 @@ def prediction_metrics(sources: Sources) -> Iterator[Metric]:
     )
     yield gauge("cache_answers", "Answers in the cache.", len(cache))
     yield gauge("cache_bytes", "Memory that they take, roughly.", cache.size_bytes)
+
+
+ReadMetrics = Callable[[Sources], Iterable[Metric]]
+
+CONCERNS: tuple[ReadMetrics, ...] = (
+    call_metrics,
+    prediction_metrics,
+    index_metrics,
+    completion_metrics,
+    drift_metrics,
+)
+
+
+class _Concern(Collector):
+    """One concern, read when Prometheus asks."""
+
+    def __init__(self, read: ReadMetrics, sources: Sources) -> None:
+        self._read = read
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """Its metrics as they are now."""
+        yield from self._read(self._sources)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is known before it is read."""
+        return ()
+
+
+def build_registry(sources: Sources) -> CollectorRegistry:
+    """A registry of a service's own: two of them in one process do not meet."""
+    registry = CollectorRegistry(auto_describe=False)
+    for read in CONCERNS:
+        registry.register(_Concern(read, sources))
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry

@@ -1,22 +1,31 @@
 """Serves the metrics to Prometheus, in threads of its own."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 from wsgiref.simple_server import WSGIServer
 
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
 from predictor_service.errors import StartUpError
-from predictor_service.rpc.address import is_unix
+from predictor_service.system.address import is_unix
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE_S = 2.0
+"""How long a scrape waits for a busy event loop; Prometheus by default gives up after ten."""
 
 
 class MetricsServer:
     """Answers `GET /metrics`.
 
     Args:
-        registry: What it tells.
-        host: The service's own; 127.0.0.1 where that is a Unix domain socket.
+        registry: All metrics of the service; see `collectors`.
+        host: The address that the service listens on; 127.0.0.1 where that is a Unix domain socket.
         port: 0 picks a free one.
 
     Raises:
@@ -36,10 +45,32 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """The TCP port."""
         return self._server.server_port
 
     def close(self) -> None:
         """Answer nothing more. Blocks for up to half a second."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, read: Callable[[], T], otherwise: T) -> T:
+    """Have the event loop read, for another thread, what it alone may read.
+
+    Args:
+        loop: The event loop of the service.
+        read: Called on the loop, between other callbacks.
+        otherwise: Returned if the loop does not come to it in time, or is closed.
+    """
+    future: Future[T] = Future()
+
+    def answer() -> None:
+        try:
+            future.set_result(read())
+        except Exception as error:  # noqa: BLE001  raised where it is waited for
+            future.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(answer)
+        return future.result(PATIENCE_S)
+    except (RuntimeError, TimeoutError):
+        return otherwise

@@ -10,9 +10,10 @@ from prometheus_client.core import (
     Metric,
 )
 
-from predictor_service.metrics.histogram import Histogram
+from predictor_service.histogram import Histogram
 
 PREFIX = "lengthwise_service_"
+"""Of every metric's name."""
 
 
 def counter(name: str, text: str, value: float) -> Metric:
@@ -23,7 +24,7 @@ def counter(name: str, text: str, value: float) -> Metric:
 def counters(
     name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
 ) -> Metric:
-    """Counts by labels."""
+    """Counts by labels; Prometheus sees its name with _total."""
     family = CounterMetricFamily(PREFIX + name, text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
@@ -31,7 +32,7 @@ def counters(
 
 
 def gauge(name: str, text: str, value: float) -> Metric:
-    """A single value."""
+    """A single value, which may fall again."""
     return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
@@ -50,14 +51,14 @@ def info(name: str, text: str, values: Mapping[str, str]) -> Metric:
 
 
 def histogram(name: str, text: str, values: Histogram) -> Metric:
-    """A histogram."""
+    """A histogram without labels; see `histograms`."""
     return histograms(name, text, (), {(): values})
 
 
 def histograms(
     name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], Histogram]
 ) -> Metric:
-    """Histograms by labels."""
+    """Histograms by labels; Prometheus sees names with _bucket, _sum and _count."""
     family = HistogramMetricFamily(PREFIX + name, text, labels=labels)
     for key, value in values.items():
         counted = value.read()

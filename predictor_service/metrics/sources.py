@@ -7,9 +7,8 @@ from predictor_service.batching.batcher import MicroBatcher
 from predictor_service.batching.cache import PredictionCache
 from predictor_service.callers.call_meter import CallMeter
 from predictor_service.completions.completion_store import CompletionStore
-from predictor_service.drift.model_drift import ModelDrift
+from predictor_service.drift.model_window import ModelDrift
 from predictor_service.drift.monitor import DriftMonitor
-from predictor_service.rpc.health import Health
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.live_rows import LiveLearner
 
@@ -19,23 +18,23 @@ class Sources:
     """The parts of a service that count.
 
     Args:
-        calls: Of the guarded services.
-        batcher: Its queue and micro-batches.
-        cache: Of answers.
-        holder: The served index.
-        health: Whether it serves.
-        learner: Of what is reported.
-        completions: Those stored.
-        drift: Judged predictions.
-        drift_now: A snapshot of `drift`, from any thread.
-        queue_capacity: Prompts that may wait.
+        calls: Counts the calls of the guarded services.
+        batcher: Counts what waits, and measures the micro-batches.
+        cache: Counts the answers that are kept, hits and misses.
+        holder: Holds the served index, and counts the swaps.
+        serving: True while predictions are served.
+        learner: Counts the reported rows that were learnt and left out.
+        completions: Counts the completions that were stored.
+        drift: Counts the reports held against their prediction.
+        drift_now: Gives a snapshot of `drift`, from any thread.
+        queue_capacity: Prompts that may wait for a micro-batch.
     """
 
     calls: CallMeter
     batcher: MicroBatcher
     cache: PredictionCache
     holder: IndexHolder
-    health: Health
+    serving: Callable[[], bool]
     learner: LiveLearner
     completions: CompletionStore
     drift: DriftMonitor

@@ -25,8 +25,8 @@ class IndexAdminServicer:
     """Answers the RPCs. Who may call them is decided before they get here.
 
     Args:
-        switcher: Does what is asked.
-        holder: Of the served index.
+        switcher: Goes from the served version to another.
+        holder: Holds the served index; nothing is switched before there is one.
         is_stopping: True once nothing more is accepted.
     """
 
@@ -39,7 +39,7 @@ class IndexAdminServicer:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def switch_index(self, request: pb.SwitchIndexRequest) -> pb.SwitchIndexResponse:
-        """Serve a version."""
+        """Serve the version that is named, or the newest of the place."""
         if len(request.version) > MAX_NAME_CHARS:
             raise InvalidRequestError(
                 f"version has {len(request.version):,} characters: expected at most "
@@ -51,7 +51,7 @@ class IndexAdminServicer:
         )
 
     async def roll_back(self, _: pb.RollBackRequest) -> pb.RollBackResponse:
-        """Serve the version before."""
+        """Serve the version that was served before."""
         done = await self._finish(self._switcher.roll_back())
         return pb.RollBackResponse(
             index_version=done.version, version_before=done.before, place_told=done.place_told

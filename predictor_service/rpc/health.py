@@ -26,7 +26,7 @@ class Health:
     alone: whoever decides by the whole, as load balancers and probes do, sends calls as before.
 
     Args:
-        services: Full names of the services.
+        services: Full names of the gRPC services, which all have one status.
         details: Names of what can be unwell while everything is served.
     """
 

@@ -10,11 +10,11 @@ import grpc
 
 from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.batching.predictions import Predictions
 from predictor_service.completions.completion_store import CompletionStore
 from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
+from predictor_service.rpc.predictions import Predictions
 from predictor_service.rpc.stream import PredictionStream
 from predictor_service.rpc.validation import RequestLimits
 from predictor_service.rpc.wire import Malformed, fill_drift, fill_swaps, info_response, tolerant
@@ -36,13 +36,13 @@ class LengthPredictorServicer:
     """Answers the RPCs.
 
     Args:
-        predictions: The way to answers.
-        holder: The served index.
-        completions: Where reports go.
-        learner: Told of what was stored.
-        drift: Told of the same.
+        predictions: Answers requests for predictions.
+        holder: Holds the served index, whose facts `GetIndexInfo` gives.
+        completions: Stores the completions that are reported.
+        learner: Adds what was stored to the served index.
+        drift: Holds what was stored against the predictions made before.
         switcher: Knows which version would be gone back to.
-        limits: What a request may be.
+        limits: Bounds of a request and of a message.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class LengthPredictorServicer:
             raise NotServingError("the service is stopping: retry elsewhere or later")
 
     async def predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
-        """Answer one prompt."""
+        """Answer one prompt, or end the call with its error."""
         pending = await self._predictions.begin((request,), timeout_s=context.time_remaining())
         (result,) = await self._predictions.finish(pending)
         response = pb.PredictResponse()
@@ -116,7 +116,7 @@ class LengthPredictorServicer:
         return response
 
     async def predict_stream(self, _: object, context: Context) -> None:
-        """Answer message after message."""
+        """Answer message after message, until the caller has sent its last."""
         stream = PredictionStream(self._predictions, self._limits, context)
         self._streams.add(stream)
         try:
@@ -132,12 +132,12 @@ class LengthPredictorServicer:
             records.append(self._limits.record(completion, f"completions[{i}]."))
             if not len(records) % CHECKED_AT_A_TIME:
                 await asyncio.sleep(0)
-        outcome = await self._completions.add(records)
-        self._learner.learn(outcome.new)
-        for start in range(0, len(outcome.new), CHECKED_AT_A_TIME):
-            self._drift.reported(outcome.new[start : start + CHECKED_AT_A_TIME])
+        stored = await self._completions.add(records)
+        self._learner.learn(stored.new)
+        for start in range(0, len(stored.new), CHECKED_AT_A_TIME):
+            self._drift.reported(stored.new[start : start + CHECKED_AT_A_TIME])
             await asyncio.sleep(0)
-        return pb.ReportResponse(stored=outcome.stored, duplicates=outcome.duplicates)
+        return pb.ReportResponse(stored=stored.stored, duplicates=stored.duplicates)
 
     async def get_index_info(
         self, _: pb.GetIndexInfoRequest, __: Context

@@ -3,19 +3,12 @@
 import asyncio
 from typing import Any, Protocol
 
-import grpc
-
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.batching.predictions import Pending, Predictions, Result
-from predictor_service.errors import (
-    InvalidRequestError,
-    NotServingError,
-    OverloadedError,
-)
+from predictor_service.callers.caller_limits import EOF
+from predictor_service.errors import InvalidRequestError, NotServingError, OverloadedError
+from predictor_service.rpc.predictions import Pending, Predictions, Result
 from predictor_service.rpc.validation import RequestLimits
 from predictor_service.rpc.wire import Malformed
-
-EOF: Any = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
 
 
 class StreamContext(Protocol):
@@ -30,7 +23,7 @@ class StreamContext(Protocol):
         ...
 
 
-class Gate:
+class InFlightLimit:
     """Bounds what one stream has in flight, so that a fast writer waits rather than floods.
 
     Args:
@@ -50,7 +43,7 @@ class Gate:
         self._in_flight += items
 
     def leave(self, items: int) -> None:
-        """Give room back."""
+        """Give the room of so many items back."""
         self._in_flight -= items
         self._freed.set()
 
@@ -59,9 +52,9 @@ class PredictionStream:
     """One call of PredictStream.
 
     Args:
-        predictions: Answers the messages.
+        predictions: Answers the requests in messages.
         limits: What a message may hold; also how much of this stream may be in flight.
-        context: The call.
+        context: Reads and writes the call's messages.
     """
 
     def __init__(
@@ -70,7 +63,7 @@ class PredictionStream:
         self._predictions = predictions
         self._limits = limits
         self._context = context
-        self._gate = Gate(limits.max_batch_items)
+        self._in_flight = InFlightLimit(limits.max_batch_items)
         self._accepted: asyncio.Queue[Pending | None] = asyncio.Queue()
         self._reader: asyncio.Task[None] | None = None
         self._stopping = False
@@ -93,7 +86,7 @@ class PredictionStream:
             while (pending := await self._accepted.get()) is not None:
                 results = await self._predictions.finish(pending)
                 await self._context.write(_response(results))
-                self._gate.leave(_weight(pending))
+                self._in_flight.leave(_weight(pending))
             await self._reader
         except asyncio.CancelledError:
             if self._reader.cancelled() and self._stopping:
@@ -121,7 +114,7 @@ class PredictionStream:
         requests = message.requests
         if len(requests) > self._limits.max_batch_items:
             self._limits.check_count("requests", len(requests))
-        await self._gate.enter(max(1, len(requests)))
+        await self._in_flight.enter(max(1, len(requests)))
         try:
             pending = await self._predictions.begin(requests, timeout_s=None)
         except OverloadedError as error:

@@ -15,7 +15,11 @@ from predictor_service.errors import InvalidRequestError
 
 DEFAULT_NEIGHBOURS = 3
 MAX_NEIGHBOURS = 32
+"""Past prompts that an answer names: enough to explain it, few enough for one message."""
+
 MAX_MESSAGES = 4_096
+"""Turns of one conversation."""
+
 MAX_NAME_CHARS = 1_024
 """Bound on ids, roles and names of LLMs, which are kept and logged."""
 
@@ -23,6 +27,7 @@ FINISH_REASONS: dict[int, FinishReason] = {
     pb.FINISH_REASON_STOP: "stop",
     pb.FINISH_REASON_LENGTH: "length",
 }
+"""Names of history rows for those of the wire."""
 
 
 class HasPrompt(Protocol):
@@ -40,7 +45,7 @@ class RequestLimits:
 
     Args:
         max_prompt_chars: Characters of a prompt, or of a conversation once rendered.
-        max_batch_items: Items of one message.
+        max_batch_items: Requests or completions in one message.
     """
 
     max_prompt_chars: int
@@ -94,7 +99,7 @@ class RequestLimits:
         """The row of history that a completion is.
 
         Args:
-            completion: As reported.
+            completion: The message that reports it.
             where: Put before the field's name in errors.
 
         Raises:

@@ -1,6 +1,6 @@
 """Between protobuf messages and the nouns of the library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,8 +9,8 @@ from google.protobuf.message import DecodeError, Message
 from lengthwise.index.estimate.estimate import LengthEstimate
 from lengthwise.index.summary import IndexSummary
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.batching.fair_queue import Answer
-from predictor_service.drift.model_drift import ModelDrift
+from predictor_service.batching.job import Answer
+from predictor_service.drift.model_window import ModelDrift
 from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.switcher import Switcher
@@ -22,6 +22,7 @@ BASIS = {
     "prior": pb.BASIS_PRIOR,
     "head": pb.BASIS_HEAD,
 }
+"""What an estimate rests on, as the wire names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +79,21 @@ def serialize_estimate(estimate: LengthEstimate, version: str) -> bytes:
     ).SerializeToString()
 
 
+def predicted_quantiles(body: bytes) -> tuple[str, Sequence[float], Sequence[float]]:
+    """The version of the index, the levels and the tokens in what `serialize_estimate` made."""
+    answer = pb.PredictResponse.FromString(body)
+    return answer.index_version, answer.distribution.levels, answer.distribution.tokens
+
+
 def fill_response(
     response: pb.PredictResponse, body: bytes, request_id: str, answer: Answer | None
 ) -> None:
     """Complete a response.
 
     Args:
-        response: Empty.
-        body: From `serialize_estimate`.
-        request_id: The caller's.
+        response: An empty message, which is filled.
+        body: What `serialize_estimate` made of the estimate.
+        request_id: The id that the caller gave the request.
         answer: Where the time went; None for an answer from the cache.
     """
     response.MergeFromString(body)
@@ -105,7 +112,14 @@ def fill_response(
 def info_response(
     summary: IndexSummary, *, service_version: str, uptime_s: float, reported: int
 ) -> pb.GetIndexInfoResponse:
-    """What GetIndexInfo answers."""
+    """What GetIndexInfo answers of the index and of the process.
+
+    Args:
+        summary: What the served index holds.
+        service_version: Of Lengthwise, as it is installed.
+        uptime_s: Seconds since the process began to serve.
+        reported: Completions stored since the process began.
+    """
     return pb.GetIndexInfoResponse(
         index_version=summary.version,
         schema_version=summary.schema_version,
@@ -135,7 +149,7 @@ def info_response(
 def fill_drift(response: pb.GetIndexInfoResponse, monitor: DriftMonitor) -> None:
     """Add how well lengths are predicted at present."""
     response.drift.extend(_message(drift) for drift in monitor.snapshot())
-    response.reports_judged = monitor.judged
+    response.reports_judged = monitor.scored
     response.reports_unmatched = monitor.unmatched
 
 

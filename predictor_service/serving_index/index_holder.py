@@ -1,19 +1,21 @@
 """The index being served, and how another takes its place without a call noticing."""
 
 import asyncio
+import ctypes
 import math
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import structlog
 
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
-from predictor_service.batching.inference import infer
-from predictor_service.batching.threads import run_in_thread
 from predictor_service.errors import NotServingError, SwapRefusedError
-from predictor_service.serving_index.memory import give_back_soon
+from predictor_service.serving_index.inference import infer
 from predictor_service.serving_index.served_index import IndexSource, ServedIndex
+from predictor_service.system.threads import THREAD_PREFIX, run_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -21,13 +23,19 @@ WARM_UP_PROMPTS = (
     "What is the capital of France?",
     "Write a long story about a fox, in ten chapters. " * 8,
 )
+"""A short and a long one, so that both sizes of tensors have been through the encoder."""
+
+GIVE_BACK_AFTER_S = 1.0
+"""From a swap until freed memory is given back: whoever still computes with the version before is
+through with it by then.
+"""
 
 
 def warm_up(index: ServedIndex, batch_size: int) -> None:
     """Run the first predictions, which are slow, and check that they can be served.
 
     Args:
-        index: A newly loaded index.
+        index: An index that was just loaded.
         batch_size: The largest micro-batch it will see.
 
     Raises:
@@ -55,8 +63,8 @@ class IndexHolder:
     """Holds the served index.
 
     Args:
-        source: Where a newer version comes from.
-        batch_size: The largest micro-batch, for warming up.
+        source: Reads versions of the index into memory.
+        batch_size: Prompts in the largest micro-batch, for warming up.
         keep_previous: Keep the index that was served before in memory, so that going back to it
             takes no loading.
         unix_s: Wall clock, in seconds since 1970.
@@ -145,7 +153,7 @@ class IndexHolder:
                 self.refused_swaps += 1
                 raise SwapRefusedError(f"the new version cannot be served: {error}") from error
             finally:
-                give_back_soon()
+                _give_back_soon()
             if index is not self._current:
                 self._switch(index)
             return index.version
@@ -168,3 +176,20 @@ class IndexHolder:
             return self._current
         warm_up(index, self._batch_size)
         return index
+
+
+def _give_back() -> None:
+    """Have the allocator return what it keeps for later, where it is one that does (glibc).
+
+    An index is loaded in a thread of its own, and what that thread freed would be kept for another
+    of its kind: the process would seem to grow with every swap.
+    """
+    library: Any = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def _give_back_soon() -> None:
+    """Do so in a while, beside everything else; to be called on the event loop."""
+    thread = threading.Thread(target=_give_back, name=THREAD_PREFIX + "trim", daemon=True)
+    asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, thread.start)

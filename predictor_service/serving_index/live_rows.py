@@ -8,19 +8,40 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import structlog
 
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.recent import RecentRows
-from predictor_service.batching.threads import THREAD_PREFIX
 from predictor_service.failures import unexpected
-from predictor_service.serving_index.served_index import FloatMatrix, ServedIndex
+from predictor_service.serving_index.served_index import ServedIndex
+from predictor_service.system.threads import THREAD_PREFIX
+
+log = structlog.get_logger(__name__)
+
+BATCH_ROWS = 64
+"""Encoded at a time: the cores are shared for no longer than a micro-batch takes."""
+
+BATCH_WAIT_S = 0.1
+"""How long the first reported row waits for others: a batch costs little more than a row."""
+
+MAX_WAITING_ROWS = 8_192
+MAX_WAITING_CHARS = 32 * 2**20
+"""Reports that may wait to be learnt, and characters of their prompts; others are left to
+the next build.
+"""
+
+STOP_WAIT_S = 1.0
+"""How long a stop waits for the batch that is being encoded."""
+
+NO_VECTORS: FloatMatrix = np.zeros((0, 0), np.float32)
+"""Of no prompts, whatever the dimension."""
 
 
 class WaitingRecords:
     """A queue of records. Not safe by itself: its user holds a lock.
 
     Args:
-        capacity_rows: Records that may wait.
-        capacity_chars: Characters of their prompts.
+        capacity_rows: Records that may wait; others are not taken.
+        capacity_chars: Characters of the prompts of those that may wait.
     """
 
     def __init__(self, *, capacity_rows: int, capacity_chars: int) -> None:
@@ -51,22 +72,6 @@ class WaitingRecords:
         taken = [self._records.popleft() for _ in range(min(most, len(self._records)))]
         self._chars -= sum(len(record.prompt) for record in taken)
         return taken
-
-
-log = structlog.get_logger(__name__)
-
-BATCH_ROWS = 64
-"""Encoded at a time: the cores are shared for no longer than a micro-batch takes."""
-
-BATCH_WAIT_S = 0.1
-"""How long the first reported row waits for others: a batch costs little more than a row."""
-
-MAX_WAITING_ROWS = 8_192
-MAX_WAITING_CHARS = 32 * 2**20
-
-STOP_WAIT_S = 1.0
-
-NOTHING: FloatMatrix = np.zeros((0, 0), np.float32)
 
 
 class LiveLearner:
@@ -169,7 +174,7 @@ class LiveLearner:
         return [self._again.popleft() for _ in range(min(BATCH_ROWS, len(self._again)))]
 
     def _learn(self, index: ServedIndex, records: Sequence[HistoryRecord]) -> None:
-        encoded, vectors = self._encode(index, records) if records else ([], NOTHING)
+        encoded, vectors = self._encode(index, records) if records else ([], NO_VECTORS)
         if encoded and index.recent is not None:  # set when it was moved to
             self.learnt += index.recent.add(encoded, vectors)
             self._on_learnt()
@@ -183,11 +188,11 @@ class LiveLearner:
         except Exception as error:  # noqa: BLE001  whatever the encoder raises
             if len(records) == 1:
                 self._leave_out(1, "a completion cannot be encoded", error)
-                return [], NOTHING
+                return [], NO_VECTORS
         found = [self._encode(index, [record]) for record in records]
         encoded = [record for one, _ in found for record in one]
         vectors = [row for one, row in found if one]
-        return encoded, np.concatenate(vectors) if vectors else NOTHING
+        return encoded, np.concatenate(vectors) if vectors else NO_VECTORS
 
     def _move_to(self, index: ServedIndex) -> None:
         """Carry what was learnt over to another index, but for what that was built with."""

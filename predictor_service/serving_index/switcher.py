@@ -1,22 +1,24 @@
 """Switches between versions: because the place names another, or because somebody says so."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from lengthwise.index.errors import ArtifactError, LengthIndexError
-from predictor_service.batching.threads import run_in_thread
 from predictor_service.errors import (
     NoSuchVersionError,
     NotServingError,
     SwapRefusedError,
     VersionRefusedError,
 )
+from predictor_service.failures import unexpected
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.served_index import IndexSource
-from predictor_service.serving_index.version_course import Course, Trail
+from predictor_service.serving_index.version_choice import EarlierVersions, VersionChoice
+from predictor_service.system.threads import run_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +28,8 @@ class Switched:
     """What came of being told to switch.
 
     Args:
-        version: Served now.
-        before: Served before.
+        version: The version that is served now.
+        before: The version that was served before.
         place_told: The place names the version now, so that everybody who watches it follows.
     """
 
@@ -40,15 +42,15 @@ class Switcher:
     """The one way from version to version once the first is served. Belongs to one event loop.
 
     Args:
-        holder: Of the served index.
-        source: Of the others.
+        holder: Holds the served index, and loads another beside it.
+        source: Reads the other versions, from a place that names one of them.
     """
 
     def __init__(self, holder: IndexHolder, source: IndexSource) -> None:
         self._holder = holder
         self._source = source
-        self._course = Course()
-        self._trail = Trail()
+        self._choice = VersionChoice()
+        self._earlier = EarlierVersions()
         self._lock = asyncio.Lock()
         self._said = ""
         self.failed_looks = 0
@@ -60,7 +62,7 @@ class Switcher:
 
         Where nothing was served before, `roll_back` looks for an earlier version in the place.
         """
-        return next(iter(self._trail.back_from(self._holder.version, ())), "")
+        return next(iter(self._earlier.back_from(self._holder.version, ())), "")
 
     async def follow(self) -> None:
         """Serve what the place names, unless that is known to be broken or was left behind.
@@ -70,15 +72,15 @@ class Switcher:
         named: str | None = None
         async with self._lock:
             try:
-                named = await run_in_thread(self._source.current, name="watch")
-                version = self._course.next(named, self._holder.version)
+                named = await run_in_thread(self._source.place.current, name="watch")
+                version = self._choice.next(named, self._holder.version)
                 if version is not None:
                     await run_in_thread(lambda: self._source.fetch(version), name="fetch")
                     await self._move(version)
-                    self._course.clear()
+                    self._choice.clear()
                 self._said = ""
             except (SwapRefusedError, ArtifactError) as error:
-                self._course.refused = named
+                self._choice.refused = named
                 log.error("index not switched", version=named, reason=str(error))  # noqa: TRY400
             except (LengthIndexError, OSError) as error:
                 self.failed_looks += 1
@@ -91,15 +93,15 @@ class Switcher:
             SwapRefusedError: It cannot be served; the old one serves on.
         """
         async with self._lock:
-            self._course.clear()
+            self._choice.clear()
             before = self._holder.version
-            self._trail.moved(before, await self._holder.reload())
+            self._earlier.moved(before, await self._holder.reload())
 
     async def switch(self, version: str) -> Switched:
         """Serve a version, and have the place name it.
 
         Args:
-            version: Which; empty for the newest of the place.
+            version: Its name; empty for the newest of the place.
 
         Raises:
             CallError: It cannot be served; the old one serves on.
@@ -129,7 +131,7 @@ class Switcher:
                 log.warning("rolling back without the place of the index", reason=str(error))
                 known = []
             served = self._holder.version
-            for version in self._trail.back_from(served, known):
+            for version in self._earlier.back_from(served, known):
                 try:
                     return await self._told(version)
                 except VersionRefusedError as error:
@@ -144,13 +146,13 @@ class Switcher:
             await self._move(version)
         except SwapRefusedError as error:
             raise VersionRefusedError(f"{version!r}: {error}; {before!r} serves on") from error
-        self._course.clear()
+        self._choice.clear()
         return Switched(version, before, await self._tell_place(version))
 
     async def _move(self, version: str) -> None:
         before = self._holder.version
         if version != before:
-            self._trail.moved(before, await self._holder.swap_to(version))
+            self._earlier.moved(before, await self._holder.swap_to(version))
 
     async def _tell_place(self, version: str) -> bool:
         """Have the place name a version; if it cannot, hold to the version all the same."""
@@ -158,22 +160,22 @@ class Switcher:
         if named == version:
             return True
         try:
-            await run_in_thread(lambda: self._source.make_current(version), name="tell")
+            await run_in_thread(lambda: self._source.place.make_current(version), name="tell")
         except (LengthIndexError, OSError) as error:
             log.warning("this process alone serves the version", version=version, why=str(error))
-            self._course.held_against = named
+            self._choice.held_against = named
             return False
         return True
 
     async def _named(self) -> str | None:
         try:
-            return await run_in_thread(self._source.current, name="watch")
+            return await run_in_thread(self._source.place.current, name="watch")
         except (LengthIndexError, OSError):
             return None
 
     async def _versions(self) -> Sequence[str]:
         try:
-            return await run_in_thread(self._source.versions, name="watch")
+            return await run_in_thread(self._source.place.versions, name="watch")
         except (LengthIndexError, OSError) as error:
             raise NotServingError(f"the place of the index cannot be read: {error}") from error
 
@@ -181,3 +183,37 @@ class Switcher:
         if what != self._said:
             self._said = what
             log.warning(what)
+
+
+class Watcher:
+    """Has the switcher follow the place. Belongs to one event loop.
+
+    Args:
+        switcher: Has the version served that the place names.
+        poll_s: Seconds between two looks at the place; 0 never looks.
+    """
+
+    def __init__(self, switcher: Switcher, *, poll_s: float) -> None:
+        self._switcher = switcher
+        self._poll_s = poll_s
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; to be called once the first index is served."""
+        if self._poll_s and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Look no more; a version that is being loaded is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                await self._switcher.follow()
+            except Exception as error:  # noqa: BLE001  the watch must outlive whatever happens
+                unexpected(error, where="watching the place of the index")

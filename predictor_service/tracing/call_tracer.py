@@ -11,14 +11,14 @@ class CallFacts:
     """What is learnt of a call while it is answered; no text of a prompt.
 
     Args:
-        prompts: In the message.
-        cached: Those answered from the cache.
-        failed: Those without an answer.
-        queue_us: Until the micro-batch of its slowest prompt started.
-        encode_us: Of that micro-batch.
-        search_us: Of that micro-batch.
-        batch_size: Prompts in that micro-batch.
-        index_version: That answered.
+        prompts: Prompts in the call's messages.
+        cached: Prompts answered from the cache.
+        failed: Prompts that got no answer.
+        queue_us: Until the micro-batch of the prompt that waited longest started, in microseconds.
+        encode_us: Encoding of that micro-batch, in microseconds.
+        search_us: Search and estimates of that micro-batch, in microseconds.
+        batch_size: Prompts in that same micro-batch.
+        index_version: Of the index that computed it.
     """
 
     prompts: int = 0
@@ -36,7 +36,7 @@ current_facts: ContextVar[CallFacts | None] = ContextVar("current_facts", defaul
 
 
 class CallTracer(Protocol):
-    """Follows calls."""
+    """Follows calls from their first message to their status."""
 
     def begin(self, method: str, context: Any) -> Any:
         """A call came; None if it is not traced."""
@@ -52,20 +52,17 @@ class CallTracer(Protocol):
 
 
 class NoTracer:
-    """Follows none."""
+    """Follows no call."""
 
-    def begin(self, method: str, context: Any) -> None:
-        """Not traced."""
+    def begin(self, method: str, context: Any) -> None: ...
 
-    def end(self, span: Any, code: int) -> None:
-        """Not traced."""
+    def end(self, span: Any, code: int) -> None: ...
 
-    def close(self) -> None:
-        """Nothing to send."""
+    def close(self) -> None: ...
 
 
 class Answered(Protocol):
-    """One answer of a message; see `predictions.Result`."""
+    """What a tracer reads of one answer in a message; see `predictions.Result`."""
 
     answer: Any
     error: Any

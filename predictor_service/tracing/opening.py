@@ -19,4 +19,4 @@ def open_tracer(config: ServiceConfig) -> CallTracer:
         raise StartUpError(
             f"--otlp-endpoint needs OpenTelemetry ({error}): pip install 'lengthwise[otel]'"
         ) from error
-    return OtelTracer.to_endpoint(config.otlp_endpoint, share=config.trace_share)
+    return OtelTracer.from_endpoint(config.otlp_endpoint, share=config.trace_share)

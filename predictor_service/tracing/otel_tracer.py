@@ -20,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from predictor_service.tracing.call_tracer import CallFacts, current_facts
 
 TRACE_PARENT = "traceparent"
+"""See https://www.w3.org/TR/trace-context/."""
 
 SERVER_FAULTS = {2, 4, 12, 13, 14, 15}
 """Statuses that are errors of a server, by OpenTelemetry's conventions for gRPC."""
@@ -27,7 +28,14 @@ SERVER_FAULTS = {2, 4, 12, 13, 14, 15}
 
 @dataclass(slots=True)
 class TracedCall:
-    """A traced call that is under way."""
+    """A traced call that is under way.
+
+    Args:
+        span: OpenTelemetry's own, of the whole call.
+        facts: What is learnt of the call.
+        began_ns: When it came, in nanoseconds since 1970.
+        token: Puts back what `current_facts` was before.
+    """
 
     span: Span
     facts: CallFacts
@@ -41,9 +49,9 @@ class OtelTracer:
     What goes out is counts, times and names; nothing that a caller wrote.
 
     Args:
-        processor: Takes the spans.
-        share: Of the calls whose caller has not decided, from 0 to 1.
-        draw: Gives a number from 0 to 1.
+        processor: Takes the spans and sends them on.
+        share: Of the calls whose caller has not decided, those that are traced, from 0 to 1.
+        draw: Gives a random number from 0 to 1.
     """
 
     def __init__(
@@ -64,13 +72,15 @@ class OtelTracer:
         self._draw = draw
 
     @classmethod
-    def to_endpoint(cls, endpoint: str, *, share: float) -> "OtelTracer":
-        """Send spans to a collector, in the background; those that it does not take are dropped."""
+    def from_endpoint(cls, endpoint: str, *, share: float) -> "OtelTracer":
+        """A tracer that sends spans to a collector, in the background.
+
+        Those that the collector does not take are dropped.
+        """
         exporter = OTLPSpanExporter(endpoint=endpoint, insecure=endpoint.startswith("http://"))
         return cls(BatchSpanProcessor(exporter), share=share)
 
     def begin(self, method: str, context: Any) -> TracedCall | None:
-        """A call came."""
         parent = self._parent(context.invocation_metadata() or ())
         if parent is None and self._draw() >= self._share:
             return None
@@ -87,7 +97,6 @@ class OtelTracer:
         return TracedCall(span, facts, began_ns, current_facts.set(facts))
 
     def end(self, span: TracedCall, code: int) -> None:
-        """It ended."""
         current_facts.reset(span.token)
         facts = span.facts
         if facts.prompts:

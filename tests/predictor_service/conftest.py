@@ -11,7 +11,7 @@ import pytest
 
 from lengthwise.v1 import length_predictor_pb2_grpc as pb_grpc
 from predictor_service.config import ServiceConfig, read_config
-from predictor_service.service import Service
+from predictor_service.process.service import Service
 from tests.predictor_service.fakes import FakeIndex, FakeSource
 
 

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
 from lengthwise.index.search.recent import RecentRows
+from lengthwise.index.store import Published
 from lengthwise.index.summary import IndexSummary, ModelSummary
 from predictor_service.drift.promise import Promises
 
@@ -95,7 +97,35 @@ class FakeIndex:
         )
 
 
-class FakeSource:
+class FakeVersions(Published):
+    """A source of versions and, in one, the place that they lie in; each test's own says which."""
+
+    promised = Promises()
+
+    @property
+    def place(self) -> Published:
+        return self
+
+    def promises(self, version: str) -> Promises:
+        return self.promised
+
+    def prepare_thread(self, *, wide: bool = False) -> None:
+        pass
+
+    def fetch(self, version: str, into: Path = Path()) -> Path:
+        return into
+
+    def make_current(self, version: str) -> None:
+        pass
+
+    def publish(self, folder: Path, version: str, *, expected: str | None) -> None:
+        raise AssertionError("the service publishes nothing")
+
+    def _remove(self, version: str) -> None:
+        raise AssertionError("the service removes nothing")
+
+
+class FakeSource(FakeVersions):
     """Gives the indexes it was given, one after the other, then the last again.
 
     Its place names the version that it would give next.
@@ -103,10 +133,6 @@ class FakeSource:
 
     def __init__(self, *indexes: FakeIndex | Exception) -> None:
         self.indexes = list(indexes)
-        self.promised = Promises()
-
-    def promises(self, version: str) -> Promises:
-        return self.promised
 
     def current(self) -> str | None:
         return getattr(self.indexes[0], "version", "broken")
@@ -114,17 +140,8 @@ class FakeSource:
     def versions(self) -> list[str]:
         return [index.version for index in self.indexes if isinstance(index, FakeIndex)]
 
-    def fetch(self, version: str) -> None:
-        pass
-
-    def make_current(self, version: str) -> None:
-        pass
-
     def load(self, version: str | None = None) -> FakeIndex:
         index = self.indexes.pop(0) if len(self.indexes) > 1 else self.indexes[0]
         if isinstance(index, Exception):
             raise index
         return index
-
-    def prepare_thread(self, *, wide: bool = False) -> None:
-        pass

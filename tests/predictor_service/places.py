@@ -1,11 +1,12 @@
 """A place of versions in memory, whose indexes a test chooses."""
 
+from pathlib import Path
+
 from lengthwise.index.errors import StoreError
-from predictor_service.drift.promise import Promises
-from tests.predictor_service.fakes import FakeIndex
+from tests.predictor_service.fakes import FakeIndex, FakeVersions
 
 
-class FakePlace:
+class FakePlace(FakeVersions):
     """A source of versions by name; an exception in place of an index is raised by its loading."""
 
     def __init__(self, *names: str, **broken: Exception) -> None:
@@ -14,7 +15,6 @@ class FakePlace:
         self.loaded: list[str] = []
         self.error: Exception | None = None
         self.read_only = False
-        self.promised = Promises()
 
     def load(self, version: str | None = None) -> FakeIndex:
         name = version or self.named
@@ -23,9 +23,6 @@ class FakePlace:
         if isinstance(index, Exception):
             raise index
         return index
-
-    def promises(self, version: str) -> Promises:
-        return self.promised
 
     def current(self) -> str | None:
         if self.error is not None:
@@ -37,14 +34,12 @@ class FakePlace:
             raise self.error
         return sorted(self.indexes)
 
-    def fetch(self, version: str) -> None:
+    def fetch(self, version: str, into: Path = Path()) -> Path:
         if self.error is not None:
             raise self.error
+        return into
 
     def make_current(self, version: str) -> None:
         if self.read_only:
             raise StoreError("the place is read-only")
         self.named = version
-
-    def prepare_thread(self, *, wide: bool = False) -> None:
-        pass

@@ -10,15 +10,14 @@ import sys
 import threading
 from pathlib import Path
 
-from predictor_service.batching.threads import leave
 from predictor_service.cli import announcer
 from predictor_service.config import read_config
-from predictor_service.drift.promise import Promises
 from predictor_service.errors import StartUpError
-from predictor_service.lifecycle import run_process
-from predictor_service.logs import set_up_logs
-from predictor_service.supervisor import Supervisor
-from tests.predictor_service.fakes import FakeIndex
+from predictor_service.process.lifecycle import run_process
+from predictor_service.process.logs import set_up_logs
+from predictor_service.process.supervisor import Supervisor
+from predictor_service.system.threads import exit_process
+from tests.predictor_service.fakes import FakeIndex, FakeVersions
 
 KILL = "kill the worker"
 
@@ -40,23 +39,17 @@ class Deadly(FakeIndex):
         return super().encode(prompts)
 
 
-class FolderSource:
+class FolderSource(FakeVersions):
     """Reads the version's name from a file in the index folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def promises(self, version: str) -> Promises:
-        return Promises()
 
     def current(self) -> str | None:
         return (self._folder / "CURRENT").read_text()
 
     def versions(self) -> list[str]:
         return sorted({"v1", "v2", self.current() or ""})
-
-    def fetch(self, version: str) -> None:
-        pass
 
     def make_current(self, version: str) -> None:
         (self._folder / "CURRENT").write_text(version)
@@ -67,9 +60,6 @@ class FolderSource:
             (self._folder / "loading").touch()
             threading.Event().wait(60)
         return Deadly(version, self._folder)
-
-    def prepare_thread(self, *, wide: bool = False) -> None:
-        pass
 
 
 def main() -> int:
@@ -89,4 +79,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_process(main())

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from predictor_service.config import ServiceConfig, flag
-from predictor_service.metrics.registry import CONCERNS
+from predictor_service.metrics.collectors import CONCERNS
 from predictor_service.metrics.sources import Sources
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -16,7 +16,7 @@ def sources_of(service):
         batcher=service.batcher,
         cache=service.cache,
         holder=service.holder,
-        health=service.health,
+        serving=lambda: service.health.serving,
         learner=service.learner,
         completions=service._completions,
         drift=service.drift,

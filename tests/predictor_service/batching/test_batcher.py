@@ -9,7 +9,8 @@ import pytest
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from predictor_service.batching.batcher import MicroBatcher
-from predictor_service.batching.fair_queue import Answer, QueueLimits
+from predictor_service.batching.fair_queue import QueueLimits
+from predictor_service.batching.job import Answer
 from predictor_service.errors import (
     DeadlinePassedError,
     InternalFailureError,

@@ -3,7 +3,8 @@
 import pytest
 
 from lengthwise.index.estimate.estimate import Query
-from predictor_service.batching.fair_queue import FairQueue, Job, QueueLimits
+from predictor_service.batching.fair_queue import FairQueue, QueueLimits
+from predictor_service.batching.job import Job
 from predictor_service.errors import DeadlinePassedError, OverloadedError
 
 
@@ -17,7 +18,7 @@ def job(*prompts: str, deadline_s: float = float("inf")) -> Job:
 
 
 def prompts(taken) -> list[str]:
-    return [place.query.prompt for place in taken.places]
+    return [slot.query.prompt for slot in taken.slots]
 
 
 def test_single_prompts_go_first_come_first_served():
@@ -59,8 +60,8 @@ def test_outcomes_of_a_sorted_job_stay_in_the_order_asked():
     sorted_job = job("long prompt", "short")
     queue.put(sorted_job)
     for _ in range(2):
-        (place,) = queue.take(0).places
-        place.job.answer(place.number, place.query.prompt)
+        (slot,) = queue.take(0).slots
+        slot.job.answer(slot.number, slot.query.prompt)
     assert sorted_job.outcomes == ["long prompt", "short"]
 
 

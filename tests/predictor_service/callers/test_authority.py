@@ -2,8 +2,7 @@
 
 import pytest
 
-from predictor_service.callers.authority import Authority
-from predictor_service.callers.exposure import exposures
+from predictor_service.callers.authority import Authority, exposures
 from predictor_service.callers.tokens import MethodClass
 from predictor_service.config import read_config
 from predictor_service.errors import ForbiddenError, UnknownCallerError
@@ -57,7 +56,7 @@ def test_without_an_admin_token_only_those_on_a_unix_socket_may_administer():
 def test_with_an_admin_token_everybody_needs_it(tmp_path):
     (tmp_path / "admin").write_text(f"root {TOKEN}\n")
     config = read_config({"index": tmp_path, "admin_token_file": tmp_path / "admin"})
-    authority = Authority.of_config(config)
+    authority = Authority.from_config(config)
     assert authority.caller_of(MethodClass.ADMIN, Context(token=TOKEN)) == "token root"
     with pytest.raises(UnknownCallerError, match="no token came, and one is wanted to administer"):
         authority.caller_of(MethodClass.ADMIN, Context("unix:"))

@@ -125,7 +125,7 @@ async def test_a_token_file_that_cannot_be_used_stops_the_start(serve, files, te
 
 
 def test_what_is_kept_of_a_token_is_not_the_token(files):
-    tokens = TokenSet.read(files["predict_token_file"])
+    tokens = TokenSet.from_file(files["predict_token_file"])
     assert tokens.find(digest(PREDICT)) == "engine"
     assert PREDICT not in repr(tokens)
 

@@ -10,6 +10,7 @@ from lengthwise.history.database.reader import HistoryReader
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.completions import housekeeping
 from predictor_service.completions.completion_store import Stored
+from predictor_service.completions.database_completions import retention
 from predictor_service.completions.group_commit import GroupCommit
 from predictor_service.errors import ConfigError, InternalFailureError, StartUpError
 from tests.lengthwise.history.database.helpers import ids, record, rows
@@ -176,7 +177,7 @@ def test_what_a_place_cannot_do_stops_the_start(make_config, options, message):
 
 def test_days_become_seconds(make_config):
     config = make_config(completions="history.db", completions_max_age_days="0.5")
-    assert config.retention.max_age_s == 43_200
+    assert retention(config).max_age_s == 43_200
 
 
 async def test_a_place_that_cannot_be_used_stops_the_start(serve, tmp_path):

@@ -65,6 +65,23 @@ def test_every_bad_value_is_told_at_once(tmp_path):
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_all_that_does_not_fit_together_is_told_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENGTHWISE_QUEUE_CAPACITY", "3")
+    with pytest.raises(ConfigError) as caught:
+        read_config({"index": tmp_path, "host": "unix:/tmp/s", "processes": " 2"})
+    assert str(caught.value).splitlines() == [
+        "LENGTHWISE_PROCESSES / --processes is ' 2': expected 1 with a Unix domain socket, which "
+        "cannot be shared",
+        "LENGTHWISE_QUEUE_CAPACITY / --queue-capacity is '3': expected at least max_batch_size, "
+        "128",
+    ]
+
+
+def test_a_small_queue_is_not_held_against_the_default_of_another_option(tmp_path):
+    config = read_config({"index": tmp_path, "queue_capacity": 200})
+    assert config.max_batch_items > config.queue_capacity
+
+
 def test_a_unix_socket_is_not_for_several_processes(tmp_path):
     with pytest.raises(ConfigError, match="cannot be shared"):
         read_config({"index": tmp_path, "host": "unix:/tmp/s", "processes": 2})
@@ -77,7 +94,7 @@ def test_the_configuration_cannot_be_changed(tmp_path):
 
 
 def test_threads_are_divided_among_processes(tmp_path, monkeypatch):
-    monkeypatch.setattr("predictor_service.batching.threads.available_cores", lambda: 8)
+    monkeypatch.setattr("predictor_service.system.threads.available_cores", lambda: 8)
     assert read_config({"index": tmp_path, "processes": 3}).compute_threads == 2
     assert read_config({"index": tmp_path, "processes": 9}).compute_threads == 1
     assert read_config({"index": tmp_path, "threads": 5}).compute_threads == 5

@@ -5,7 +5,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.drift.promise import Promise, Promises
-from predictor_service.service import DRIFT_DETAIL
+from predictor_service.process.service import DRIFT_DETAIL
 from tests.predictor_service.fakes import FakeIndex
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -117,6 +117,16 @@ async def test_what_nobody_asked_about_is_counted_but_not_judged(watched):
     await running.stub.Report(pb.ReportRequest(completions=[completion]))
     told = await info(running)
     assert (len(told.drift), told.reports_judged, told.reports_unmatched) == (0, 0, 1)
+
+
+async def test_an_answer_from_the_cache_is_scored_too_after_the_first_was(watched):
+    running = await watched(live_capacity=0)
+    for factor in (1.0, 1.01):
+        await serve_and_report(running, factor, rows=20)
+    assert running.service.cache.hits == 20
+    told = await info(running)
+    assert (told.reports_judged, told.reports_unmatched) == (40, 0)
+    assert told.drift[0].coverage_90 == 1
 
 
 async def test_a_repeated_report_is_judged_once(watched):

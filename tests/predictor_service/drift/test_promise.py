@@ -19,21 +19,21 @@ EVALUATION = {
 def test_it_is_that_of_the_predictor_that_is_served_and_of_each_llm(tmp_path):
     path = tmp_path / "evaluation.json"
     path.write_text(json.dumps(EVALUATION))
-    promises = Promises.read(path)
+    promises = Promises.from_file(path)
     assert promises.whole == Promise(4_000, 48.0, 0.91)
-    assert promises.of("large") == Promise(3_970, 47.0, 0.9)
-    assert promises.of("") == promises.whole
+    assert promises.for_model("large") == Promise(3_970, 47.0, 0.9)
+    assert promises.for_model("") == promises.whole
 
 
 def test_of_an_llm_without_enough_history_only_the_coverage_is_promised(tmp_path):
     path = tmp_path / "evaluation.json"
     path.write_text(json.dumps(EVALUATION))
     for model in ("rare", "never seen"):
-        assert Promises.read(path).of(model) == Promise(4_000, None, 0.91)
+        assert Promises.from_file(path).for_model(model) == Promise(4_000, None, 0.91)
 
 
 def test_no_or_another_kind_of_evaluation_promises_nothing(tmp_path):
-    assert Promises.read(tmp_path / "evaluation.json") == Promises()
+    assert Promises.from_file(tmp_path / "evaluation.json") == Promises()
     for text in ("{}", "[]", "not JSON", '{"predictor": 3, "by_model": {"a": 1}}'):
         (tmp_path / "evaluation.json").write_text(text)
-        assert Promises.read(tmp_path / "evaluation.json").of("llm").mae_tokens is None
+        assert Promises.from_file(tmp_path / "evaluation.json").for_model("llm").mae_tokens is None

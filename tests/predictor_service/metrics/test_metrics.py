@@ -9,9 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.batching.batch_meter import BatchMeter
-from predictor_service.batching.fair_queue import Answer, BatchFacts
+from predictor_service.batching.job import Answer
 from predictor_service.errors import StartUpError
-from predictor_service.metrics.histogram import Histogram
+from predictor_service.histogram import Histogram
+from predictor_service.serving_index.inference import BatchFacts
 from tests.predictor_service.fakes import FakeIndex
 
 PREFIX = "lengthwise_service_"

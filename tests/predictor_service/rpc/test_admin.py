@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError
-from predictor_service.service import Service
+from predictor_service.process.service import Service
 from scheduler_client import AccessDeniedError, InvalidRequestError, ServerUnavailableError
 from scheduler_client.aio import AsyncLengthPredictorClient
 from tests.predictor_service.places import FakePlace

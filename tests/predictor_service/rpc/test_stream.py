@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.rpc.stream import Gate
+from predictor_service.rpc.stream import InFlightLimit
 from tests.predictor_service.waiting import entered, until
 
 
@@ -140,18 +140,18 @@ async def test_stopping_answers_what_a_stream_has_sent_and_then_ends_it(serve):
 
 
 async def test_a_stream_may_fill_its_own_share_and_waits_beyond_it():
-    gate = Gate(4)
-    await gate.enter(3)
-    second = asyncio.create_task(gate.enter(2))
+    in_flight = InFlightLimit(4)
+    await in_flight.enter(3)
+    second = asyncio.create_task(in_flight.enter(2))
     await asyncio.sleep(0)
     assert not second.done()
-    gate.leave(3)
+    in_flight.leave(3)
     await second
 
 
 async def test_a_message_larger_than_the_share_passes_alone():
-    gate = Gate(4)
-    await asyncio.wait_for(gate.enter(100), timeout=5)
+    in_flight = InFlightLimit(4)
+    await asyncio.wait_for(in_flight.enter(100), timeout=5)
 
 
 async def test_a_stream_that_sends_far_more_than_the_queue_holds_is_never_refused(serve):

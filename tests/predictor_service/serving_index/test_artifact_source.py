@@ -12,9 +12,9 @@ from lengthwise.index.errors import StoreError
 from lengthwise.index.store import Published
 from lengthwise.index.store.store import IndexStore
 from predictor_service.errors import ConfigError, VersionRefusedError
+from predictor_service.serving_index.artifact_source import ArtifactSource
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.place import open_place
-from predictor_service.serving_index.served_index import ArtifactSource
 from predictor_service.serving_index.switcher import Switcher
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
@@ -89,7 +89,7 @@ async def test_it_promises_what_the_evaluation_of_each_version_says(store, encod
     promised = []
     for version in (first, third):
         source.load(version)
-        promised.append(source.promises(version).of("llm"))
+        promised.append(source.promises(version).for_model("llm"))
     assert promised[0].rows == 150
     assert promised[1].mae_tokens > 2 * promised[0].mae_tokens
     assert 0.8 < promised[0].coverage_90 <= 1
@@ -112,6 +112,14 @@ async def test_versions_behind_a_url_are_followed_and_copies_do_not_pile_up(
     assert (holder.version, published.current()) == (versions[1], versions[1])
 
 
+def test_a_store_on_this_machine_keeps_all_its_versions(store, encoders):
+    build_index(topic_history(300, seed=3), store.root, BagOfWords())
+    before = store.versions()
+    assert len(before) == 4
+    source_of(store.root, cache=store.root).load()
+    assert store.versions() == before
+
+
 async def test_a_single_artifact_that_is_replaced_is_followed(store, encoders, tmp_path):
     first, second, _ = store.versions()
     served = tmp_path / "served"
@@ -123,6 +131,23 @@ async def test_a_single_artifact_that_is_replaced_is_followed(store, encoders, t
     assert holder.version == second
     with pytest.raises(VersionRefusedError, match="is one artifact"):
         await switcher.switch(first)
+
+
+def test_an_artifact_is_a_place_of_one_version_that_takes_no_other(store, tmp_path):
+    first, second, _ = store.versions()
+    place = open_place(str(store.path_of(first)))
+    assert (place.current(), place.versions(), place.prune(1)) == (first, [first], [])
+    assert place.fetch(first, tmp_path) == store.path_of(first)
+    place.make_current(first)
+    for refused in (
+        lambda: place.fetch(second, tmp_path),
+        lambda: place.make_current(second),
+        lambda: place.publish(store.path_of(second), second, expected=first),
+    ):
+        with pytest.raises(StoreError, match="is one artifact"):
+            refused()
+    with pytest.raises(StoreError, match="nothing to roll back to"):
+        place.roll_back()
 
 
 def test_a_url_needs_a_folder_for_copies(make_config, tmp_path):

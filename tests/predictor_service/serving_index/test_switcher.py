@@ -7,8 +7,7 @@ import pytest
 from lengthwise.index.errors import ArtifactAlteredError, StoreError
 from predictor_service.errors import NoSuchVersionError, NotServingError, VersionRefusedError
 from predictor_service.serving_index.index_holder import IndexHolder
-from predictor_service.serving_index.switcher import Switcher
-from predictor_service.serving_index.watcher import Watcher
+from predictor_service.serving_index.switcher import Switcher, Watcher
 from tests.predictor_service.places import FakePlace
 from tests.predictor_service.waiting import until
 

@@ -26,7 +26,7 @@ def spans(monkeypatch):
         "open_tracer",
         lambda _: OtelTracer(SimpleSpanProcessor(exporter), share=exporter.share),
     )
-    monkeypatch.setattr("predictor_service.service.open_tracer", opening.open_tracer)
+    monkeypatch.setattr("predictor_service.process.service.open_tracer", opening.open_tracer)
     return exporter
 
 

@@ -1,3 +1,0 @@
-"""Units that options are counted in."""
-
-MIB = 2**20

@@ -1,0 +1,1 @@
+"""What the machine gives: addresses to listen on, cores and threads to compute in."""
