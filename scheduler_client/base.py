@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from scheduler_client.access import Access
+from scheduler_client.calls import status_of
 from scheduler_client.config import ChannelOption, ClientConfig, checked_timeout_s
 from scheduler_client.connection_trouble import unavailable
 from scheduler_client.errors import ClientClosedError, LengthPredictorError, error_from_status
@@ -110,8 +111,3 @@ class ClientBase(ABC):
 
     def _closed_error(self) -> ClientClosedError:
         return ClientClosedError("the client was closed before the call was answered")
-
-
-def status_of(error: BaseException | None) -> grpc.StatusCode | None:
-    """The status of a failed call; gRPC's types do not say that its errors have one."""
-    return getattr(error, "code", lambda: None)() if isinstance(error, grpc.RpcError) else None
