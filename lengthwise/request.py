@@ -39,6 +39,7 @@ class SamplingConditions:
 
 
 CONDITION_NAMES = tuple(field.name for field in fields(SamplingConditions))
+"""The conditions by name, for whoever reads or writes them one by one."""
 
 _Conditioned = TypeVar("_Conditioned", bound=SamplingConditions)
 
@@ -117,7 +118,7 @@ class CompletedRequest(SamplingConditions):
         output_tokens: Tokens that the LLM generated, at least 0.
         prompt: The text as the LLM saw it.
         messages: The conversation, oldest first, instead of the prompt.
-        model: The LLM that answered.
+        model: The LLM that answered; "" where it is not known.
         finish_reason: "stop" if the LLM ended by itself, "length" if it was cut off: then the true
             length was longer, and the service counts it so.
     """

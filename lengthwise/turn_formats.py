@@ -22,7 +22,7 @@ class TurnFormat:
     """The marks of one family.
 
     Args:
-        name: Of the family.
+        name: The families of LLMs whose templates write so.
         opening: Begins a turn; its group "role", if it has one, is the role as written there.
         closing: Ends a content, before the next turn opens.
         roles: Where `opening` has no such group: the role that each of its marks stands for.

@@ -56,8 +56,8 @@ class Call(Generic[Answer_co]):
     """One message to the service.
 
     Args:
-        method: Whose it is.
-        request: The message.
+        method: The method of the service that takes the message.
+        request: The message, as the method's serializer takes it.
         decode: Makes the answer of the message that comes back.
         timeout_s: Deadline in seconds where the caller gives none; None for the client's own.
     """

@@ -77,9 +77,8 @@ class LengthPredictorClient(ClientBase):
         Args:
             prompt: The prompt as the LLM will see it, or a whole query.
             timeout_s: Deadline of this call, in seconds, instead of the client's.
-            options: Fields of a PredictionQuery, which says what each means: messages, model,
-                max_tokens, temperature, request_id, neighbour_count, include_neighbour_text. They
-                win over those of a given query.
+            options: Fields of a PredictionQuery, which says what each means: `messages` instead of
+                a prompt, `model`, `max_tokens` and so on. They win over those of a given query.
 
         Raises:
             LengthPredictorError: One of its subclasses says why there is no prediction.

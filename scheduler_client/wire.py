@@ -19,6 +19,7 @@ from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
 
+# What the messages' integer fields hold.
 _UINT32_MAX = 2**32 - 1
 _INT64_MAX = 2**63 - 1
 _BASIS: Mapping[int, Basis] = {pb.BASIS_NEIGHBOURS: "neighbours", pb.BASIS_HEAD: "head"}

@@ -12,7 +12,7 @@ class QueuedJob:
 
     Args:
         arrival_s: When it came, in seconds on any clock that the queue's keys share.
-        input_tokens: Tokens of its prompt.
+        input_tokens: Tokens of its prompt, at least 0.
         predicted_tokens: Tokens of its answer: the mean of the prediction, or what is typical of
             its LLM.
         service_time_s: What the prediction amounts to in seconds, from a ServiceTimeModel.
@@ -42,7 +42,7 @@ class FinishedJob:
         arrival_s: When it came, on the clock of its QueuedJob.
         queued_s: Seconds from its arrival until it first ran.
         service_s: Seconds from then until it ended.
-        input_tokens: Tokens of its prompt.
+        input_tokens: Tokens of its prompt, at least 0.
         output_tokens: Tokens of its answer, as far as it came.
         censored: A limit or an abort cut the answer off: it would have been longer. One that was
             aborted before it ran has a service_s of 0.

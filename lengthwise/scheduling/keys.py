@@ -8,8 +8,7 @@ from lengthwise.scheduling.checks import (
     checked_not_negative_or_infinite,
 )
 
-INT64_MIN = -(2**63)
-INT64_MAX = 2**63 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """What an engine's priority holds. A float, or an int beyond, ends vLLM's input thread."""
 
 US_PER_S = 1_000_000

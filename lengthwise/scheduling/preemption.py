@@ -21,7 +21,7 @@ class ScheduledJob:
         request_id: By which the scheduler knows it.
         key: Its place in the queue, in microseconds: lower goes first.
         arrival_s: When it came, on the clock of the `now_s` that `decide` is given.
-        input_tokens: Tokens of its prompt.
+        input_tokens: Tokens of its prompt, at least 0.
         generated_tokens: Tokens of its answer so far; a waiting one may have some.
         predicted_tokens: Tokens of its whole answer: the mean, or what is typical of its LLM.
         distribution: Of its whole answer's length; None where nothing was predicted.

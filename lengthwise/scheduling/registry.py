@@ -21,13 +21,14 @@ _RULES: tuple[type[PriorityRule], ...] = (
 RULES: Mapping[str, type[PriorityRule]] = MappingProxyType({rule.name: rule for rule in _RULES})
 RULE_NAMES = tuple(RULES)
 DEFAULT_RULE = guarded.GuardedRule.name
+"""Near shortest first for the mean, and near first come first served for the tail."""
 
 
 def make_rule(name: str = DEFAULT_RULE, **options: Any) -> PriorityRule:
     """A rule that has seen nothing yet.
 
     Args:
-        name: One of RULE_NAMES.
+        name: By which a rule is chosen, one of RULE_NAMES.
         options: Those of the rule; option_names lists them.
 
     Raises:

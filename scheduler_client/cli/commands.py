@@ -28,6 +28,7 @@ from scheduler_client.errors import LengthPredictorError
 from scheduler_client.outcome import PredictionFailure
 from scheduler_client.request_batch import MAX_ITEMS_PER_MESSAGE
 
+# Exit codes; those over 128 are a signal's number and 128, as shells report it.
 OK = 0
 FAILED = 1
 WRONG_USE = 2

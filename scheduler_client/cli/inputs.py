@@ -17,6 +17,7 @@ from lengthwise.request import (
 from scheduler_client.errors import InvalidRequestError
 
 STDIN = "-"
+"""In place of a file's name or a prompt: what comes on standard input."""
 Format = Literal["auto", "text", "jsonl"]
 
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
