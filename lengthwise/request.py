@@ -6,9 +6,12 @@ which every noun of a request carries whole: a condition more is a field there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypedDict, TypeVar, Unpack
+from typing import Literal, TypedDict, Unpack, cast
 
 from lengthwise.conversation import ChatMessage
+
+MAX_OUTPUT_TOKENS = 10_000_000
+"""Beyond this a length is taken for a mistake: no LLM generates ten million tokens."""
 
 MAX_TEMPERATURE = 100.0
 """Beyond this a temperature is taken for a mistake: engines take 2 at most."""
@@ -18,6 +21,13 @@ FinishReason = Literal["stop", "length"]
 
 AnyChatMessage = ChatMessage | Mapping[str, str]
 """A message, or the same as a mapping with "role" and "content", as in OpenAI's API."""
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The fields of SamplingConditions as options of a call: whatever carries them takes these."""
+
+    max_tokens: int | None
+    temperature: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +42,22 @@ class SamplingConditions:
     max_tokens: int | None = None
     temperature: float | None = None
 
-    @property
-    def sampling(self) -> "SamplingConditions":
-        """These conditions alone, of whatever carries them."""
-        return SamplingConditions(**{name: getattr(self, name) for name in CONDITION_NAMES})
+    def sampling_options(self) -> SamplingOptions:
+        """These conditions alone, for the constructor of another noun that carries them."""
+        given = {name: getattr(self, name) for name in CONDITION_NAMES}
+        return cast("SamplingOptions", given)
+
+    def out_of_range(self) -> str:
+        """Which condition cannot be, with its value and range; "" if all can."""
+        if self.max_tokens is not None and not 1 <= self.max_tokens <= MAX_OUTPUT_TOKENS:
+            return f"max_tokens is {self.max_tokens}: expected 1 to {MAX_OUTPUT_TOKENS:,}"
+        if self.temperature is not None and not 0 <= self.temperature <= MAX_TEMPERATURE:
+            return f"temperature is {self.temperature:g}: expected 0 to {MAX_TEMPERATURE:g}"
+        return ""
 
 
 CONDITION_NAMES = tuple(field.name for field in fields(SamplingConditions))
 """The conditions by name, for whoever reads or writes them one by one."""
-
-_Conditioned = TypeVar("_Conditioned", bound=SamplingConditions)
-
-
-def with_sampling(request: _Conditioned, sampling: SamplingConditions) -> _Conditioned:
-    """The same request under other conditions."""
-    return replace(request, **{name: getattr(sampling, name) for name in CONDITION_NAMES})
 
 
 def known_temperature(value: object) -> float | None:
@@ -83,13 +94,11 @@ class PredictionQuery(SamplingConditions):
     include_neighbour_text: bool = False
 
 
-class QueryOptions(TypedDict, total=False):
+class QueryOptions(SamplingOptions, total=False):
     """Fields of a PredictionQuery as options of a call; None leaves one as it is."""
 
     messages: Sequence[AnyChatMessage] | None
     model: str | None
-    max_tokens: int | None
-    temperature: float | None
     request_id: str | None
     neighbour_count: int | None
     include_neighbour_text: bool | None

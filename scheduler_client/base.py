@@ -23,7 +23,8 @@ class ClientBase(ABC):
         timeout_s: Deadline of every call, in seconds, retries included.
         stream_timeout_s: Deadline of a whole stream, in seconds.
         max_attempts: Attempts at a call while the service is UNAVAILABLE, 1 (no retry) to 5.
-        max_send_bytes: Largest message sent, in bytes; the default is what gRPC servers take by default.
+        max_send_bytes: Largest message sent, in bytes; by default what gRPC servers take by
+            default.
         max_receive_bytes: Largest message taken, in bytes.
         wait_for_ready: Wait for a service that is not there yet, up to the deadline, instead of
             failing at once.

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from lengthwise.index_info import LOADING_TIMEOUT_S
-from lengthwise.request import CompletedRequest, PredictionQuery, with_sampling
+from lengthwise.request import CompletedRequest, PredictionQuery
 from scheduler_client.cli import output as out
 from scheduler_client.cli.admin import add_roll_back, add_switch
 from scheduler_client.cli.connection import add_connection_options, client_of
@@ -176,14 +176,15 @@ def _report(args: argparse.Namespace) -> int:
     else:
         if args.prompt is None or args.output_tokens is None:
             parser.error("expected --prompt with --output-tokens, or --file")
-        completion = CompletedRequest(
+        one = CompletedRequest(
             request_id=args.request_id or uuid.uuid4().hex,
             output_tokens=args.output_tokens,
             prompt=read_text(args.prompt) if args.prompt == STDIN else args.prompt,
             model=args.model,
             finish_reason=args.finish_reason,
+            **sampling_of(args).sampling_options(),
         )
-        completions = [with_sampling(completion, sampling_of(args))]
+        completions = [one]
     with client_of(args) as client:
         receipt = client.report(completions)
     counts = {"stored": receipt.stored, "duplicates": receipt.duplicates}

@@ -12,7 +12,7 @@ from lengthwise.request import (
     CompletedRequest,
     PredictionQuery,
     SamplingConditions,
-    with_sampling,
+    SamplingOptions,
 )
 from scheduler_client.errors import InvalidRequestError
 
@@ -44,19 +44,23 @@ class QueryDefaults:
 
     def query(self, prompt: str) -> PredictionQuery:
         """A query for a plain prompt."""
-        query = PredictionQuery(prompt, model=self.model, neighbour_count=self.neighbour_count)
-        return with_sampling(query, self.sampling)
+        return PredictionQuery(
+            prompt,
+            model=self.model,
+            neighbour_count=self.neighbour_count,
+            **self.sampling.sampling_options(),
+        )
 
     def query_of_row(self, row: Mapping[str, Any]) -> PredictionQuery:
         """A query for a JSON line."""
-        query = PredictionQuery(
+        return PredictionQuery(
             prompt=row.get("prompt") or "",
             messages=row.get("messages") or (),
             model=row.get("model") or self.model,
             request_id=str(_first(row.get("request_id"), row.get("id"), "")),
             neighbour_count=self.neighbour_count,
+            **_sampling(row, self.sampling),
         )
-        return with_sampling(query, _sampling(row, self.sampling))
 
 
 def read_text(source: str) -> str:
@@ -113,21 +117,21 @@ def _completion(row: Mapping[str, Any]) -> CompletedRequest:
     output_tokens = row.get("output_tokens")
     if request_id is None or output_tokens is None:
         raise InvalidRequestError("expected at least request_id, output_tokens and prompt")
-    completion = CompletedRequest(
+    return CompletedRequest(
         request_id=str(request_id),
         output_tokens=output_tokens,
         prompt=row.get("prompt") or "",
         messages=row.get("messages") or (),
         model=row.get("model") or "",
         finish_reason=row.get("finish_reason") or "stop",
+        **_sampling(row, SamplingConditions()),
     )
-    return with_sampling(completion, _sampling(row, SamplingConditions()))
 
 
-def _sampling(row: Mapping[str, Any], defaults: SamplingConditions) -> SamplingConditions:
+def _sampling(row: Mapping[str, Any], defaults: SamplingConditions) -> SamplingOptions:
     """The conditions of a JSON line; they are checked when they are sent."""
     given = {name: _first(row.get(name), getattr(defaults, name)) for name in CONDITION_NAMES}
-    return SamplingConditions(**given)
+    return cast("SamplingOptions", given)
 
 
 def _build(make: Callable[[Mapping[str, Any]], _Noun], row: Mapping[str, Any], where: str) -> _Noun:
