@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.record import HistoryRecord
 from lengthwise.request import (
     CONDITION_NAMES,
     MAX_OUTPUT_TOKENS,
@@ -18,7 +20,14 @@ from lengthwise.request import (
 from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.wire import encode_completion, encode_query
 
-CARRIERS = [PredictionQuery("p"), CompletedRequest("id", 1, "p")]
+CARRIERS = {
+    PredictionQuery: {},
+    Query: {},
+    CompletedRequest: {"request_id": "id", "output_tokens": 1},
+    HistoryRecord: {"output_tokens": 1},
+}
+"""Whatever carries conditions, with what else it must be given."""
+
 EVERY_CONDITION = SamplingConditions(max_tokens=7, temperature=0.0)
 
 
@@ -41,11 +50,10 @@ def test_every_condition_is_set_here_so_that_a_new_one_is_not_forgotten():
     assert all(value is not None for value in EVERY_CONDITION.sampling_options().values())
 
 
-@pytest.mark.parametrize("noun", [type(carrier) for carrier in CARRIERS])
+@pytest.mark.parametrize("noun", CARRIERS)
 def test_conditions_pass_whole_from_one_noun_to_another(noun):
     before = as_query("p", **EVERY_CONDITION.sampling_options())
-    required = {} if noun is PredictionQuery else {"request_id": "id", "output_tokens": 1}
-    after = noun(prompt="p", **required, **before.sampling_options())
+    after = noun(prompt="p", **CARRIERS[noun], **before.sampling_options())
     assert after.sampling_options() == EVERY_CONDITION.sampling_options()
 
 
