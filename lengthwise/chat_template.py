@@ -7,23 +7,16 @@ and an index of chats holds none of it.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lengthwise.conversation import ChatMessage, render_conversation
-from lengthwise.turn_formats import FORMATS, TurnFormat, read_turns
+from lengthwise.turn_formats import FORMATS, TurnFormat, less_additions, read_turns
 
 Renderer = Callable[[list[dict[str, str]]], str]
 """Renders messages, each with "role" and "content", up to where the assistant's answer begins."""
 
 SYSTEM, USER, ANSWER, AGAIN = "lwqsystem", "lwquser", "lwqanswer", "lwqagain"
 """Contents to find again in what a template renders: no template says such words."""
-
-_ADDED_TO_SYSTEM = (
-    re.compile(r"\ACutting Knowledge Date: [^\n]*\nToday Date: [^\n]*\n*"),  # Llama 3.1
-    re.compile(r"\AYou are ChatGPT, .*# Valid channels: .*\Z", re.DOTALL),  # gpt-oss
-    re.compile(r"\A# Instructions\n+"),  # gpt-oss, before the caller's
-)
-"""What templates put around a system prompt, where no template was learnt from."""
 
 _DATE = re.compile(r"\d{1,2}\\? (?:[A-Z][a-z]+)\\? \d{4}|\d{4}\\?-\d{2}\\?-\d{2}")
 """A date in an escaped pattern: 26 Jul 2024 or 2024-07-26."""
@@ -97,7 +90,7 @@ class ChatTemplate:
     """
 
     turns: TurnFormat | FixedParts | None
-    added: tuple[re.Pattern[str], ...] = field(default=_ADDED_TO_SYSTEM)
+    added: tuple[re.Pattern[str], ...] = ()
 
     @classmethod
     def from_renderer(cls, render: Renderer) -> "ChatTemplate":
@@ -120,12 +113,14 @@ class ChatTemplate:
             # Nothing but space between contents is in contents, too.
             told_apart = parts.user_to_assistant.strip() and parts.assistant_to_user.strip()
             return cls(parts if told_apart else None)
-        return cls(known, (*_additions(known, plain, with_system), *_ADDED_TO_SYSTEM))
+        if with_system is None:
+            return cls(known, known.added)
+        return cls(known, tuple(_additions(known, plain, with_system)))
 
     def messages(self, rendered: str) -> list[ChatMessage] | None:
         """The conversation that was rendered; None if the text is none of this template's."""
         found = self.turns.messages(rendered) if self.turns is not None else None
-        return None if found is None else _without(found, self.added)
+        return None if found is None else less_additions(found, self.added)
 
 
 def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
@@ -142,22 +137,8 @@ def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
     """
     messages = template.messages(rendered) if template is not None else None
     if messages is None:
-        found = read_turns(rendered)
-        messages = None if found is None else _without(found, _ADDED_TO_SYSTEM)
+        messages = read_turns(rendered)
     return (render_conversation(messages) if messages else "") or rendered
-
-
-def _without(
-    messages: Sequence[ChatMessage], added: Sequence[re.Pattern[str]]
-) -> list[ChatMessage]:
-    """Take out of system messages what the template added; the emptied ones say nothing."""
-    kept: list[ChatMessage] = []
-    for role, content in messages:
-        if role == "system":
-            for pattern in added:
-                content = pattern.sub("", content)  # noqa: PLW2901  it is worn down step by step
-        kept.append(ChatMessage(role, content))
-    return kept
 
 
 def _chat(*contents: str) -> list[ChatMessage]:
@@ -184,21 +165,24 @@ def _said(messages: Sequence[ChatMessage] | None) -> list[ChatMessage]:
     return [m for m in messages or () if m.role != "system" and m.content]
 
 
-def _additions(turns: TurnFormat, plain: str, with_system: str | None) -> list[re.Pattern[str]]:
+def _additions(turns: TurnFormat, plain: str, with_system: str) -> list[re.Pattern[str]]:
     """What the template says in place of a system prompt, and around one."""
-    added = [_exactly(m.content) for m in turns.messages(plain) or () if m.role == "system"]
-    for message in (turns.messages(with_system) or ()) if with_system is not None else ():
-        before, own, after = message.content.partition(SYSTEM)
-        if message.role == "system" and own:
-            added += [re.compile(rf"\A{_any_date(part)}\s*") for part in (before.strip(),) if part]
-            added += [re.compile(rf"\s*{_any_date(part)}\Z") for part in (after.strip(),) if part]
-        elif message.role == "system":
-            added.append(_exactly(message.content))
-    return [pattern for pattern in added if pattern.pattern != _exactly("").pattern]
+    patterns = [rf"\A{_any_date(part)}\Z" for part in _system_parts(turns, plain)]
+    for part in _system_parts(turns, with_system):
+        before, own, after = (piece.strip() for piece in part.partition(SYSTEM))
+        if not own:
+            patterns.append(rf"\A{_any_date(part)}\Z")
+            continue
+        if before:
+            patterns.append(rf"\A{_any_date(before)}\s*")
+        if after:
+            patterns.append(rf"\s*{_any_date(after)}\Z")
+    return [re.compile(pattern) for pattern in patterns]
 
 
-def _exactly(text: str) -> re.Pattern[str]:
-    return re.compile(rf"\A{_any_date(text)}\Z")
+def _system_parts(turns: TurnFormat, rendered: str) -> list[str]:
+    found = turns.messages(rendered) or ()
+    return [m.content for m in found if m.role == "system" and m.content]
 
 
 def _any_date(text: str) -> str:

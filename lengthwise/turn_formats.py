@@ -26,6 +26,8 @@ class TurnFormat:
         opening: Begins a turn; its group "role", if it has one, is the role as written there.
         closing: Ends a content, before the next turn opens.
         roles: Where `opening` has no such group: the role that each of its marks stands for.
+        added: What the templates of the family put around the caller's system prompt, or in its
+            place; what these match of a system message is nobody's.
         starts_with_system: What stands before the first turn is a system prompt.
         needs_open_answer: The marks are such as people write, too: a text is taken for a chat only
             if it ends where the assistant is to go on.
@@ -35,6 +37,7 @@ class TurnFormat:
     opening: re.Pattern[str]
     closing: re.Pattern[str]
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
+    added: tuple[re.Pattern[str], ...] = ()
     starts_with_system: bool = False
     needs_open_answer: bool = False
 
@@ -84,6 +87,7 @@ FORMATS: Sequence[TurnFormat] = (
             r"<\|(?:end_header_id|header_end)\|>"
         ),
         re.compile(r"<\|(?:eot_id|eom_id|eot|eom)\|>"),
+        added=(re.compile(r"\ACutting Knowledge Date: [^\n]*\nToday Date: [^\n]*\n*"),),
     ),
     TurnFormat(
         "harmony: gpt-oss",
@@ -92,6 +96,10 @@ FORMATS: Sequence[TurnFormat] = (
             r"(?:(?:[^<]|<\|(?:channel|constrain)\|>){0,200}<\|message\|>|\s*\Z)"
         ),
         re.compile(r"<\|(?:end|return|call)\|>"),
+        added=(
+            re.compile(r"\AYou are ChatGPT, .*# Valid channels: .*\Z", re.DOTALL),
+            re.compile(r"\A# Instructions\n+"),
+        ),
     ),
     TurnFormat(
         "Gemma",
@@ -139,9 +147,23 @@ FORMATS: Sequence[TurnFormat] = (
 
 
 def read_turns(rendered: str) -> list[ChatMessage] | None:
-    """The messages of a rendered chat of any family; None if it is of none."""
+    """The messages of a rendered chat of any family, less additions; None if it is of none."""
     for turn_format in FORMATS:
         messages = turn_format.messages(rendered)
         if messages is not None:
-            return messages
+            return less_additions(messages, turn_format.added)
     return None
+
+
+def less_additions(
+    messages: Sequence[ChatMessage], added: Sequence[re.Pattern[str]]
+) -> list[ChatMessage]:
+    """Take out of system messages what a template added; the emptied ones say nothing."""
+    kept: list[ChatMessage] = []
+    for role, content in messages:
+        left = content
+        if role == "system":
+            for pattern in added:
+                left = pattern.sub("", left)
+        kept.append(ChatMessage(role, left))
+    return kept

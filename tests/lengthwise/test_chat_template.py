@@ -102,6 +102,13 @@ def test_a_default_system_prompt_makes_no_difference_whoever_says_it():
     assert canonical_text(render(QWEN, ONE_TURN)) == bare
 
 
+@pytest.mark.parametrize("source", KEEPING_SYSTEM_APART.values(), ids=KEEPING_SYSTEM_APART)
+def test_what_one_family_adds_is_the_callers_own_in_another(source):
+    asked = [ChatMessage("system", "# Instructions\n\nBe brief."), *ONE_TURN]
+    text = canonical_text(render(source, asked), learnt(source))
+    assert text == render_conversation(asked)
+
+
 def test_a_default_of_a_template_that_nobody_knows_is_learnt():
     own = "{% if messages[0].role != 'system' %}<|im_start|>system\nSing.<|im_end|>\n{% endif %}"
     rendered = render(own + CHATML, ONE_TURN)
