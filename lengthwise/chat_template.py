@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lengthwise.conversation import ChatMessage, render_conversation
-from lengthwise.turn_formats import FORMATS, TurnFormat, less_additions, read_turns
+from lengthwise.turn_formats import FORMATS, TurnFormat, less_additions, less_begin_mark, read_turns
 
 Renderer = Callable[[list[dict[str, str]]], str]
 """Renders messages, each with "role" and "content", up to where the assistant's answer begins."""
@@ -128,7 +128,8 @@ def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
 
     Of a chat it is what `render_conversation` makes of its messages. Where a template merges
     messages so that nobody can tell them apart (a system prompt put into the user's turn), they
-    stay merged. Any other text, such as a plain prompt, comes back as it is.
+    stay merged. Any other text, such as a plain prompt, comes back as it is, less the mark that the
+    tokenizer puts before every text.
 
     Args:
         rendered: The prompt. Of a long one, head and tail will do.
@@ -138,7 +139,7 @@ def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
     messages = template.messages(rendered) if template is not None else None
     if messages is None:
         messages = read_turns(rendered)
-    return (render_conversation(messages) if messages else "") or rendered
+    return (render_conversation(messages) if messages else "") or less_begin_mark(rendered)
 
 
 def _chat(*contents: str) -> list[ChatMessage]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 
 from lengthwise.conversation import CANONICAL_ROLES, ChatMessage
 
-_BEGIN_MARKS = re.compile(r"(?:\s|<s>|<bos>|<sop>|\[gMASK\]|<[|｜](?:begin|start|end)[^<>\s]*>)*")
-"""What may stand before the first turn and is nobody's: the begin-of-text mark, under any name."""
+_BEGIN_MARK = r"<s>|<bos>|<sop>|\[gMASK\]|<[|｜](?:begin|start|end)[^<>\s]*>"
+"""Begins any text that a tokenizer reads, and is nobody's."""
+
+_BEFORE_TURNS = re.compile(rf"(?:\s|{_BEGIN_MARK})*")
+_BEFORE_TEXT = re.compile(rf"\A(?:{_BEGIN_MARK})+")
 
 _THINKING_MARKS = re.compile(r"\s*(<think>\s*)?(</think>\s*)?")
 """What a template may put into the answer's place: whether the LLM is to reason first."""
@@ -50,7 +53,7 @@ class TurnFormat:
         openings = list(self.opening.finditer(rendered))
         if not openings:
             return None
-        before = _BEGIN_MARKS.sub("", rendered[: openings[0].start()], count=1).strip()
+        before = _BEFORE_TURNS.sub("", rendered[: openings[0].start()], count=1).strip()
         if before and not self.starts_with_system:
             return None
         ends = [opening.start() for opening in openings[1:]] + [len(rendered)]
@@ -144,6 +147,11 @@ FORMATS: Sequence[TurnFormat] = (
         needs_open_answer=True,
     ),
 )
+
+
+def less_begin_mark(rendered: str) -> str:
+    """A text without the mark that its tokenizer begins every text with."""
+    return _BEFORE_TEXT.sub("", rendered)
 
 
 def read_turns(rendered: str) -> list[ChatMessage] | None:

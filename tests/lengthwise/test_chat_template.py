@@ -157,6 +157,12 @@ def test_a_plain_prompt_comes_back_as_it_is(prompt, source):
     assert canonical_text(prompt, learnt(source) if source else None) == prompt
 
 
+@pytest.mark.parametrize("mark", ["<s>", "<bos>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>"])
+def test_the_mark_before_every_text_is_not_the_prompts(mark):
+    assert canonical_text(f"{mark}What is 2 + 2?") == "What is 2 + 2?"
+    assert canonical_text(f"What is {mark}?") == f"What is {mark}?"
+
+
 def test_the_head_and_the_tail_of_a_long_chat_are_enough_for_its_ends():
     messages = [ChatMessage("user", "first " * 900), ChatMessage("assistant", "leaf " * 900)]
     rendered = render(QWEN, [*messages, ChatMessage("user", "Go on.")])
