@@ -27,8 +27,8 @@ class HistoryRecord(SamplingConditions):
         samples: Further draws of the same LLM for the same prompt, for the noise ceiling.
 
     Raises:
-        InvalidInputError: On an empty or oversized prompt, a length, limit or temperature out of
-            range, or an unknown finish reason.
+        InvalidInputError: On an empty or oversized prompt, a length or condition out of range,
+            or an unknown finish reason.
     """
 
     prompt: str

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from lengthwise.index_info import LOADING_TIMEOUT_S
-from lengthwise.request import CompletedRequest, PredictionQuery
+from lengthwise.request import CONDITION_NAMES, CompletedRequest, PredictionQuery
 from scheduler_client.cli import output as out
 from scheduler_client.cli.admin import add_roll_back, add_switch
 from scheduler_client.cli.connection import add_connection_options, client_of
@@ -95,7 +95,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--file",
         metavar="FILE",
         help="a prompt per line, or a JSON object per line with prompt or messages, and optionally "
-        "model, max_tokens, temperature, request_id; - is stdin",
+        f"model, {', '.join(CONDITION_NAMES)}, request_id; - is stdin",
     )
     parser.add_argument(
         "--format", choices=["auto", "text", "jsonl"], default="auto", help="of --file"
