@@ -10,16 +10,19 @@ class ModelDrift:
 
     Args:
         model: The LLM; "" where none was named.
-        rows: Predictions in the window.
-        censored_rows: Those whose length is only known to be longer.
+        rows: Scored predictions in the window that all figures here are of.
+        censored_rows: Those of them whose length is only known to be longer.
         mae_tokens: Mean absolute error of the medians; None if nothing is known.
-        log_error: Mean absolute error of log(1 + length).
-        kendall_tau_b: Of the medians with the true lengths.
-        coverage_90: Share of true lengths inside the 90 % interval.
-        promised_mae_tokens: By the index's own evaluation; None if it says nothing.
-        promised_coverage_90: By the same.
+        log_error: Mean absolute error of log(1 + length); None if nothing is known.
+        kendall_tau_b: Rank correlation of the medians with the true lengths, -1 to 1; None if
+            nothing is known.
+        coverage_90: Share of true lengths inside the 90 % interval, 0 to 1; None if nothing is
+            known.
+        promised_mae_tokens: The mae_tokens that the index had when it was evaluated; None if it
+            was not.
+        promised_coverage_90: The coverage_90 that it had then; None if it was not evaluated.
         alarm: Error or coverage are outside their band.
-        reason: Why, for people.
+        reason: What is outside, in a sentence for people; "" without an alarm.
     """
 
     model: str
@@ -37,7 +40,14 @@ class ModelDrift:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the index knows of one LLM's answers."""
+    """What the index knows of one LLM's answers.
+
+    Args:
+        model: The LLM; "" where the history named none.
+        rows: Past prompts that it answered.
+        median_tokens: Half of its answers are at most this long.
+        p90_tokens: Nine in ten of them are at most this long.
+    """
 
     model: str
     rows: int
@@ -53,17 +63,17 @@ class IndexInfo:
         index_version: Changes when the index is swapped.
         schema_version: Of the artifact's layout on disk.
         encoder: Name of the embedding model.
-        encoder_hash: Content hash of the same.
-        dimension: Of its vectors.
+        encoder_hash: Content hash of the embedding model: vectors of equal ones can be compared.
+        dimension: Numbers in each vector of the embedding model.
         metric: How vectors are compared: "cosine".
         search: How they are searched: "flat", "hnsw", ...
         rows: Past prompts in the index.
         created_unix_s: When it was built, in seconds since 1970.
-        models: The LLMs it knows.
-        quantile_levels: The levels of the quantiles in every prediction.
-        service_version: Of the service.
+        models: The LLMs that have rows in it, most rows first.
+        quantile_levels: The levels of the quantiles in every prediction, ascending, in (0, 1).
+        service_version: The release of Lengthwise that answers.
         uptime_s: Since the service started, in seconds.
-        reported: Completions stored since then.
+        reported: Completions stored since the service started.
         drift: How well the lengths of each LLM are predicted at present, as far as lengths were
             reported to the process that answers.
         reports_judged: Reported lengths that were set against the prediction given before.
@@ -116,8 +126,8 @@ class IndexSwitch:
     """Another version is served.
 
     Args:
-        version: Served now.
-        before: Served before.
+        version: The version that is served now.
+        before: The version that was served until then.
         place_told: The place of the index names the version now, so that every service that watches
             it follows. False: it could not be written; the service that was asked alone serves the
             version, and holds to it until the place names yet another.

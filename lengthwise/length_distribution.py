@@ -19,6 +19,9 @@ END_SURVIVAL = 1e-4
 MIN_TAIL_EXPONENT = 1.5
 """At 1 or less a power law has no mean: two close quantiles must not promise that."""
 
+END_MARGIN_TOKENS = 1e-6
+"""Lengths are whole numbers: what lies closer to the end than this is there but for rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class LengthDistribution:
@@ -116,7 +119,7 @@ class LengthDistribution:
 
         This is the distribution's own part beyond that point, scaled to 1. An answer that outlived
         all of it is expected to go on in proportion to its length: as the last stretch was to the
-        length where that stretch began.
+        length where that stretch began. So something always remains: the mean is above 0.
 
         Args:
             generated_tokens: Tokens so far, at least 0.
@@ -129,7 +132,8 @@ class LengthDistribution:
                 f"generated_tokens is {generated_tokens}: expected a finite number of at least 0"
             )
         passed = self.level_of(generated_tokens)
-        if passed >= 1 - END_SURVIVAL / 2:
+        at_the_end = self.tokens[-1] - generated_tokens < END_MARGIN_TOKENS
+        if at_the_end or passed >= 1 - END_SURVIVAL / 2:
             return LengthDistribution((0.0, 1.0), (0.0, self._beyond(generated_tokens)))
         first = bisect_right(self.tokens, generated_tokens)
         levels = [(level - passed) / (1 - passed) for level in self.levels[first:]]

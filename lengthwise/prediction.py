@@ -62,8 +62,8 @@ class Prediction:
         nearness: Cosine similarity of the nearest past prompt.
         neighbours: The nearest past prompts, nearest first.
         model_known: True if the LLM named in the query has history of its own.
-        index_version: The index that answered.
-        timing: Where the time went.
+        index_version: The version of the index that answered.
+        timing: Where the time went inside the service.
     """
 
     request_id: str

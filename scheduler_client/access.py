@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SYSTEM_CA = "system"
 """In place of a file: the authorities that gRPC brings along."""
 
+# Environment variables and flags by the field of Access that they set.
 VARIABLES = {
     "tls_ca": "LENGTHWISE_TLS_CA_FILE",
     "tls_cert": "LENGTHWISE_TLS_CERT_FILE",

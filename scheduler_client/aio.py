@@ -1,59 +1,36 @@
-"""The client for asyncio: the twin of client.py."""
+"""The client for asyncio. What its methods mean stands at those of client.py, its twin."""
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterable,
-    Sequence,
-)
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable
+from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
 
-from lengthwise.index_info import LOADING_TIMEOUT_S, IndexInfo, IndexSwitch
+from lengthwise.index_info import IndexInfo, IndexSwitch
 from lengthwise.prediction import Prediction
 from lengthwise.request import (
-    AnyChatMessage,
     CompletedRequest,
     PredictionQuery,
+    QueryOptions,
     ReportReceipt,
     as_query,
 )
-from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
-from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
-from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
-from scheduler_client.aio_stream import pack_async, write_parcels
-from scheduler_client.base import ClientBase, status_of
+from scheduler_client import calls
+from scheduler_client.base import ClientBase
 from scheduler_client.errors import LengthPredictorError
-from scheduler_client.health import (
-    HEALTH_CHECK_METHOD,
-    HealthStatus,
-    decode_health_response,
-    encode_health_request,
-)
+from scheduler_client.health import HealthStatus
 from scheduler_client.outcome import Outcome
 from scheduler_client.request_batch import (
+    OutstandingBatches,
     Packer,
-    Parcel,
-    StreamLedger,
-    encode_within,
+    RequestBatch,
     messages_in_flight,
-    outcomes,
-    pack,
-    pack_completions,
-    predictions_or_raise,
     refuse_one_string,
 )
-from scheduler_client.wire import decode_index_info, decode_prediction, decode_switch
 
 _Answer = TypeVar("_Answer")
 
@@ -104,63 +81,18 @@ class AsyncLengthPredictorClient(ClientBase):
         return self._channel
 
     @cached_property
-    def _stub(self) -> LengthPredictorStub:
-        return LengthPredictorStub(self._open_channel())
-
-    @cached_property
-    def _admin(self) -> IndexAdminStub:
-        return IndexAdminStub(self._open_channel())
-
-    @cached_property
-    def _check_health(self) -> Callable[..., Awaitable[HealthStatus]]:
-        return self._open_channel().unary_unary(
-            HEALTH_CHECK_METHOD,
-            request_serializer=encode_health_request,
-            response_deserializer=decode_health_response,
-        )
+    def _methods(self) -> calls.Methods:
+        return calls.methods_of(self._open_channel())
 
     async def predict(
         self,
         prompt: str | PredictionQuery = "",
         *,
-        messages: Sequence[AnyChatMessage] | None = None,
-        model: str | None = None,
-        max_tokens: int | None = None,
-        request_id: str | None = None,
-        neighbour_count: int | None = None,
-        include_neighbour_text: bool | None = None,
-        temperature: float | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[QueryOptions],
     ) -> Prediction:
-        """Predict how long the answer to one prompt will be.
-
-        Args:
-            prompt: The prompt as the LLM will see it, or a whole query; options given here win
-                over the query's. PredictionQuery says what each means.
-            messages: The conversation, instead of a prompt.
-            model: The LLM that will answer.
-            max_tokens: The limit on generated tokens.
-            request_id: Given back in the prediction.
-            neighbour_count: How many past prompts to name.
-            include_neighbour_text: Also give their text.
-            temperature: Of the sampling.
-            timeout_s: Deadline of this call, in seconds, instead of the client's.
-
-        Raises:
-            LengthPredictorError: One of its subclasses says why there is no prediction.
-        """
-        query = as_query(
-            prompt,
-            messages=messages,
-            model=model,
-            max_tokens=max_tokens,
-            request_id=request_id,
-            neighbour_count=neighbour_count,
-            include_neighbour_text=include_neighbour_text,
-            temperature=temperature,
-        )
-        request = encode_within(query, self._config.max_send_bytes)
-        return decode_prediction(await self._call(self._stub.Predict, request, timeout_s))
+        query = as_query(prompt, **options)
+        return await self._ask(calls.predict(query, self._config.max_send_bytes), timeout_s)
 
     @overload
     async def predict_many(
@@ -187,23 +119,10 @@ class AsyncLengthPredictorClient(ClientBase):
         raise_on_failure: bool = False,
         timeout_s: float | None = None,
     ) -> list[Prediction] | list[Outcome]:
-        """Predict for many prompts, a few messages in all, one outcome per prompt in their order.
-
-        Args:
-            prompts: Prompts, or queries where options are wanted.
-            raise_on_failure: Raise the first failure rather than give it as a PredictionFailure in
-                its place.
-            timeout_s: Deadline of each message of up to 256 prompts, in seconds.
-
-        Raises:
-            LengthPredictorError: If a message failed as a whole: nothing answered, or not in time.
-        """
         answers: list[Outcome] = []
-        for parcel in pack(prompts, self._config.max_send_bytes):
-            request = pb.PredictBatchRequest(requests=[item.request for item in parcel])
-            response = await self._call(self._stub.PredictBatch, request, timeout_s)
-            answers += outcomes(parcel, response.results)
-        return predictions_or_raise(answers) if raise_on_failure else answers
+        for call in calls.predict_many(prompts, self._config.max_send_bytes):
+            answers += await self._ask(call, timeout_s)
+        return calls.predictions_or_raise(answers) if raise_on_failure else answers
 
     def predict_stream(
         self,
@@ -215,97 +134,44 @@ class AsyncLengthPredictorClient(ClientBase):
     ) -> AsyncIterator[Outcome]:
         """Predict for prompts as they come; outcomes come in the same order.
 
-        `prompts` is read in another task, ahead of the outcomes by `max_in_flight` at most. If it
-        raises, what was sent is answered and then the same exception is raised here. To leave the
+        `prompts` may be an asynchronous iterator, too, and is read in another task. To leave the
         loop early, use contextlib.aclosing() around the iterator: it ends the stream at once.
-
-        Args:
-            prompts: Prompts or queries, from a plain or an asynchronous iterator; may be endless.
-            prompts_per_message: How many to gather into a message. More is cheaper, but the first
-                of them waits for the last.
-            max_in_flight: Prompts sent and not yet answered, at most.
-            timeout_s: Deadline of the whole stream, in seconds; default the client's
-                stream_timeout_s.
-
-        Raises:
-            LengthPredictorError: If the stream failed; outcomes already given stand.
         """
         refuse_one_string(prompts)
         deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
         window = asyncio.Semaphore(messages_in_flight(max_in_flight, prompts_per_message))
         packer = Packer(prompts_per_message, self._config.max_send_bytes)
-        return self._stream(pack_async(prompts, packer), window, deadline_s)
+        return self._stream(_pack(prompts, packer), window, deadline_s)
 
     async def report(
         self, completions: Iterable[CompletedRequest], *, timeout_s: float | None = None
     ) -> ReportReceipt:
-        """Report true lengths; returns once the service has stored them.
-
-        Reporting a request_id again changes nothing: after an error, report the same again.
-
-        Raises:
-            InvalidRequestError: If one cannot be sent (then none is), or the service refuses one.
-            LengthPredictorError: If the service did not acknowledge.
-        """
-        stored = duplicates = 0
-        for request in pack_completions(completions, self._config.max_send_bytes):
-            response: pb.ReportResponse = await self._call(self._stub.Report, request, timeout_s)
-            stored += response.stored
-            duplicates += response.duplicates
-        return ReportReceipt(stored, duplicates)
+        messages = calls.report(completions, self._config.max_send_bytes)
+        return calls.total([await self._ask(message, timeout_s) for message in messages])
 
     async def health(self, service: str = "", *, timeout_s: float | None = None) -> HealthStatus:
-        """Ask whether the server (or one service of it, by its full name) serves.
-
-        Of several addresses it asks one.
-
-        Raises:
-            LengthPredictorError: If nothing answers, or without a health service.
-        """
         try:
-            return await self._call(self._check_health, service, timeout_s)
+            return await self._ask(calls.health(service), timeout_s)
         except LengthPredictorError as error:
-            if status_of(error.__cause__) is grpc.StatusCode.NOT_FOUND:
-                return HealthStatus.SERVICE_UNKNOWN
-            raise
+            return calls.unknown_service_or_raise(error)
 
     async def info(self, *, timeout_s: float | None = None) -> IndexInfo:
-        """Ask what the served index holds."""
-        request = pb.GetIndexInfoRequest()
-        return decode_index_info(await self._call(self._stub.GetIndexInfo, request, timeout_s))
+        return await self._ask(calls.info(), timeout_s)
 
     async def switch_index(
         self, version: str = "", *, timeout_s: float | None = None
     ) -> IndexSwitch:
-        """Have another version of the index served; returns once it is.
-
-        Args:
-            version: Which; empty for the newest.
-            timeout_s: Deadline in seconds; by default LOADING_TIMEOUT_S, since an index is read
-                and checked meanwhile.
-
-        Raises:
-            AccessDeniedError: If the token is not the admin's.
-            InvalidRequestError: If there is no such version, or it is broken: then the one before
-                is served as ever.
-            LengthPredictorError: If the service cannot be reached.
-        """
-        request = admin_pb.SwitchIndexRequest(version=version)
-        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
-        return decode_switch(await self._call(self._admin.SwitchIndex, request, timeout_s))
+        return await self._ask(calls.switch_index(version), timeout_s)
 
     async def roll_back(self, *, timeout_s: float | None = None) -> IndexSwitch:
-        """Have the version served that was served before; see `switch_index`."""
-        request = admin_pb.RollBackRequest()
-        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
-        return decode_switch(await self._call(self._admin.RollBack, request, timeout_s))
+        return await self._ask(calls.roll_back(), timeout_s)
 
-    async def _call(
-        self, method: Callable[..., Awaitable[_Answer]], request: object, timeout_s: float | None
-    ) -> _Answer:
-        deadline_s = self._deadline_s(timeout_s, self._config.timeout_s)
+    async def _ask(self, call: calls.Call[_Answer], timeout_s: float | None) -> _Answer:
+        method = self._methods[call.method]
+        deadline_s = self._deadline_s(timeout_s, call.timeout_s or self._config.timeout_s)
         with self._translating(deadline_s):
-            return await method(request, **self._options(deadline_s))
+            response = await method(call.request, **self._options(deadline_s))
+        return call.decode(response)
 
     @contextmanager
     def _translating(self, deadline_s: float) -> Generator[None]:
@@ -322,20 +188,66 @@ class AsyncLengthPredictorClient(ClientBase):
             raise
 
     async def _stream(
-        self, parcels: AsyncGenerator[Parcel], window: asyncio.Semaphore, deadline_s: float
+        self, batches: AsyncGenerator[RequestBatch], window: asyncio.Semaphore, deadline_s: float
     ) -> AsyncIterator[Outcome]:
-        call: Any = self._stub.PredictStream(**self._options(deadline_s))
-        ledger = StreamLedger()
-        writer = asyncio.create_task(write_parcels(call, parcels, ledger, window))
+        call: Any = self._methods["PredictStream"](**self._options(deadline_s))
+        outstanding = OutstandingBatches()
+        writer = asyncio.create_task(_write(call, batches, outstanding, window))
         try:
             with self._translating(deadline_s):
                 while isinstance(response := await call.read(), pb.PredictStreamResponse):
-                    answers = ledger.answered(response)
+                    answers = outstanding.answered(response)
                     window.release()
                     for answer in answers:
                         yield answer
-            ledger.close()
+            outstanding.close()
         finally:
             writer.cancel()
             call.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+
+
+async def _pack(
+    prompts: Iterable[str | PredictionQuery] | AsyncIterable[str | PredictionQuery],
+    packer: Packer,
+) -> AsyncGenerator[RequestBatch]:
+    """Pack queries of either kind of iterator into batches as they come."""
+    if isinstance(prompts, AsyncIterable):
+        async for prompt in prompts:
+            for batch in packer.add(prompt):
+                yield batch
+    else:
+        for prompt in prompts:
+            for batch in packer.add(prompt):
+                yield batch
+    for batch in packer.rest():
+        yield batch
+
+
+async def _write(
+    call: Any,
+    batches: AsyncGenerator[RequestBatch],
+    outstanding: OutstandingBatches,
+    window: asyncio.Semaphore,
+) -> None:
+    """Send batches until there are no more, or nobody takes them."""
+    try:
+        async with aclosing(batches):
+            async for batch in batches:
+                await window.acquire()
+                if not await _written(call, outstanding.sent(batch)):
+                    return
+    except Exception as error:  # noqa: BLE001  it is the caller's own, raised on the caller's side
+        outstanding.source_error = error
+    outstanding.all_sent = True
+    with suppress(grpc.RpcError, asyncio.InvalidStateError):
+        await call.done_writing()
+
+
+async def _written(call: Any, requests: list[pb.PredictRequest]) -> bool:
+    """Whether the message went; if not, the reading side learns why."""
+    try:
+        await call.write(pb.PredictStreamRequest(requests=requests))
+    except (grpc.RpcError, asyncio.InvalidStateError):
+        return False
+    return True

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from scheduler_client.access import Access
+from scheduler_client.calls import status_of
 from scheduler_client.config import ChannelOption, ClientConfig, checked_timeout_s
 from scheduler_client.connection_trouble import unavailable
 from scheduler_client.errors import ClientClosedError, LengthPredictorError, error_from_status
@@ -22,8 +23,9 @@ class ClientBase(ABC):
         timeout_s: Deadline of every call, in seconds, retries included.
         stream_timeout_s: Deadline of a whole stream, in seconds.
         max_attempts: Attempts at a call while the service is UNAVAILABLE, 1 (no retry) to 5.
-        max_send_bytes: Largest message sent; the default is what gRPC servers take by default.
-        max_receive_bytes: Largest message taken.
+        max_send_bytes: Largest message sent, in bytes; by default what gRPC servers take by
+            default.
+        max_receive_bytes: Largest message taken, in bytes.
         wait_for_ready: Wait for a service that is not there yet, up to the deadline, instead of
             failing at once.
         access: Files of certificates and of a token; none means plain text.
@@ -110,8 +112,3 @@ class ClientBase(ABC):
 
     def _closed_error(self) -> ClientClosedError:
         return ClientClosedError("the client was closed before the call was answered")
-
-
-def status_of(error: BaseException | None) -> grpc.StatusCode | None:
-    """The status of a failed call; gRPC's types do not say that its errors have one."""
-    return getattr(error, "code", lambda: None)() if isinstance(error, grpc.RpcError) else None

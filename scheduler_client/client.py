@@ -1,45 +1,33 @@
 """The client for threads."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
 
-from lengthwise.index_info import LOADING_TIMEOUT_S, IndexInfo, IndexSwitch
+from lengthwise.index_info import IndexInfo, IndexSwitch
 from lengthwise.prediction import Prediction
 from lengthwise.request import (
-    AnyChatMessage,
     CompletedRequest,
     PredictionQuery,
+    QueryOptions,
     ReportReceipt,
     as_query,
 )
-from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
-from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
-from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
-from scheduler_client.base import ClientBase, status_of
+from scheduler_client import calls
+from scheduler_client.base import ClientBase
 from scheduler_client.errors import LengthPredictorError
-from scheduler_client.health import (
-    HEALTH_CHECK_METHOD,
-    HealthStatus,
-    decode_health_response,
-    encode_health_request,
-)
+from scheduler_client.health import HealthStatus
 from scheduler_client.outcome import Outcome
 from scheduler_client.request_batch import (
-    Parcel,
-    StreamLedger,
-    encode_within,
+    OutstandingBatches,
+    RequestBatch,
     messages_in_flight,
-    outcomes,
     pack,
-    pack_completions,
-    predictions_or_raise,
 )
-from scheduler_client.wire import decode_index_info, decode_prediction, decode_switch
 
 _Answer = TypeVar("_Answer")
 
@@ -59,13 +47,7 @@ class LengthPredictorClient(ClientBase):
             self._channel = grpc.insecure_channel(target.uri, options)
         else:
             self._channel = grpc.secure_channel(target.uri, credentials, options)
-        self._stub = LengthPredictorStub(self._channel)
-        self._admin = IndexAdminStub(self._channel)
-        self._check_health = self._channel.unary_unary(
-            HEALTH_CHECK_METHOD,
-            request_serializer=encode_health_request,
-            response_deserializer=decode_health_response,
-        )
+        self._methods = calls.methods_of(self._channel)
 
     def __enter__(self) -> Self:
         return self
@@ -87,44 +69,22 @@ class LengthPredictorClient(ClientBase):
         self,
         prompt: str | PredictionQuery = "",
         *,
-        messages: Sequence[AnyChatMessage] | None = None,
-        model: str | None = None,
-        max_tokens: int | None = None,
-        request_id: str | None = None,
-        neighbour_count: int | None = None,
-        include_neighbour_text: bool | None = None,
-        temperature: float | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[QueryOptions],
     ) -> Prediction:
         """Predict how long the answer to one prompt will be.
 
         Args:
-            prompt: The prompt as the LLM will see it, or a whole query; options given here win
-                over the query's. PredictionQuery says what each means.
-            messages: The conversation, instead of a prompt.
-            model: The LLM that will answer.
-            max_tokens: The limit on generated tokens.
-            request_id: Given back in the prediction.
-            neighbour_count: How many past prompts to name.
-            include_neighbour_text: Also give their text.
-            temperature: Of the sampling.
+            prompt: The prompt as the LLM will see it, or a whole query.
             timeout_s: Deadline of this call, in seconds, instead of the client's.
+            options: Fields of a PredictionQuery, which says what each means: `messages` instead of
+                a prompt, `model`, `max_tokens` and so on. They win over those of a given query.
 
         Raises:
             LengthPredictorError: One of its subclasses says why there is no prediction.
         """
-        query = as_query(
-            prompt,
-            messages=messages,
-            model=model,
-            max_tokens=max_tokens,
-            request_id=request_id,
-            neighbour_count=neighbour_count,
-            include_neighbour_text=include_neighbour_text,
-            temperature=temperature,
-        )
-        request = encode_within(query, self._config.max_send_bytes)
-        return decode_prediction(self._call(self._stub.Predict, request, timeout_s))
+        query = as_query(prompt, **options)
+        return self._ask(calls.predict(query, self._config.max_send_bytes), timeout_s)
 
     @overload
     def predict_many(
@@ -163,11 +123,9 @@ class LengthPredictorClient(ClientBase):
             LengthPredictorError: If a message failed as a whole: nothing answered, or not in time.
         """
         answers: list[Outcome] = []
-        for parcel in pack(prompts, self._config.max_send_bytes):
-            request = pb.PredictBatchRequest(requests=[item.request for item in parcel])
-            response = self._call(self._stub.PredictBatch, request, timeout_s)
-            answers += outcomes(parcel, response.results)
-        return predictions_or_raise(answers) if raise_on_failure else answers
+        for call in calls.predict_many(prompts, self._config.max_send_bytes):
+            answers += self._ask(call, timeout_s)
+        return calls.predictions_or_raise(answers) if raise_on_failure else answers
 
     def predict_stream(
         self,
@@ -196,9 +154,10 @@ class LengthPredictorClient(ClientBase):
         """
         deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
         window = threading.Semaphore(messages_in_flight(max_in_flight, prompts_per_message))
-        ledger = StreamLedger()
-        parcels = pack(prompts, self._config.max_send_bytes, prompts_per_message)
-        return self._stream(_stream_messages(parcels, ledger, window), ledger, window, deadline_s)
+        outstanding = OutstandingBatches()
+        batches = pack(prompts, self._config.max_send_bytes, prompts_per_message)
+        messages = _stream_messages(batches, outstanding, window)
+        return self._stream(messages, outstanding, window, deadline_s)
 
     def report(
         self, completions: Iterable[CompletedRequest], *, timeout_s: float | None = None
@@ -211,12 +170,8 @@ class LengthPredictorClient(ClientBase):
             InvalidRequestError: If one cannot be sent (then none is), or the service refuses one.
             LengthPredictorError: If the service did not acknowledge.
         """
-        stored = duplicates = 0
-        for request in pack_completions(completions, self._config.max_send_bytes):
-            response: pb.ReportResponse = self._call(self._stub.Report, request, timeout_s)
-            stored += response.stored
-            duplicates += response.duplicates
-        return ReportReceipt(stored, duplicates)
+        messages = calls.report(completions, self._config.max_send_bytes)
+        return calls.total([self._ask(message, timeout_s) for message in messages])
 
     def health(self, service: str = "", *, timeout_s: float | None = None) -> HealthStatus:
         """Ask whether the server (or one service of it, by its full name) serves.
@@ -227,16 +182,13 @@ class LengthPredictorClient(ClientBase):
             LengthPredictorError: If nothing answers, or without a health service.
         """
         try:
-            return self._call(self._check_health, service, timeout_s)
+            return self._ask(calls.health(service), timeout_s)
         except LengthPredictorError as error:
-            if status_of(error.__cause__) is grpc.StatusCode.NOT_FOUND:
-                return HealthStatus.SERVICE_UNKNOWN
-            raise
+            return calls.unknown_service_or_raise(error)
 
     def info(self, *, timeout_s: float | None = None) -> IndexInfo:
         """Ask what the served index holds."""
-        request = pb.GetIndexInfoRequest()
-        return decode_index_info(self._call(self._stub.GetIndexInfo, request, timeout_s))
+        return self._ask(calls.info(), timeout_s)
 
     def switch_index(self, version: str = "", *, timeout_s: float | None = None) -> IndexSwitch:
         """Have another version of the index served; returns once it is.
@@ -252,57 +204,52 @@ class LengthPredictorClient(ClientBase):
                 is served as ever.
             LengthPredictorError: If the service cannot be reached.
         """
-        request = admin_pb.SwitchIndexRequest(version=version)
-        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
-        return decode_switch(self._call(self._admin.SwitchIndex, request, timeout_s))
+        return self._ask(calls.switch_index(version), timeout_s)
 
     def roll_back(self, *, timeout_s: float | None = None) -> IndexSwitch:
         """Have the version served that was served before; see `switch_index`."""
-        request = admin_pb.RollBackRequest()
-        timeout_s = LOADING_TIMEOUT_S if timeout_s is None else timeout_s
-        return decode_switch(self._call(self._admin.RollBack, request, timeout_s))
+        return self._ask(calls.roll_back(), timeout_s)
 
-    def _call(
-        self, method: Callable[..., _Answer], request: object, timeout_s: float | None
-    ) -> _Answer:
-        deadline_s = self._deadline_s(timeout_s, self._config.timeout_s)
+    def _ask(self, call: calls.Call[_Answer], timeout_s: float | None) -> _Answer:
+        deadline_s = self._deadline_s(timeout_s, call.timeout_s or self._config.timeout_s)
         try:
-            return method(request, **self._options(deadline_s))
+            response = self._methods[call.method](call.request, **self._options(deadline_s))
         except grpc.RpcError as error:
             raise self._translate(error, deadline_s) from error
+        return call.decode(response)
 
     def _stream(
         self,
         messages: Iterator[pb.PredictStreamRequest],
-        ledger: StreamLedger,
+        outstanding: OutstandingBatches,
         window: threading.Semaphore,
         deadline_s: float,
     ) -> Iterator[Outcome]:
-        call: Any = self._stub.PredictStream(messages, **self._options(deadline_s))
+        call: Any = self._methods["PredictStream"](messages, **self._options(deadline_s))
         try:
             for response in call:
-                answers = ledger.answered(response)
+                answers = outstanding.answered(response)
                 window.release()
                 yield from answers
-            ledger.close()
+            outstanding.close()
         except grpc.RpcError as error:
             raise self._translate(error, deadline_s) from error
         finally:
-            ledger.stopped = True
+            outstanding.stopped = True
             window.release()
             call.cancel()
 
 
 def _stream_messages(
-    parcels: Iterator[Parcel], ledger: StreamLedger, window: threading.Semaphore
+    batches: Iterator[RequestBatch], outstanding: OutstandingBatches, window: threading.Semaphore
 ) -> Iterator[pb.PredictStreamRequest]:
     """What gRPC sends, in a thread of its own; an exception in here would only be logged there."""
     try:
-        for parcel in parcels:
+        for batch in batches:
             window.acquire()
-            if ledger.stopped:
+            if outstanding.stopped:
                 return
-            yield pb.PredictStreamRequest(requests=ledger.sent(parcel))
+            yield pb.PredictStreamRequest(requests=outstanding.sent(batch))
     except Exception as error:  # noqa: BLE001  it is the caller's own, raised on the caller's side
-        ledger.source_error = error
-    ledger.all_sent = True
+        outstanding.source_error = error
+    outstanding.all_sent = True

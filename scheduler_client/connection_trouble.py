@@ -11,6 +11,7 @@ from scheduler_client.errors import (
     ServerUnavailableError,
 )
 
+# What gRPC's core says where there is no connection, where one was closed, and where TLS failed.
 _CONNECTING = re.compile(
     r"failed to connect|connections to all backends failing|errors resolving|resolution failed",
     re.IGNORECASE,
@@ -26,9 +27,9 @@ def unavailable(details: str, target: str, access: Access) -> LengthPredictorErr
     """Tell a service that is not there from one that is not ready, or speaks TLS otherwise.
 
     Args:
-        details: What gRPC says.
+        details: What gRPC says of a call that ended with UNAVAILABLE.
         target: The address as the user gave it.
-        access: What the client shows.
+        access: The certificates that the client showed or trusts.
     """
     if access.tls_ca and (trouble := _tls_trouble(details, target, access)):
         return trouble

@@ -15,6 +15,7 @@ import re
 
 from lengthwise.errors import LengthwiseError
 
+# google.rpc.Code, written out: grpc is imported with the first use of a client, not before.
 _OK_STATUS = 0
 _CANCELLED = 1
 _INVALID_ARGUMENT = 3
@@ -28,6 +29,7 @@ _UNIMPLEMENTED = 12
 _UNAVAILABLE = 14
 _UNAUTHENTICATED = 16
 
+# What gRPC's core says of a message over the receiver's limit: its bytes and the limit.
 _TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 
 
@@ -91,7 +93,7 @@ def error_from_status(
 
     Args:
         code: The google.rpc.Code number, which is the gRPC status code.
-        details: The status message.
+        details: The status message, by the service or by gRPC itself.
         target: The address as the user gave it.
         timeout_s: The deadline that the call had, in seconds.
     """

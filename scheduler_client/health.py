@@ -8,6 +8,7 @@ See https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 from enum import IntEnum
 
 HEALTH_CHECK_METHOD = "/grpc.health.v1.Health/Check"
+"""The full name that gRPC knows the check by."""
 
 _SERVICE_FIELD = 0x0A  # field 1, length-delimited
 _STATUS_FIELD = 0x08  # field 1, varint

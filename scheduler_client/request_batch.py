@@ -3,11 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from lengthwise.prediction import Prediction
 from lengthwise.request import CompletedRequest, PredictionQuery, as_query
 from lengthwise.v1 import length_predictor_pb2 as pb
-from scheduler_client.chunks import FRAMING_BYTES, MAX_ITEMS_PER_MESSAGE, Chunker
 from scheduler_client.errors import (
     IncompatibleServerError,
     InvalidRequestError,
@@ -18,10 +17,50 @@ from scheduler_client.errors import (
 from scheduler_client.outcome import Outcome, PredictionFailure
 from scheduler_client.wire import decode_prediction, encode_completion, encode_query
 
+MAX_ITEMS_PER_MESSAGE = 256
+"""Many enough to fill the service's micro-batches, few enough to be answered within a deadline."""
+
+FRAMING_BYTES = 8
+"""At most what protobuf puts before an item of a message: a tag and a length."""
+
+T = TypeVar("T")
+
+
+class Chunker(Generic[T]):
+    """Collects items until a chunk is full; an item that is over the bytes alone goes alone.
+
+    Args:
+        max_items: Items in a chunk at most.
+        max_bytes: Bytes of a chunk at most, as protobuf writes it.
+    """
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._items: list[T] = []
+        self._bytes = 0
+
+    def add(self, item: T, size_bytes: int) -> list[list[T]]:
+        """Take an item of `size_bytes` and return the chunks, none to two, that it completed."""
+        size_bytes += FRAMING_BYTES
+        full: list[list[T]] = []
+        if self._bytes + size_bytes > self._max_bytes:
+            full += self.rest()
+        self._items.append(item)
+        self._bytes += size_bytes
+        if len(self._items) >= self._max_items:
+            full += self.rest()
+        return full
+
+    def rest(self) -> list[list[T]]:
+        """Return what is left as a chunk, or nothing, and start afresh."""
+        items, self._items, self._bytes = self._items, [], 0
+        return [items] if items else []
+
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One query on its way.
+class BatchItem:
+    """One query of a message.
 
     A query that cannot be sent travels as an empty one, which costs the service nothing, so that a
     message and its answer always stay in step; whatever comes back, `refusal` is its outcome.
@@ -32,28 +71,33 @@ class Item:
     refusal: LengthPredictorError | None = None
 
 
-Parcel = list[Item]
+RequestBatch = list[BatchItem]
 """The items of one message."""
 
 
 class Packer:
-    """Packs queries into parcels as they come."""
+    """Packs queries into batches as they come.
+
+    Args:
+        max_items: Queries in a batch at most.
+        max_bytes: Bytes of its message at most.
+    """
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
-        self._chunker = Chunker[Item](max_items, max_bytes)
+        self._chunker = Chunker[BatchItem](max_items, max_bytes)
         self._max_bytes = max_bytes
 
-    def add(self, prompt: str | PredictionQuery) -> list[Parcel]:
-        """Take a query and return the parcels that it completed."""
+    def add(self, prompt: str | PredictionQuery) -> list[RequestBatch]:
+        """Take a query and return the batches that it completed."""
         query = as_query(prompt)
         try:
-            item = Item(query.request_id, encode_within(query, self._max_bytes))
+            item = BatchItem(query.request_id, encode_within(query, self._max_bytes))
         except InvalidRequestError as error:
-            item = Item(query.request_id, pb.PredictRequest(), error)
+            item = BatchItem(query.request_id, pb.PredictRequest(), error)
         return self._chunker.add(item, item.request.ByteSize())
 
-    def rest(self) -> list[Parcel]:
-        """Return the parcel that is not full yet, if it holds anything."""
+    def rest(self) -> list[RequestBatch]:
+        """Return the batch that is not full yet, if it holds anything."""
         return self._chunker.rest()
 
 
@@ -76,8 +120,8 @@ def pack(
     prompts: Iterable[str | PredictionQuery],
     max_bytes: int,
     max_items: int = MAX_ITEMS_PER_MESSAGE,
-) -> Iterator[Parcel]:
-    """Pack queries into parcels, taking from `prompts` no further ahead than one parcel."""
+) -> Iterator[RequestBatch]:
+    """Pack queries into batches, taking from `prompts` no further ahead than one batch."""
     refuse_one_string(prompts)
     packer = Packer(max_items, max_bytes)
     for prompt in prompts:
@@ -126,21 +170,21 @@ def pack_completions(
     return [pb.ReportRequest(completions=chunk) for chunk in chunks]
 
 
-def outcomes(parcel: Parcel, results: Sequence[pb.PredictResult]) -> list[Outcome]:
+def outcomes(batch: RequestBatch, results: Sequence[pb.PredictResult]) -> list[Outcome]:
     """Match the results of a message to the items that it carried.
 
     Raises:
         IncompatibleServerError: If there are more or fewer results than items.
     """
-    if len(results) != len(parcel):
+    if len(results) != len(batch):
         raise IncompatibleServerError(
-            f"the service gave {len(results)} results for {len(parcel)} requests: "
+            f"the service gave {len(results)} results for {len(batch)} requests: "
             "expected one each, in the same order"
         )
-    return [_outcome(item, result) for item, result in zip(parcel, results, strict=True)]
+    return [_outcome(item, result) for item, result in zip(batch, results, strict=True)]
 
 
-def _outcome(item: Item, result: pb.PredictResult) -> Outcome:
+def _outcome(item: BatchItem, result: pb.PredictResult) -> Outcome:
     if item.refusal is not None:
         return PredictionFailure(item.request_id, item.refusal)
     if result.HasField("response"):
@@ -152,35 +196,25 @@ def _outcome(item: Item, result: pb.PredictResult) -> Outcome:
     return PredictionFailure(item.request_id, error)
 
 
-def predictions_or_raise(answers: Iterable[Outcome]) -> list[Prediction]:
-    """Take the predictions out, or raise the first failure."""
-    predictions: list[Prediction] = []
-    for answer in answers:
-        if isinstance(answer, PredictionFailure):
-            raise answer.error
-        predictions.append(answer)
-    return predictions
-
-
-class StreamLedger:
+class OutstandingBatches:
     """What a stream has sent and not yet been answered; one side writes it, the other reads.
 
     deque's append and popleft are atomic, so the two sides may be two threads.
     """
 
     def __init__(self) -> None:
-        self._owed: deque[Parcel] = deque()
+        self._owed: deque[RequestBatch] = deque()
         self.all_sent = False
         self.stopped = False
         self.source_error: Exception | None = None
 
-    def sent(self, parcel: Parcel) -> list[pb.PredictRequest]:
-        """Note a parcel that is about to go, and return what goes."""
-        self._owed.append(parcel)
-        return [item.request for item in parcel]
+    def sent(self, batch: RequestBatch) -> list[pb.PredictRequest]:
+        """Note a batch that is about to go, and return what goes."""
+        self._owed.append(batch)
+        return [item.request for item in batch]
 
     def answered(self, response: pb.PredictStreamResponse) -> list[Outcome]:
-        """Match an answer to the oldest parcel that is owed one."""
+        """Match an answer to the oldest batch that is owed one."""
         if not self._owed:
             raise IncompatibleServerError("the stream brought an answer that nothing was asked for")
         return outcomes(self._owed.popleft(), response.results)

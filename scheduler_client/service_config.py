@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 LENGTH_PREDICTOR = "lengthwise.v1.LengthPredictor"
+"""The service whose calls may be repeated; those of IndexAdmin are not."""
 
 
 def service_config(max_attempts: int, *, first_retry_s: float = 0.05) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from scheduler_client.errors import InvalidRequestError, ServerUnavailableError
 
 DEFAULT_TARGET = "127.0.0.1:50051"
+"""Where a service listens that was started with no address."""
 
 # A name resolver that gRPC knows; "localhost:50051" also has a colon, but digits follow it.
 _SCHEME = re.compile(r"^(dns|unix|unix-abstract|vsock|ipv4|ipv6|xds):(?!\d+$)", re.IGNORECASE)
@@ -24,7 +25,7 @@ class ResolvedTarget(NamedTuple):
     """What gRPC dials.
 
     Args:
-        uri: In gRPC's name syntax.
+        uri: The address in gRPC's name syntax, such as "ipv4:10.0.0.1:50051,10.0.0.2:50051".
         authority: The :authority header and the name that TLS checks; "" leaves it to gRPC, which
             for several addresses would take the whole list.
     """

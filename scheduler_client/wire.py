@@ -8,11 +8,18 @@ from typing import SupportsFloat, SupportsIndex, cast
 
 from lengthwise.index_info import IndexInfo, IndexSwitch, ModelDrift, ModelInfo
 from lengthwise.prediction import Basis, Neighbour, Prediction, Timing
-from lengthwise.request import MAX_TEMPERATURE, AnyChatMessage, CompletedRequest, PredictionQuery
+from lengthwise.request import (
+    MAX_TEMPERATURE,
+    AnyChatMessage,
+    CompletedRequest,
+    PredictionQuery,
+    SamplingConditions,
+)
 from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
 
+# What the messages' integer fields hold.
 _UINT32_MAX = 2**32 - 1
 _INT64_MAX = 2**63 - 1
 _BASIS: Mapping[int, Basis] = {pb.BASIS_NEIGHBOURS: "neighbours", pb.BASIS_HEAD: "head"}
@@ -27,16 +34,16 @@ def encode_query(query: PredictionQuery) -> pb.PredictRequest:
             to say.
     """
     prompt, messages = _prompt_or_messages(query.prompt, query.messages)
-    return pb.PredictRequest(
+    message = pb.PredictRequest(
         request_id=_text("request_id", query.request_id),
         prompt=prompt,
         messages=messages,
         model=_text("model", query.model),
-        max_tokens=_optional("max_tokens", query.max_tokens, low=1),
         neighbour_count=_optional("neighbour_count", query.neighbour_count, low=0),
         include_neighbour_text=query.include_neighbour_text,
-        temperature=_temperature(query.temperature),
     )
+    _write_sampling(message, query)
+    return message
 
 
 def encode_completion(completion: CompletedRequest) -> pb.Completion:
@@ -55,17 +62,17 @@ def encode_completion(completion: CompletedRequest) -> pb.Completion:
         raise InvalidRequestError(
             f"finish_reason is {completion.finish_reason!r}: expected 'stop' or 'length'"
         )
-    return pb.Completion(
+    message = pb.Completion(
         request_id=_text("request_id", completion.request_id),
         prompt=prompt,
         messages=messages,
         model=_text("model", completion.model),
         # Only what int64 cannot hold is refused here: the service knows which lengths are absurd.
         output_tokens=_integer("output_tokens", completion.output_tokens, -_INT64_MAX, _INT64_MAX),
-        max_tokens=_optional("max_tokens", completion.max_tokens, low=1),
         finish_reason=_FINISH_REASONS[completion.finish_reason],
-        temperature=_temperature(completion.temperature),
     )
+    _write_sampling(message, completion)
+    return message
 
 
 def decode_prediction(message: pb.PredictResponse) -> Prediction:
@@ -155,6 +162,16 @@ def _decode_drift(message: pb.ModelDrift) -> ModelDrift:
     )
 
 
+def _write_sampling(
+    message: pb.PredictRequest | pb.Completion, sampling: SamplingConditions
+) -> None:
+    """Write the conditions, which both messages have under the same names."""
+    if sampling.max_tokens is not None:
+        message.max_tokens = _integer("max_tokens", sampling.max_tokens, 1, _UINT32_MAX)
+    if sampling.temperature is not None:
+        message.temperature = _temperature(sampling.temperature)
+
+
 def _prompt_or_messages(
     prompt: str, messages: Sequence[AnyChatMessage]
 ) -> tuple[str, list[pb.ChatMessage]]:
@@ -217,10 +234,8 @@ def _integer(name: str, value: SupportsIndex, low: int, high: int) -> int:
     return number
 
 
-def _temperature(value: SupportsFloat | None) -> float | None:
+def _temperature(value: SupportsFloat) -> float:
     """Check a number of any type (NumPy's too) against what the service takes."""
-    if value is None:
-        return None
     if isinstance(value, bool) or not isinstance(cast("object", value), SupportsFloat):
         raise InvalidRequestError(f"temperature is {value!r}: expected a number")
     try:

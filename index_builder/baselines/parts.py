@@ -63,4 +63,4 @@ def parts_of(index: LengthIndex) -> tuple[HeadAlone | NeighboursAlone, ...]:
 
 def queries_of(records: Sequence[HistoryRecord]) -> list[Query]:
     """What the index is asked about them."""
-    return [Query(r.prompt, r.model, temperature=r.temperature) for r in records]
+    return [Query.from_record(record) for record in records]

@@ -42,14 +42,8 @@ class CollectedRows:
         if not known:
             return
         queries = [
-            Query(
-                r.prompt,
-                r.model,
-                neighbour_count=1,
-                include_neighbour_text=True,
-                temperature=r.temperature,
-            )
-            for r in known
+            Query.from_record(record, neighbour_count=1, include_neighbour_text=True)
+            for record in known
         ]
         vectors = self._index.encode([query.prompt for query in queries])
         self._keep(known, self._index.estimate(self._index.search(vectors, queries), queries))

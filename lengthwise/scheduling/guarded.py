@@ -9,10 +9,12 @@ nothing in a long queue and too much in a short one.
 
 from math import exp
 
-from lengthwise.scheduling.job import FinishedJob, QueuedJob, checked_not_negative
+from lengthwise.scheduling.checks import checked_not_negative
+from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.keys import aged_key
 from lengthwise.scheduling.queue_meter import QueueMeter
 from lengthwise.scheduling.recent_values import RecentValues
+from lengthwise.scheduling.rule import PriorityRule
 
 GROWTH_MARGIN = 2.0
 """Mean service times added to a queue's age, so that its first requests make no steep growth."""
@@ -27,7 +29,7 @@ MEMORY = 2_000.0
 """Mean service times in which the peak of the wait is forgotten."""
 
 
-class GuardedRule:
+class GuardedRule(PriorityRule):
     """The key is arrival - head start * (1 - min(1, rank / long_rank) ** shape).
 
     The rank is that of the predicted service time among those of late, from 0, the shortest, to 1.
@@ -41,11 +43,14 @@ class GuardedRule:
     long ones lose. Before the first requests have ended it is START mean service times.
 
     Args:
-        steady: Of the peak wait. The larger these three, the nearer to shortest first.
-        burst: Of the wait in a queue that grows fast.
-        floor: Of the mean service time; at 0 there is no head start before the first endings, too.
-        long_rank: From this rank on, requests are long: first come first served.
-        shape: At 1 the head start falls evenly with the rank; above, the shortest differ less.
+        steady: Seconds of head start per second of the peak wait, at least 0. The larger these
+            three, the nearer to shortest first.
+        burst: The same per second of the wait in a queue that grows fast, at least 0.
+        floor: The same per second of the mean service time, at least 0; at 0 there is no head
+            start before the first endings, too.
+        long_rank: From this rank on, in (0, 1], requests are long: first come first served.
+        shape: Exponent in (0, 10]. At 1 the head start falls evenly with the rank; above, the
+            shortest differ less.
 
     Raises:
         ValueError: If an option is out of range.

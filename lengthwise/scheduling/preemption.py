@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 
 from lengthwise.length_distribution import LengthDistribution
-from lengthwise.scheduling.job import checked_not_negative
+from lengthwise.scheduling.checks import checked_not_negative
 from lengthwise.scheduling.service_time import ServiceTimeModel
 
 
@@ -18,12 +18,12 @@ class ScheduledJob:
     """A request as a scheduler sees it, running or waiting.
 
     Args:
-        request_id: Its name.
-        key: Its place in the queue: lower goes first.
-        arrival_s: When it came, on the clock of `now_s`.
-        input_tokens: Tokens of its prompt.
+        request_id: By which the scheduler knows it.
+        key: Its place in the queue, in microseconds: lower goes first.
+        arrival_s: When it came, on the clock of the `now_s` that `decide` is given.
+        input_tokens: Tokens of its prompt, at least 0.
         generated_tokens: Tokens of its answer so far; a waiting one may have some.
-        predicted_tokens: Of its whole answer: the mean, or what is typical of its LLM.
+        predicted_tokens: Tokens of its whole answer: the mean, or what is typical of its LLM.
         distribution: Of its whole answer's length; None where nothing was predicted.
         preemptions: How often it has made room already.
     """
@@ -73,14 +73,16 @@ class PreemptionRule:
     taken off at all, so that it ends under keys that do not age, too.
 
     Args:
-        service_time: What tokens amount to.
-        switch_s: Of each preemption, beside the prefill of what must be computed again.
-        much_longer: The victim has at least this many times as long to go as the favoured.
-        max_preemptions: Of one request.
+        service_time: What tokens amount to in seconds.
+        switch_s: What each preemption costs in seconds, beside the prefill of what must be computed
+            again.
+        much_longer: The victim has at least this many times as long to go as the favoured; at
+            least 1.
+        max_preemptions: How often one request makes room at most.
         safe_waits: A request is safe once it is older than so many waits of a queue served in order
             of arrival,
         safe_services: and so many mean service times on top.
-        max_at_once: Preemptions in one decision.
+        max_at_once: Preemptions in one decision at most, at least 1.
 
     Raises:
         ValueError: If a number is out of range.
@@ -114,9 +116,9 @@ class PreemptionRule:
         are taken: into a free one nobody is to be preempted.
 
         Args:
-            running: All that run.
+            running: All that run: as many as there are slots.
             waiting: All that wait, in any order; the first `max_at_once` by key do.
-            now_s: The time, on the clock of the arrivals.
+            now_s: The time in seconds, on the clock of the arrivals.
 
         Returns:
             Victims and favoured, each at most once; the order is that of the queue.

@@ -20,8 +20,17 @@ MAX_IN_FLIGHT = 4_096
 SAME_TIME = 0.01
 """Of a mean service time: what lies closer happened in one step of the engine."""
 
-_KEPT = 0.995  # of each sum with every ending: about 200 endings count
-_LONGEST_KEPT = 0.999
+KEPT = 0.995
+"""Of each sum with every ending: about 200 endings count."""
+
+LONGEST_KEPT = 0.999
+"""Of the longest stay, with every ending: after 1,000 of them a third of it is left."""
+
+REMEMBERED_TIMES = 1_024
+"""Starts and ends that are kept: more slots than these could not be told from so many."""
+
+REMEMBERED_TOGETHER = 256
+"""Starts of late of which the most that ran at once counts: a change of slots shows after them."""
 
 
 class QueueMeter:
@@ -37,9 +46,9 @@ class QueueMeter:
         self._in_flight: dict[float, list[float]] = {}
         self._count = 0
         self._work_s = 0.0
-        self._starts_s = RecentValues(1_024)
-        self._ends_s = RecentValues(1_024)
-        self._together = RecentValues(256)
+        self._starts_s = RecentValues(REMEMBERED_TIMES)
+        self._ends_s = RecentValues(REMEMBERED_TIMES)
+        self._together = RecentValues(REMEMBERED_TOGETHER)
         self._longest_s = 0.0
         self._finished = 0.0
         self._predicted_s = 0.0
@@ -58,18 +67,18 @@ class QueueMeter:
     def finished(self, job: FinishedJob) -> None:
         """Count a request out, and learn from it unless it never ran."""
         predicted_s = self._take(job.arrival_s)
-        self._longest_s = max(self._longest_s * _LONGEST_KEPT, job.queued_s + job.service_s)
+        self._longest_s = max(self._longest_s * LONGEST_KEPT, job.queued_s + job.service_s)
         if not job.service_s or predicted_s is None:
             return
         start_s = job.arrival_s + job.queued_s
         self._starts_s.add(start_s)
         self._ends_s.add(start_s + job.service_s)
         self._together.add(self._running_at(start_s))
-        self._finished = _KEPT * self._finished + 1
-        self._predicted_s = _KEPT * self._predicted_s + predicted_s
-        self._service_s = _KEPT * self._service_s + job.service_s
+        self._finished = KEPT * self._finished + 1
+        self._predicted_s = KEPT * self._predicted_s + predicted_s
+        self._service_s = KEPT * self._service_s + job.service_s
         self._predicted_while_running_s2 = (
-            _KEPT * self._predicted_while_running_s2 + predicted_s * job.service_s
+            KEPT * self._predicted_while_running_s2 + predicted_s * job.service_s
         )
 
     @property

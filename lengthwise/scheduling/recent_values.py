@@ -35,7 +35,7 @@ class RecentValues:
         """The least value that more than `level` of the window stay at or under; at 1 the greatest.
 
         Args:
-            level: In [0, 1].
+            level: In [0, 1]; 0 is the least value, 0.5 the median.
 
         Raises:
             ValueError: If there is no value yet.

@@ -5,26 +5,31 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lengthwise.scheduling.guarded import GuardedRule
+from lengthwise.scheduling import guarded, rules
 from lengthwise.scheduling.rule import PriorityRule
-from lengthwise.scheduling.rules import AgedRule, CappedRule, FcfsRule, GittinsRule, ShortestRule
 
-RULES: Mapping[str, type[PriorityRule]] = MappingProxyType(
-    {
-        rule.name: rule
-        for rule in (FcfsRule, ShortestRule, AgedRule, CappedRule, GuardedRule, GittinsRule)
-    }
+_RULES: tuple[type[PriorityRule], ...] = (
+    rules.FcfsRule,
+    rules.ShortestRule,
+    rules.AgedRule,
+    rules.CappedRule,
+    guarded.GuardedRule,
+    rules.GittinsRule,
 )
+"""A new rule is a class and a line here: its name, its options and their checks are its own."""
+
+RULES: Mapping[str, type[PriorityRule]] = MappingProxyType({rule.name: rule for rule in _RULES})
 RULE_NAMES = tuple(RULES)
-DEFAULT_RULE = "guarded"
+DEFAULT_RULE = guarded.GuardedRule.name
+"""Near shortest first for the mean, and near first come first served for the tail."""
 
 
 def make_rule(name: str = DEFAULT_RULE, **options: Any) -> PriorityRule:
-    """A rule of its own state.
+    """A rule that has seen nothing yet.
 
     Args:
-        name: One of RULE_NAMES.
-        options: Of that rule; option_names lists them.
+        name: By which a rule is chosen, one of RULE_NAMES.
+        options: Those of the rule; option_names lists them.
 
     Raises:
         ValueError: If there is no such rule or option, or a value is out of range.

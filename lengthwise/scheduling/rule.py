@@ -1,20 +1,22 @@
 """What every priority rule does."""
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from lengthwise.scheduling.job import FinishedJob, QueuedJob
 
 
-class PriorityRule(Protocol):
+class PriorityRule(ABC):
     """Gives each request its place in a queue; may learn from what comes and what ends.
 
     A rule holds no clock and does no I/O: the vLLM plugin and the simulator run the same one. It is
-    called by one thread at a time.
+    called by one thread at a time. Its options are the arguments of its constructor.
     """
 
-    name: str
+    name: ClassVar[str]
     """By which it is chosen."""
 
+    @abstractmethod
     def key(self, job: QueuedJob) -> int:
         """The place of a request: lower goes first.
 
@@ -23,8 +25,6 @@ class PriorityRule(Protocol):
         Returns:
             Microseconds, within int64.
         """
-        ...
 
-    def finished(self, job: FinishedJob) -> None:
+    def finished(self, job: FinishedJob) -> None:  # noqa: B027  most rules learn nothing
         """Learn from a request that ended."""
-        ...

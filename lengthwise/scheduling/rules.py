@@ -1,12 +1,14 @@
 """The priority rules that keep no meter of the queue: first come, shortest first, and between."""
 
+from lengthwise.scheduling.checks import checked_not_negative
 from lengthwise.scheduling.gittins import gittins_rank
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
+from lengthwise.scheduling.job import QueuedJob
 from lengthwise.scheduling.keys import aged_key, shortest_first_key
 from lengthwise.scheduling.recent_values import RecentValues
+from lengthwise.scheduling.rule import PriorityRule
 
 
-class FcfsRule:
+class FcfsRule(PriorityRule):
     """The key is the arrival: predictions are made and counted, but change nothing."""
 
     name = "off"
@@ -15,11 +17,8 @@ class FcfsRule:
         """The arrival, in microseconds."""
         return aged_key(job.arrival_s, 0.0)
 
-    def finished(self, job: FinishedJob) -> None:
-        """Nothing is learnt."""
 
-
-class ShortestRule:
+class ShortestRule(PriorityRule):
     """The key is the predicted service time.
 
     The best of the static rules for the mean, and the worst for the tail: a long job waits for as
@@ -32,11 +31,8 @@ class ShortestRule:
         """The predicted service time, in microseconds."""
         return shortest_first_key(job.service_time_s)
 
-    def finished(self, job: FinishedJob) -> None:
-        """Nothing is learnt."""
 
-
-class AgedRule:
+class AgedRule(PriorityRule):
     """The key is arrival + weight * predicted service time.
 
     Args:
@@ -49,18 +45,14 @@ class AgedRule:
     name = "aged"
 
     def __init__(self, weight: float = 16.0) -> None:
-        aged_key(0.0, 0.0, weight)  # refuses what is no weight now rather than at a request
-        self._weight = weight
+        self._weight = checked_not_negative(weight, "weight")
 
     def key(self, job: QueuedJob) -> int:
         """Arrival and weighted service time, in microseconds."""
         return aged_key(job.arrival_s, job.service_time_s, self._weight)
 
-    def finished(self, job: FinishedJob) -> None:
-        """Nothing is learnt."""
 
-
-class CappedRule:
+class CappedRule(PriorityRule):
     """The key is arrival - weight * (cap - min(predicted service time, cap)).
 
     That is the order of arrival + weight * min(predicted service time, cap), but a cap that follows
@@ -68,8 +60,9 @@ class CappedRule:
     job overtakes it by more than weight * cap, and no other long one at all.
 
     Args:
-        quantile: Of the predicted service times of late: the cap.
-        weight: The larger, the nearer to shortest first.
+        quantile: The cap is this quantile, in (0, 1], of the predicted service times of late.
+        weight: Seconds of head start per second under the cap, at least 0; the larger, the nearer
+            to shortest first.
 
     Raises:
         ValueError: If an option is out of range.
@@ -80,9 +73,8 @@ class CappedRule:
     def __init__(self, quantile: float = 0.8, weight: float = 16.0) -> None:
         if not 0 < quantile <= 1:
             raise ValueError(f"quantile is {quantile}: expected a level in (0, 1]")
-        aged_key(0.0, 0.0, weight)
         self._quantile = quantile
-        self._weight = weight
+        self._weight = checked_not_negative(weight, "weight")
         self._times_s = RecentValues()
 
     def key(self, job: QueuedJob) -> int:
@@ -91,11 +83,8 @@ class CappedRule:
         under_s = max(0.0, self._times_s.quantile(self._quantile) - job.service_time_s)
         return aged_key(job.arrival_s - self._weight * under_s, 0.0)
 
-    def finished(self, job: FinishedJob) -> None:
-        """Nothing is learnt."""
 
-
-class GittinsRule:
+class GittinsRule(PriorityRule):
     """The key is the Gittins rank as a time: that of the predicted length, in proportion."""
 
     name = "gittins"
@@ -106,6 +95,3 @@ class GittinsRule:
             return shortest_first_key(job.service_time_s)
         share = gittins_rank(job.distribution) / job.predicted_tokens
         return shortest_first_key(job.service_time_s * share)
-
-    def finished(self, job: FinishedJob) -> None:
-        """Nothing is learnt."""

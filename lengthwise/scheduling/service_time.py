@@ -1,9 +1,9 @@
 """How long a request will run, from how long its answer will be."""
 
-import math
 from dataclasses import dataclass, fields
 
 from lengthwise.prediction import Prediction
+from lengthwise.scheduling.checks import checked_not_negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,10 @@ class ServiceTimeModel:
     predicted length.
 
     Args:
-        prefill_s_per_input_token: T0, in seconds.
-        decode_s_per_output_token: beta, in seconds.
-        decode_s_per_output_and_input_token: alpha, in seconds.
+        prefill_s_per_input_token: T0: what each token of the prompt takes once, in seconds.
+        decode_s_per_output_token: beta: what each token of the answer takes, in seconds.
+        decode_s_per_output_and_input_token: alpha: what it takes on top for each token of the
+            prompt that it attends to, in seconds.
 
     Raises:
         ValueError: If a rate is negative, infinite or not a number.
@@ -31,9 +32,7 @@ class ServiceTimeModel:
 
     def __post_init__(self) -> None:
         for rate in fields(self):
-            value: float = getattr(self, rate.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{rate.name} is {value}: expected a finite number of at least 0")
+            checked_not_negative(getattr(self, rate.name), rate.name)
 
     def service_time_s(self, output_tokens: float, input_tokens: float = 0.0) -> float:
         """The time that `output_tokens` take after `input_tokens`, in seconds.
@@ -41,9 +40,8 @@ class ServiceTimeModel:
         Raises:
             ValueError: If either number is negative, infinite or not a number.
         """
-        for name, tokens in (("output_tokens", output_tokens), ("input_tokens", input_tokens)):
-            if not (math.isfinite(tokens) and tokens >= 0):
-                raise ValueError(f"{name} is {tokens}: expected a finite number of at least 0")
+        checked_not_negative(output_tokens, "output_tokens")
+        checked_not_negative(input_tokens, "input_tokens")
         step_s = (
             self.decode_s_per_output_and_input_token * input_tokens + self.decode_s_per_output_token
         )
@@ -55,8 +53,8 @@ class ServiceTimeModel:
         """The time that a predicted answer will take, in seconds.
 
         Args:
-            prediction: What the service said.
-            input_tokens: Tokens of the prompt.
+            prediction: The length's, from a client.
+            input_tokens: Tokens of the prompt; they count where its rates are not 0.
             level: Take this quantile of the length (0.9: pessimistic) instead of its mean, which is
                 what shortest-job-first minimises the mean completion time with.
 

@@ -55,11 +55,8 @@ def to_row(record: HistoryRecord) -> dict[str, Any]:
     }
     if record.model:
         row["model"] = record.model
-    if record.max_tokens is not None:
-        row["max_tokens"] = record.max_tokens
-    if record.temperature is not None:
-        row["temperature"] = record.temperature
-    return row
+    conditions = record.sampling_options().items()
+    return row | {name: value for name, value in conditions if value is not None}
 
 
 def to_line(record: HistoryRecord) -> bytes:

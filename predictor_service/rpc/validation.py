@@ -9,7 +9,13 @@ import numpy as np
 from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason, HistoryRecord
+from lengthwise.index.record import HistoryRecord
+from lengthwise.request import (
+    MAX_OUTPUT_TOKENS,
+    MAX_TEMPERATURE,
+    FinishReason,
+    SamplingOptions,
+)
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.errors import InvalidRequestError
 
@@ -80,19 +86,13 @@ class RequestLimits:
                 raise InvalidRequestError(
                     f"neighbour_count is {neighbour_count}: expected 0 to {MAX_NEIGHBOURS}"
                 )
-        max_tokens = None
-        if request.HasField("max_tokens"):
-            max_tokens = _limit(request.max_tokens)
-        temperature = None
-        if request.HasField("temperature"):
-            temperature = _temperature(request.temperature)
+        sampling = _sampling(request)
         return Query(
             self._text(request),
             model,
-            max_tokens,
             neighbour_count,
             request.include_neighbour_text,
-            temperature,
+            **sampling,
         )
 
     def record(self, completion: pb.Completion, where: str) -> HistoryRecord:
@@ -118,20 +118,14 @@ class RequestLimits:
             )
         _check_name("request_id", completion.request_id)
         _check_name("model", completion.model)
-        max_tokens = None
-        if completion.HasField("max_tokens"):
-            max_tokens = _limit(completion.max_tokens)
-        temperature = None
-        if completion.HasField("temperature"):
-            temperature = _temperature(completion.temperature)
+        sampling = _sampling(completion)
         return HistoryRecord(
             prompt=self._text(completion),
             output_tokens=completion.output_tokens,
             model=completion.model,
             id=completion.request_id,
-            max_tokens=max_tokens,
-            finish_reason=_finish_reason(completion, max_tokens),
-            temperature=temperature,
+            finish_reason=_finish_reason(completion, sampling.get("max_tokens")),
+            **sampling,
         )
 
     def _text(self, request: HasPrompt) -> str:
@@ -162,6 +156,16 @@ def _check_name(field: str, value: str) -> None:
         raise InvalidRequestError(
             f"{field} has {len(value):,} characters: expected at most {MAX_NAME_CHARS:,}"
         )
+
+
+def _sampling(message: pb.PredictRequest | pb.Completion) -> SamplingOptions:
+    """The conditions, which both messages have under the same names."""
+    sampling: SamplingOptions = {}
+    if message.HasField("max_tokens"):
+        sampling["max_tokens"] = _limit(message.max_tokens)
+    if message.HasField("temperature"):
+        sampling["temperature"] = _temperature(message.temperature)
+    return sampling
 
 
 def _limit(max_tokens: int) -> int | None:

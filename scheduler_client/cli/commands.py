@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from lengthwise.index_info import LOADING_TIMEOUT_S
-from lengthwise.request import CompletedRequest, PredictionQuery
-from scheduler_client.chunks import MAX_ITEMS_PER_MESSAGE
+from lengthwise.request import CONDITION_NAMES, CompletedRequest, PredictionQuery
 from scheduler_client.cli import output as out
 from scheduler_client.cli.admin import add_roll_back, add_switch
 from scheduler_client.cli.connection import add_connection_options, client_of
@@ -23,10 +22,13 @@ from scheduler_client.cli.inputs import (
     read_queries,
     read_text,
 )
+from scheduler_client.cli.sampling import add_sampling_options, sampling_of
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.outcome import PredictionFailure
+from scheduler_client.request_batch import MAX_ITEMS_PER_MESSAGE
 
+# Exit codes; those over 128 are a signal's number and 128, as shells report it.
 OK = 0
 FAILED = 1
 WRONG_USE = 2
@@ -93,14 +95,13 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--file",
         metavar="FILE",
         help="a prompt per line, or a JSON object per line with prompt or messages, and optionally "
-        "model, max_tokens, temperature, request_id; - is stdin",
+        f"model, {', '.join(CONDITION_NAMES)}, request_id; - is stdin",
     )
     parser.add_argument(
         "--format", choices=["auto", "text", "jsonl"], default="auto", help="of --file"
     )
     parser.add_argument("--model", default="", help="the LLM that will answer")
-    parser.add_argument("--max-tokens", type=int, help="the limit on generated tokens")
-    parser.add_argument("--temperature", type=float, help="of the sampling; 0 is greedy decoding")
+    add_sampling_options(parser)
     parser.add_argument(
         "--neighbours", type=int, metavar="N", help="how many past prompts to name (default: 3)"
     )
@@ -113,8 +114,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-tokens", type=int, help="tokens that the LLM generated")
     parser.add_argument("--request-id", help="the completion's own id (default: a new one)")
     parser.add_argument("--model", default="", help="the LLM that answered")
-    parser.add_argument("--max-tokens", type=int, help="the limit that it had")
-    parser.add_argument("--temperature", type=float, help="that it was sampled at")
+    add_sampling_options(parser)
     parser.add_argument(
         "--finish-reason", choices=["stop", "length"], default="stop", help="length: it was cut off"
     )
@@ -131,7 +131,7 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    defaults = QueryDefaults(args.model, args.max_tokens, args.neighbours, args.temperature)
+    defaults = QueryDefaults(args.model, args.neighbours, sampling_of(args))
     if args.file is not None:
         queries = read_queries(args.file, args.format, defaults)
     else:
@@ -176,17 +176,15 @@ def _report(args: argparse.Namespace) -> int:
     else:
         if args.prompt is None or args.output_tokens is None:
             parser.error("expected --prompt with --output-tokens, or --file")
-        completions = [
-            CompletedRequest(
-                request_id=args.request_id or uuid.uuid4().hex,
-                output_tokens=args.output_tokens,
-                prompt=read_text(args.prompt) if args.prompt == STDIN else args.prompt,
-                model=args.model,
-                max_tokens=args.max_tokens,
-                finish_reason=args.finish_reason,
-                temperature=args.temperature,
-            )
-        ]
+        one = CompletedRequest(
+            request_id=args.request_id or uuid.uuid4().hex,
+            output_tokens=args.output_tokens,
+            prompt=read_text(args.prompt) if args.prompt == STDIN else args.prompt,
+            model=args.model,
+            finish_reason=args.finish_reason,
+            **sampling_of(args).sampling_options(),
+        )
+        completions = [one]
     with client_of(args) as client:
         receipt = client.report(completions)
     counts = {"stored": receipt.stored, "duplicates": receipt.duplicates}

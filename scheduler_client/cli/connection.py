@@ -10,6 +10,7 @@ from scheduler_client.errors import InvalidRequestError
 from scheduler_client.targets import DEFAULT_TARGET
 
 TARGET_VARIABLE = "LENGTHWISE_TARGET"
+"""Where the service is, for every program that asks it."""
 
 _HELP = {
     "tls_ca": "speak TLS with a service whose certificate an authority in FILE (PEM) vouches for; "

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from lengthwise.request import CompletedRequest, PredictionQuery
+from lengthwise.request import (
+    CONDITION_NAMES,
+    CompletedRequest,
+    PredictionQuery,
+    SamplingConditions,
+    SamplingOptions,
+)
 from scheduler_client.errors import InvalidRequestError
 
 STDIN = "-"
+"""In place of a file's name or a prompt: what comes on standard input."""
 Format = Literal["auto", "text", "jsonl"]
 
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
@@ -23,21 +30,25 @@ class InputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class QueryDefaults:
-    """Options of the command line; what a JSON line says of itself wins over them."""
+    """Options of the command line; what a JSON line says of itself wins over them.
+
+    Args:
+        model: The LLM that will answer; "" means any.
+        neighbour_count: How many past prompts to name; None leaves it to the service.
+        sampling: The conditions that all are asked under.
+    """
 
     model: str
-    max_tokens: int | None
     neighbour_count: int | None
-    temperature: float | None
+    sampling: SamplingConditions
 
     def query(self, prompt: str) -> PredictionQuery:
         """A query for a plain prompt."""
         return PredictionQuery(
             prompt,
             model=self.model,
-            max_tokens=self.max_tokens,
             neighbour_count=self.neighbour_count,
-            temperature=self.temperature,
+            **self.sampling.sampling_options(),
         )
 
     def query_of_row(self, row: Mapping[str, Any]) -> PredictionQuery:
@@ -46,10 +57,9 @@ class QueryDefaults:
             prompt=row.get("prompt") or "",
             messages=row.get("messages") or (),
             model=row.get("model") or self.model,
-            max_tokens=_first(row.get("max_tokens"), self.max_tokens),
             request_id=str(_first(row.get("request_id"), row.get("id"), "")),
             neighbour_count=self.neighbour_count,
-            temperature=_first(row.get("temperature"), self.temperature),
+            **_sampling(row, self.sampling),
         )
 
 
@@ -103,10 +113,8 @@ def read_completions(source: str) -> list[CompletedRequest]:
 
 
 def _completion(row: Mapping[str, Any]) -> CompletedRequest:
-    request_id, output_tokens = (
-        _first(row.get("request_id"), row.get("id")),
-        row.get("output_tokens"),
-    )
+    request_id = _first(row.get("request_id"), row.get("id"))
+    output_tokens = row.get("output_tokens")
     if request_id is None or output_tokens is None:
         raise InvalidRequestError("expected at least request_id, output_tokens and prompt")
     return CompletedRequest(
@@ -115,10 +123,15 @@ def _completion(row: Mapping[str, Any]) -> CompletedRequest:
         prompt=row.get("prompt") or "",
         messages=row.get("messages") or (),
         model=row.get("model") or "",
-        max_tokens=row.get("max_tokens"),
         finish_reason=row.get("finish_reason") or "stop",
-        temperature=row.get("temperature"),
+        **_sampling(row, SamplingConditions()),
     )
+
+
+def _sampling(row: Mapping[str, Any], defaults: SamplingConditions) -> SamplingOptions:
+    """The conditions of a JSON line; they are checked when they are sent."""
+    given = {name: _first(row.get(name), getattr(defaults, name)) for name in CONDITION_NAMES}
+    return cast("SamplingOptions", given)
 
 
 def _build(make: Callable[[Mapping[str, Any]], _Noun], row: Mapping[str, Any], where: str) -> _Noun:

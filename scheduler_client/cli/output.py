@@ -11,6 +11,7 @@ from lengthwise.request import PredictionQuery
 from scheduler_client.outcome import Outcome, PredictionFailure
 
 _PROMPT_WIDTH = 48
+"""Characters of a prompt in the table, beside some 58 of figures."""
 
 TABLE_HEADER = " expected  median   90 % interval confidence  basis       prompt"
 

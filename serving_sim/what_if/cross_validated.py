@@ -103,7 +103,7 @@ def _predicted(
     with TemporaryDirectory(prefix="lengthwise-") as folder:
         built = build_index(_Part(learnt), Path(folder), encoder, BuildOptions(keep_text=False))
         index = LengthIndex.load(built.path, encoder=encoder)
-        return index.predict([Query(r.prompt, r.model, temperature=r.temperature) for r in asked])
+        return index.predict([Query.from_record(record) for record in asked])
 
 
 def _joined(

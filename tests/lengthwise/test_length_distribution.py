@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler_client import LengthDistribution
@@ -50,10 +50,20 @@ def test_what_remains_is_what_lengths_drawn_from_it_have_left(generated):
     assert remaining.quantile(0.5) == pytest.approx(sorted(left)[len(left) // 2], rel=0.1)
 
 
+LEAST_FLOAT = 5e-324
+"""Half of it is 0, as is any probability of it: a mean over such lengths would vanish."""
+
+
 @given(distributions(), st.floats(0, 2e5))
+@example(LengthDistribution.from_quantiles(LEVELS, [0.0] * 6 + [LEAST_FLOAT]), 0.0)
+@example(LengthDistribution.from_quantiles(LEVELS, [0.0] + [LEAST_FLOAT] * 6), 0.0)
+@example(
+    LengthDistribution.from_quantiles(LEVELS, [i * LEAST_FLOAT for i in range(1, 8)]),
+    2 * LEAST_FLOAT,
+)
 def test_something_always_remains_and_the_rest_is_a_distribution_again(distribution, generated):
     remaining = distribution.remaining(generated)
-    assert remaining.mean() > 0 or distribution.level_of(generated) == 0
+    assert remaining.mean() > 0
     assert remaining.tokens[0] >= 0
 
 

@@ -14,9 +14,9 @@ from scheduler_client import (
     PredictionQuery,
     ServerOverloadedError,
 )
-from scheduler_client.chunks import Chunker
 from scheduler_client.errors import error_from_item
 from scheduler_client.health import HealthStatus, decode_health_response, encode_health_request
+from scheduler_client.request_batch import Chunker
 from scheduler_client.wire import decode_prediction, encode_query
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from lengthwise.history.database.errors import NoTextError
 from lengthwise.index.arrays import FloatMatrix, FloatVector
-from lengthwise.index.record import FinishReason, HistoryRecord
+from lengthwise.index.record import HistoryRecord
+from lengthwise.request import FinishReason, SamplingConditions
 
 NUL = "\x00"
 REPLACEMENT = "\ufffd"
@@ -67,8 +68,8 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCompletion:
-    """One row of the history.
+class StoredCompletion(SamplingConditions):
+    """One row of the history, with the conditions that it was sampled under.
 
     Args:
         sequence: Its number, which ascends in the order in which rows were committed.
@@ -78,8 +79,6 @@ class StoredCompletion:
         prompt: None where only the vector was kept.
         prompt_chars: Length of the prompt.
         output_tokens: Length of the answer.
-        max_tokens: The caller's limit, if there was one.
-        temperature: Of the sampling; None where it is not known.
         finish_reason: "length" marks an answer that was cut off.
         vector: Of the prompt, float32; None where the text was kept.
         encoder_hash: Of the encoder that made the vector; "" without one.
@@ -92,8 +91,6 @@ class StoredCompletion:
     prompt: str | None
     prompt_chars: int
     output_tokens: int
-    max_tokens: int | None
-    temperature: float | None
     finish_reason: FinishReason
     vector: FloatVector | None
     encoder_hash: str
@@ -115,7 +112,6 @@ class StoredCompletion:
             output_tokens=self.output_tokens,
             model=self.model,
             id=self.request_id,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
             finish_reason=self.finish_reason,
+            **self.sampling_options(),
         )

@@ -17,6 +17,7 @@ from lengthwise.history.database.migrate import is_current
 from lengthwise.history.database.place import Place
 from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
+from lengthwise.request import CONDITION_NAMES
 
 PAGE_ROWS = 1_000
 PAGE_BYTES = 16 * 2**20
@@ -167,9 +168,8 @@ def _completion(row: Row[Any]) -> StoredCompletion:
         prompt=row.prompt,
         prompt_chars=row.prompt_chars,
         output_tokens=row.output_tokens,
-        max_tokens=row.max_tokens,
-        temperature=row.temperature,
         finish_reason=row.finish_reason,
         vector=vector,
         encoder_hash=row.encoder_hash or "",
+        **{name: getattr(row, name) for name in CONDITION_NAMES},
     )

@@ -4,20 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from lengthwise.conversation import ChatMessage
+from lengthwise.conversation import CANONICAL_ROLES, ChatMessage
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.values import Row, describe, text
-
-_ROLES = {
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "developer": "system",
-    "function": "tool",
-}
-"""Names of roles in other logs -> those of the chat form."""
 
 
 class LoggedMessage(NamedTuple):
@@ -84,7 +73,7 @@ def _message(item: Any, place: str, name: str) -> LoggedMessage:
     content = fields.get("content")
     if content is None:
         content = fields.get("value")
-    message = ChatMessage(_ROLES.get(spoken, spoken), _content(content, place, name))
+    message = ChatMessage(CANONICAL_ROLES.get(spoken, spoken), _content(content, place, name))
     return LoggedMessage(message, bool(fields.get("tool_calls") or fields.get("function_call")))
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason
+from lengthwise.request import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason
 
 Row = Mapping[str, Any]
 """One row as a format gives it: column -> value."""

@@ -1,32 +1,47 @@
 """What is asked of the index and what it answers."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
+
+from lengthwise.index.record import HistoryRecord
+from lengthwise.request import SamplingConditions
 
 Basis = Literal["neighbours", "prior", "head"]
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One prediction asked for.
+class Query(SamplingConditions):
+    """One prediction asked for. The conditions of the sampling are given by name.
 
     Args:
         prompt: The text, already rendered.
         model: The LLM that will answer; "" means any.
-        max_tokens: The caller's limit on generated tokens.
         neighbour_count: How many neighbours to name in the answer.
         include_neighbour_text: Also give their text, where the index keeps it.
-        temperature: Of the sampling; 0 is greedy decoding, None means unknown.
     """
 
     prompt: str
     model: str = ""
-    max_tokens: int | None = None
     neighbour_count: int = 3
     include_neighbour_text: bool = False
-    temperature: float | None = None
+
+    @classmethod
+    def from_record(
+        cls,
+        record: HistoryRecord,
+        *,
+        neighbour_count: int = 3,
+        include_neighbour_text: bool = False,
+    ) -> Self:
+        """Ask for the length of a past prompt's answer under the conditions that it had.
+
+        But for its limit: that would tell of the length that is asked for.
+        """
+        sampling = record.sampling_options()
+        sampling["max_tokens"] = None
+        return cls(record.prompt, record.model, neighbour_count, include_neighbour_text, **sampling)
 
 
 @dataclass(frozen=True, slots=True)

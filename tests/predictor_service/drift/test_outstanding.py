@@ -8,7 +8,7 @@ LEVELS = (0.05, 0.5, 0.95)
 
 
 def query(prompt="hi", model="llm", max_tokens=None):
-    return Query(prompt, model, max_tokens)
+    return Query(prompt, model, max_tokens=max_tokens)
 
 
 def report(prompt="hi", model="llm", max_tokens=None):

@@ -39,7 +39,7 @@ def test_columns_go_by_the_names_of_the_options(tmp_path: Path) -> None:
         group_column="chat",
         temperature_column="heat",
     )
-    assert record == HistoryRecord("hi", 7, "m", "5", 9, "length", "c", temperature=0.7)
+    assert record == HistoryRecord("hi", 7, "m", "5", "length", "c", max_tokens=9, temperature=0.7)
 
 
 def test_a_column_may_be_a_path_into_nested_values(tmp_path: Path) -> None:

@@ -215,13 +215,3 @@ def test_a_missing_extra_prints_its_install_line(monkeypatch, hidden, named):
     assert str(caught.value) == (
         f"{named} is not installed. Install it with: pip install 'lengthwise[index]'"
     )
-
-
-def test_a_single_message_is_rendered_as_the_plain_prompt():
-    assert render_conversation([ChatMessage("user", "Hi")]) == "Hi"
-    assert render_conversation([]) == ""
-
-
-def test_of_several_messages_the_last_stands_bare_at_the_end():
-    messages = [ChatMessage("system", "Be brief."), ChatMessage("user", "Hi")]
-    assert render_conversation(messages) == "system: Be brief.\nHi"

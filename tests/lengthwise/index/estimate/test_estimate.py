@@ -156,7 +156,7 @@ def test_a_history_of_cut_off_answers_alone_gives_estimates():
 )
 def test_every_estimate_is_a_distribution(two_llms, words, model, max_tokens):
     prompt = " ".join(words)
-    estimate = two_llms.predict([Query(prompt, model, max_tokens)])[0]
+    estimate = two_llms.predict([Query(prompt, model, max_tokens=max_tokens)])[0]
     values = estimate.quantile_tokens
     observed = two_llms.rows.output_tokens
     assert len(values) == len(estimate.quantile_levels)
