@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPRegressor
 from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log, to_tokens
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.vectors import exact_neighbours
 

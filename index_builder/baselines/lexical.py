@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray, to_log, to_tokens
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.record import HistoryRecord
 
 COUNTED = {

@@ -7,7 +7,7 @@ import numpy as np
 from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
 PERCENTILES = (5, 25, 50, 75, 95)

@@ -13,7 +13,7 @@ from index_builder.evaluation.metrics import PredictedLengths
 from index_builder.training.batches import shuffled_batches, sorted_batches
 from index_builder.training.optimiser import Optimiser
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
 ENCODER_LR = 6e-5

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from index_builder.evaluation.metrics import class_edges
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

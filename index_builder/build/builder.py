@@ -37,7 +37,7 @@ from lengthwise.index.store.layout import (
     TrainingFacts,
     describe_files,
 )
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.folder_store import FolderStore
 
 CHUNK_ROWS = 8192
 """Rows encoded at a time: enough to sort by length within, little enough to forget."""
@@ -174,7 +174,7 @@ def build_index(
         skipped_rows=skipped_rows,
         progress=progress,
     )
-    path = IndexStore(out).publish(job.version, job.write)
+    path = FolderStore(out).publish(job.version, job.write)
     return BuildResult(path, job.manifest, job.evaluation)
 
 

@@ -31,7 +31,7 @@ from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
-from lengthwise.index.store.store import resolve_artifact
+from lengthwise.index.store.folder_store import resolve_artifact
 
 app = typer.Typer(
     no_args_is_help=True,

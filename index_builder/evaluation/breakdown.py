@@ -7,7 +7,7 @@ import numpy as np
 
 from index_builder.evaluation.metrics import Interval, PredictedLengths, covered, measure
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 DECILES = 10
 

@@ -8,7 +8,7 @@ import numpy as np
 from index_builder.baselines.baseline import Peer, lengths_of
 from index_builder.evaluation.metrics import Interval, PredictedLengths
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

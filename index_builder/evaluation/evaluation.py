@@ -21,7 +21,7 @@ from index_builder.evaluation.quantiles import constant_predictions, from_quanti
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.fitting import Validation
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows

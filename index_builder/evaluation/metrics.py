@@ -9,7 +9,7 @@ from scipy.stats import kendalltau, spearmanr
 
 from index_builder.evaluation.shortest_first import shortest_first_gain
 from lengthwise.index.arrays import BoolVector, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 CLASS_PERCENTILES = (25, 50, 75, 99)
 """Where SSJF cuts lengths into its five classes (Qiu et al. 2024, arXiv 2404.08509)."""

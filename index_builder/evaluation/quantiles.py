@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from index_builder.evaluation.metrics import PredictedLengths
-from lengthwise.index.estimate.length_scale import FloatArray, to_tokens
+from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
 from lengthwise.index.search.rows import HistoryRows
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 
 def shortest_first_gain(predicted: FloatArray, truth: FloatArray) -> float | None:

@@ -12,7 +12,7 @@ from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
 
 STATED_COVERAGE = 0.9

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from index_builder.evaluation.evaluated_rows import EvaluatedRows
 from index_builder.evaluation.metrics import covered
 from index_builder.report.share import Share, error_bars
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
     BLUE,
     INK,

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from index_builder.report.share import Share, error_bars
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
     BLUE,
     GREY,

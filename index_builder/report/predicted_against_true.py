@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from index_builder.evaluation.metrics import PredictedLengths, measure
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import BLUE, INK, MUTED, ORANGE, new_figure, plain_log, styled
 
 CELLS = 44

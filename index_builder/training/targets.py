@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord
 
 SMOOTHING_BINS = 1.0

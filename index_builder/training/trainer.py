@@ -20,7 +20,7 @@ from index_builder.training.progress import TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets
 from index_builder.training.training_set import TrainingRows
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 PREDICTED_TOGETHER = 64
 CHECKPOINT_STEPS = 500

@@ -8,7 +8,7 @@ import numpy as np
 
 from index_builder.build.split import is_validation
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.prior import SHRINKAGE_ROWS
 from lengthwise.index.record import HistoryRecord
 

@@ -31,7 +31,7 @@ class HistoryRecord:
         group: Rows that must not be split between learning and testing (one conversation, one
             prompt answered by several LLMs); "" means the row stands alone.
         samples: Further draws of the same LLM for the same prompt, for the noise ceiling.
-        temperature: Of the sampling; 0 is greedy decoding, None means unknown.
+        temperature: Of the sampling, 0 to MAX_TEMPERATURE; 0 is greedy decoding, None unknown.
 
     Raises:
         InvalidInputError: On an empty or oversized prompt, a length, limit or temperature out of

@@ -23,11 +23,14 @@ BATCH_TOKENS = 2560
 """Tokens in one forward pass on a CPU: beyond this the caches are full and nothing is gained."""
 
 GPU_BATCH_PROMPTS = 512
+"""Prompts in one forward pass on a GPU, which short ones would leave idle in smaller batches."""
 
 BERT_SPECIAL_TOKENS = 2
 """One before the text, one after it."""
 
 PROBES = ("What is the capital of France?", "Write a long story about a fox, in ten chapters. " * 8)
+"""A short and a long prompt that both passes encode, so that lengths differ in the batch."""
+
 MIN_PROBE_COSINE = 0.9999
 """The packed pass must agree with the model's own in float32. In bfloat16 two right passes may lie
 farther apart, 0.002 after fine-tuning, which spreads what differs in length."""

@@ -12,7 +12,7 @@ from index_builder.build.builder import BuildOptions, build_index
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.store.layout import TrainingFacts
+from lengthwise.index.store.manifest import TrainingFacts
 from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 
 

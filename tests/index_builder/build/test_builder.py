@@ -17,7 +17,7 @@ from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.folder_store import FolderStore
 from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 ROOT = Path(__file__).parents[3]
@@ -175,7 +175,7 @@ def test_an_encoder_that_fails_in_the_middle_leaves_nothing_behind(tmp_path, mon
     with pytest.raises(RuntimeError, match="out of memory"):
         build_index(topic_history(100), tmp_path / "s", Failing())
     assert contents(tmp_path / "s") == ["CURRENT", "versions"]
-    assert IndexStore(tmp_path / "s").versions() == [first.manifest.version]
+    assert FolderStore(tmp_path / "s").versions() == [first.manifest.version]
 
 
 @pytest.mark.parametrize("rows", [0, 19])
@@ -284,7 +284,7 @@ def test_versions_sort_by_time_and_never_meet():
 
 
 def test_a_builder_killed_in_mid_build_leaves_the_store_as_it_was(tmp_path, script):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     before = build_index(topic_history(60), store.root, BagOfWords()).manifest.version
     process = script(BUILDS_AND_WAITS, store.root)
     assert process.stdout.readline() == "building\n"
@@ -298,7 +298,7 @@ def test_a_builder_killed_in_mid_build_leaves_the_store_as_it_was(tmp_path, scri
 
 
 def test_two_builders_on_one_store_both_end_well(tmp_path, script):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     builders = [script(BUILDS_AND_WAITS, store.root) for _ in range(2)]
     for process in builders:
         assert process.stdout.readline() == "building\n"
@@ -319,7 +319,7 @@ def test_two_builders_on_one_store_both_end_well(tmp_path, script):
     ],
 )
 def test_a_full_disk_publishes_nothing_and_leaves_nothing_behind(tmp_path, script, limit, letters):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     before = build_index(topic_history(60), store.root, BagOfWords()).manifest.version
     said, errors = script(RUNS_OUT_OF_DISK, store.root, limit, letters).communicate()
     assert errors == ""

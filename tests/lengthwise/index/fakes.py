@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lengthwise.index.estimate.fitting import FittedEstimator, fit_estimator
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.estimate.fitting import fit_estimator
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import Searcher
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import EncoderIdentity, Manifest
+from lengthwise.index.store.manifest import EncoderIdentity, Manifest
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import Calibration
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.fitting import FittedEstimator
-from lengthwise.index.estimate.length_scale import to_tokens
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.length_scale import to_tokens
 from lengthwise.index.estimate.retrieval import RetrievalParameters
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.nearest_rows import nearest_rows
