@@ -11,8 +11,8 @@ from index_builder.build.train_and_build import train_and_build
 from index_builder.training.options import TrainOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.layout import ENCODER_FOLDER, ArtifactLayout, read_manifest
 from lengthwise.index.store.folder_store import FolderStore
+from lengthwise.index.store.layout import ENCODER_FOLDER, ArtifactLayout, read_manifest
 
 
 def build_trained(

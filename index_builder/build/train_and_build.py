@@ -41,14 +41,14 @@ def train_and_build(
     """Train an encoder on a history, then build an index of it in the trained space.
 
     Args:
-        history: The records; read twice.
-        out: The store's folder.
+        history: The records; read once to train, once to build.
+        out: Folder of the store, made if it is not there.
         base: Name or folder of the model that training starts from.
         options: How the index is built.
         train_options: How the encoder is trained.
         learn_first: Other LLMs' histories, learnt from before.
         device: Where training and encoding run.
-        precision: Of the encoding.
+        precision: That prompts are encoded in.
         skipped_rows: Asked after reading how many rows the reader left out.
         training_progress: Is told how far the training is.
         progress: Is told how far the build is.

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
 from lengthwise.index.decoding import decodings_at
+from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
 from lengthwise.index.errors import EncoderMismatchError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
@@ -31,7 +31,7 @@ from lengthwise.index.store.manifest import Manifest
 from lengthwise.index.summary import IndexSummary
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
-"""The median, the ends of the 50, 80 and 90 % intervals, and two more where orders are decided."""
+"""The median and one level on either side, and the ends of the 50, 80 and 90 % intervals."""
 
 NO_PRIOR_SIMILARITY = -5.0
 """At this similarity the prior weighs next to nothing."""

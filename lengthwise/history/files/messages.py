@@ -17,7 +17,7 @@ _ROLES = {
     "developer": "system",
     "function": "tool",
 }
-"""Names of roles in other logs -> those of the chat form."""
+"""Names of roles in other logs -> those of OpenAI's chat schema."""
 
 
 class LoggedMessage(NamedTuple):

@@ -22,8 +22,8 @@ from scipy.special import expit, logit
 
 from lengthwise.index.arrays import BoolVector, IntVector
 from lengthwise.index.estimate.familiarity import Familiarity
-from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 
 GRID = (np.arange(99) + 1) / 100
 """Levels at which a distribution is kept inside: 1 % to 99 %."""

@@ -14,7 +14,7 @@ class FittedEstimator:
     """An estimator apart from its rows.
 
     Args:
-        parameters: How neighbours are weighted.
+        parameters: Weights of near rows, of the prior, of other LLMs' rows.
         calibration: How stated probabilities are corrected.
     """
 

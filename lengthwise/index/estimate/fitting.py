@@ -15,8 +15,8 @@ from itertools import product
 import numpy as np
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntVector
-from lengthwise.index.estimate.calibration import MIN_ROWS, Calibration
 from lengthwise.index.decoding import Decoding
+from lengthwise.index.estimate.calibration import MIN_ROWS, Calibration
 from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.held_out import HeldOutHits, HeldOutRows
@@ -84,7 +84,7 @@ def fit_estimator(
     Args:
         vectors: Shape (rows, dimension), as indexed.
         rows: Columns of the same rows.
-        searcher: Of the same rows.
+        searcher: Finds the same rows by their vectors.
         held_out: The rows that may stand in for new prompts; None means all.
         newest: Those that do for the calibration, which is to follow a change of lengths, where
             neighbours' weights need not; None means all of `held_out`.

@@ -16,8 +16,8 @@ from scipy.special import erf, softmax
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.encoder.prompt_features import prompt_features
 from lengthwise.index.errors import ArtifactAlteredError
-from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.estimate.prior import ATOMS
+from lengthwise.index.length_scale import FloatArray
 
 ATOM_LEVELS = (np.arange(ATOMS) + 0.5) / ATOMS
 """Levels of the quantiles that stand for a distribution, each the middle of its share."""

@@ -64,8 +64,8 @@ class HeldOutHits:
 
         Args:
             vectors: Shape (all rows, dimension), as indexed.
-            rows: Columns of all rows.
-            searcher: Of all rows.
+            rows: Columns of all rows of the index.
+            searcher: Finds all rows by their vectors.
             held_out: Those that are searched for.
 
         Returns:

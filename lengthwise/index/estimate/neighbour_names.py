@@ -10,7 +10,7 @@ class NeighbourNames:
     """Looks up the rows that a search found, those of the build and those that came after it.
 
     Args:
-        rows: Of the build.
+        rows: Columns of the rows of the build.
         keeps_text: False if neighbours' texts are never to be given.
     """
 
@@ -22,7 +22,7 @@ class NeighbourNames:
         """As many of one query's hits as it asks for, nearest first.
 
         Args:
-            hits: Of several queries.
+            hits: What was found for several queries.
             place: Line of this query in them.
             query: Says how many, and whether their texts are wanted.
         """

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import IntVector
-from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.search.rows import HistoryRows
 
 ATOMS = 65

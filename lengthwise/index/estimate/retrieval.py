@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from lengthwise.index.arrays import IntVector
 from lengthwise.index.decoding import Decoding
 from lengthwise.index.estimate.familiarity import Familiarity
-from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent_view import look_up
 from lengthwise.index.search.rows import HistoryRows

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.decoding import decodings_at
+from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.nearest_rows import nearest_rows

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lengthwise.index.arrays import BoolVector, IntVector
-from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.decoding import Decoding
+from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.summary import ModelSummary

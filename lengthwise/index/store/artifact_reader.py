@@ -17,7 +17,7 @@ class ArtifactReader:
     """An artifact whose files are what its manifest says; each is read when it is asked for.
 
     Args:
-        layout: Where its files lie.
+        layout: Where its files lie on this machine.
         manifest: What it says of itself.
     """
 

@@ -14,7 +14,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lengthwise.index.errors import InvalidInputError
@@ -87,11 +86,11 @@ class ArtifactWriter:
             else:
                 shutil.copyfile(source, target)
 
-    def write_rows(self, tables: Iterable[pa.Table]) -> HistoryRows:
+    def write_rows(self, tables: Iterable[Any]) -> HistoryRows:
         """Write the rows, each table as a row group, as they come: memory holds one at a time.
 
         Args:
-            tables: As laid out in `SCHEMA`, in the order of the vectors.
+            tables: Arrow tables as laid out in `SCHEMA`, in the order of the vectors.
 
         Returns:
             The rows as whoever loads the artifact reads them.

@@ -22,7 +22,7 @@ from lengthwise.index.store.locking import building_folder, locked
 from lengthwise.index.store.published import Published, require_name, stale
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a write says where there is no room: on the disk, in a quota, under a limit of the process."""
+"""What a write says where there is no room: on the disk, in a quota, under a process's limit."""
 
 
 class FolderStore(Published):
@@ -134,7 +134,7 @@ class FolderStore(Published):
         """Remove a version; one that is not there is gone already.
 
         Args:
-            version: Name of the version.
+            version: Name of one of `versions`, or of none.
             even_current: Remove the current one as well, after which none is.
 
         Raises:

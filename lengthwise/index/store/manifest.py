@@ -3,8 +3,9 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import ArtifactAlteredError, SchemaMismatchError
 from lengthwise.index.search.vectors import SearchPlan
 
@@ -31,6 +32,17 @@ class EncoderIdentity:
     content_hash: str
     dimension: int
     trained: bool = False
+
+    @classmethod
+    def from_encoder(cls, encoder: Encoder) -> Self:
+        """An encoder that is taken as it is."""
+        return cls(encoder.name, encoder.content_hash, encoder.dimension)
+
+    @classmethod
+    def from_training(cls, base: str, encoder: Encoder) -> Self:
+        """An encoder that was trained on the history, starting from `base`."""
+        name = f"{base}, trained on this history"
+        return cls(name, encoder.content_hash, encoder.dimension, trained=True)
 
 
 @dataclass(frozen=True, slots=True)

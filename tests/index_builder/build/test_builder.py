@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from index_builder.build import builder as builder_module
-from index_builder.build.builder import BuildOptions, build_index, encode_unique, new_version
-from index_builder.build.chunks import chunked
+from index_builder.build.builder import BuildOptions, build_index
+from index_builder.build.encoding import encode_unique
+from lengthwise.history.chunks import chunked
 from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import FolderStore
+from lengthwise.index.store.published import new_version
 from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 ROOT = Path(__file__).parents[3]

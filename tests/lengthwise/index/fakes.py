@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -96,10 +97,12 @@ def index_of(
     *,
     levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS,
     fitted: FittedEstimator | None = None,
+    keeps_text: bool = True,
 ) -> LengthIndex:
     """An index over records, fitted unless told how to weigh."""
     records, encoder = list(records), encoder or BagOfWords()
     matrix = encoder.encode([r.prompt for r in records])
     vectors, rows = VectorIndex.build(matrix), HistoryRows.from_records(records)
     fitted = fitted or fit_estimator(matrix, rows, Searcher(vectors, rows)).estimator
-    return LengthIndex(manifest_of(len(records), encoder, levels), encoder, vectors, rows, fitted)
+    manifest = replace(manifest_of(len(records), encoder, levels), keeps_text=keeps_text)
+    return LengthIndex(manifest, encoder, vectors, rows, fitted)

@@ -18,7 +18,7 @@ class FileRows:
     """The rows of one file, read as they are asked for.
 
     Args:
-        rows: The rows in order.
+        rows: The rows in order, each with its number.
         columns: Names of all columns, where the format knows them beforehand.
     """
 
@@ -30,7 +30,7 @@ class HistoryFormat(ABC):
     """One kind of file.
 
     Attributes:
-        name: For people.
+        name: What it is called in messages.
         suffixes: How names of such files end, in lower case, without a compression suffix.
         compressible: True if the file may lie in a gzip or zstd stream.
         unit: What the numbers of rows count: "line" or "row".
@@ -46,7 +46,7 @@ class HistoryFormat(ABC):
         """Open a file for reading in bounded memory.
 
         Args:
-            path: The file.
+            path: The file, which has this format.
             needed: Columns that matter; a format may leave out others.
             position: Moved forward while rows are read.
 

@@ -11,6 +11,7 @@ from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.values import Row, describe
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors begin UTF-8 files with it; it belongs to no row."""
 
 
 class JsonLines(HistoryFormat):

@@ -11,6 +11,7 @@ from lengthwise.history.files.position import BytePosition
 from lengthwise.index.errors import MissingExtraError
 
 _BATCH_ROWS = 1024
+"""Rows turned into Python objects at a time."""
 
 
 class Parquet(HistoryFormat):

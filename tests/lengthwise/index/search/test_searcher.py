@@ -93,7 +93,9 @@ def test_a_group_larger_than_the_neighbours_wanted_leaves_no_gap():
 def test_rows_without_a_group_are_not_one_group():
     matrix = points(100)
     searcher, rows = searcher_of(matrix)
-    hits = searcher.search(matrix[:1], NO_ONE, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes))
+    hits = searcher.search(
+        matrix[:1], NO_ONE, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes)
+    )
     assert (hits.rows >= 0).sum() == NEIGHBOURS
 
 
@@ -103,7 +105,9 @@ def test_a_row_that_plays_a_new_prompt_sees_what_a_new_prompt_would():
     models = [f"m{i % 6}" for i in range(600)]
     searcher, rows = searcher_of(matrix, models)
     codes = rows.model_codes[:1]
-    played = searcher.search(matrix[:1], codes, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes))
+    played = searcher.search(
+        matrix[:1], codes, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes)
+    )
     rest, rest_rows = searcher_of(matrix[1:], models[1:])
     served = rest.search(matrix[:1], np.array([rest_rows.models.index("m0")]))
     assert played.rows[0, :100].tolist() == (served.rows[0, :100] + 1).tolist()
