@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 from index_builder.baselines.fit_baselines import fit_baselines
 from index_builder.baselines.parts import parts_of
-from index_builder.build.builder import BuildOptions, BuildProgress, build_index
+from index_builder.build.builder import BuildOptions, build_index
+from index_builder.build.progress import BuildProgress
 from index_builder.evaluation.evaluation import Evaluation, evaluate_index
-from lengthwise.history.record_source import RecordSource
+from lengthwise.history.records import RecordSource
 from lengthwise.history.split import SplitHistory
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.index import LengthIndex

@@ -17,8 +17,9 @@ from lengthwise.index.search.vectors import exact_neighbours
 
 NEIGHBOURS = 8
 SIMILARITY_THRESHOLD = 0.8
-"""How many are averaged, and the cosine from which one counts as similar. The paper names neither number. Of 1 to 64 neighbours and thresholds from 0 to 0.9, these err
-least on answers of Vicuna-7B (6,000 prompts learnt, 2,000 others asked about)."""
+"""How many are averaged, and the cosine from which one counts as similar. The paper names neither
+number. Of 1 to 64 neighbours and thresholds from 0 to 0.9, these err least on answers of Vicuna-7B
+(6,000 prompts learnt, 2,000 others asked about)."""
 
 HIDDEN = (256, 64)
 """Widths of the network's layers; the paper says only that it is small."""

@@ -11,7 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from index_builder.training.batches import padded
 from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.sentence_encoder import choose_device, cpu_has_bfloat16
+from lengthwise.index.encoder.hardware import choose_device, cpu_has_bfloat16
 from lengthwise.index.errors import EncoderError
 
 HIDDEN = 128

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from index_builder.build.encoding import encode_unique
 from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
+from index_builder.build.progress import BuildProgress, SilentProgress
 from index_builder.evaluation.evaluation import Evaluation
-from lengthwise.history.chunks import chunked
-from lengthwise.history.record_source import RecordSource
+from lengthwise.history.records import RecordSource, chunked
 from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
@@ -95,28 +95,6 @@ class BuildResult:
     path: Path
     manifest: Manifest
     evaluation: Evaluation | None
-
-
-class BuildProgress(Protocol):
-    """Is told how far a build is."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins: "encode", "index", "calibrate"."""
-        ...
-
-    def rows(self, count: int) -> None:
-        """So many more rows were encoded."""
-        ...
-
-
-class SilentProgress:
-    """Tells nobody."""
-
-    def stage(self, name: str) -> None:
-        """Nothing is told."""
-
-    def rows(self, count: int) -> None:
-        """Nothing is told."""
 
 
 def build_index(

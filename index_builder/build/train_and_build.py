@@ -4,19 +4,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from index_builder.build.builder import (
-    BuildOptions,
-    BuildProgress,
-    BuildResult,
-    RecordSource,
-    TrainedEncoder,
-    build_index,
-)
+from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
+from index_builder.build.progress import BuildProgress
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.train import train
+from lengthwise.history.records import RecordSource
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
-from lengthwise.index.encoder.sentence_encoder import choose_device
+from lengthwise.index.encoder.hardware import choose_device
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.layout import ENCODER_FOLDER
 

@@ -1,7 +1,7 @@
 """Asks predictors about rows, a handful at a time, and keeps of each row only numbers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,31 @@ from lengthwise.index.record import HistoryRecord
 SAME_SIMILARITY = 0.9999
 """Cosine from which a row without text is taken for the very prompt: two passes in bfloat16 were
 0.00004 apart at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluatedRows:
+    """True and predicted lengths, row by row, in the order in which the rows were asked about.
+
+    Args:
+        truth: Shape (rows,): true lengths, in tokens.
+        models: The LLM that answered each row; "" where it is not named.
+        quantile_levels: Levels at which the index answers, ascending.
+        quantile_tokens: Shape (rows, levels): the served predictor's quantiles, in tokens.
+        confidence: Shape (rows,): of the served predictor, in [0, 1].
+        points: By predictor's name, shape (rows,): predicted length, in tokens; NaN where that
+            predictor has no answer, as the LLM's other draws for rows without any.
+    """
+
+    truth: FloatArray
+    models: tuple[str, ...]
+    quantile_levels: tuple[float, ...]
+    quantile_tokens: FloatArray
+    confidence: FloatArray
+    points: dict[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.truth)
 
 
 class CollectedRows:

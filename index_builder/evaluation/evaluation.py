@@ -12,12 +12,11 @@ from index_builder.evaluation.breakdown import (
     accuracy_by_model,
     coverage_90_by_decile,
 )
-from index_builder.evaluation.collected_rows import CollectedRows
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import CollectedRows, EvaluatedRows
 from index_builder.evaluation.metrics import LengthMetrics, PredictedLengths, class_edges, measure
 from index_builder.evaluation.predictor import LengthPredictor
 from index_builder.evaluation.quantiles import constant_predictions, from_quantiles
-from lengthwise.history.chunks import chunked
+from lengthwise.history.records import chunked
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.fitting import Validation

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.evaluation.metrics import covered
 from index_builder.report.share import Share, error_bars
 from lengthwise.index.length_scale import FloatArray

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index_builder.build.builder import BuildProgress
+from index_builder.build.progress import BuildProgress
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.history.files import History
 from lengthwise.history.split import SplitHistory

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.build.builder import BuildOptions, BuildProgress, SilentProgress, build_index
+from index_builder.build.builder import BuildOptions, build_index
+from index_builder.build.progress import BuildProgress, SilentProgress
 from index_builder.evaluation.evaluation import CONSTANT, Evaluation, evaluate_index
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.encoder.known_vectors import KnownVectors

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.report.share import Share, error_bars
 from lengthwise.index.arrays import BoolVector
 from lengthwise.index.length_scale import FloatArray

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lengthwise.index.encoder.hardware import cpu_has_bfloat16
+
 HIDDEN = 128
 """Width of the head's one hidden layer."""
 
@@ -75,8 +77,6 @@ def fast_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 is computed in hardware; on CPUs it was 1.6 times as fast."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    from lengthwise.index.encoder.sentence_encoder import cpu_has_bfloat16  # noqa: PLC0415  imports a lot
-
     return cpu_has_bfloat16()
 
 

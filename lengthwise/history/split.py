@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from lengthwise.history.record_source import RecordSource
+from lengthwise.history.records import RecordSource
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
 

@@ -16,8 +16,8 @@ from lengthwise.history.files.errors import (
 )
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
+from lengthwise.history.files.formats.base import BytePosition
 from lengthwise.history.files.options import ReadOptions
-from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.report import ReadReport
 from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
 from lengthwise.history.files.sources import FoundFiles, find_files

@@ -13,7 +13,7 @@ import pytest
 from index_builder.build import builder as builder_module
 from index_builder.build.builder import BuildOptions, build_index
 from index_builder.build.encoding import encode_unique
-from lengthwise.history.chunks import chunked
+from lengthwise.history.records import chunked
 from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex

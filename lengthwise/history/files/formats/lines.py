@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lengthwise.history.files.errors import HistoryReadError, HistoryTruncatedError
-from lengthwise.history.files.position import BytePosition
+from lengthwise.history.files.formats.base import BytePosition
 from lengthwise.index.errors import MissingExtraError
 
 MAX_LINE_BYTES = 64 * 2**20
