@@ -4,7 +4,6 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,11 @@ import pytest
 from index_builder.build import builder as builder_module
 from index_builder.build.builder import BuildOptions, build_index
 from index_builder.build.encoding import encode_unique
-from lengthwise.history.records import chunked
 from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import FolderStore
-from lengthwise.index.store.published import new_version
 from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 ROOT = Path(__file__).parents[3]
@@ -116,14 +113,6 @@ def test_a_build_is_read_in_chunks_that_are_forgotten(tmp_path, monkeypatch):
     result = build_index(Lazy(), tmp_path / "s", BagOfWords())
     assert result.manifest.rows == 600
     assert most <= 2 * 50 + 2
-
-
-def test_a_chunk_ends_early_where_prompts_are_huge():
-    records = [HistoryRecord("x" * n, 1) for n in (10, 10, 90, 10, 200, 10)]
-    sizes = [[len(r.prompt) for r in chunk] for chunk in chunked(records, 4, chars=100)]
-    assert sizes == [[10, 10, 90], [10, 200], [10]]
-    assert [len(c) for c in chunked(records, 4)] == [4, 2]
-    assert list(chunked([], 4)) == []
 
 
 def test_vectors_and_rows_stay_side_by_side_across_chunks(tmp_path, monkeypatch):
@@ -275,14 +264,6 @@ def test_unusable_levels_are_refused(levels):
     assert str(caught.value) == (
         f"quantile_levels is {levels}: expected at least 9 ascending levels from 0.01 to 0.99"
     )
-
-
-def test_versions_sort_by_time_and_never_meet():
-    moments = [datetime(2025, 1, 1, 0, 0, 0, n, tzinfo=UTC) for n in (1_000, 2_000, 900_000)]
-    names = [new_version(moment) for moment in moments]
-    assert names == sorted(names)
-    assert new_version(moments[0]) != new_version(moments[0])
-    assert names[1].startswith("20250101T000000.002Z-")
 
 
 def test_a_builder_killed_in_mid_build_leaves_the_store_as_it_was(tmp_path, script):

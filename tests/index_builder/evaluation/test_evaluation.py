@@ -11,12 +11,11 @@ from index_builder.build.builder import BuildOptions, build_index
 from index_builder.evaluation.evaluation import Evaluation, evaluate_index
 from index_builder.evaluation.metrics import PredictedLengths
 from index_builder.evaluation.quantiles import constant_predictions
-from lengthwise.history.split import is_held_out
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
-from tests.lengthwise.index.fakes import BagOfWords, Source, index_of, topic_history
+from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 
 
 @pytest.fixture(scope="module")
@@ -216,20 +215,3 @@ def test_the_parts_of_an_evaluation_are_those_of_the_served_predictor(index):
     assert {name: a.rows for name, a in evaluation.by_model.items()} == {"llm": 100, "new": 60}
     by_row = np.mean(evaluation.coverage_90_by_decile)  # all tenths have 16 rows
     assert by_row == pytest.approx(evaluation.metrics["retrieval"].coverage_90)
-
-
-def test_about_the_share_asked_for_is_held_out_and_the_same_rows_each_time():
-    records = [HistoryRecord(f"prompt {i}", 1) for i in range(2_000)]
-    first = [is_held_out(r, 0.2) for r in records]
-    assert np.mean(first) == pytest.approx(0.2, abs=0.03)
-    assert first == [is_held_out(r, 0.2) for r in records]
-    assert first != [is_held_out(r, 0.2, seed=1) for r in records]
-
-
-def test_rows_of_one_group_or_one_prompt_are_held_out_together():
-    by_group = Source(HistoryRecord(f"p{i}", i, group=f"g{i // 10}") for i in range(500))
-    by_prompt = Source(HistoryRecord(f"p{i // 10}", i) for i in range(500))
-    for records in (by_group, by_prompt):
-        sides = [is_held_out(r, 0.5) for r in records]
-        assert all(len(set(sides[i : i + 10])) == 1 for i in range(0, 500, 10))
-        assert set(sides) == {True, False}
