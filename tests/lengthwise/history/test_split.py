@@ -1,8 +1,11 @@
 """Which rows are held out: the same each time, about as many as asked for, kin together."""
 
+import numpy as np
+import pytest
 
 from lengthwise.history.split import is_held_out
 from lengthwise.index.record import HistoryRecord
+from tests.lengthwise.index.fakes import Source
 
 
 def test_about_the_share_asked_for_is_held_out_and_the_same_rows_each_time():
