@@ -13,7 +13,7 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, data_file, read_records
 from index_builder.build.builder import SilentProgress, build_index
-from index_builder.evaluation.evaluate import evaluate_file, evaluate_split
+from index_builder.evaluate import evaluate_file, evaluate_split
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.history.files import History, ReadOptions
 from lengthwise.index.encoder.encoder import Encoder, load_encoder

@@ -11,8 +11,8 @@ from index_builder.rebuild.comparison import predicted
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.estimate.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store import Published

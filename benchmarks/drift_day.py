@@ -11,7 +11,7 @@ from benchmarks.drift_traffic import Day
 from benchmarks.workloads import RecordList
 from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.outcome import Outcome
+from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
 from lengthwise.history.database.completion import Report
@@ -42,7 +42,7 @@ class Hour:
     number: int
     factor: float
     scores: dict[str, Score]
-    rebuilt: Outcome | None
+    rebuilt: RoundOutcome | None
 
 
 class SimulatedDay:
@@ -115,7 +115,7 @@ class SimulatedDay:
             UNCHANGED: Score(unchanged.tau, factor * unchanged.mae, unchanged.coverage),
         }
 
-    def _rebuild(self) -> Outcome:
+    def _rebuild(self) -> RoundOutcome:
         outcome = self._job.run(RoundProgress())
         for name in (LOOP, LIVE):
             self._arms[name].follow(self._place, self._folder / "cache", self._encoder)

@@ -11,7 +11,7 @@ from benchmarks.drift_arms import Score
 from benchmarks.drift_day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
 from benchmarks.report import Report
 from benchmarks.table import Column, Row, Table
-from index_builder.rebuild.outcome import Outcome
+from index_builder.rebuild.outcome import RoundOutcome
 
 ARMS = (FROZEN, LOOP, LIVE, UNCHANGED)
 MEASURES = {"tau": "{:.3f}", "mae": "{:.1f}", "coverage": "{:.1%}"}
@@ -161,7 +161,7 @@ def _rebuilds_table(hours: Sequence[Hour]) -> Table:
     )
 
 
-def _rebuild_row(hour: int, outcome: Outcome) -> Row:
+def _rebuild_row(hour: int, outcome: RoundOutcome) -> Row:
     compared = outcome.comparison
     return {
         "hour": str(hour),

@@ -19,7 +19,7 @@ from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import SilentProgress, build_index
-from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.metrics import LengthMetrics
 from lengthwise.history.files import ReadOptions
 from lengthwise.index.encoder.encoder import Encoder, load_encoder

@@ -11,12 +11,12 @@ from benchmarks.spread import percentile
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.estimate.calibration import Calibration
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.fitting import FittedEstimator
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.retrieval import RetrievalParameters
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import EncoderIdentity, Manifest
+from lengthwise.index.store.manifest import EncoderIdentity, Manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.sim_prompts_tables import prompts_table
 from benchmarks.workloads import VICUNA, read_records
-from index_builder.baselines.fit_baselines import fit_peers
-from index_builder.build.split import is_held_out
+from index_builder.baselines.fit_baselines import fit_baselines
+from lengthwise.history.split import is_held_out
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
     """What SSJF's predictor, ours and the truth say of the rows asked about."""
     vectors = index.encode([record.prompt for record in asked])
-    (theirs,) = fit_peers(index, [THEIRS], on_stage=say).peers
+    (theirs,) = fit_baselines(index, [THEIRS], on_stage=say).baselines
     queries = [Query(record.prompt, record.model) for record in asked]
     estimates = index.estimate(index.search(vectors, queries), queries)
     ours = [

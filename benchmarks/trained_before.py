@@ -11,8 +11,8 @@ from index_builder.build.train_and_build import train_and_build
 from index_builder.training.options import TrainOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store.folder_store import FolderStore
 from lengthwise.index.store.layout import ENCODER_FOLDER, ArtifactLayout, read_manifest
-from lengthwise.index.store.store import IndexStore
 
 
 def build_trained(
@@ -35,7 +35,7 @@ def build_trained(
     Returns:
         What was built, and the seconds that it took; None if nothing had to be trained.
     """
-    store = IndexStore(out)
+    store = FolderStore(out)
     current = store.current()
     if current is not None:
         return _build_again(learnt, ArtifactLayout(store.path_of(current)), out), None

@@ -21,9 +21,9 @@ from benchmarks.workloads import (
     learnt_and_asked,
     read_records,
 )
-from index_builder.baselines.registry import peer_names
+from index_builder.baselines.registry import baseline_names
 from index_builder.build.builder import SilentProgress
-from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.evaluation import Evaluation
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import ReadOptions
@@ -151,14 +151,14 @@ def _run(case: Case, options: argparse.Namespace) -> Trained:
     say(f"{case.what}: {len(case.learnt):,} rows, {len(case.first):,} before")
     limit = QUICK_ROWS if options.quick else None
     training = TrainOptions(seed=options.seed, epochs=1 if options.quick else DEFAULT_EPOCHS)
-    peers = peer_names(options.peers)
+    baselines = baseline_names(options.peers)
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder:
         out = Path(folder) if options.keep is None else options.keep / case.name
         learnt, first = RecordList(case.learnt[:limit]), list(case.first[:limit])
         built, build_s = build_trained(learnt, first, out, training)
         index = LengthIndex.load(built.path)
         asked = case.asked[:limit]
-        evaluation = evaluate_file(index, asked, SilentProgress(), peers=peers)
+        evaluation = evaluate_file(index, asked, SilentProgress(), baselines=baselines)
         away = {
             name: evaluate_file(index, read_records(options.data, name)[:limit], SilentProgress())
             for name in case.away

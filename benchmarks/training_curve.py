@@ -20,7 +20,7 @@ from benchmarks.table import Column, Row, Table
 from benchmarks.trained_before import build_trained
 from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import SilentProgress
-from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS
 from index_builder.evaluation.metrics import LengthMetrics
 from index_builder.training.base_model import BaseModel

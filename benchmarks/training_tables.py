@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.accuracy_tables import INTERVAL_COLUMNS, POINT_COLUMNS, Named
 from benchmarks.table import Column, Row, Table
-from index_builder.cli.tables import NAMES
+from index_builder.evaluation.evaluation import PREDICTOR_NAMES
 
 CostRow = tuple[str, int, int, float | None, tuple[float, ...]]
 """A case, rows, rows learnt from before, seconds or None, validation tau-b after each pass."""
@@ -13,7 +13,7 @@ CostRow = tuple[str, int, int, float | None, tuple[float, ...]]
 def points_table(found: Sequence[Named]) -> Table:
     """Every predictor's points on every set."""
     rows: list[Row] = [
-        {"set": name, "predictor": NAMES.get(predictor, predictor), **metrics.to_dict()}
+        {"set": name, "predictor": PREDICTOR_NAMES.get(predictor, predictor), **metrics.to_dict()}
         for name, _, evaluation in found
         for predictor, metrics in evaluation.metrics.items()
     ]

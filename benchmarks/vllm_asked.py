@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.workloads import RecordList
 from index_builder.build.builder import build_index
-from index_builder.build.split import is_held_out
 from index_builder.build.train_and_build import train_and_build
 from lengthwise.history.files import History, ReadOptions
+from lengthwise.history.split import is_held_out
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from index_builder.build.split import is_held_out
 from lengthwise.history.files import History, ReadOptions
+from lengthwise.history.split import is_held_out
 from lengthwise.index.record import HistoryRecord
 
 VICUNA = "alpaca_vicuna7b_train"

@@ -16,8 +16,8 @@ from demo.service_process import DemoError, running_service
 from demo.tables import predictions_table, schedules_table
 from index_builder.build.builder import build_index
 from index_builder.cli.progress import terminal_progress
-from index_builder.evaluation.evaluate import SplitHistory
 from lengthwise.history.files import History, ReadOptions
+from lengthwise.history.split import SplitHistory
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.errors import LengthIndexError
 from lengthwise.index.record import HistoryRecord

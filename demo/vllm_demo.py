@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from demo.__main__ import HELD_OUT_SHARE, SEED, build, console, open_history
 from demo.vllm_contest import Contest, Round, by_predicted_length, first_come_first_served
 from demo.vllm_tables import completion_table, draw_rounds
-from index_builder.evaluation.evaluate import SplitHistory
+from lengthwise.history.split import SplitHistory
 from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
 from testbed.engine_options import CPU_PREDICTOR

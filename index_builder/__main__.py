@@ -2,7 +2,7 @@
 
 import sys
 
-from lengthwise.index.errors import LengthIndexError
+from lengthwise.errors import LengthwiseError
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
 
     try:
         app()
-    except LengthIndexError as error:
+    except LengthwiseError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

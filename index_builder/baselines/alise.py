@@ -8,26 +8,33 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
+from index_builder.evaluation.predictor import lengths_of
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log, to_tokens
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.vectors import exact_neighbours
 
 NEIGHBOURS = 8
 SIMILARITY_THRESHOLD = 0.8
-"""The paper names neither number. Of 1 to 64 neighbours and thresholds from 0 to 0.9, these err
-least on answers of Vicuna-7B (6,000 prompts learnt, 2,000 others asked about)."""
+"""How many are averaged, and the cosine from which one counts as similar. The paper names neither
+number. Of 1 to 64 neighbours and thresholds from 0 to 0.9, these err least on answers of Vicuna-7B
+(6,000 prompts learnt, 2,000 others asked about)."""
 
 HIDDEN = (256, 64)
+"""Widths of the network's layers; the paper says only that it is small."""
+
 MAX_EPOCHS = 60
+"""Passes at most, where rows are too few to stop early."""
+
 MIN_EARLY_STOPPING_ROWS = 200
+"""With fewer rows the tenth that is kept apart says too little to stop by."""
+
 NETWORK_ROWS = 30_000
 """The network learns from a sample of at most so many rows, in half a minute."""
 
 
-class AlisePeer:
+class AliseBaseline:
     """ALISE (Zhao and Wang 2024, arXiv 2410.23537, section 3.1).
 
     The predicted length is the mean length of the nearest past prompts, weighted by their cosine
@@ -38,7 +45,7 @@ class AlisePeer:
     Args:
         neighbours: How many past prompts are averaged.
         threshold: Cosine similarity that the nearest must have.
-        seed: Of the network.
+        seed: Decides the network's first weights and which rows it sees.
     """
 
     name = "alise"
@@ -59,7 +66,7 @@ class AlisePeer:
         self._network = MLPRegressor()
 
     def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
-        """Learn; see `Peer.fit`."""
+        """Learn; see `Baseline.fit`."""
         self._vectors = vectors
         self._lengths = lengths_of(records)
         models = np.array([record.model for record in records], object)
@@ -67,7 +74,7 @@ class AlisePeer:
         self._network = _network(vectors, to_log(self._lengths), self._seed)
 
     def predict(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> PredictedLengths:
-        """Predict; see `Peer.predict`."""
+        """Predict; see `LengthPredictor.predict`."""
         models = np.array([record.model for record in records], object)
         point = np.empty(len(records))
         for name in set(models):

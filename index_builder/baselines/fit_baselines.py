@@ -1,65 +1,65 @@
-"""Fits peers on the very rows that an index holds."""
+"""Fits baselines on the very rows that an index holds."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from index_builder.baselines.baseline import Peer
-from index_builder.baselines.registry import PEERS, PeerSetting
+from index_builder.baselines.baseline import Baseline
+from index_builder.baselines.registry import BASELINES, BaselineSetting
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.store.layout import Manifest
+from lengthwise.index.store.manifest import Manifest
 
-PEER_ROWS = 100_000
-"""Of a larger index the peers learn from a sample of so many rows, to fit into memory."""
+BASELINE_ROWS = 100_000
+"""Of a larger index baselines learn from a sample of so many rows, to fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class FittedPeers:
-    """Peers ready to predict.
+class FittedBaselines:
+    """Baselines ready to predict.
 
     Args:
-        peers: In the order asked for.
+        baselines: In the order of the names that were asked for.
         missing: Why there are none although some were asked for; "" otherwise.
     """
 
-    peers: tuple[Peer, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
     missing: str = ""
 
 
-def fit_peers(
+def fit_baselines(
     index: LengthIndex,
     names: Sequence[str],
     *,
     seed: int = 0,
     on_stage: Callable[[str], None] = lambda _: None,
-) -> FittedPeers:
-    """Fit peers on an index's own rows and vectors.
+) -> FittedBaselines:
+    """Fit baselines on an index's own rows and vectors.
 
     Args:
         index: What they will be held against.
-        names: Of the registry.
-        seed: Of whatever is random in them.
-        on_stage: Told what begins.
+        names: Of baselines in the registry.
+        seed: Decides what is random in them, and which rows of a large index they see.
+        on_stage: Told "Fitting NAME" when one begins.
     """
     if not names:
-        return FittedPeers()
+        return FittedBaselines()
     if not index.manifest.keeps_text:
-        return FittedPeers(
+        return FittedBaselines(
             missing=f"{', '.join(names)} left out: they learn from prompts, and this index was "
             "built without them (--no-keep-text)"
         )
-    setting = PeerSetting(_base_encoder(index.manifest), seed)
-    peers = tuple(PEERS[name](setting) for name in names)
+    setting = BaselineSetting(_base_encoder(index.manifest), seed)
+    baselines = tuple(BASELINES[name](setting) for name in names)
     sample = _sample(len(index.rows), seed)
     records, vectors = records_of(index.rows.take(sample.tolist())), _vectors(index, sample)
-    for peer in peers:
-        on_stage(f"Fitting {peer.name}")
-        peer.fit(records, vectors)
-    return FittedPeers(peers)
+    for baseline in baselines:
+        on_stage(f"Fitting {baseline.name}")
+        baseline.fit(records, vectors)
+    return FittedBaselines(baselines)
 
 
 def _base_encoder(manifest: Manifest) -> str:
@@ -85,9 +85,9 @@ def records_of(rows: HistoryRows) -> list[HistoryRecord]:
 
 def _sample(rows: int, seed: int) -> IntVector:
     """All rows, or a sample of them, in their order."""
-    if rows <= PEER_ROWS:
+    if rows <= BASELINE_ROWS:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, PEER_ROWS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, BASELINE_ROWS, replace=False))
 
 
 def _vectors(index: LengthIndex, sample: IntVector) -> FloatMatrix:

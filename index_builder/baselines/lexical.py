@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
+from index_builder.evaluation.predictor import lengths_of
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray, to_log, to_tokens
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.record import HistoryRecord
 
 COUNTED = {
@@ -46,6 +46,8 @@ COUNTED = {
 """What is counted, by name."""
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+"""Numbers as words; the place of each is the number less 1."""
+
 WANTED = re.compile(
     rf"\b(\d{{1,5}}|{'|'.join(NUMBERS)})[\s-]+(?:\w+[\s-]+)?"
     r"(?:(?P<words>words?)|(?P<sentences>sentences?)|(?P<paragraphs>paragraphs?)"
@@ -55,10 +57,13 @@ WANTED = re.compile(
 """A number of things asked for, as in "five short sentences"."""
 
 UNITS = ("words", "sentences", "paragraphs", "things")
+"""What may be asked for by number, as `WANTED` names its groups."""
+
 NOT_WANTED = -1
 """Stands where no number is asked for."""
 
 NAMES = ("characters", *COUNTED, "word_length", *(f"wanted_{unit}" for unit in UNITS))
+"""What each feature is, in order."""
 
 
 def prompt_features(prompts: Sequence[str]) -> FloatArray:
@@ -97,12 +102,15 @@ CATEGORIES = 200
 """First words and LLMs told apart, the commonest ones; the trees hold at most 255."""
 
 OTHER = 0
+"""Stands for all of the rarer ones."""
+
 TREES = 300
 LEARNING_RATE = 0.06
 LEAVES = 24
+"""Of the gradient boosting: many small trees, each of which corrects little."""
 
 
-class LexicalPeer:
+class LexicalBaseline:
     """A predictor without any language model: the LLM, the first word, and counts.
 
     Args:
@@ -125,7 +133,7 @@ class LexicalPeer:
         )
 
     def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:  # noqa: ARG002
-        """Learn; see `Peer.fit`. Vectors are not looked at."""
+        """Learn; see `Baseline.fit`. Vectors are not looked at."""
         self._words = _commonest(first_word(record.prompt) for record in records)
         self._models = _commonest(record.model for record in records if record.model)
         # A tree is many tiny steps: where another process takes one of the cores, threads that wait
@@ -138,7 +146,7 @@ class LexicalPeer:
         records: Sequence[HistoryRecord],
         vectors: FloatMatrix,  # noqa: ARG002  the contract's
     ) -> PredictedLengths:
-        """Predict; see `Peer.predict`."""
+        """Predict; see `LengthPredictor.predict`."""
         with threadpool_limits(1, user_api="openmp"):
             answers: Any = self._trees.predict(self._features(records))
         return PredictedLengths(to_tokens(answers))

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index_builder.baselines.baseline import lengths_of
 from index_builder.evaluation.metrics import PredictedLengths
+from index_builder.evaluation.predictor import lengths_of
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
 PERCENTILES = (5, 25, 50, 75, 95)
+"""The median and the ends of the intervals that are measured."""
 
 
-class MedianPeer:
+class MedianBaseline:
     """The median length of the LLM's own answers, and their central intervals.
 
     An LLM that is not named or has no history gets those of all answers together.
@@ -26,7 +27,7 @@ class MedianPeer:
         self._by_model: dict[str, FloatArray] = {}
 
     def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:  # noqa: ARG002
-        """Learn; see `Peer.fit`. Vectors are not looked at."""
+        """Learn; see `Baseline.fit`. Vectors are not looked at."""
         lengths = lengths_of(records)
         models = np.array([record.model for record in records], object)
         self._pooled = np.percentile(lengths, PERCENTILES)
@@ -39,7 +40,7 @@ class MedianPeer:
         records: Sequence[HistoryRecord],
         vectors: FloatMatrix,  # noqa: ARG002  the contract's
     ) -> PredictedLengths:
-        """Predict; see `Peer.predict`."""
+        """Predict; see `LengthPredictor.predict`."""
         found = [self._by_model.get(record.model, self._pooled) for record in records]
         q05, q25, q50, q75, q95 = np.stack(found).T
         return PredictedLengths(q50, interval_50=(q25, q75), interval_90=(q05, q95))

@@ -10,22 +10,20 @@ from lengthwise.index.record import HistoryRecord
 
 HEAD_ALONE = "head_alone"
 NEIGHBOURS_ALONE = "neighbours_alone"
+"""Their names in an evaluation's JSON."""
 
 
 class HeadAlone:
     """The trained head, whatever is near.
 
     Args:
-        index: Has a head.
+        index: A trained one, whose head is asked.
     """
 
     name = HEAD_ALONE
 
     def __init__(self, index: LengthIndex) -> None:
         self._index = index
-
-    def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
-        """Nothing to learn: the index has."""
 
     def predict(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> PredictedLengths:
         """Its medians."""
@@ -38,16 +36,13 @@ class NeighboursAlone:
     """Retrieval in the trained space, without the head.
 
     Args:
-        index: Searched.
+        index: A trained one, whose rows are searched.
     """
 
     name = NEIGHBOURS_ALONE
 
     def __init__(self, index: LengthIndex) -> None:
         self._index = index
-
-    def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
-        """Nothing to learn: the index has."""
 
     def predict(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> PredictedLengths:
         """Medians of the neighbours."""

@@ -3,47 +3,47 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from index_builder.baselines.baseline import Peer
-from index_builder.baselines.median import MedianPeer
+from index_builder.baselines.baseline import Baseline
+from index_builder.baselines.median import MedianBaseline
 from lengthwise.index.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True)
-class PeerSetting:
-    """What a peer may be made with.
+class BaselineSetting:
+    """What a baseline may be made with.
 
     Args:
         encoder: Name or folder of the sentence-transformers model that SSJF's proxy starts from.
-        seed: Of whatever is random.
+        seed: Decides first weights, samples and the order of rows.
     """
 
     encoder: str
     seed: int = 0
 
 
-def _lexical(setting: PeerSetting) -> Peer:
-    from index_builder.baselines.lexical import LexicalPeer  # noqa: PLC0415  imports scikit-learn
+def _lexical(setting: BaselineSetting) -> Baseline:
+    from index_builder.baselines.lexical import LexicalBaseline  # noqa: PLC0415  imports scikit-learn
 
-    return LexicalPeer(seed=setting.seed)
-
-
-def _alise(setting: PeerSetting) -> Peer:
-    from index_builder.baselines.alise import AlisePeer  # noqa: PLC0415  imports scikit-learn
-
-    return AlisePeer(seed=setting.seed)
+    return LexicalBaseline(seed=setting.seed)
 
 
-def _ssjf(objective: str) -> Callable[[PeerSetting], Peer]:
-    def make(setting: PeerSetting) -> Peer:
-        from index_builder.baselines.ssjf import SsjfPeer  # noqa: PLC0415  imports torch
+def _alise(setting: BaselineSetting) -> Baseline:
+    from index_builder.baselines.alise import AliseBaseline  # noqa: PLC0415  imports scikit-learn
 
-        return SsjfPeer(objective, encoder=setting.encoder, seed=setting.seed)
+    return AliseBaseline(seed=setting.seed)
+
+
+def _ssjf(objective: str) -> Callable[[BaselineSetting], Baseline]:
+    def make(setting: BaselineSetting) -> Baseline:
+        from index_builder.baselines.ssjf import SsjfBaseline  # noqa: PLC0415  imports torch
+
+        return SsjfBaseline(objective, encoder=setting.encoder, seed=setting.seed)
 
     return make
 
 
-PEERS: Mapping[str, Callable[[PeerSetting], Peer]] = {
-    "median": lambda _: MedianPeer(),
+BASELINES: Mapping[str, Callable[[BaselineSetting], Baseline]] = {
+    "median": lambda _: MedianBaseline(),
     "lexical": _lexical,
     "alise": _alise,
     "ssjf-l1": _ssjf("l1"),
@@ -51,29 +51,31 @@ PEERS: Mapping[str, Callable[[PeerSetting], Peer]] = {
     "ssjf-5class": _ssjf("5class"),
     "ssjf-ordinal": _ssjf("ordinal"),
 }
+"""Each imports what it needs when it is made: scikit-learn and PyTorch take seconds."""
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "cheap": ("median", "lexical", "alise"),
-    "all": tuple(PEERS),
+    "all": tuple(BASELINES),
     "none": (),
 }
 """Cheap ones are fitted in seconds; the others train an encoder, for minutes each."""
 
 
-def peer_names(wanted: str) -> tuple[str, ...]:
-    """Names of peers, in the order of the registry.
+def baseline_names(wanted: str) -> tuple[str, ...]:
+    """Names of baselines, in the order of the registry.
 
     Args:
         wanted: A group, or names with commas between; groups may stand among them.
 
     Raises:
-        InvalidInputError: There is no such peer.
+        InvalidInputError: There is no such baseline.
     """
     parts = [part.strip() for part in wanted.split(",") if part.strip()]
     chosen = {name for part in parts for name in GROUPS.get(part, (part,))}
-    unknown = sorted(chosen - set(PEERS))
+    unknown = sorted(chosen - set(BASELINES))
     if unknown or not parts:
         raise InvalidInputError(
-            f"peers is {wanted!r}: expected {', '.join(GROUPS)}, or names with commas between out "
-            f"of {', '.join(PEERS)}"
+            f"baselines is {wanted!r}: expected {', '.join(GROUPS)}, or names with commas between "
+            f"out of {', '.join(BASELINES)}"
         )
-    return tuple(name for name in PEERS if name in chosen)
+    return tuple(name for name in BASELINES if name in chosen)

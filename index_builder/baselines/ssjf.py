@@ -6,23 +6,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from index_builder.baselines.baseline import lengths_of
 from index_builder.baselines.ssjf_network import ProxyNetwork, load_base
 from index_builder.baselines.ssjf_objectives import OBJECTIVES, Objective
 from index_builder.evaluation.metrics import PredictedLengths
+from index_builder.evaluation.predictor import lengths_of
 from index_builder.training.batches import shuffled_batches, sorted_batches
 from index_builder.training.optimiser import Optimiser
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
 ENCODER_LR = 6e-5
 HEAD_LR = 1e-3
 BATCH_ROWS = 32
+"""As the index's own encoder is trained (`training.options`), so that the methods are compared."""
+
 PREDICT_ROWS = 64
+"""Rows in a batch where no gradients are kept."""
 
 
-class SsjfPeer:
+class SsjfBaseline:
     """SSJF's proxy model (Qiu et al. 2024, arXiv 2404.08509, section 3).
 
     As published: the hidden state of an encoder's first token, a small head, fine-tuned together;
@@ -50,7 +53,7 @@ class SsjfPeer:
         self._fitted: tuple[Objective, ProxyNetwork] | None = None
 
     def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:  # noqa: ARG002
-        """Learn; see `Peer.fit`. Vectors are not looked at: it has an encoder of its own."""
+        """Learn; see `Baseline.fit`. Vectors are not looked at: it has an encoder of its own."""
         lengths = lengths_of(records)
         objective = self._make_objective(lengths)
         names = sorted({record.model for record in records} - {""})
@@ -89,7 +92,7 @@ class SsjfPeer:
         records: Sequence[HistoryRecord],
         vectors: FloatMatrix,  # noqa: ARG002  the contract's
     ) -> PredictedLengths:
-        """Predict; see `Peer.predict`."""
+        """Predict; see `LengthPredictor.predict`."""
         assert self._fitted is not None, "fit comes first"  # noqa: S101
         objective, network = self._fitted
         token_ids = network.tokenize([record.prompt for record in records])

@@ -11,11 +11,14 @@ from transformers.utils import logging as transformers_logging
 
 from index_builder.training.batches import padded
 from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.sentence_encoder import choose_device, cpu_has_bfloat16
+from lengthwise.index.encoder.hardware import choose_device, cpu_has_bfloat16
 from lengthwise.index.errors import EncoderError
 
 HIDDEN = 128
+"""Width of the head's layers."""
+
 MAX_TOKENS = 128
+"""Of a prompt, from its beginning: what the index's encoder learns from as well."""
 
 
 class ProxyNetwork(nn.Module):
@@ -26,8 +29,8 @@ class ProxyNetwork(nn.Module):
 
     Args:
         base: The model whose encoder and tokenizer it starts from.
-        llms: LLMs told apart.
-        outputs: Numbers given per prompt.
+        llms: How many LLMs are told apart.
+        outputs: How many numbers are given for each prompt.
     """
 
     def __init__(self, base: SentenceTransformer, *, llms: int, outputs: int) -> None:
@@ -50,7 +53,7 @@ class ProxyNetwork(nn.Module):
         """Numbers for some prompts, shape (rows, outputs), float32, on the CPU.
 
         Args:
-            token_ids: Of each prompt.
+            token_ids: Of each prompt, as `tokenize` gives them.
             llms: Shape (rows, LLMs): 1 for the LLM that answers.
         """
         ids, mask = (tensor.to(self._device) for tensor in padded(token_ids))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from index_builder.evaluation.metrics import class_edges
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -42,8 +42,8 @@ class Regression:
 
     Args:
         mean: Of the lengths learnt from.
-        scale: Their standard deviation.
-        criterion: L1 or squared error.
+        scale: Standard deviation of the lengths learnt from.
+        criterion: What is made small: L1 or squared error.
     """
 
     mean: float
@@ -78,8 +78,8 @@ class LengthClasses:
     """Five classes, cut at the percentiles 25, 50, 75 and 99; each stands for its median.
 
     Args:
-        edges: Shape (4,), in tokens.
-        medians: Shape (5,), in tokens.
+        edges: Shape (4,): where classes meet, in tokens, ascending.
+        medians: Shape (5,): the length that each class stands for, in tokens.
     """
 
     edges: FloatArray
@@ -157,3 +157,4 @@ OBJECTIVES: Mapping[str, Callable[[FloatArray], Objective]] = {
     "5class": lambda lengths: Classification(LengthClasses.from_lengths(lengths)),
     "ordinal": lambda lengths: Ordinal(LengthClasses.from_lengths(lengths)),
 }
+"""By the name in the baseline's own, "ssjf-NAME"; each is made from the lengths learnt from."""

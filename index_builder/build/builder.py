@@ -1,62 +1,44 @@
 """History in, index out: read, encode, index, fit, evaluate, publish. In bounded memory."""
 
-import json
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from index_builder.build.chunks import chunked
-from index_builder.build.split import is_validation
-from index_builder.evaluation.evaluation import Evaluation, evaluate_validation
+from index_builder.build.encoding import encode_unique
+from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
+from index_builder.build.progress import BuildProgress, SilentProgress
+from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.history.records import RecordSource, chunked
+from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.errors import EncoderError, InvalidInputError
-from lengthwise.index.estimate.fitting import Players, fit_estimator
+from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.head import LengthHead
-from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, write_fitted
+from lengthwise.index.estimate.held_out import HeldOutRows
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.search.rows import SCHEMA, HistoryRows, rows_to_table
-from lengthwise.index.search.searcher import Searcher
-from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import (
-    NOTHING_TRAINED,
-    TRAINED,
-    ArtifactLayout,
-    EncoderIdentity,
-    Manifest,
-    TrainingFacts,
-    describe_files,
-)
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.search.rows import HistoryRows, rows_to_table
+from lengthwise.index.store.artifact_writer import ArtifactFacts, ArtifactWriter
+from lengthwise.index.store.folder_store import FolderStore
+from lengthwise.index.store.layout import ArtifactLayout
+from lengthwise.index.store.manifest import EncoderIdentity, Manifest, TrainingFacts
+from lengthwise.index.store.published import new_version
 
 CHUNK_ROWS = 8192
 """Rows encoded at a time: enough to sort by length within, little enough to forget."""
 
 MIN_ROWS = 20
+"""Fewer rows are no history: nothing near would be found, and a median of them says nothing."""
+
 MIN_LEVELS = 9
+"""Quantile levels that a distribution is told by at least, so that it can be redrawn from them."""
 
-
-class RecordSource(Protocol):
-    """What is built from: records, and a hash of what was read once they are all read."""
-
-    def __iter__(self) -> Iterator[HistoryRecord]:
-        """The records."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the records read."""
-        ...
+LOWEST_LEVEL, HIGHEST_LEVEL = 0.01, 0.99
+"""The outermost levels that calibration keeps: see `calibration.GRID`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +48,7 @@ class BuildOptions:
     Args:
         quantile_levels: Levels given in every answer: at least nine, ascending, in [0.01, 0.99].
         keep_text: Store the prompts, so that `include_neighbour_text` can show them.
-        seed: Of the rows that are sampled for fitting.
+        seed: Decides which rows are sampled for fitting.
 
     Raises:
         InvalidInputError: On unusable levels.
@@ -79,11 +61,11 @@ class BuildOptions:
     def __post_init__(self) -> None:
         levels = self.quantile_levels
         ascending = all(a < b for a, b in pairwise(levels))
-        inside = all(0.01 <= level <= 0.99 for level in levels)
+        inside = all(LOWEST_LEVEL <= level <= HIGHEST_LEVEL for level in levels)
         if len(levels) < MIN_LEVELS or not ascending or not inside:
             raise InvalidInputError(
                 f"quantile_levels is {levels}: expected at least {MIN_LEVELS} ascending levels "
-                "from 0.01 to 0.99"
+                f"from {LOWEST_LEVEL} to {HIGHEST_LEVEL}"
             )
 
 
@@ -93,7 +75,7 @@ class TrainedEncoder:
 
     Args:
         folder: Holds encoder and head as `training.train` writes them; both are moved from there.
-        facts: How it was trained.
+        facts: How it was trained, for the manifest.
     """
 
     folder: Path
@@ -102,39 +84,17 @@ class TrainedEncoder:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build made."""
+    """What a build made.
+
+    Args:
+        path: Folder of the artifact in its store.
+        manifest: What the artifact says of itself.
+        evaluation: How well it predicts rows of its own; None if they were too few to tell.
+    """
 
     path: Path
     manifest: Manifest
     evaluation: Evaluation | None
-
-
-class BuildProgress(Protocol):
-    """Is told how far a build is."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-        ...
-
-    def rows(self, count: int) -> None:
-        """So many more rows were encoded."""
-        ...
-
-
-class SilentProgress:
-    """Tells nobody."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-
-    def rows(self, count: int) -> None:
-        """So many more rows were encoded."""
-
-
-def new_version(now: datetime | None = None) -> str:
-    """A name that sorts by time and is never given twice."""
-    now = now or datetime.now(UTC)
-    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
 def build_index(
@@ -151,9 +111,9 @@ def build_index(
 
     Args:
         history: The records; read once, streaming.
-        out: The store's folder.
-        encoder: Makes the vectors.
-        options: How it is built.
+        out: Folder of the store, made if it is not there.
+        encoder: Makes the vectors of prompts, here and wherever the index is served.
+        options: Levels, texts and seed; the defaults if None.
         trained: What the encoder was loaded from, if it was trained on this history.
         skipped_rows: Asked after reading how many rows the reader left out.
         progress: Is told how far it is.
@@ -172,42 +132,37 @@ def build_index(
         options or BuildOptions(),
         trained=trained,
         skipped_rows=skipped_rows,
-        progress=progress,
+        progress=progress or SilentProgress(),
     )
-    path = IndexStore(out).publish(job.version, job.write)
-    return BuildResult(path, job.manifest, job.evaluation)
+    path = FolderStore(out).publish_written(job.version, job.write)
+    return BuildResult(path, job.made.manifest, job.made.evaluation)
 
 
-class _PlayersFound:
+class _HeldOutFinder:
     """Finds, as records go by, the rows that the encoder was not trained on."""
 
-    def __init__(self, trained: TrainedEncoder | None) -> None:
-        self._facts = trained.facts if trained else None
+    def __init__(self, facts: TrainingFacts) -> None:
+        self._facts = facts
         self._rows: list[int] = []
         self._prompts: list[str] = []
         self._models: list[str] = []
 
     def see(self, records: list[HistoryRecord], first_row: int) -> None:
-        """Note those of some records that may play new prompts."""
-        if self._facts is None:
-            return
         for row, record in enumerate(records, first_row):
             if is_validation(record, self._facts.validation_share, self._facts.seed):
                 self._rows.append(row)
                 self._prompts.append(record.prompt)
                 self._models.append(record.model)
 
-    def found(self, vectors: FloatMatrix, layout: ArtifactLayout) -> Players | None:
-        """The players; None if nothing was trained and all rows may play."""
-        if self._facts is None:
-            return None
+    def found(self, vectors: FloatMatrix, head: LengthHead) -> HeldOutRows:
         rows = np.array(self._rows, np.int64)
-        head = LengthHead.load(layout.head)
-        return Players(rows, head.atoms(vectors[rows], self._prompts, self._models))
+        return HeldOutRows(rows, head.atoms(vectors[rows], self._prompts, self._models))
 
 
 class _Build:
     """One build: fills a folder."""
+
+    made: FinishedArtifact
 
     def __init__(
         self,
@@ -217,115 +172,73 @@ class _Build:
         *,
         trained: TrainedEncoder | None,
         skipped_rows: Callable[[], int],
-        progress: BuildProgress | None,
+        progress: BuildProgress,
     ) -> None:
         self.version = new_version()
-        self.manifest: Manifest
-        self.evaluation: Evaluation | None = None
         self._history = history
         self._encoder = encoder
         self._options = options
         self._trained = trained
-        self._players = _PlayersFound(trained)
+        self._held_out = _HeldOutFinder(trained.facts) if trained else None
         self._skipped_rows = skipped_rows
-        self._progress = progress or SilentProgress()
+        self._progress = progress
 
     def write(self, folder: Path) -> None:
         """Fill an empty folder with the artifact."""
-        layout = ArtifactLayout(folder)
+        writer = ArtifactWriter(folder)
         if self._trained is not None:
-            for source in self._trained.folder.iterdir():
-                shutil.move(source, folder)
-        raw = folder / "vectors.f32"
+            writer.add_trained(self._trained.folder, move=True)
         self._progress.stage("encode")
-        count = self._encode_all(raw, layout)
-        if count < MIN_ROWS:
-            raise InvalidInputError(
-                f"the history has {count} usable rows: expected at least {MIN_ROWS} to predict from"
-            )
-        vectors = np.memmap(raw, np.float32, "r").reshape(count, self._encoder.dimension)
-        rows = HistoryRows.read(layout.rows)
-        self._progress.stage("index")
-        index = VectorIndex.build(vectors)
-        index.save(layout.vectors)
-        self._progress.stage("calibrate")
-        self._fit(vectors, rows, index, layout)
-        raw.unlink()
-        self._describe(layout, count, index)
-
-    def _encode_all(self, raw: Path, layout: ArtifactLayout) -> int:
-        count = 0
-        writer = pq.ParquetWriter(layout.rows, SCHEMA, compression="zstd")
-        with raw.open("wb") as file, writer:
-            for chunk in chunked(self._history, CHUNK_ROWS):
-                file.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
-                writer.write_table(rows_to_table(chunk, keep_text=self._options.keep_text))
-                self._players.see(chunk, count)
-                count += len(chunk)
-                self._progress.rows(len(chunk))
-        return count
-
-    def _fit(
-        self, vectors: FloatMatrix, rows: HistoryRows, index: VectorIndex, layout: ArtifactLayout
-    ) -> None:
-        fit = fit_estimator(
-            vectors,
+        rows, vectors = self._encode_all(writer)
+        held_out = None
+        if self._held_out is not None:
+            held_out = self._held_out.found(vectors, LengthHead.load(writer.layout.head))
+        self.made = fit_and_finish(
+            writer,
             rows,
-            Searcher(index, rows),
-            players=self._players.found(vectors, layout),
+            vectors,
+            self._facts(),
+            held_out=held_out,
             seed=self._options.seed,
+            on_stage=self._progress.stage,
         )
-        write_fitted(layout.calibration, fit.estimator)
-        if fit.validation is not None:
-            self.evaluation = replace(
-                evaluate_validation(fit.validation, rows, predictor=self._predictor()),
-                index_version=self.version,
-            )
-        content: dict[str, Any] = self.evaluation.to_dict() if self.evaluation else {}
-        layout.evaluation.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
-    def _describe(self, layout: ArtifactLayout, count: int, index: VectorIndex) -> None:
-        self.manifest = Manifest(
+    def _encode_all(self, writer: ArtifactWriter) -> tuple[HistoryRows, FloatMatrix]:
+        """Write the rows; their vectors go through a file, which the memory map keeps alive."""
+        raw = writer.layout.root / "vectors.f32"
+        with raw.open("wb") as file:
+            rows = writer.write_rows(self._tables(file))
+        if len(rows) < MIN_ROWS:
+            raise InvalidInputError(
+                f"the history has {len(rows)} usable rows: expected at least {MIN_ROWS} to predict "
+                "from"
+            )
+        vectors = np.memmap(raw, np.float32, "r").reshape(len(rows), self._encoder.dimension)
+        raw.unlink()
+        return rows, vectors
+
+    def _tables(self, raw: BinaryIO) -> Iterator[Any]:
+        first_row = 0
+        for chunk in chunked(self._history, CHUNK_ROWS):
+            raw.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
+            if self._held_out is not None:
+                self._held_out.see(chunk, first_row)
+            yield rows_to_table(chunk, keep_text=self._options.keep_text)
+            first_row += len(chunk)
+            self._progress.rows(len(chunk))
+
+    def _facts(self) -> ArtifactFacts:
+        return ArtifactFacts(
             version=self.version,
             encoder=self._identity(),
-            rows=count,
-            skipped_rows=self._skipped_rows(),
-            data_fingerprint=self._history.fingerprint,
-            search=index.plan,
             quantile_levels=self._options.quantile_levels,
             keeps_text=self._options.keep_text,
-            created_unix_s=time.time(),
-            created_by=f"lengthwise {installed_version('lengthwise')}",
-            files=describe_files(layout),
+            data_fingerprint=self._history.fingerprint,
+            skipped_rows=self._skipped_rows(),
             training=self._trained.facts if self._trained else None,
         )
-        layout.manifest.write_text(self.manifest.to_json(), "utf-8")
-
-    def _predictor(self) -> str:
-        return TRAINED if self._trained else NOTHING_TRAINED
 
     def _identity(self) -> EncoderIdentity:
-        encoder, trained = self._encoder, self._trained
-        name = f"{trained.facts.base}, trained on this history" if trained else encoder.name
-        return EncoderIdentity(
-            name, encoder.content_hash, encoder.dimension, trained=trained is not None
-        )
-
-
-def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:
-    """Encode prompts, each different one once: histories repeat themselves.
-
-    Raises:
-        EncoderError: The encoder gave something other than a finite vector for each.
-    """
-    places = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
-    vectors = np.ascontiguousarray(encoder.encode(list(places)), np.float32)
-    if vectors.shape != (len(places), encoder.dimension) or not np.isfinite(vectors).all():
-        bad = np.count_nonzero(~np.isfinite(vectors).reshape(len(vectors), -1).all(axis=1))
-        raise EncoderError(
-            f"encoder {encoder.name!r} gave an array of shape {vectors.shape}, {bad} of its rows "
-            f"not finite: expected {len(places)} finite vectors of {encoder.dimension} dimensions"
-        )
-    if len(places) == len(prompts):
-        return vectors
-    return vectors[[places[prompt] for prompt in prompts]]
+        if self._trained is None:
+            return EncoderIdentity.from_encoder(self._encoder)
+        return EncoderIdentity.from_training(self._trained.facts.base, self._encoder)

@@ -4,19 +4,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from index_builder.build.builder import (
-    BuildOptions,
-    BuildProgress,
-    BuildResult,
-    RecordSource,
-    TrainedEncoder,
-    build_index,
-)
+from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
+from index_builder.build.progress import BuildProgress
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.train import train
+from lengthwise.history.records import RecordSource
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
-from lengthwise.index.encoder.sentence_encoder import choose_device
+from lengthwise.index.encoder.hardware import choose_device
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.layout import ENCODER_FOLDER
 
@@ -41,14 +36,14 @@ def train_and_build(
     """Train an encoder on a history, then build an index of it in the trained space.
 
     Args:
-        history: The records; read twice.
-        out: The store's folder.
+        history: The records; read once to train, once to build.
+        out: Folder of the store, made if it is not there.
         base: Name or folder of the model that training starts from.
         options: How the index is built.
         train_options: How the encoder is trained.
         learn_first: Other LLMs' histories, learnt from before.
         device: Where training and encoding run.
-        precision: Of the encoding.
+        precision: That prompts are encoded in.
         skipped_rows: Asked after reading how many rows the reader left out.
         training_progress: Is told how far the training is.
         progress: Is told how far the build is.

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
 from index_builder.build.train_and_build import train_and_build
-from index_builder.cli.progress import TerminalProgress, terminal_progress
-from index_builder.cli.training_progress import TerminalTraining
+from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
@@ -21,11 +20,11 @@ class BuildJob:
     """A build as the command line asks for it.
 
     Args:
-        source: The history.
-        out_dir: The store.
+        source: The history that is indexed.
+        out_dir: Folder of the store that is published to.
         encoder: Name or folder of the encoder, or of what its training starts from.
-        device: Where it runs.
-        precision: Of the encoding.
+        device: Where encoder and training run.
+        precision: That prompts are encoded in.
         options: How the index is built.
         training: How the encoder is trained; None takes it as it is.
         learn_first: Other LLMs' histories, for training.

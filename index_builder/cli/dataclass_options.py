@@ -18,7 +18,7 @@ def with_dataclass(
     """Give a command an option for each field; it receives them as one argument.
 
     Args:
-        argument: Name of the argument.
+        argument: Name of the argument that the command receives them as.
         options: The dataclass; every field has a default.
         help_texts: By field; those without one are no options and keep their default.
         panel: Heading over them in the help.

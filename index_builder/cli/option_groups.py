@@ -1,8 +1,36 @@
-"""Reading and training as command-line options: one for each field of their options."""
+"""Options that several commands have, among them one for each field of reading and training."""
+
+from typing import Annotated, Literal
+
+import typer
 
 from index_builder.cli.dataclass_options import with_dataclass
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import ReadOptions
+
+HistoryOption = Annotated[
+    list[str],
+    typer.Option(
+        "--history",
+        help="Files, folders or globs of past prompts and lengths: JSON lines, CSV or Parquet.",
+    ),
+]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        envvar="LENGTHWISE_ENCODER", help="A sentence-transformers model: its name or folder."
+    ),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(envvar="LENGTHWISE_DEVICE", help="Where the encoder runs."),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(envvar="LENGTHWISE_PRECISION", help="Precision of the encoder."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+
 
 READING_HELP = {
     "prompt_column": "Text of the prompt.",
@@ -23,7 +51,7 @@ READING_HELP = {
     "tokenizer": "Counts answers: a Hugging Face name, a folder or a tokenizer.json.",
     "on_error": "At a bad row: 'stop', or 'skip' it and count it.",
 }
-
+"""Help of each field of `ReadOptions`."""
 
 with_read_options = with_dataclass("reading", ReadOptions, READING_HELP, "Reading the history")
 """Gives a command every reading option; it receives them as `reading: ReadOptions`."""
@@ -44,6 +72,7 @@ TRAINING_HELP = {
     "patience": "Passes without a better order after which training ends.",
     "max_rows": "Rows learnt from at most: a random sample of larger histories.",
 }
+"""Help of each field of `TrainOptions` but the seed, which is the command's."""
 
 with_train_options = with_dataclass("training", TrainOptions, TRAINING_HELP, "Training the encoder")
 """Gives a command every training option but the seed; it receives them as `training`."""

@@ -1,10 +1,18 @@
-"""Progress bars of a build, on the terminal's error stream so that output stays clean."""
+"""Progress bars of builds and trainings, on the error stream so that output stays clean."""
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from lengthwise.history.files import History
 
@@ -14,7 +22,7 @@ STAGES = {
     "calibrate": "Calibrating on held-out rows",
     "predict": "Predicting held-out rows",
 }
-
+"""Stages in words, by the names that jobs give them."""
 
 READING = {"encode", "predict"}
 """Stages that read the history, whose bytes measure them."""
@@ -24,7 +32,7 @@ class TerminalProgress:
     """Shows the stages of a build; rows are measured by the bytes read of the history.
 
     Args:
-        bars: Where to show them.
+        bars: Has a column for the field "rows".
         history: Its position says how far reading is; None if it is not a file's.
     """
 
@@ -77,3 +85,35 @@ def terminal_progress(history: History | None = None) -> Generator[TerminalProgr
         progress = TerminalProgress(bars, history)
         yield progress
         progress.close()
+
+
+class TerminalTraining:
+    """Shows the passes of a training over its rows, each with its loss and what it brought.
+
+    Args:
+        bars: Has a column for the field "rows".
+    """
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def epoch(self, number: int, of: int, rows: int) -> None:
+        """A pass over so many rows begins."""
+        self._task = self._bars.add_task(f"Training, pass {number} of {of}", total=rows, rows="")
+
+    def rows(self, count: int, *, loss: float | None = None) -> None:
+        """So many more rows of it were learnt from; the recent loss."""
+        if self._task is not None:
+            self._bars.advance(self._task, count)
+            if loss is not None:
+                self._bars.update(self._task, rows=f"loss {loss:.3f}")
+
+    def validated(self, kendall_tau_b: float) -> None:
+        """How well validation rows are ordered after the pass."""
+        if self._task is not None:
+            task = next(t for t in self._bars.tasks if t.id == self._task)
+            if not math.isnan(kendall_tau_b):
+                said = f"{task.fields['rows']}, validation tau-b {kendall_tau_b:.3f}"
+                self._bars.update(self._task, rows=said)
+            self._bars.stop_task(self._task)

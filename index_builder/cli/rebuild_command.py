@@ -7,21 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from index_builder.cli.dataclass_options import with_dataclass
-from index_builder.cli.option_groups import with_train_options
+from index_builder.cli.option_groups import DeviceOption, PrecisionOption, with_train_options
 from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.outcome import Outcome
+from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from index_builder.rebuild.schedule import failed, run_every, stop_on_signals
 from index_builder.training.options import TrainOptions
-from lengthwise.history.database.errors import HistoryError
+from lengthwise.errors import LengthwiseError
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
-from lengthwise.index.errors import InvalidInputError, LengthIndexError, MissingExtraError
+from lengthwise.index.errors import InvalidInputError, MissingExtraError
 from lengthwise.index.store import Published
 
 STOPPED_EXIT_CODE = 143
@@ -42,6 +42,7 @@ HELP = {
     "ended.",
     "seed": "Of whatever chance decides.",
 }
+"""Help of each field of `RebuildOptions`."""
 
 with_rebuild_options = with_dataclass("options", RebuildOptions, HELP, "Rebuilding")
 
@@ -78,14 +79,8 @@ def rebuild(
             help="Used where nothing was published yet: name or folder.",
         ),
     ] = DEFAULT_ENCODER,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"],
-        typer.Option(envvar="LENGTHWISE_DEVICE", help="Where the encoder runs."),
-    ] = "auto",
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(envvar="LENGTHWISE_PRECISION", help="Precision of the encoder."),
-    ] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     every: Annotated[
         float, typer.Option("--every", help="Seconds between rounds; 0 does one and ends.")
     ] = 0.0,
@@ -107,7 +102,7 @@ def rebuild(
     stop = Event()
     progress = RoundProgress(lambda line: err.print(line, highlight=False), stop)
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: RoundOutcome) -> None:
         _print(outcome, as_json=as_json)
 
     with TemporaryDirectory(prefix="lengthwise-fetched-") as cache, stop_on_signals(stop):
@@ -129,17 +124,17 @@ def rebuild(
     raise typer.Exit(outcome.ending.exit_code)
 
 
-def _one_round(rebuild: Callable[[], Outcome]) -> Outcome:
+def _one_round(rebuild: Callable[[], RoundOutcome]) -> RoundOutcome:
     try:
         return rebuild()
     except StopRoundError:
         err.print("Stopped: nothing was published", highlight=False)
         raise typer.Exit(STOPPED_EXIT_CODE) from None
-    except (LengthIndexError, HistoryError) as error:
+    except LengthwiseError as error:
         return failed(error)
 
 
-def _print(outcome: Outcome, *, as_json: bool) -> None:
+def _print(outcome: RoundOutcome, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(outcome.to_dict()))
         sys.stdout.flush()

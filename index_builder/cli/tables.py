@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-from index_builder.evaluation.evaluation import Evaluation
+from index_builder.evaluation.evaluation import PREDICTOR_NAMES, Evaluation
 from index_builder.evaluation.metrics import LengthMetrics
-from lengthwise.index.store.layout import Manifest, TrainingFacts
+from lengthwise.index.store.manifest import Manifest, TrainingFacts
 from lengthwise.index.summary import ModelSummary
 
 COLUMNS = (
@@ -22,14 +23,6 @@ COLUMNS = (
     ("cls5", "class_accuracy", "{:.0%}"),
 )
 """Narrow enough for a terminal of 80 columns; the JSON has the rest."""
-
-NAMES = {
-    "head_alone": "trained head alone",
-    "neighbours_alone": "neighbours alone",
-    "constant_median": "constant median",
-    "another_draw": "LLM's other draw",
-    "mean_of_other_draws": "mean of its draws",
-}
 
 
 def _cell(metrics: LengthMetrics, name: str, form: str) -> str:
@@ -51,7 +44,9 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     for title, _, _ in COLUMNS:
         table.add_column(title, justify="right")
     for name, metrics in evaluation.metrics.items():
-        label = NAMES.get(name, name) + (" (served)" if name == evaluation.predictor else "")
+        label = PREDICTOR_NAMES.get(name, name) + (
+            " (served)" if name == evaluation.predictor else ""
+        )
         table.add_row(label, *(_cell(metrics, column, form) for _, column, form in COLUMNS))
     return table
 
@@ -67,11 +62,18 @@ def evaluation_notes(evaluation: Evaluation) -> list[str]:
     ]
     if evaluation.censored_rows:
         notes.append(f"{evaluation.censored_rows:,} censored rows left out.")
-    if evaluation.missing_peers:
-        notes.append(f"{evaluation.missing_peers}.")
+    if evaluation.missing_baselines:
+        notes.append(f"{evaluation.missing_baselines}.")
     if evaluation.seen_prompts:
         notes.append(f"{evaluation.seen_prompts:,} of the prompts are in the index itself.")
     return notes
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """The table of predictors, and under it what must be known to read it."""
+    console.print(evaluation_table(evaluation))
+    for note in evaluation_notes(evaluation):
+        console.print(note, highlight=False)
 
 
 def manifest_table(manifest: Manifest) -> Table:

@@ -1,11 +1,21 @@
-"""What a place of published versions holds, and which of them is current."""
+"""`python -m index_builder versions`, `use`, `rollback` and `inspect`: what was published where."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from index_builder.cli.option_groups import JsonOption
+from index_builder.cli.tables import evaluation_table, manifest_table, models_table
+from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store import Published
+from lengthwise.index.store.artifact_reader import ArtifactReader
+from lengthwise.index.store.folder_store import resolve_artifact
+
+out = Console()
 
 PlaceOption = Annotated[
     str,
@@ -19,7 +29,7 @@ PlaceOption = Annotated[
 
 def versions(
     index: PlaceOption,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the versions of a store; the current one is starred."""
     place = Published.at(index)
@@ -40,3 +50,27 @@ def use(version: str, index: PlaceOption) -> None:
 def rollback(index: PlaceOption) -> None:
     """Make the version before the current one current."""
     typer.echo(f"{Published.at(index).roll_back()} is current")
+
+
+ArtifactOption = Annotated[
+    Path, typer.Option("--index", help="An index store, or one version's folder.")
+]
+
+
+def inspect(index: ArtifactOption, as_json: JsonOption = False) -> None:
+    """Show what an index holds, after checking every file of it."""
+    artifact = ArtifactReader.from_folder(resolve_artifact(index))
+    manifest = artifact.manifest
+    models = HistoryRows.read(artifact.layout.rows).summaries()
+    evaluation = json.loads(artifact.layout.evaluation.read_text("utf-8"))
+    if as_json:
+        content = json.loads(manifest.to_json())
+        content["models"] = [
+            {"model": m.model, "rows": m.rows, "median_tokens": m.median_tokens} for m in models
+        ]
+        typer.echo(json.dumps({**content, "evaluation": evaluation}, indent=1))
+        return
+    out.print(manifest_table(manifest))
+    out.print(models_table(models))
+    if evaluation:
+        out.print(evaluation_table(Evaluation.from_dict(evaluation)))

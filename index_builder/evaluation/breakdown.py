@@ -7,9 +7,10 @@ import numpy as np
 
 from index_builder.evaluation.metrics import Interval, PredictedLengths, covered, measure
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 DECILES = 10
+"""Parts of the rows by predicted length: tenths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def coverage_90_by_decile(
 
     Args:
         predicted: The tenths are taken by its predicted length, shortest first.
-        truth: Shape (rows,), in tokens.
+        truth: Shape (rows,): true lengths, in tokens.
 
     Returns:
         Ten shares; None where there are no intervals, or fewer than ten rows.

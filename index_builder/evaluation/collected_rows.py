@@ -1,35 +1,62 @@
 """Asks predictors about rows, a handful at a time, and keeps of each row only numbers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from index_builder.baselines.baseline import Peer, lengths_of
 from index_builder.evaluation.metrics import Interval, PredictedLengths
+from index_builder.evaluation.predictor import LengthPredictor, lengths_of
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
-from lengthwise.index.estimate.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
 SAME_SIMILARITY = 0.9999
+"""Cosine from which a row without text is taken for the very prompt: two passes in bfloat16 were
+0.00004 apart at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluatedRows:
+    """True and predicted lengths, row by row, in the order in which the rows were asked about.
+
+    Args:
+        truth: Shape (rows,): true lengths, in tokens.
+        models: The LLM that answered each row; "" where it is not named.
+        quantile_levels: Levels at which the index answers, ascending.
+        quantile_tokens: Shape (rows, levels): the served predictor's quantiles, in tokens.
+        confidence: Shape (rows,): of the served predictor, in [0, 1].
+        points: By predictor's name, shape (rows,): predicted length, in tokens; NaN where that
+            predictor has no answer, as the LLM's other draws for rows without any.
+    """
+
+    truth: FloatArray
+    models: tuple[str, ...]
+    quantile_levels: tuple[float, ...]
+    quantile_tokens: FloatArray
+    confidence: FloatArray
+    points: dict[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.truth)
 
 
 class CollectedRows:
     """True lengths and what predictors said, so that memory stays small: no prompt is kept.
 
     Args:
-        index: The index asked.
-        peers: Predictors asked about the same rows, with the index's vectors; fitted.
+        index: The one that is evaluated; lends its vectors to the others.
+        predictors: Asked about the same rows.
     """
 
-    def __init__(self, index: LengthIndex, peers: Sequence[Peer]) -> None:
+    def __init__(self, index: LengthIndex, predictors: Sequence[LengthPredictor]) -> None:
         self._index = index
-        self._peers = peers
+        self._predictors = predictors
         self._truth: list[FloatArray] = []
         self._quantiles: list[FloatArray] = []
         self._confidence: list[FloatArray] = []
-        self._by_peer: dict[str, list[PredictedLengths]] = {peer.name: [] for peer in peers}
+        self._by_predictor: dict[str, list[PredictedLengths]] = {p.name: [] for p in predictors}
         self.models: list[str] = []
         self.samples: list[tuple[int, ...]] = []
         self.seen = 0
@@ -47,9 +74,9 @@ class CollectedRows:
         ]
         vectors = self._index.encode([query.prompt for query in queries])
         self._keep(known, self._index.estimate(self._index.search(vectors, queries), queries))
-        hidden = [without_answer(record) for record in known] if self._peers else []
-        for peer in self._peers:
-            self._by_peer[peer.name].append(peer.predict(hidden, vectors))
+        hidden = [without_answer(record) for record in known] if self._predictors else []
+        for predictor in self._predictors:
+            self._by_predictor[predictor.name].append(predictor.predict(hidden, vectors))
 
     def _keep(self, known: list[HistoryRecord], estimates: list[LengthEstimate]) -> None:
         self._truth.append(lengths_of(known))
@@ -82,13 +109,13 @@ class CollectedRows:
         """Shape (rows,): the index's."""
         return np.concatenate(self._confidence)
 
-    def peer_predictions(self) -> dict[str, PredictedLengths]:
-        """What each peer said about all rows, by its name."""
-        return {name: _joined(parts) for name, parts in self._by_peer.items()}
+    def predictions(self) -> dict[str, PredictedLengths]:
+        """What each of the other predictors said about all rows, by its name."""
+        return {name: _joined(parts) for name, parts in self._by_predictor.items()}
 
 
 def without_answer(record: HistoryRecord) -> HistoryRecord:
-    """A record as it was before it was answered: a peer cannot read what it is to predict."""
+    """A record as it was before it was answered: a predictor cannot read what it is to predict."""
     return replace(record, output_tokens=0, samples=())
 
 

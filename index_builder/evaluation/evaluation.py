@@ -6,30 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from index_builder.baselines.baseline import Peer
-from index_builder.build.chunks import chunked
 from index_builder.evaluation.breakdown import (
     DECILES,
     ModelAccuracy,
     accuracy_by_model,
     coverage_90_by_decile,
 )
-from index_builder.evaluation.collected_rows import CollectedRows
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import CollectedRows, EvaluatedRows
 from index_builder.evaluation.metrics import LengthMetrics, PredictedLengths, class_edges, measure
+from index_builder.evaluation.predictor import LengthPredictor
 from index_builder.evaluation.quantiles import constant_predictions, from_quantiles
+from lengthwise.history.records import chunked
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.fitting import Validation
-from lengthwise.index.estimate.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 
 CONSTANT = "constant_median"
 ANOTHER_DRAW = "another_draw"
 MEAN_OF_DRAWS = "mean_of_other_draws"
+"""Names in an evaluation's JSON: what knows no prompt, and what the LLM's own chance allows."""
+
+PREDICTOR_NAMES = {
+    "head_alone": "trained head alone",
+    "neighbours_alone": "neighbours alone",
+    CONSTANT: "constant median",
+    ANOTHER_DRAW: "LLM's other draw",
+    MEAN_OF_DRAWS: "mean of its draws",
+}
+"""For people, of those whose name in the JSON says too little."""
+
 CHUNK_ROWS = 1024
+"""Rows asked about together: their vectors and neighbours are all that is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ class Evaluation:
 
     Args:
         predictor: Name of the one that the service would use.
-        metrics: By predictor's name.
+        metrics: How each predictor did, by its name.
         censored_rows: Rows left out because their true length is not known.
         seen_prompts: Rows whose very prompt is in the index: not a fair test, but real traffic.
         mean_confidence: Of the served predictor; to be held against `within_factor_2`.
@@ -47,7 +58,7 @@ class Evaluation:
         protocol: How rows were kept apart, for people.
         by_model: The served predictor's accuracy by the LLM that answered.
         coverage_90_by_decile: Coverage of its 90 % intervals by predicted length, shortest first.
-        missing_peers: Why predictors that were asked for are not here; "" where all are.
+        missing_baselines: Why baselines that were asked for are not here; "" where all are.
         asked: The rows themselves, for pictures; no part of the JSON.
     """
 
@@ -61,7 +72,7 @@ class Evaluation:
     index_version: str = ""
     by_model: dict[str, ModelAccuracy] = field(default_factory=dict[str, ModelAccuracy])
     coverage_90_by_decile: tuple[float | None, ...] = (None,) * DECILES
-    missing_peers: str = ""
+    missing_baselines: str = ""
     asked: EvaluatedRows | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,7 +89,7 @@ class Evaluation:
             **{name: metrics.to_dict() for name, metrics in self.metrics.items()},
             "by_model": {name: accuracy.to_dict() for name, accuracy in self.by_model.items()},
             "coverage_90_by_decile": list(self.coverage_90_by_decile),
-            "missing_peers": self.missing_peers,
+            "missing_peers": self.missing_baselines,
         }
 
     @classmethod
@@ -87,11 +98,13 @@ class Evaluation:
         left = dict(data)
         by_model = left.pop("by_model", {})
         deciles = left.pop("coverage_90_by_decile", (None,) * DECILES)
+        missing = left.pop("missing_peers", "")
         known = {f.name for f in fields(cls)}
         return cls(
             metrics={k: LengthMetrics(**v) for k, v in left.items() if isinstance(v, dict)},
             by_model={name: ModelAccuracy(**accuracy) for name, accuracy in by_model.items()},
             coverage_90_by_decile=tuple(deciles),
+            missing_baselines=missing,
             **{name: value for name, value in left.items() if name in known},
         )
 
@@ -101,22 +114,22 @@ def evaluate_index(
     records: Iterable[HistoryRecord],
     *,
     protocol: str,
-    peers: Sequence[Peer] = (),
+    predictors: Sequence[LengthPredictor] = (),
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Ask an index about records and compare with their true lengths.
 
     Args:
-        index: What would be served.
+        index: The one that would be served.
         records: Rows to predict; censored ones are counted and left out.
         protocol: How the rows were kept apart from the index, for people.
-        peers: Predictors to ask about the same rows, fitted.
+        predictors: Others to ask about the same rows.
         on_progress: Told how many rows have been predicted since it was last told.
 
     Raises:
         InvalidInputError: There is no row with a known true length.
     """
-    collected = CollectedRows(index, peers)
+    collected = CollectedRows(index, predictors)
     for chunk in chunked(records, CHUNK_ROWS):
         collected.ask(chunk)
         on_progress(len(chunk))
@@ -134,7 +147,7 @@ def _compare(collected: CollectedRows, index: LengthIndex, protocol: str) -> Eva
     predicted = {
         name: from_quantiles(levels, quantiles),
         CONSTANT: constant_predictions(index.rows, collected.models),
-        **collected.peer_predictions(),
+        **collected.predictions(),
         **_other_draws(collected.samples),
     }
     edges = class_edges(index.rows.output_tokens)

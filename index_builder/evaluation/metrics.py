@@ -9,7 +9,7 @@ from scipy.stats import kendalltau, spearmanr
 
 from index_builder.evaluation.shortest_first import shortest_first_gain
 from lengthwise.index.arrays import BoolVector, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 CLASS_PERCENTILES = (25, 50, 75, 99)
 """Where SSJF cuts lengths into its five classes (Qiu et al. 2024, arXiv 2404.08509)."""
@@ -68,8 +68,8 @@ def measure(
     """Compare predictions with true lengths, both in tokens.
 
     Args:
-        predicted: Of some rows.
-        truth: Shape (rows,).
+        predicted: What one predictor said of some rows.
+        truth: Shape (rows,): their true lengths, in tokens.
         edges: Of the length classes, as `class_edges` gives them.
     """
     true = np.asarray(truth, float)
@@ -101,8 +101,8 @@ def class_accuracy(predicted: FloatArray, truth: FloatArray, edges: FloatArray) 
     """Share of rows whose predicted length lies in the class of the true one.
 
     Args:
-        predicted: Shape (rows,), in tokens.
-        truth: Shape (rows,), in tokens.
+        predicted: Shape (rows,): predicted lengths, in tokens.
+        truth: Shape (rows,): true lengths, in tokens.
         edges: Ascending; a length on an edge belongs to the class above it.
     """
     return float((np.digitize(predicted, edges) == np.digitize(truth, edges)).mean())

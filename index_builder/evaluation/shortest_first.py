@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 
 def shortest_first_gain(predicted: FloatArray, truth: FloatArray) -> float | None:
@@ -13,8 +13,8 @@ def shortest_first_gain(predicted: FloatArray, truth: FloatArray) -> float | Non
     1 is the order of the true lengths. Rows of equal prediction are served in random order.
 
     Args:
-        predicted: Shape (rows,).
-        truth: Shape (rows,).
+        predicted: Shape (rows,): predicted lengths, of which only the order counts.
+        truth: Shape (rows,): true lengths, in tokens.
 
     Returns:
         At most 1; None where all true lengths are equal and no order gains anything.

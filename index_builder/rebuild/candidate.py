@@ -1,32 +1,26 @@
-"""Writes an artifact from rows whose vectors are known."""
+"""Makes a version of rows whose vectors are known."""
 
-import json
-import time
-from dataclasses import dataclass, replace
-from importlib.metadata import version as installed_version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-import pyarrow.parquet as pq
+import numpy as np
 
-from index_builder.evaluation.evaluation import evaluate_validation
-from index_builder.rebuild.players import Cast
-from index_builder.rebuild.source import EncoderSource
+from index_builder.build.fit_and_finish import fit_and_finish
+from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows
-from lengthwise.index.estimate.fitting import fit_estimator
-from lengthwise.index.index import LengthIndex, write_fitted
-from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.search.searcher import Searcher
-from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import (
-    NOTHING_TRAINED,
-    TRAINED,
-    ArtifactLayout,
-    HistoryFacts,
-    Manifest,
-    describe_files,
-    sha256_of,
-)
+from lengthwise.history.split import is_validation
+from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.held_out import HeldOutRows
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from lengthwise.index.store.artifact_writer import ArtifactFacts, ArtifactWriter
+from lengthwise.index.store.layout import sha256_of
+from lengthwise.index.store.manifest import HistoryFacts, Manifest
+
+MIN_NEWEST = 200
+"""Newest rows that the calibration follows at least: fewer would leave it to chance, more would
+describe the traffic of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +28,13 @@ class Recipe:
     """What a version is made by, beside its rows.
 
     Args:
-        source: Its encoder.
+        source: The encoder that made the vectors, and what was trained with it.
         new_rows: How many of the rows came since the last version.
         last_sequence: How far it has followed the history.
         left_out: Rows of the history that it could not use.
         quantile_levels: Levels given in every answer.
-        keeps_text: Store the prompts.
-        seed: Of the rows sampled for fitting.
+        keeps_text: Store the prompts, so that neighbours' texts can be shown.
+        seed: Decides which rows are sampled for fitting.
     """
 
     source: EncoderSource
@@ -51,65 +45,125 @@ class Recipe:
     keeps_text: bool
     seed: int
 
+    @classmethod
+    def following(
+        cls,
+        before: Manifest | None,
+        source: EncoderSource,
+        *,
+        new_rows: int,
+        last_sequence: int,
+        left_out: int,
+        seed: int,
+    ) -> Self:
+        """A version that keeps the levels and the texts of the one before it, if there is one."""
+        return cls(
+            source=source,
+            new_rows=new_rows,
+            last_sequence=last_sequence,
+            left_out=left_out,
+            quantile_levels=DEFAULT_QUANTILE_LEVELS if before is None else before.quantile_levels,
+            keeps_text=before is None or before.keeps_text,
+            seed=seed,
+        )
+
     def write(self, folder: Path, version: str, content: VectorRows) -> LengthIndex:
         """Make an artifact.
 
         Args:
-            folder: Made for it.
-            version: Its name.
-            content: Its rows, oldest first.
+            folder: Is made, to hold the artifact.
+            version: The name that its manifest gives it.
+            content: The rows that it is to hold, oldest first.
 
         Returns:
             It, loaded.
         """
         folder.mkdir(parents=True)
-        layout = ArtifactLayout(folder)
-        self.source.copy_to(folder)
-        vectors = VectorIndex.build(content.vectors)
-        vectors.save(layout.vectors)
-        rows = content.rows if self.keeps_text else content.without_text()
-        pq.write_table(rows.table, layout.rows, compression="zstd")
-        self._fit(layout, version, content, vectors)
-        manifest = self._manifest(layout, version, len(content), vectors)
-        layout.manifest.write_text(manifest.to_json(), "utf-8")
-        return LengthIndex.load(folder, encoder=self.source.encoder)
-
-    def _fit(
-        self, layout: ArtifactLayout, version: str, content: VectorRows, vectors: VectorIndex
-    ) -> None:
-        rows = HistoryRows.read(layout.rows)
-        cast = Cast.of(content, self.source, self.new_rows)
-        fit = fit_estimator(
-            content.vectors,
+        writer = ArtifactWriter(folder)
+        if self.source.folder is not None:
+            writer.add_trained(self.source.folder)
+        table = content.rows.table if self.keeps_text else content.without_text().table
+        rows = writer.write_rows([table])
+        calibration = CalibrationRows.from_version(content, self.source, self.new_rows)
+        fit_and_finish(
+            writer,
             rows,
-            Searcher(vectors, rows),
-            players=cast.all,
-            newest=cast.newest,
+            content.vectors,
+            self._facts(version, fingerprint=sha256_of(writer.layout.rows)),
+            held_out=calibration.all,
+            newest=calibration.newest,
             seed=self.seed,
         )
-        write_fitted(layout.calibration, fit.estimator)
-        evaluation: dict[str, Any] = {}
-        if fit.validation is not None:
-            predictor = TRAINED if self.source.training else NOTHING_TRAINED
-            found = evaluate_validation(fit.validation, rows, predictor=predictor)
-            evaluation = replace(found, index_version=version).to_dict()
-        layout.evaluation.write_text(json.dumps(evaluation, indent=1) + "\n", "utf-8")
+        return LengthIndex.load(folder, encoder=self.source.encoder)
 
-    def _manifest(
-        self, layout: ArtifactLayout, version: str, rows: int, vectors: VectorIndex
-    ) -> Manifest:
-        return Manifest(
+    def _facts(self, version: str, *, fingerprint: str) -> ArtifactFacts:
+        return ArtifactFacts(
             version=version,
             encoder=self.source.identity,
-            rows=rows,
-            skipped_rows=self.left_out,
-            data_fingerprint=sha256_of(layout.rows),
-            search=vectors.plan,
             quantile_levels=self.quantile_levels,
             keeps_text=self.keeps_text,
-            created_unix_s=time.time(),
-            created_by=f"lengthwise {installed_version('lengthwise')}",
-            files=describe_files(layout),
+            data_fingerprint=fingerprint,
+            skipped_rows=self.left_out,
             training=self.source.training,
             history=HistoryFacts(self.last_sequence, self.source.trained_until_unix_s),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRows:
+    """The rows that may stand in for new prompts when a version is fitted.
+
+    Args:
+        all: Every one of them: neighbours are weighted by what they show.
+        newest: Those that the calibration follows.
+    """
+
+    all: HeldOutRows
+    newest: HeldOutRows
+
+    @classmethod
+    def from_version(cls, rows: VectorRows, source: EncoderSource, new_rows: int) -> Self:
+        """All rows; where the encoder was trained, those that it was not trained on.
+
+        These are the rows reported since, and those that the training kept apart.
+
+        Args:
+            rows: Of the version, oldest first.
+            source: The encoder that made their vectors.
+            new_rows: How many came since the last version.
+
+        Raises:
+            InvalidInputError: None may: the live version was trained and kept no prompts.
+        """
+        head = source.head
+        wanted = max(MIN_NEWEST, new_rows)
+        if head is None:
+            places = np.arange(len(rows))
+            return cls(HeldOutRows(places), HeldOutRows(places[-wanted:]))
+        places = np.flatnonzero(_not_trained_on(rows, source))
+        if not len(places):
+            raise InvalidInputError(
+                "no row can be predicted as a new prompt: the encoder was trained, and of the "
+                "rows that it was not trained on no prompt was kept. Keep prompts, or build anew"
+            )
+        prompts, models = rows.prompts, rows.models
+
+        def held_out(chosen: IntVector) -> HeldOutRows:
+            atoms = head.atoms(
+                rows.vectors[chosen], [prompts[i] for i in chosen], [models[i] for i in chosen]
+            )
+            return HeldOutRows(chosen, atoms)
+
+        return cls(held_out(places), held_out(places[-wanted:]))
+
+
+def _not_trained_on(rows: VectorRows, source: EncoderSource) -> BoolVector:
+    facts = source.training
+    assert facts is not None  # noqa: S101  there is a head
+    later = rows.rows.stored_unix_s > source.trained_until_unix_s
+    apart = np.zeros(len(rows), bool)
+    with_text = rows.with_text
+    apart[with_text] = [
+        is_validation(record, facts.validation_share, facts.seed) for record in rows.records()
+    ]
+    return with_text & (later | apart)

@@ -12,13 +12,21 @@ from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.length_scale import FloatArray
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.length_scale import FloatArray
 
 STATED_COVERAGE = 0.9
+"""What the interval that is looked at states, as a share of the rows."""
+
 RESAMPLES = 200
+"""Of the bootstrap: enough for a standard error (Efron and Tibshirani 1993)."""
+
 LUCK_STANDARD_ERRORS = 2.0
+"""A loss that is smaller may be luck: chance alone exceeds it in one comparison of forty."""
+
 ASKED_AT_A_TIME = 1_024
+"""Rows whose neighbours are in memory at once."""
+
 NO_TEXT = " "
 """Asked in place of a prompt of which only the vector is known."""
 
@@ -38,7 +46,7 @@ class Loss:
 
     Args:
         mae: Growth of the mean absolute error, as a share.
-        tau: Fall of Kendall's tau-b.
+        tau: Fall of Kendall's tau-b, up to 2.
         coverage: Growth of what the 90 % interval's coverage lacks to 90 %.
     """
 
@@ -48,13 +56,13 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VersionComparison:
     """A candidate beside the live version.
 
     Args:
-        rows: Rows that both predicted.
+        rows: How many rows both predicted.
         live: How the live version did.
-        candidate: How the candidate did.
+        candidate: How the candidate did on the same rows.
         loss: How much worse that is.
         luck: Standard error of each loss, by resampling rows (paired bootstrap, Efron 1979).
     """
@@ -103,15 +111,15 @@ def compare(
     *,
     live_vectors: FloatMatrix,
     seed: int = 0,
-) -> Comparison:
+) -> VersionComparison:
     """Have both predict rows that neither was made from.
 
     Args:
-        live: The version served.
+        live: The version that is served now.
         candidate: What may take its place.
         held_out: The rows, with vectors of the candidate's encoder; none is censored.
         live_vectors: Their vectors of the live version's encoder.
-        seed: Of the resampling.
+        seed: Decides which rows each resampling draws.
     """
     truth = held_out.rows.output_tokens.astype(float)
     before = predicted(live, held_out, live_vectors)
@@ -121,7 +129,7 @@ def compare(
     def loss(places: IntVector) -> Loss:
         return _loss(_accuracy(before, truth, places), _accuracy(after, truth, places))
 
-    return Comparison(
+    return VersionComparison(
         rows=len(truth),
         live=_accuracy(before, truth, everything),
         candidate=_accuracy(after, truth, everything),

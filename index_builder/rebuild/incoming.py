@@ -1,24 +1,31 @@
-"""What is new in the history: which of it can be used, and why the rest cannot."""
+"""What is new in the history: which of it can be used, and what of that is held out."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Self
 
+import numpy as np
 import pyarrow as pa
 
 from lengthwise.history.database.completion import StoredCompletion
-from lengthwise.index.arrays import FloatVector
+from lengthwise.index.arrays import BoolVector, FloatVector, IntVector
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
-from lengthwise.index.store.layout import EncoderIdentity
+from lengthwise.index.store.manifest import EncoderIdentity
 
 READ_ROWS = 4_096
+"""Completions looked at together: one question to the live version about their ids."""
 
 ALREADY_THERE = "in the index already"
 OTHER_VECTORS = "stored without text, as vectors of another encoder"
 NOT_TRAINABLE = "stored without text, which a training needs"
 UNUSABLE = "unusable as a row"
+"""Why a completion is left out, as an outcome tells it."""
+
+MAX_HELD_OUT_SHARE = 1 / 4
+"""Of the new rows that ended by themselves: the others are what a candidate is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Incoming:
     """New rows, oldest first.
 
     Args:
-        rows: Their columns.
+        rows: Columns of the usable ones.
         vectors: By place, where the history holds the vector and not the text.
         left_out: How many are not among them, by reason.
     """
@@ -40,7 +47,7 @@ class IncomingReader:
     """Sorts completions into those that can be used and others.
 
     Args:
-        encoder: Of the index to be.
+        encoder: The one whose vectors the index is to hold.
         held: Gives those of some ids that the live version has.
         training: The encoder is to be trained anew, for which only texts are of use.
     """
@@ -114,3 +121,34 @@ def _chunks(completions: Iterable[StoredCompletion]) -> Iterator[list[StoredComp
     left = iter(completions)
     while chunk := list(islice(left, READ_ROWS)):
         yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSplit:
+    """New rows by time: what a candidate is made from, and what it is asked about.
+
+    Args:
+        held_out: Places of the newest whose true length is known, ascending, at least one.
+    """
+
+    held_out: IntVector
+
+    @classmethod
+    def from_newest_ended(cls, censored: BoolVector, at_most: int) -> Self | None:
+        """Hold out the newest rows that ended by themselves, never more than a quarter of those.
+
+        Args:
+            censored: Shape (new rows,), oldest first: the true length was longer.
+            at_most: Rows that are held out at most.
+
+        Returns:
+            None where there are too few to hold any out.
+        """
+        ended = np.flatnonzero(~censored)
+        count = min(at_most, int(len(ended) * MAX_HELD_OUT_SHARE))
+        return cls(ended[len(ended) - count :]) if count else None
+
+    @property
+    def earlier(self) -> IntVector:
+        """Places of all rows before the first that is held out."""
+        return np.arange(self.held_out[0])

@@ -12,6 +12,7 @@ from lengthwise.index.arrays import IntVector
 from lengthwise.index.errors import InvalidInputError
 
 MIN_ROWS = 20
+"""As in a build: fewer rows are no history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +20,9 @@ class Caps:
     """How many rows may stay; 0 for any number.
 
     Args:
-        rows: In all.
-        of_model: Of one LLM.
-        of_prompt: Of one prompt answered by one LLM.
+        rows: Rows in all, whatever LLM answered.
+        of_model: Rows of each LLM, whatever the prompt.
+        of_prompt: Rows of one prompt answered by one LLM.
     """
 
     rows: int
@@ -29,8 +30,8 @@ class Caps:
     of_prompt: int
 
     @classmethod
-    def of(cls, options: RebuildOptions) -> "Caps":
-        """As a rebuild is asked for."""
+    def from_options(cls, options: RebuildOptions) -> "Caps":
+        """The caps that a rebuild is asked to keep."""
         return cls(options.keep_rows, options.max_rows_per_model, options.max_duplicates)
 
 
@@ -53,7 +54,7 @@ def choose(models: Sequence[str], prompts: Sequence[Hashable], caps: Caps) -> Ke
     Args:
         models: The LLM of each row, oldest row first.
         prompts: What tells its prompt from others.
-        caps: How many may stay.
+        caps: How many rows may stay, in all and of each kind.
     """
     of_model: Counter[str] = Counter()
     of_prompt: Counter[Hashable] = Counter()

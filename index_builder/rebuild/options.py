@@ -19,10 +19,10 @@ class RebuildOptions:
         tolerate_mae: How much larger the mean absolute error may be, as a share.
         tolerate_tau: How much lower Kendall's tau-b may be.
         tolerate_coverage: How much farther the 90 % interval may fall short of covering 90 %.
-        keep_versions: Versions left after publishing.
+        keep_versions: Versions left after publishing, the newest.
         from_sequence: Take rows of the history after this one; -1 goes on where the live version
             ended.
-        seed: Of whatever chance decides.
+        seed: Decides samples, resampling and what is random in a training.
 
     Raises:
         InvalidInputError: A value is out of range.

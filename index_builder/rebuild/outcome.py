@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from index_builder.rebuild.comparison import Comparison
+from index_builder.rebuild.comparison import VersionComparison
 
 
-class Ending(StrEnum):
+class RoundEnding(StrEnum):
     """How a round ended; `exit_code` is the program's, if it was the only one."""
 
     PUBLISHED = "published"
@@ -23,30 +23,31 @@ class Ending(StrEnum):
         return EXIT_CODES.get(self, 0)
 
 
-EXIT_CODES = {Ending.FAILED: 1, Ending.REFUSED: 3, Ending.OVERTAKEN: 4}
+EXIT_CODES = {RoundEnding.FAILED: 1, RoundEnding.REFUSED: 3, RoundEnding.OVERTAKEN: 4}
+"""What is not here is 0; scripts tell the others apart by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RoundOutcome:
     """One round.
 
     Args:
-        ending: How it ended.
+        ending: How it ended, which decides the exit code.
         version: The version that is current now, as far as this round knows.
         before: The one that was current when it began; None if there was none.
         after_sequence: Rows of the history after this one were read.
         last_sequence: The last one that was read.
-        new_rows: Usable new rows.
+        new_rows: New rows that could be used.
         left_out: New rows that were not usable, by reason.
         dropped: Rows that had to go, by cap.
         rows: Rows of the version that was made; 0 if none was.
         comparison: With the live version; None where there was none to compare with.
         faults: Why it was refused, failed or was overtaken.
-        pruned: Versions removed.
-        seconds: How long it took.
+        pruned: Old versions that were removed after it.
+        seconds: How long the round took.
     """
 
-    ending: Ending
+    ending: RoundEnding
     version: str | None
     before: str | None
     after_sequence: int = 0
@@ -55,7 +56,7 @@ class Outcome:
     left_out: dict[str, int] = field(default_factory=dict[str, int])
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     rows: int = 0
-    comparison: Comparison | None = None
+    comparison: VersionComparison | None = None
     faults: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -81,19 +82,19 @@ class Outcome:
     def _headline(self) -> str:
         read = f"{self.new_rows:,} new rows after {self.after_sequence:,}"
         match self.ending:
-            case Ending.PUBLISHED:
+            case RoundEnding.PUBLISHED:
                 return f"Published {self.version}: {self.rows:,} rows, {read}; {self.seconds:.1f} s"
-            case Ending.NOTHING_NEW:
+            case RoundEnding.NOTHING_NEW:
                 return f"Nothing new after {self.after_sequence:,}: {self.version} stays"
-            case Ending.TOO_LITTLE_NEW:
+            case RoundEnding.TOO_LITTLE_NEW:
                 return f"Too little new: {read}; {self.version} stays and they wait for more"
-            case Ending.REFUSED:
+            case RoundEnding.REFUSED:
                 return (
                     f"Refused: made with {read}, it predicts worse than {self.version}, which stays"
                 )
-            case Ending.OVERTAKEN:
+            case RoundEnding.OVERTAKEN:
                 return f"Overtaken: what was made with {read} is dropped; the next round takes them"
-            case Ending.FAILED:
+            case RoundEnding.FAILED:
                 return "Failed: nothing was published"
 
 
@@ -101,7 +102,7 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
-def _compared(c: Comparison) -> str:
+def _compared(c: VersionComparison) -> str:
     live, new = c.live, c.candidate
     taus = " -> ".join(
         "-" if a.kendall_tau_b is None else f"{a.kendall_tau_b:.3f}" for a in (live, new)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from index_builder.rebuild.encoding import encoded
+from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
-from index_builder.rebuild.source import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows, records_of
 from index_builder.training.options import TrainOptions
 from index_builder.training.train import train
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
-from lengthwise.index.encoder.sentence_encoder import choose_device
+from lengthwise.index.encoder.hardware import choose_device
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.store.layout import ENCODER_FOLDER, EncoderIdentity
+from lengthwise.index.store.layout import ENCODER_FOLDER
+from lengthwise.index.store.manifest import EncoderIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,10 @@ class Retraining:
     """A training as a round asks for it.
 
     Args:
-        options: How.
-        folder: Gets the trained encoder.
+        options: How the encoder is trained.
+        folder: Is made, and gets the trained encoder and its head.
         device: Where training and encoding run.
-        precision: Of the encoding.
+        precision: That prompts are encoded in afterwards.
     """
 
     options: TrainOptions
@@ -46,8 +46,8 @@ class Retraining:
         Args:
             source: The encoder so far; training starts from what that one started from.
             before: Rows of the live version; those without text teach nothing.
-            learnt: New rows to learn from.
-            progress: Is told how far it is.
+            learnt: New rows to learn from, those that are held out left out.
+            progress: Is told how far it is, and may end the round.
 
         Raises:
             InvalidInputError: There are too few rows with text.
@@ -72,19 +72,8 @@ class Retraining:
             times = np.concatenate([before.rows.stored_unix_s, times])
         return EncoderSource(
             encoder,
-            EncoderIdentity(
-                f"{base}, trained on this history",
-                encoder.content_hash,
-                encoder.dimension,
-                trained=True,
-            ),
+            EncoderIdentity.from_training(base, encoder),
             self.folder,
             facts,
             float(times.max()),
         )
-
-
-def encoded_anew(rows: VectorRows, source: EncoderSource, progress: RoundProgress) -> VectorRows:
-    """Rows in another encoder's space; those without text cannot come along."""
-    texts = rows.take(np.flatnonzero(rows.with_text))
-    return encoded(texts.rows, source.encoder, progress)

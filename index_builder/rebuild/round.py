@@ -7,28 +7,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from index_builder.build.builder import new_version
 from index_builder.rebuild.candidate import Recipe
-from index_builder.rebuild.comparison import Comparison, compare
-from index_builder.rebuild.encoding import encoded
-from index_builder.rebuild.incoming import Incoming, IncomingReader
+from index_builder.rebuild.comparison import VersionComparison, compare
+from index_builder.rebuild.incoming import Incoming, IncomingReader, TimeSplit
 from index_builder.rebuild.keeping import Caps, within_caps
-from index_builder.rebuild.live import LiveVersion
+from index_builder.rebuild.live_version import EncoderSource, LiveVersion
 from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.outcome import Ending, Outcome
-from index_builder.rebuild.parts import Parts
+from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from index_builder.rebuild.progress import RoundProgress
-from index_builder.rebuild.retraining import Retraining, encoded_anew
-from index_builder.rebuild.source import EncoderSource
-from index_builder.rebuild.vector_rows import VectorRows
+from index_builder.rebuild.retraining import Retraining
+from index_builder.rebuild.vector_rows import VectorRows, encoded, encoded_anew
 from index_builder.training.options import TrainOptions
 from lengthwise.history.database.reader import HistoryReader
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
 from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
-from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from lengthwise.index.index import LengthIndex
 from lengthwise.index.store import Published
+from lengthwise.index.store.published import new_version
 
 KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
+"""Why a row of the live version is left out, as an outcome tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +35,12 @@ class Rebuild:
 
     Args:
         history: File or URL of the history.
-        place: Where versions are published.
-        options: How.
+        place: Where versions are published, and where the live one is found.
+        options: What is kept, held out and tolerated.
         training: How the encoder is trained; None goes on with the live version's.
         encoder: Used where nothing was published yet: name or folder.
-        device: Where it runs.
-        precision: Of the encoding.
+        device: Where encoder and training run.
+        precision: That prompts are encoded in.
         cache: Folder for the live version, where it must be fetched: rounds that follow each other
             fetch it once. None fetches it anew each time.
     """
@@ -56,7 +54,7 @@ class Rebuild:
     precision: Precision = "auto"
     cache: Path | None = None
 
-    def run(self, progress: RoundProgress) -> Outcome:
+    def run(self, progress: RoundProgress) -> RoundOutcome:
         """Do one round.
 
         Returns:
@@ -89,30 +87,30 @@ class _Round:
         self._live = self._fetch_live()
         self._last = reader.summary().last_sequence
         self._after = self._first_known()
-        self._outcome = Outcome(
-            ending=Ending.NOTHING_NEW,
+        self._outcome = RoundOutcome(
+            ending=RoundEnding.NOTHING_NEW,
             version=self._before,
             before=self._before,
             after_sequence=self._after,
             last_sequence=self._last,
         )
 
-    def run(self) -> Outcome:
+    def run(self) -> RoundOutcome:
         if self._last == self._after:
             return self._outcome
         source = self._source()
         incoming = self._read(source)
         self._learn(
-            ending=Ending.TOO_LITTLE_NEW,
+            ending=RoundEnding.TOO_LITTLE_NEW,
             new_rows=len(incoming.rows),
             left_out=incoming.left_out,
         )
         if len(incoming.rows) < self._options.min_new_rows:
             return self._outcome
-        parts = Parts.newest_ended(incoming.rows.censored, self._options.holdout_rows)
-        if parts is None:
+        split = TimeSplit.from_newest_ended(incoming.rows.censored, self._options.holdout_rows)
+        if split is None:
             return self._outcome
-        return self._make(source, incoming, parts)
+        return self._make(source, incoming, split)
 
     def _learn(self, **facts: Any) -> None:
         self._outcome = replace(self._outcome, **facts)
@@ -145,9 +143,9 @@ class _Round:
 
     def _source(self) -> EncoderSource:
         if self._live is not None:
-            return EncoderSource.of_live(self._live.index, self._live.folder)
+            return EncoderSource.from_live(self._live)
         job = self._job
-        return EncoderSource.untrained(
+        return EncoderSource.from_encoder(
             load_encoder(job.encoder, device=job.device, precision=job.precision)
         )
 
@@ -160,20 +158,20 @@ class _Round:
         )
         return reader.read(self._reader.rows_after(self._after, up_to=self._last))
 
-    def _make(self, source: EncoderSource, incoming: Incoming, parts: Parts) -> Outcome:
+    def _make(self, source: EncoderSource, incoming: Incoming, split: TimeSplit) -> RoundOutcome:
         before = None if self._live is None else self._live.content()
         if self._job.training is not None:
-            source = self._trained(self._job.training, source, before, incoming, parts)
+            source = self._trained(self._job.training, source, before, incoming, split)
             before = self._carried_over(before, source)
         self._progress.note(f"Encoding {len(incoming.rows) - len(incoming.vectors):,} prompts")
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
         recipe = self._recipe(source, len(new))
         if self._live is not None:
-            comparison = self._compare(self._live.index, recipe, before, new, parts)
+            comparison = self._compare(self._live.index, recipe, before, new, split)
             self._learn(comparison=comparison)
             faults = comparison.faults(self._options)
             if faults:
-                return replace(self._outcome, ending=Ending.REFUSED, faults=tuple(faults))
+                return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
         rows, dropped = self._kept(before, new)
         self._learn(rows=len(rows), dropped=dropped)
         version = new_version()
@@ -187,7 +185,7 @@ class _Round:
         source: EncoderSource,
         before: VectorRows | None,
         incoming: Incoming,
-        parts: Parts,
+        split: TimeSplit,
     ) -> EncoderSource:
         training = Retraining(
             options=options,
@@ -195,14 +193,14 @@ class _Round:
             device=self._job.device,
             precision=self._job.precision,
         )
-        learnt = incoming.rows.take(parts.earlier.tolist())
+        learnt = incoming.rows.take(split.earlier.tolist())
         return training.run(source, before, learnt, self._progress)
 
     def _carried_over(self, before: VectorRows | None, source: EncoderSource) -> VectorRows | None:
         if before is None:
             return None
         self._progress.note(f"Encoding {len(before):,} prompts of the live version anew")
-        found = encoded_anew(before, source, self._progress)
+        found = encoded_anew(before, source.encoder, self._progress)
         if len(found) < len(before):
             lost = {KEPT_WITHOUT_TEXT: len(before) - len(found)}
             self._learn(left_out={**self._outcome.left_out, **lost})
@@ -214,13 +212,13 @@ class _Round:
         recipe: Recipe,
         before: VectorRows | None,
         new: VectorRows,
-        parts: Parts,
-    ) -> Comparison:
-        self._progress.note(f"Comparing on the newest {len(parts.held_out):,} rows")
-        past, _ = self._kept(before, new.take(parts.earlier))
-        recipe = replace(recipe, new_rows=len(parts.earlier))
+        split: TimeSplit,
+    ) -> VersionComparison:
+        self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
+        past, _ = self._kept(before, new.take(split.earlier))
+        recipe = replace(recipe, new_rows=len(split.earlier))
         candidate = recipe.write(self._folder / "candidate", "candidate", past)
-        held_out = new.take(parts.held_out)
+        held_out = new.take(split.held_out)
         same = recipe.source.identity.content_hash == live.manifest.encoder.content_hash
         vectors = held_out.vectors if same else live.encode(held_out.prompts)
         return compare(live, candidate, held_out, live_vectors=vectors, seed=self._options.seed)
@@ -229,31 +227,28 @@ class _Round:
         self, before: VectorRows | None, later: VectorRows
     ) -> tuple[VectorRows, dict[str, int]]:
         rows = later if before is None else before.followed_by(later)
-        return within_caps(rows, Caps.of(self._options))
+        return within_caps(rows, Caps.from_options(self._options))
 
     def _recipe(self, source: EncoderSource, new_rows: int) -> Recipe:
-        manifest = None if self._live is None else self._live.index.manifest
-        levels = DEFAULT_QUANTILE_LEVELS if manifest is None else manifest.quantile_levels
-        return Recipe(
-            source=source,
+        return Recipe.following(
+            None if self._live is None else self._live.index.manifest,
+            source,
             new_rows=new_rows,
             last_sequence=self._last,
             left_out=sum(self._outcome.left_out.values()),
-            quantile_levels=levels,
-            keeps_text=manifest is None or manifest.keeps_text,
             seed=self._options.seed,
         )
 
-    def _publish(self, version: str) -> Outcome:
+    def _publish(self, version: str) -> RoundOutcome:
         folder, place = self._folder / version, self._job.place
         self._progress.note(f"Publishing {version}")
         try:
             place.publish(folder, version, expected=self._before)
         except (StaleVersionError, StoreBusyError) as error:
-            return replace(self._outcome, ending=Ending.OVERTAKEN, faults=(str(error),))
+            return replace(self._outcome, ending=RoundEnding.OVERTAKEN, faults=(str(error),))
         return replace(
             self._outcome,
-            ending=Ending.PUBLISHED,
+            ending=RoundEnding.PUBLISHED,
             version=version,
             pruned=self._prune(),
         )

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
-from index_builder.rebuild.outcome import Ending, Outcome
+from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from index_builder.rebuild.progress import StopRoundError
-from lengthwise.history.database.errors import HistoryError
-from lengthwise.index.errors import LengthIndexError
+from lengthwise.errors import LengthwiseError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What an orchestrator and a terminal send to end a process."""
 
 
 @contextmanager
@@ -30,7 +30,10 @@ def stop_on_signals(stop: Event) -> Generator[None]:
 
 
 def run_every(
-    seconds: float, rebuild: Callable[[], Outcome], tell: Callable[[Outcome], None], stop: Event
+    seconds: float,
+    rebuild: Callable[[], RoundOutcome],
+    tell: Callable[[RoundOutcome], None],
+    stop: Event,
 ) -> None:
     """Do rounds, each so long after the end of the one before; return once asked to stop.
 
@@ -38,9 +41,9 @@ def run_every(
     yet, or a store that cannot be reached for a while, is no reason to give up.
 
     Args:
-        seconds: Between two rounds.
-        rebuild: Does one.
-        tell: Is given what each came to.
+        seconds: From the end of a round to the beginning of the next.
+        rebuild: Does one round and gives what it came to.
+        tell: Is given that, also where a round failed.
         stop: Set to end, between rounds or within one.
     """
     while not stop.is_set():
@@ -48,12 +51,12 @@ def run_every(
             outcome = rebuild()
         except StopRoundError:
             return
-        except (LengthIndexError, HistoryError) as error:
+        except LengthwiseError as error:
             outcome = failed(error)
         tell(outcome)
         stop.wait(seconds)
 
 
-def failed(error: Exception) -> Outcome:
+def failed(error: Exception) -> RoundOutcome:
     """A round that could not be done."""
-    return Outcome(ending=Ending.FAILED, version=None, before=None, faults=(str(error),))
+    return RoundOutcome(ending=RoundEnding.FAILED, version=None, before=None, faults=(str(error),))

@@ -1,17 +1,24 @@
 """Rows with their vectors, all in memory, oldest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from lengthwise.index.arrays import BoolVector, FloatMatrix, IntVector
+from index_builder.build.encoding import encode_unique
+from index_builder.rebuild.progress import RoundProgress
+from lengthwise.index.arrays import BoolVector, FloatMatrix, FloatVector, IntVector
+from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 
 TIME = SCHEMA.get_field_index("stored_unix_s")
 PROMPT = SCHEMA.get_field_index("prompt")
+"""Where these columns stand, which are replaced in some tables."""
+
+ENCODED_AT_A_TIME = 1_024
+"""Prompts: enough to sort by length within, little enough to stop soon."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class VectorRows:
     """Rows as an index holds them.
 
     Args:
-        rows: Their columns, oldest first; the prompt is "" where only its vector is known.
+        rows: Columns of the rows, oldest first; the prompt is "" where only its vector is known.
         vectors: Shape (rows, dimension), of unit length.
     """
 
@@ -93,3 +100,41 @@ def records_of(rows: HistoryRows) -> Iterator[HistoryRecord]:
                 group=row["group"],
                 temperature=row["temperature"],
             )
+
+
+def encoded(
+    rows: HistoryRows,
+    encoder: Encoder,
+    progress: RoundProgress,
+    *,
+    given: Mapping[int, FloatVector] | None = None,
+) -> VectorRows:
+    """Rows with their vectors; those that came with one keep it.
+
+    Args:
+        rows: Columns of the rows, with the prompts of those that came without a vector.
+        encoder: Makes the vectors that are not given.
+        progress: Is told how many more were encoded, and may end the round.
+        given: Vectors that are known, by place, of that encoder.
+
+    Raises:
+        EncoderError: The encoder gave something other than a finite vector for each.
+    """
+    given = given or {}
+    vectors = np.zeros((len(rows), encoder.dimension), np.float32)
+    for place, vector in given.items():
+        # Stored in 16 bits, it is of unit length no more.
+        vectors[place] = vector / max(float(np.linalg.norm(vector)), 1e-9)
+    prompts: list[str] = rows.table.column(PROMPT).to_pylist()
+    missing = [place for place in range(len(rows)) if place not in given]
+    for start in range(0, len(missing), ENCODED_AT_A_TIME):
+        places = missing[start : start + ENCODED_AT_A_TIME]
+        vectors[places] = encode_unique(encoder, [prompts[place] for place in places])
+        progress.rows(len(places))
+    return VectorRows(rows, vectors)
+
+
+def encoded_anew(rows: VectorRows, encoder: Encoder, progress: RoundProgress) -> VectorRows:
+    """Rows in another encoder's space; those without text cannot come along."""
+    texts = rows.take(np.flatnonzero(rows.with_text))
+    return encoded(texts.rows, encoder, progress)

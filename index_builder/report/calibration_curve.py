@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.evaluation.metrics import covered
 from index_builder.report.share import Share, error_bars
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
     BLUE,
     INK,
@@ -24,6 +24,7 @@ from lengthwise.report.style import (
 )
 
 DECILES = 10
+"""Parts of the rows by predicted length: tenths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ class CalibrationCurve:
     observed: tuple[Share, ...]
 
     @classmethod
-    def of(cls, rows: EvaluatedRows) -> "CalibrationCurve":
+    def from_rows(cls, rows: EvaluatedRows) -> "CalibrationCurve":
         """Compare all levels that the index answers with; quantiles are rounded, as lengths are."""
         under = rows.truth[:, None] <= np.rint(rows.quantile_tokens)
-        return cls(rows.quantile_levels, tuple(Share.of(column) for column in under.T))
+        return cls(rows.quantile_levels, tuple(Share.from_hits(column) for column in under.T))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class IntervalCoverage:
     observed: tuple[Share, ...]
 
     @classmethod
-    def of(cls, rows: EvaluatedRows, predicted: FloatArray) -> "IntervalCoverage | None":
+    def from_rows(cls, rows: EvaluatedRows, predicted: FloatArray) -> "IntervalCoverage | None":
         """Of the 90 % interval, or of the widest central one where the levels do not give that.
 
         Args:
-            rows: With the quantiles.
+            rows: With the quantiles that the index gave.
             predicted: Shape (rows,): predicted lengths, in tokens.
 
         Returns:
@@ -74,7 +75,7 @@ class IntervalCoverage:
         return cls(
             stated=round(rows.quantile_levels[high] - rows.quantile_levels[low], 6),
             predicted=tuple(float(np.median(predicted[tenth])) for tenth in tenths),
-            observed=tuple(Share.of(inside[tenth]) for tenth in tenths),
+            observed=tuple(Share.from_hits(inside[tenth]) for tenth in tenths),
         )
 
 
@@ -95,7 +96,8 @@ def draw_calibration_curve(data: CalibrationCurve) -> Figure:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
     axes.errorbar(
-        *(data.stated, [share.value for share in data.observed]),
+        data.stated,
+        [share.value for share in data.observed],
         yerr=error_bars(list(data.observed)),
         color=BLUE,
         marker="o",

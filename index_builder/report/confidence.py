@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from index_builder.report.share import Share, error_bars
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
     BLUE,
     GREY,
@@ -19,6 +19,7 @@ from lengthwise.report.style import (
 
 BINS = 10
 MIN_BIN_ROWS = 10
+"""Bins of equal width from 0 to 1, and the rows that one must have to be a point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Reliability:
     rows_by_bin: tuple[int, ...]
 
     @classmethod
-    def of(cls, confidence: FloatArray, predicted: FloatArray, truth: FloatArray) -> "Reliability":
+    def from_predictions(
+        cls, confidence: FloatArray, predicted: FloatArray, truth: FloatArray
+    ) -> "Reliability":
         """Sort rows by stated confidence into bins; all of shape (rows,), lengths in tokens."""
         within = (truth >= predicted / 2) & (truth <= predicted * 2)
         bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -44,7 +47,7 @@ class Reliability:
         used = [b for b in range(BINS) if counts[b] >= MIN_BIN_ROWS]
         return cls(
             stated=tuple(float(confidence[bins == b].mean()) for b in used),
-            observed=tuple(Share.of(within[bins == b]) for b in used),
+            observed=tuple(Share.from_hits(within[bins == b]) for b in used),
             rows_by_bin=tuple(counts.tolist()),
         )
 
@@ -56,7 +59,8 @@ def draw_confidence(data: Reliability) -> Figure:
     axes, below = figure.subplots(2, sharex=True, height_ratios=(3.4, 1))
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
     axes.errorbar(
-        *(data.stated, [share.value for share in data.observed]),
+        data.stated,
+        [share.value for share in data.observed],
         yerr=error_bars(list(data.observed)),
         color=BLUE,
         marker="o",

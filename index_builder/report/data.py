@@ -31,7 +31,7 @@ class ReportData:
     learning_curve: LearningCurve | None = None
 
     @classmethod
-    def of(
+    def from_evaluation(
         cls, evaluation: Evaluation, learning_curve: LearningCurve | None = None
     ) -> "ReportData":
         """Condense an evaluation.
@@ -47,14 +47,16 @@ class ReportData:
         predicted = rows.points[evaluation.predictor]
         return cls(
             evaluation=evaluation,
-            predicted_against_true=PredictedAgainstTrue.of(predicted, rows.truth),
-            calibration=CalibrationCurve.of(rows),
-            interval=IntervalCoverage.of(rows, predicted),
+            predicted_against_true=PredictedAgainstTrue.from_lengths(predicted, rows.truth),
+            calibration=CalibrationCurve.from_rows(rows),
+            interval=IntervalCoverage.from_rows(rows, predicted),
             kendall_tau_b=predictor_scores(evaluation, "kendall_tau_b"),
             mae=predictor_scores(evaluation, "mae", low_is_good=True),
             kendall_tau_b_by_llm=tau_by_llm(evaluation),
-            confidence=Reliability.of(np.asarray(rows.confidence), predicted, rows.truth),
-            remaining=RemainingAccuracy.of(rows),
+            confidence=Reliability.from_predictions(
+                np.asarray(rows.confidence), predicted, rows.truth
+            ),
+            remaining=RemainingAccuracy.from_rows(rows),
             learning_curve=learning_curve,
         )
 

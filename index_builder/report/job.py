@@ -4,10 +4,10 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index_builder.build.builder import BuildProgress
-from index_builder.evaluation.evaluate import SplitHistory
+from index_builder.build.progress import BuildProgress
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.history.files import History
+from lengthwise.history.split import SplitHistory
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import InvalidInputError, MissingExtraError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from index_builder.report.learning_curve import LearningCurve
 
 MODULES = ("matplotlib", "jinja2")
+"""What the extra "report" brings."""
 
 
 class ReportJob:
@@ -22,7 +23,7 @@ class ReportJob:
 
     Args:
         folder: Where the report goes, made if need be; None if none is wanted.
-        learning_curve: Measure one as well.
+        learning_curve: Measure a learning curve as well.
         split: The history is split for the evaluation, so that there is something to learn from.
 
     Raises:
@@ -54,7 +55,7 @@ class ReportJob:
         """Measure the learning curve, if one is wanted, on the split that was evaluated."""
         if not self._wants_curve:
             return
-        from index_builder.report.learning import (  # noqa: PLC0415  needs the extra
+        from index_builder.report.learning_curve import (  # noqa: PLC0415  needs the extra
             measure_learning_curve,
         )
 
@@ -70,7 +71,7 @@ class ReportJob:
         """Write what is wanted; gives the page, or None."""
         if self._folder is None:
             return None
-        from index_builder.report.write import write_report  # noqa: PLC0415  needs the extra
+        from index_builder.report.page import write_report  # noqa: PLC0415  needs the extra
 
         return write_report(self._folder, evaluation, self._curve)
 

@@ -1,11 +1,13 @@
-"""One self-contained HTML page out of an evaluation's numbers and pictures."""
+"""One self-contained HTML page out of an evaluation's numbers and pictures, and the numbers."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
-from index_builder.cli.tables import NAMES
-from index_builder.evaluation.evaluation import Evaluation
+from index_builder.evaluation.evaluation import PREDICTOR_NAMES, Evaluation
 from index_builder.evaluation.metrics import LengthMetrics
 from index_builder.report.data import ReportData
+from index_builder.report.learning_curve import LearningCurve
 from index_builder.report.sections import sections_of
 from lengthwise.report.page_template import page_template
 from lengthwise.report.style import PALETTE
@@ -34,6 +36,30 @@ HEADLINE = (
     ("in the 90 % interval", "coverage_90", "{:.1%}"),
     ("rows asked about", "rows", "{:,}"),
 )
+"""The same of each of the large figures on top."""
+
+
+def write_report(
+    folder: Path, evaluation: Evaluation, learning_curve: LearningCurve | None = None
+) -> Path:
+    """Write `index.html`, which needs no other file, and `report.json` with what it draws.
+
+    Args:
+        folder: Is there already; files of these names are replaced.
+        evaluation: Just made, with its rows.
+        learning_curve: To be drawn as well, if it was measured.
+
+    Returns:
+        The page.
+
+    Raises:
+        InvalidInputError: The evaluation holds no rows.
+    """
+    data = ReportData.from_evaluation(evaluation, learning_curve)
+    page = folder / "index.html"
+    page.write_text(render_page(data), "utf-8")
+    (folder / "report.json").write_text(json.dumps(data.to_dict(), indent=1) + "\n", "utf-8")
+    return page
 
 
 def render_page(data: ReportData) -> str:
@@ -46,7 +72,7 @@ def render_page(data: ReportData) -> str:
         notes=list(_notes(evaluation)),
         columns=[title for title, _, _ in COLUMNS],
         table=[
-            (NAMES.get(name, name), name == evaluation.predictor, _row(metrics))
+            (PREDICTOR_NAMES.get(name, name), name == evaluation.predictor, _row(metrics))
             for name, metrics in evaluation.metrics.items()
         ],
         sections=sections_of(data),
@@ -76,5 +102,5 @@ def _notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield "Left out", f"{evaluation.censored_rows:,} rows whose answer was cut off"
     if evaluation.seen_prompts:
         yield "Known prompts", f"{evaluation.seen_prompts:,} of the prompts are in the index itself"
-    if evaluation.missing_peers:
-        yield "Not compared", evaluation.missing_peers
+    if evaluation.missing_baselines:
+        yield "Not compared", evaluation.missing_baselines

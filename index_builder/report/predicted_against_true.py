@@ -7,15 +7,18 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from index_builder.evaluation.metrics import PredictedLengths, measure
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import BLUE, INK, MUTED, ORANGE, new_figure, plain_log, styled
 
 CELLS = 44
+"""On each axis: as many as a phone's screen shows apart."""
+
 OUTSIDE = 0.001
 """Share of lengths at either end that may lie outside the picture; they count at its edge."""
 
 MEDIAN_POINTS = 15
 MIN_MEDIAN_ROWS = 15
+"""Points on the line of medians at most, and rows behind each at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,12 @@ class PredictedAgainstTrue:
     mae: float
 
     @classmethod
-    def of(cls, predicted: FloatArray, truth: FloatArray) -> "PredictedAgainstTrue":
+    def from_lengths(cls, predicted: FloatArray, truth: FloatArray) -> "PredictedAgainstTrue":
         """Count rows.
 
         Args:
-            predicted: Shape (rows,), in tokens.
-            truth: Shape (rows,), in tokens.
+            predicted: Shape (rows,): predicted lengths, in tokens.
+            truth: Shape (rows,): true lengths, in tokens.
         """
         metrics = measure(PredictedLengths(predicted), truth)
         # A length of 0 has no place on a logarithmic axis.
@@ -74,12 +77,11 @@ def draw_predicted_against_true(data: PredictedAgainstTrue) -> Figure:
     shade = np.sqrt(counts / max(1, counts.max()))
     # One hue of growing opacity, so that it works on light and on dark paper.
     cmap = ListedColormap([(*to_rgb(BLUE), alpha) for alpha in np.linspace(0.08, 1, 64)])
-    axes.pcolormesh(
-        *(data.edges, data.edges, np.ma.masked_equal(shade, 0)), cmap=cmap, vmin=0, vmax=1
-    )
+    axes.pcolormesh(data.edges, data.edges, np.ma.masked_equal(shade, 0), cmap=cmap, vmin=0, vmax=1)
     axes.plot([low, high], [low, high], color=MUTED, linestyle="--", linewidth=1.2, label="exact")
     axes.plot(
-        *(data.median_predicted, data.median_true),
+        data.median_predicted,
+        data.median_true,
         color=ORANGE,
         marker="o",
         markersize=3.5,
@@ -92,7 +94,9 @@ def draw_predicted_against_true(data: PredictedAgainstTrue) -> Figure:
     axes.legend(loc="upper left")
     tau = "" if data.kendall_tau_b is None else f"tau-b {data.kendall_tau_b:.3f}\n"
     axes.text(
-        *(0.97, 0.04, f"{tau}MAE {data.mae:.1f} tokens"),
+        0.97,
+        0.04,
+        f"{tau}MAE {data.mae:.1f} tokens",
         transform=axes.transAxes,
         ha="right",
         color=INK,

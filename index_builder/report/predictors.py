@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.cli.tables import NAMES
-from index_builder.evaluation.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS, Evaluation
+from index_builder.evaluation.evaluation import (
+    ANOTHER_DRAW,
+    MEAN_OF_DRAWS,
+    PREDICTOR_NAMES,
+    Evaluation,
+)
 from lengthwise.report.style import BLUE, GREY, INK, ORANGE, PAPER, new_figure, styled
 
-CEILINGS = {ANOTHER_DRAW: "LLM's other draw", MEAN_OF_DRAWS: "mean of its draws"}
+CEILINGS = {name: PREDICTOR_NAMES[name] for name in (ANOTHER_DRAW, MEAN_OF_DRAWS)}
 """No predictors: how well the LLM's other answers to the same prompt predict this one."""
 
 MIN_LLM_ROWS = 30
 MAX_LLMS = 20
+"""Rows that an LLM must have for a bar of its own, and bars that fit on a screen."""
+
 BAR_IN = 0.34
+"""Height of a bar with the gap to the next, in inches: a line of type of ten points fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Scores:
     """One figure of merit for several things, best first.
 
     Args:
-        names: For people.
+        names: What they are called on the page.
         values: As many; None where there is no such figure.
         highlighted: The name of the one that is served; "" if none is.
         ceilings: By name: what the LLM's own chance allows.
@@ -39,14 +46,14 @@ def predictor_scores(evaluation: Evaluation, metric: str, *, low_is_good: bool =
     """One metric of every predictor.
 
     Args:
-        evaluation: With all of them.
-        metric: A field of `LengthMetrics`.
-        low_is_good: True for errors.
+        evaluation: With the metrics of all of them.
+        metric: Name of a field of `LengthMetrics`.
+        low_is_good: True for errors, of which the lowest comes first.
     """
     values = {name: getattr(metrics, metric) for name, metrics in evaluation.metrics.items()}
-    predictors = {NAMES.get(n, n): v for n, v in values.items() if n not in CEILINGS}
+    predictors = {PREDICTOR_NAMES.get(n, n): v for n, v in values.items() if n not in CEILINGS}
     ceilings = {CEILINGS[n]: v for n, v in values.items() if n in CEILINGS and v is not None}
-    highlighted = NAMES.get(evaluation.predictor, evaluation.predictor)
+    highlighted = PREDICTOR_NAMES.get(evaluation.predictor, evaluation.predictor)
     return _sorted(predictors, highlighted, ceilings, low_is_good=low_is_good)
 
 
@@ -85,8 +92,8 @@ def draw_scores(data: Scores, label: str, form: str) -> Figure:
     """Horizontal bars, the best on top, and under them what the LLM's own chance allows.
 
     Args:
-        data: What to draw.
-        label: Of the axis.
+        data: Names and values, best first.
+        label: What the axis says the values are.
         form: Of the figures at the bars' ends, as `str.format` takes it.
     """
     values = [*data.values, *data.ceilings.values()]

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.report.share import Share, error_bars
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.report.style import (
     BLUE,
@@ -28,10 +28,13 @@ FIRST_TOKENS = (0, 10, 25, 50)
 """Then twice as many each time, as long as enough rows are alive."""
 
 MIN_ALIVE = 30
+"""Rows still being answered that a point must have: their error is known to a fifth or so."""
+
 MAX_ROWS = 20_000
 """More rows than that are thinned out evenly: the picture would be the same."""
 
 STATED = 0.9
+"""Probability that the interval states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class RemainingAccuracy:
     coverage_90: tuple[Share, ...]
 
     @classmethod
-    def of(cls, rows: EvaluatedRows) -> "RemainingAccuracy":
+    def from_rows(cls, rows: EvaluatedRows) -> "RemainingAccuracy":
         """Ask each row's predicted distribution again at every point that enough rows reach."""
         thinned = np.arange(0, len(rows), -(-len(rows) // MAX_ROWS))
         truth = rows.truth[thinned]
@@ -69,7 +72,7 @@ class RemainingAccuracy:
             alive=tuple(len(error) for error, _ in found),
             mae=tuple(float(error.mean()) for error, _ in found),
             naive_mae=tuple(_naive_mae(first, truth, generated) for generated in points),
-            coverage_90=tuple(Share.of(inside) for _, inside in found),
+            coverage_90=tuple(Share.from_hits(inside) for _, inside in found),
         )
 
 
@@ -130,7 +133,8 @@ def draw_remaining_coverage(data: RemainingAccuracy) -> Figure:
     axes = figure.add_subplot()
     axes.axhline(STATED, color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
     axes.errorbar(
-        *(list(range(len(data.coverage_90))), [share.value for share in data.coverage_90]),
+        list(range(len(data.coverage_90))),
+        [share.value for share in data.coverage_90],
         yerr=error_bars(list(data.coverage_90)),
         color=BLUE,
         marker="o",

@@ -20,8 +20,8 @@ class Picture:
     """One picture on the page.
 
     Args:
-        title: What it shows.
-        svg: The drawing.
+        title: What it shows, in a few words.
+        svg: The drawing, to stand inside the page.
         caption: How to read it, in a sentence.
     """
 
@@ -57,14 +57,16 @@ def _picture(figure: Figure, name: str, title: str, caption: str) -> Picture:
 def _lengths(data: ReportData) -> Iterator[Picture]:
     yield _picture(
         draw_predicted_against_true(data.predicted_against_true),
-        *("lengths", "Predicted against true"),
+        "lengths",
+        "Predicted against true",
         "The darker a cell, the more rows lie there; predictions are right on the dashed diagonal, "
         "and right on average where the orange line (the true median of rows with like "
         "predictions) follows it.",
     )
     yield _picture(
         draw_confidence(data.confidence),
-        *("confidence", "Confidence"),
+        "confidence",
+        "Confidence",
         "Points on the diagonal mean that a stated confidence is the share of rows within a factor "
         "of two of the prediction; the bars say how many rows state it.",
     )
@@ -79,18 +81,21 @@ def _predictors(data: ReportData) -> Iterator[Picture]:
     )
     yield _picture(
         draw_scores(data.kendall_tau_b, "Kendall tau-b, higher is better", "{:.3f}"),
-        *("tau", "Order: Kendall tau-b"),
+        "tau",
+        "Order: Kendall tau-b",
         f"How well each predictor puts answers in order of length; blue is what is served.{chance}",
     )
     yield _picture(
         draw_scores(data.mae, "MAE (tokens), lower is better", "{:.1f}"),
-        *("mae", "Error: MAE"),
+        "mae",
+        "Error: MAE",
         f"How many tokens each predictor is off on average; blue is what is served.{chance}",
     )
     if data.kendall_tau_b_by_llm:
         yield _picture(
             draw_scores(data.kendall_tau_b_by_llm, "Kendall tau-b, higher is better", "{:.3f}"),
-            *("llms", "Order, LLM by LLM"),
+            "llms",
+            "Order, LLM by LLM",
             "Kendall tau-b of the served predictor among each LLM's own answers; its rows are in "
             "brackets.",
         )
@@ -99,7 +104,8 @@ def _predictors(data: ReportData) -> Iterator[Picture]:
 def _calibration(data: ReportData) -> Iterator[Picture]:
     yield _picture(
         draw_calibration_curve(data.calibration),
-        *("levels", "Calibration curve"),
+        "levels",
+        "Calibration curve",
         "Points on the diagonal mean that answers stay under a quantile as often as it says; over "
         "it, stated lengths are too long. Bars are 95 % intervals.",
     )
@@ -107,7 +113,8 @@ def _calibration(data: ReportData) -> Iterator[Picture]:
         stated = percent(data.interval.stated)
         yield _picture(
             draw_interval_coverage(data.interval),
-            *("interval", "Coverage by predicted length"),
+            "interval",
+            "Coverage by predicted length",
             f"How often the {stated} interval holds the true length, for tenths of the rows from "
             f"the shortest predicted to the longest: bars start at the {stated} that is stated, so "
             "the shorter the better. Thin lines are 95 % intervals.",
@@ -117,13 +124,15 @@ def _calibration(data: ReportData) -> Iterator[Picture]:
 def _remaining(data: ReportData) -> Iterator[Picture]:
     yield _picture(
         draw_remaining_error(data.remaining),
-        *("remaining-error", "Error of the remaining length"),
+        "remaining-error",
+        "Error of the remaining length",
         "How far off the predicted rest of an answer is once so many tokens have come without an "
         "end: taking them into account (blue) against subtracting them (orange).",
     )
     yield _picture(
         draw_remaining_coverage(data.remaining),
-        *("remaining-coverage", "Coverage of the remaining length"),
+        "remaining-coverage",
+        "Coverage of the remaining length",
         "How often the 90 % interval of what remains holds what did remain; on the dashed line it "
         "does so as often as stated. Bars are 95 % intervals.",
     )
@@ -136,13 +145,15 @@ def _learning(data: ReportData) -> Iterator[Picture]:
     asked = f"of {curve.held_out_rows:,} held-out rows"
     yield _picture(
         draw_learning_tau(curve),
-        *("learning-tau", "Order by size of history"),
+        "learning-tau",
+        "Order by size of history",
         f"Kendall tau-b {asked}, for indexes built from more and more rows; the band is from the "
         "worst to the best part drawn of a size.",
     )
     yield _picture(
         draw_learning_mae(curve),
-        *("learning-mae", "Error by size of history"),
+        "learning-mae",
+        "Error by size of history",
         f"MAE {asked}, beside that of the LLM's median, which knows no prompt: the lower the "
         "better.",
     )

@@ -21,7 +21,7 @@ class Share:
     rows: int
 
     @classmethod
-    def of(cls, hits: BoolVector) -> "Share":
+    def from_hits(cls, hits: BoolVector) -> "Share":
         """The share of rows that hit, of at least one row.
 
         The interval is Wilson's score interval (1927): unlike the normal one it is of use near 0

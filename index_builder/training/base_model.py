@@ -26,7 +26,7 @@ class BaseModel:
 
     Args:
         model: The whole; its transformer is changed by training.
-        tokenizer: Without padding and truncation.
+        tokenizer: That of the model, which here neither pads nor cuts.
         content_hash: Of its weights before training.
     """
 

@@ -18,8 +18,8 @@ def shuffled_batches(
     """All rows once, in batches of about equal length.
 
     Args:
-        lengths: Tokens of each row.
-        size: Rows in a batch.
+        lengths: How many tokens each row has.
+        size: Rows in a batch; the last of a bucket may have fewer.
         rng: Decides who meets whom, and the order.
 
     Returns:
@@ -45,9 +45,9 @@ def masked(ids: Tensor, mask: Tensor, *, share: float, mask_id: int) -> Tensor:
     """Token ids of which a share is hidden, never the special ones at either end.
 
     Args:
-        ids: Shape (rows, tokens).
+        ids: Shape (rows, tokens): token ids, special ones at both ends.
         mask: 1 where there is a token, same shape.
-        share: In [0, 1).
+        share: Share of the tokens that is hidden, in [0, 1).
         mask_id: What stands for a hidden token.
     """
     inside = mask.bool()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 FILE = "checkpoint.pt"
+"""As PyTorch saves it."""
 
 
 class CheckpointFile:

@@ -1,4 +1,4 @@
-"""The network that is trained: a sentence-transformers model and a head on its vector."""
+"""The network that is trained, a sentence-transformers model and a head on its vector; its loss."""
 
 from typing import Any
 
@@ -6,18 +6,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lengthwise.index.encoder.hardware import cpu_has_bfloat16
+
 HIDDEN = 128
+"""Width of the head's one hidden layer."""
+
 DROPOUT = 0.1
+"""Share of that layer that each step leaves out, as in BERT's own layers."""
 
 
 class HeadModule(nn.Module):
     """The trainable side of `lengthwise.index.estimate.head.LengthHead`, which says how.
 
     Args:
-        dimension: Of the vectors.
-        features: Number of plain features.
-        models: LLMs, the unknown one included.
-        bins: Bins of the length.
+        dimension: Numbers in a vector of the encoder.
+        features: How many plain features a prompt has.
+        models: How many LLMs there are, the unknown one included.
+        bins: How many bins the length is predicted in.
     """
 
     def __init__(self, dimension: int, features: int, models: int, bins: int) -> None:
@@ -43,7 +48,7 @@ class EncoderModule(nn.Module):
     """A transformer with mean pooling, as it is served.
 
     Args:
-        transformer: A Hugging Face model.
+        transformer: A Hugging Face model that gives `last_hidden_state`.
         train_words: Whether its word embeddings may change.
     """
 
@@ -72,6 +77,29 @@ def fast_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 is computed in hardware; on CPUs it was 1.6 times as fast."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    from lengthwise.index.encoder.sentence_encoder import cpu_has_bfloat16  # noqa: PLC0415  imports a lot
-
     return cpu_has_bfloat16()
+
+
+def length_loss(
+    logits: Tensor, middles: Tensor, centre: Tensor, histogram: Tensor, censored: Tensor
+) -> Tensor:
+    """Cross-entropy of the bins, and the absolute error of their mean.
+
+    The first makes the distribution true, the second the order of the prompts. Of a censored row
+    the probability that it went on is all that is asked, and its mean errs only by being short
+    (Kaplan and Meier's risk set, as in discrete-time survival models).
+
+    Args:
+        logits: Shape (rows, bins): what the head says.
+        middles: Shape (bins,): length of each bin, standardised.
+        centre: Shape (rows,): true length, standardised.
+        histogram: Shape (rows, bins): see `LengthTargets`.
+        censored: Shape (rows,), bool: the true length was longer.
+    """
+    log_p = functional.log_softmax(logits, dim=1)
+    entropy = -(histogram * log_p).sum(dim=1)
+    went_on = torch.where(histogram > 0, log_p, -torch.inf).logsumexp(dim=1)
+    mean = (log_p.exp() * middles).sum(dim=1)
+    error = mean - centre
+    error = torch.where(censored, (-error).clamp(min=0), error.abs())
+    return (torch.where(censored, -went_on, entropy) + error).mean()

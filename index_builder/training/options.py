@@ -10,9 +10,9 @@ class TrainOptions:
     """Choices of a training; the defaults are those that `benchmarks.training` found best.
 
     Args:
-        epochs: Passes over the history.
+        epochs: Passes over the history, unless patience ends it before.
         first_epochs: Passes over the histories of other LLMs before that.
-        batch_size: Rows in a step.
+        batch_size: Rows that one step learns from.
         encoder_lr: Peak learning rate of the encoder.
         head_lr: Peak learning rate of the head.
         max_tokens_learnt: What of a prompt is learnt from, head and tail.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord
 
 SMOOTHING_BINS = 1.0
@@ -74,13 +74,13 @@ class LengthTargets:
     censored: BoolVector
 
     @classmethod
-    def of(
+    def from_records(
         cls, records: Sequence[HistoryRecord], offsets: FloatArray, bins: Bins
     ) -> "LengthTargets":
         """Targets of records.
 
         Args:
-            records: The rows.
+            records: The rows whose lengths are to be learnt.
             offsets: Shape (rows,): what is usual for each row's LLM, taken off on the log scale.
             bins: Of the lengths without it.
         """

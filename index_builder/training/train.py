@@ -17,28 +17,42 @@ from index_builder.training.network import EncoderModule, HeadModule
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining, TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets, draws_of
-from index_builder.training.trainer import Subject, Trained, Trainer, seed_everything
-from index_builder.training.training_set import LlmOffsets, TrainingRows, split_records
+from index_builder.training.trainer import Trained, Trainer, seed_everything
+from index_builder.training.training_set import (
+    LlmOffsets,
+    TrainingInputs,
+    TrainingRows,
+    split_records,
+)
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.prompt_features import prompt_features
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, TrainingFacts
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
+from lengthwise.index.store.manifest import TrainingFacts
 
 MIN_ROWS = 100
+"""With fewer rows to learn from a training only learns them by heart."""
+
 UNKNOWN_SHARE = 0.1
+"""Of rows whose LLM is hidden, so that lengths of an unknown one are learnt as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureScale:
-    """What plain features are standardised with."""
+    """What plain features are standardised with.
+
+    Args:
+        mean: Shape (features,): taken off each.
+        scale: Shape (features,): what each is divided by then.
+    """
 
     mean: FloatMatrix
     scale: FloatMatrix
 
     @classmethod
-    def of(cls, features: FloatMatrix) -> "FeatureScale":
+    def from_features(cls, features: FloatMatrix) -> "FeatureScale":
         """From those of a history; a feature that never varies is left at 0."""
         spread = features.std(axis=0)
         return cls(features.mean(axis=0), np.where(spread > 1e-6, spread, 1e6).astype(np.float32))
@@ -65,10 +79,10 @@ def train(
         history: Rows to learn from; those that `split.is_validation` takes are only validated with.
         base: Name or folder of the sentence-transformers model to start from.
         out: Folder that gets the trained encoder and head.
-        options: How.
+        options: Rates, passes, sizes; the defaults if None.
         learn_first: Other LLMs' histories, learnt from before: what makes an answer long is much
             the same for all, so a small history profits from a large one of another LLM.
-        device: "cpu" or "cuda".
+        device: Where it is trained: "cpu" or "cuda".
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
 
@@ -91,7 +105,7 @@ def train(
     key = _key(learnt, first, model.content_hash, options)
     standing = checkpoints / key[:16]
     encoder = EncoderModule(model.transformer, train_words=options.train_words)
-    scale = FeatureScale.of(prompt_features([r.prompt for r in learnt]))
+    scale = FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))
     job = _Job(model, encoder, scale, options, torch.device(device), progress or SilentTraining())
     head: HeadModule | None = None
     if first and options.first_epochs:
@@ -164,7 +178,7 @@ class _Job:
         checkpoint: CheckpointFile,
     ) -> _Done:
         """Train on some records, from the layers of an earlier head if there is one."""
-        offsets = LlmOffsets.of(learnt)
+        offsets = LlmOffsets.from_records(learnt)
         places = offsets.places(learnt)
         usual = offsets.values[places]
         shifted = [draws_of(r) - u for r, u in zip(learnt, usual, strict=True)]
@@ -176,12 +190,12 @@ class _Job:
         if before is not None:
             head.vector.load_state_dict(before.vector.state_dict())
             head.feature.load_state_dict(before.feature.state_dict())
-        subject = Subject(
+        inputs = TrainingInputs(
             encoder=self.encoder,
             head=head,
             rows=rows,
             places=places,
-            targets=LengthTargets.of(learnt, usual, bins),
+            targets=LengthTargets.from_records(learnt, usual, bins),
             validation=held_out,
             validation_places=offsets.places(validation),
             bins=bins,
@@ -190,7 +204,7 @@ class _Job:
             forget_model=UNKNOWN_SHARE if len(offsets.models) > 1 else 0.0,
         )
         trainer = Trainer(
-            subject,
+            inputs,
             self.options,
             epochs=epochs,
             device=self.device,

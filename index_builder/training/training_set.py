@@ -1,4 +1,4 @@
-"""A history as the network takes it: token ids, plain features, LLMs, lengths."""
+"""A history as a training takes it: token ids, plain features, LLMs, and what is made of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index_builder.build.split import is_validation
+from index_builder.training.network import EncoderModule, HeadModule
+from index_builder.training.targets import Bins, LengthTargets
+from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.prior import SHRINKAGE_ROWS
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord
 
 
@@ -35,7 +37,7 @@ class LlmOffsets:
     """How far each LLM's usual length lies from that of all, on the log scale.
 
     Args:
-        models: Their names.
+        models: Names of the LLMs, in alphabetical order.
         values: Shape (len(models) + 1,): that of an unknown LLM, 0, then theirs.
     """
 
@@ -43,7 +45,7 @@ class LlmOffsets:
     values: FloatArray
 
     @classmethod
-    def of(cls, records: Sequence[HistoryRecord]) -> "LlmOffsets":
+    def from_records(cls, records: Sequence[HistoryRecord]) -> "LlmOffsets":
         """From the medians of a history; LLMs with few rows lean on the pool."""
         lengths = to_log(np.array([r.output_tokens for r in records], float))
         centre = np.median(lengths)
@@ -69,3 +71,34 @@ def split_records(
     for record in records:
         (validation if is_validation(record, share, seed) else learnt).append(record)
     return learnt, validation
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInputs:
+    """What is trained, on what.
+
+    Args:
+        encoder: Trained in place, from the weights that it has.
+        head: Trained in place, from the weights that it has.
+        rows: Those that are learnt from.
+        places: Shape (len(rows),): each row's LLM.
+        targets: What is to be said of each of `rows`.
+        validation: Predicted after every pass; may be empty.
+        validation_places: Shape (len(validation),): each row's LLM.
+        bins: Of the lengths, on the log scale, without the offsets.
+        offsets: Shape (LLMs + 1,): usual length of each on the log scale.
+        mask_id: The token that stands for a hidden one.
+        forget_model: Share of rows whose LLM is hidden, so that an unknown one is learnt as well.
+    """
+
+    encoder: EncoderModule
+    head: HeadModule
+    rows: TrainingRows
+    places: IntVector
+    targets: LengthTargets
+    validation: TrainingRows
+    validation_places: IntVector
+    bins: Bins
+    offsets: FloatArray
+    mask_id: int
+    forget_model: float = 0.0

@@ -1,4 +1,4 @@
-"""The core: from a prompt to a length distribution, by way of similar past prompts.
+"""From a prompt to a length distribution, by way of similar past prompts.
 
 FAISS comes in with the first index and PyTorch with the first encoder, not with the import.
 """
@@ -8,20 +8,20 @@ from lengthwise.index.errors import LengthIndexError
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.published import Published
 from lengthwise.index.summary import IndexSummary, ModelSummary
 
 __all__ = [
     "DEFAULT_ENCODER",
     "Encoder",
     "HistoryRecord",
-    "IndexStore",
     "IndexSummary",
     "LengthEstimate",
     "LengthIndex",
     "LengthIndexError",
     "ModelSummary",
     "Neighbour",
+    "Published",
     "Query",
     "load_encoder",
 ]

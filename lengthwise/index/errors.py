@@ -1,6 +1,6 @@
-"""The whole error tree of the core. Every message says what was expected, what came, what to do.
+"""Every error of the index. Each message says what was expected, what came and what to do.
 
-LengthIndexError
+LengthIndexError            a LengthwiseError
 ├── InvalidInputError       a row, prompt or option that cannot be used
 ├── EncoderError            the encoder cannot be loaded or used
 ├── ArtifactError           an artifact folder that cannot be used
@@ -18,7 +18,7 @@ from lengthwise.errors import LengthwiseError
 
 
 class LengthIndexError(LengthwiseError):
-    """Base of everything that Lengthwise raises on purpose."""
+    """Base of what the index and its builder raise on purpose."""
 
 
 class InvalidInputError(LengthIndexError, ValueError):

@@ -1,22 +1,22 @@
 """A loaded index: encode, search, estimate."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
+from lengthwise.index.decoding import decodings_at
 from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
-from lengthwise.index.errors import ArtifactAlteredError, EncoderMismatchError
-from lengthwise.index.estimate.calibration import GRID, Calibration
-from lengthwise.index.estimate.decoding import decodings_at
-from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Neighbour, Query
-from lengthwise.index.estimate.fitting import FittedEstimator
+from lengthwise.index.errors import EncoderMismatchError
+from lengthwise.index.estimate.calibration import GRID
+from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
-from lengthwise.index.estimate.length_scale import FloatArray, to_tokens
-from lengthwise.index.estimate.retrieval import RetrievalParameters
+from lengthwise.index.estimate.neighbour_names import NeighbourNames
+from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
+from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.gpu_vectors import GpuVectorIndex, gpu_count
 from lengthwise.index.search.hits import Hits
@@ -25,11 +25,13 @@ from lengthwise.index.search.recent_view import RecentView
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import Searcher
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import ArtifactLayout, Manifest, check_files, read_manifest
-from lengthwise.index.store.store import resolve_artifact
+from lengthwise.index.store.artifact_reader import ArtifactReader
+from lengthwise.index.store.folder_store import resolve_artifact
+from lengthwise.index.store.manifest import Manifest
 from lengthwise.index.summary import IndexSummary
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
+"""The median and one level on either side, and the ends of the 50, 80 and 90 % intervals."""
 
 NO_PRIOR_SIMILARITY = -5.0
 """At this similarity the prior weighs next to nothing."""
@@ -43,9 +45,9 @@ class LengthIndex:
     """An artifact in memory, ready to predict. Safe to use from several threads.
 
     Args:
-        manifest: What it is.
-        encoder: Makes vectors of prompts.
-        vectors: Of the past prompts.
+        manifest: What the artifact says of itself.
+        encoder: The one that made `vectors`; makes those of new prompts.
+        vectors: Of the past prompts, row i belonging to row i of `rows`.
         rows: Columns of the past prompts.
         fitted: How neighbours are weighted and probabilities corrected.
         head: Trained on the history together with the encoder; None if nothing was trained.
@@ -69,7 +71,7 @@ class LengthIndex:
         self._estimator = fitted.estimator(rows)
         self._calibration = fitted.calibration
         self._head = head
-        self._levels = np.array(manifest.quantile_levels)
+        self._names = NeighbourNames(rows, keeps_text=manifest.keeps_text)
         self._codes = {name: code for code, name in enumerate(rows.models)}
         self.recent: RecentRows | None = None
         self._view: RecentView | None = None
@@ -90,30 +92,24 @@ class LengthIndex:
             encoder: The encoder to use, if it is loaded already; None loads the one named in the
                 manifest.
             device: Where the encoder and the search run; "auto" takes a GPU where there is one.
-            precision: Of the encoder.
+            precision: That the encoder computes in; "auto" takes the fastest that does well.
 
         Raises:
             ArtifactError: The artifact is missing, incomplete, altered or of another schema.
             EncoderMismatchError: The encoder is not the one the artifact was built with.
             EncoderError: The encoder cannot be loaded.
         """
-        layout = ArtifactLayout(resolve_artifact(Path(path)))
-        manifest = read_manifest(layout)
-        check_files(layout, manifest)
-        name = str(layout.encoder) if manifest.encoder.trained else manifest.encoder.name
-        encoder = encoder or load_encoder(name, device=device, precision=precision)
-        _require_same_encoder(manifest, encoder)
-        vectors = VectorIndex.load(layout.vectors, manifest.search)
+        artifact = ArtifactReader.from_folder(resolve_artifact(Path(path)))
+        encoder = encoder or load_encoder(
+            artifact.encoder_source, device=device, precision=precision
+        )
+        _require_same_encoder(artifact.manifest, encoder)
+        vectors, rows = artifact.vectors_and_rows()
         if device != "cpu" and gpu_count():
             vectors = GpuVectorIndex(vectors)
-        rows = HistoryRows.read(layout.rows)
-        if not len(rows) == len(vectors) == manifest.rows:
-            raise ArtifactAlteredError(
-                f"{layout.root} holds {len(vectors):,} vectors and {len(rows):,} rows, its "
-                f"manifest says {manifest.rows:,}: build the index again"
-            )
-        head = LengthHead.load(layout.head) if manifest.training is not None else None
-        return cls(manifest, encoder, vectors, rows, _read_fitted(layout.calibration), head=head)
+        return cls(
+            artifact.manifest, encoder, vectors, rows, artifact.fitted(), head=artifact.head()
+        )
 
     @property
     def version(self) -> str:
@@ -156,8 +152,8 @@ class LengthIndex:
             unknown, UNKNOWN_MODEL_TRUST, 1
         )
         expected = grid.mean(axis=1)
-        quantiles = self._at_levels(grid)
         levels = self.manifest.quantile_levels
+        quantiles = interpolated_quantiles(levels, GRID, grid)
         without_neighbours: Basis = "prior" if self._head is None else "head"
         return [
             LengthEstimate(
@@ -167,7 +163,7 @@ class LengthIndex:
                 confidence=float(confidence[i]),
                 basis=without_neighbours if retrieved.prior_share[i] > 0.5 else "neighbours",
                 nearness=float(hits.similarities[i, 0]),
-                neighbours=self._name_neighbours(hits, i, query),
+                neighbours=self._names.nearest(hits, i, query),
                 model_known=bool(codes[i] >= 0),
             )
             for i, query in enumerate(queries)
@@ -256,35 +252,6 @@ class LengthIndex:
         codes = self._codes if recent is None else recent.model_codes
         return np.array([codes.get(q.model, -1) if q.model else -1 for q in queries])
 
-    def _at_levels(self, grid: FloatArray) -> FloatArray:
-        """Quantiles at the manifest's levels, each between two of the grid's."""
-        place = np.interp(self._levels, GRID, np.arange(len(GRID)))
-        low = np.floor(place).astype(int)
-        high = np.minimum(low + 1, len(GRID) - 1)
-        return grid[:, low] + (place - low) * (grid[:, high] - grid[:, low])
-
-    def _name_neighbours(self, hits: Hits, i: int, query: Query) -> tuple[Neighbour, ...]:
-        named = [row for row in hits.rows[i, : query.neighbour_count].tolist() if row >= 0]
-        return tuple(
-            self._neighbour(row, similarity, query, hits.recent)
-            for row, similarity in zip(named, hits.similarities[i].tolist(), strict=False)
-        )
-
-    def _neighbour(
-        self, row: int, similarity: float, query: Query, recent: RecentView | None
-    ) -> Neighbour:
-        later = recent.record(row) if recent is not None else None
-        if later is not None:
-            text = later.prompt if query.include_neighbour_text and self.manifest.keeps_text else ""
-            return Neighbour(later.id, similarity, later.output_tokens, later.model, text)
-        return Neighbour(
-            id=self.rows.id(row),
-            similarity=similarity,
-            output_tokens=int(self.rows.output_tokens[row]),
-            model=self.rows.model(row),
-            text=self.rows.prompt(row) if query.include_neighbour_text else "",
-        )
-
 
 def _decodings(queries: Sequence[Query], codes: IntVector) -> IntVector | None:
     """How each answer will be decoded; None where no query tells.
@@ -312,19 +279,3 @@ def _require_same_encoder(manifest: Manifest, encoder: Encoder) -> None:
             f"and hash {encoder.content_hash[:12]}: their vectors cannot be compared. Give the "
             "same encoder or build the index again"
         )
-
-
-def write_fitted(path: Path, fitted: FittedEstimator) -> None:
-    """Write what `fit_estimator` found."""
-    data = {
-        "parameters": asdict(fitted.parameters),
-        "calibration": fitted.calibration.to_dict(),
-    }
-    path.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
-
-
-def _read_fitted(path: Path) -> FittedEstimator:
-    data = json.loads(path.read_text("utf-8"))
-    return FittedEstimator(
-        RetrievalParameters(**data["parameters"]), Calibration.from_dict(data["calibration"])
-    )

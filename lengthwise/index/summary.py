@@ -19,13 +19,13 @@ class IndexSummary:
 
     Args:
         version: Name of the artifact's version.
-        schema_version: Of the artifact's layout.
+        schema_version: Version of the artifact's layout, see `manifest.SCHEMA_VERSION`.
         encoder: Name of the embedding model.
-        encoder_hash: Its content hash.
-        dimension: Length of a vector.
+        encoder_hash: Hash of its weights, tokenizer and pooling.
+        dimension: Numbers in a vector of the encoder.
         metric: How vectors are compared: "cosine".
         search: How they are searched: "flat", "ivf".
-        rows: Past prompts held.
+        rows: Past prompts that the build took in.
         created_unix_s: Unix time of the build, in seconds.
         models: One per LLM, most rows first.
         quantile_levels: The levels given in every answer.

@@ -6,6 +6,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 STYLE_SHEET = "page.css"
 PAGE = "page.html"
+"""Names of the files: the first is shared, of the second each package has its own."""
 
 
 def page_template(package: str) -> Template:

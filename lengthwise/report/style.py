@@ -53,6 +53,7 @@ LOOK: dict[Any, Any] = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
 }
+"""Settings of matplotlib; sizes in points."""
 
 Drawn = ParamSpec("Drawn")
 
@@ -80,7 +81,7 @@ def svg_of(figure: Figure, name: str, label: str) -> str:
     several pictures share one page.
 
     Args:
-        figure: What to write.
+        figure: The picture, as its `draw_...` function made it.
         name: Of the picture on its page: letters, digits and dashes.
         label: What a screen reader says of it; letters, digits and plain punctuation.
     """

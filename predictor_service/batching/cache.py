@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from lengthwise.index.estimate.decoding import Decoding, decoding_at
+from lengthwise.index.decoding import Decoding, decoding_at
 from lengthwise.index.estimate.estimate import Query
 
 ENTRY_OVERHEAD_BYTES = 400

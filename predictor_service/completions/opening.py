@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from lengthwise.history.database.place_kind import names_database
+from lengthwise.history.database import names_database
 from predictor_service.completions.completion_file import CompletionFile
 from predictor_service.completions.completion_store import CompletionStore, MemoryCompletions
 from predictor_service.completions.group_commit import GroupCommit

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lengthwise.history.database.place_kind import names_database
+from lengthwise.history.database import names_database
 from predictor_service.config.options import MAX_PORT, Options
 from predictor_service.system.address import is_unix
 from predictor_service.system.threads import threads_per_process

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log
 from predictor_service.drift.scored_prediction import ABOVE, BELOW, ScoredPrediction
 
 MIN_RANKED_ROWS = 10

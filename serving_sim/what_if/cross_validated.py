@@ -9,9 +9,9 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from index_builder.build.builder import BuildOptions, build_index
-from index_builder.build.split import is_held_out
-from index_builder.report.known_vectors import KnownVectors
+from lengthwise.history.split import is_held_out
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.encoder.known_vectors import KnownVectors
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord

@@ -6,10 +6,10 @@ from benchmarks.drift_arms import Score
 from benchmarks.drift_day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
 from benchmarks.drift_tables import Recovery
 from benchmarks.drift_traffic import Day
-from index_builder.rebuild.outcome import Ending, Outcome
+from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from tests.lengthwise.index.fakes import topic_history
 
-REBUILT = Outcome(ending=Ending.REFUSED, version="a", before="a")
+REBUILT = RoundOutcome(ending=RoundEnding.REFUSED, version="a", before="a")
 
 
 def day(**options):

@@ -16,7 +16,7 @@ class Batch:
     Args:
         reports: In the order in which they came; of two with one id the first counts.
         first_sequence: Number of the first row.
-        now_unix_s: When they are stored.
+        now_unix_s: When they are stored, in Unix time.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from lengthwise.request import FinishReason, SamplingConditions
 
 NUL = "\x00"
 REPLACEMENT = "\ufffd"
+"""What PostgreSQL refuses in a text, and Unicode's sign for what cannot be shown."""
 
 
 def storable(text: str) -> tuple[str, int]:
@@ -40,7 +41,7 @@ class Report:
     """Completions to be stored together: all of them or none.
 
     Args:
-        records: The completions.
+        records: Completed requests, each with an id of its own.
         vectors: One row for each, float32; if given, the prompts themselves are not stored.
         encoder_hash: Of the encoder that made the vectors.
     """
@@ -73,12 +74,12 @@ class StoredCompletion(SamplingConditions):
 
     Args:
         sequence: Its number, which ascends in the order in which rows were committed.
-        request_id: Unique.
-        stored_unix_s: When it was stored.
+        request_id: The caller's id of it, unique in a history.
+        stored_unix_s: When it was stored, in Unix time.
         model: The LLM that answered; "" where it is not known.
         prompt: None where only the vector was kept.
-        prompt_chars: Length of the prompt.
-        output_tokens: Length of the answer.
+        prompt_chars: Length of the prompt, in characters, also where its text was not kept.
+        output_tokens: Length of the answer, in tokens.
         finish_reason: "length" marks an answer that was cut off.
         vector: Of the prompt, float32; None where the text was kept.
         encoder_hash: Of the encoder that made the vector; "" without one.

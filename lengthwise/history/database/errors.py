@@ -1,14 +1,16 @@
-"""The whole error tree of the history. No message holds a prompt or a password.
+"""Every error of the history's database. No message holds a prompt or a password.
 
-HistoryError
+HistoryError            a LengthwiseError
 ├── OpenError           the place cannot be used: the message is one line for the operator
 ├── UnavailableError    the database cannot be reached, or is too busy now: retry
 ├── FullError           its disk is full
 └── NoTextError         a row is asked for its text, of which only the vector was kept
 """
 
+from lengthwise.errors import LengthwiseError
 
-class HistoryError(Exception):
+
+class HistoryError(LengthwiseError):
     """Anything that goes wrong with the history."""
 
 

@@ -14,6 +14,7 @@ from lengthwise.history.database.errors import OpenError
 from lengthwise.history.database.schema import VERSION_TABLE
 
 SCRIPTS = Path(__file__).parent / "migrations"
+"""Alembic's folder, which ships with the package."""
 
 ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps what it works on in module globals."""

@@ -6,20 +6,25 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from lengthwise.history.database import SQLITE_SUFFIXES
 from lengthwise.history.database.errors import OpenError
-from lengthwise.history.database.place_kind import SQLITE_SUFFIXES
 
 EXPECTED = (
     f"expected a file ending in {', '.join(SQLITE_SUFFIXES)}, sqlite:///FILE "
     "or postgresql://USER@HOST/DATABASE"
 )
+"""What an operator may write, for messages."""
+
 POSTGRESQL_DRIVER = "postgresql+psycopg"
+"""Psycopg 3: the extra "postgres" brings it."""
+
 DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": POSTGRESQL_DRIVER,
     "postgres": POSTGRESQL_DRIVER,
     POSTGRESQL_DRIVER: POSTGRESQL_DRIVER,
 }
+"""Schemes of URLs, and SQLAlchemy's name of what speaks to each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Place:
     """A database. Its text shows no password.
 
     Args:
-        url: As SQLAlchemy takes it.
+        url: Driver, host, user, password and database, as SQLAlchemy takes them.
     """
 
     url: URL

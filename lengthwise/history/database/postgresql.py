@@ -22,14 +22,17 @@ from lengthwise.history.database.place import Place
 from lengthwise.history.database.schema import CompletionRow, completions
 
 SCHEMA_LOCK = 0x6C656E6774687769
-"""Key of the advisory lock on the tables' form: the letters "lengthwi"."""
+"""Key of the advisory lock on the tables' schema: the letters "lengthwi"."""
 
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 30
+"""A commit takes milliseconds: a server that takes so long is down, or too busy to wait for."""
 
 NAMES = [c.name for c in completions.c]
 ROWS = func.unnest(*[bindparam(c.name, type_=ARRAY(c.type)) for c in completions.c])
+"""The columns' names, and the rows that arrays of their values make."""
+
 INSERT = (
     insert(completions)
     .from_select(
@@ -46,6 +49,8 @@ SETTINGS = (
     f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
     f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'",
 )
+"""Sent to the server once for each connection."""
+
 SYNCED = (
     # A server may acknowledge before it syncs, to be fast: what is acknowledged here must last.
     "SELECT set_config('synchronous_commit', 'on', false) "
@@ -62,19 +67,15 @@ class Postgresql:
     """A server reached by URL."""
 
     def writing_engine(self, place: Place) -> Engine:
-        """See `Database.writing_engine`."""
         return _engine(place, (*SETTINGS, SYNCED))
 
     def reading_engine(self, place: Place) -> Engine:
-        """See `Database.reading_engine`."""
         return _engine(place, (*SETTINGS, READ_ONLY))
 
     def lock_schema(self, connection: Connection) -> None:
-        """See `Database.lock_schema`."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
 
     def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
-        """See `Database.insert`."""
         arrays = map(list, zip(*rows, strict=True))
         return connection.execute(INSERT, dict(zip(NAMES, arrays, strict=True))).rowcount
 

@@ -21,10 +21,11 @@ from lengthwise.request import CONDITION_NAMES
 
 PAGE_ROWS = 1_000
 PAGE_BYTES = 16 * 2**20
-"""Rows are read page by page, and each page in a transaction of its own, so that a reader who takes
-hours holds up neither SQLite's write-ahead log nor PostgreSQL's vacuum."""
+"""Of a page, whichever is reached first: each is read in a transaction of its own, so that a reader
+who takes hours holds up neither SQLite's write-ahead log nor PostgreSQL's vacuum."""
 
 COLUMNS = [column for column in completions.c if column.name != "row_bytes"]
+"""What a `StoredCompletion` is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class HistorySummary:
     """What a history holds.
 
     Args:
-        rows: Completions kept.
-        content_bytes: Roughly what they take.
+        rows: Completions that are kept now.
+        content_bytes: Roughly the bytes that they take.
         last_sequence: The highest number ever given; 0 before the first row.
     """
 
@@ -46,8 +47,8 @@ class HistoryReader:
     """A history that is read; a context manager. Safe for one thread at a time.
 
     Args:
-        database: Its kind.
-        engine: Connected to it.
+        database: The kind of it: SQLite or PostgreSQL.
+        engine: Of SQLAlchemy, connected to it, reading only.
     """
 
     def __init__(self, database: Database, engine: Engine) -> None:

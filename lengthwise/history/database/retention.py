@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SECONDS_PER_DAY = 86_400.0
+"""Operators give ages in days."""
 
 
 @dataclass(frozen=True, slots=True)

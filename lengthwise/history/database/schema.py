@@ -77,3 +77,4 @@ ledger = Table(
 )
 
 LEDGER_ID = 1
+"""Of the ledger's one row."""

@@ -17,6 +17,7 @@ BUSY_TIMEOUT_S = 30.0
 """How long a commit waits for those of other processes."""
 
 BUSY_RETRY_S = 0.001
+"""Pause between two tries for the write lock; SQLite's own grows to a tenth of a second."""
 
 CHECKPOINT_PAGES = 4_000
 """Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database."""
@@ -36,7 +37,6 @@ class Sqlite:
     """A file in write-ahead-log mode: readers and the writer do not wait for each other."""
 
     def writing_engine(self, place: Place) -> Engine:
-        """See `Database.writing_engine`."""
         _make_private(place)
         engine = _engine(place)
 
@@ -54,7 +54,6 @@ class Sqlite:
         return engine
 
     def reading_engine(self, place: Place) -> Engine:
-        """See `Database.reading_engine`."""
         if place.file is None or not place.file.is_file():
             raise OpenError("there is no such file: expected a history that the service has begun")
         engine = _engine(place)
@@ -71,11 +70,9 @@ class Sqlite:
         """Nothing to do: a transaction that may write is the only one from its beginning."""
 
     def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
-        """See `Database.insert`."""
         return connection.exec_driver_sql(INSERT, list(rows)).rowcount
 
     def explain(self, error: DBAPIError) -> HistoryError:
-        """See `Database.explain`."""
         reason = str(error.orig)
         if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
             return FullError(reason)

@@ -27,15 +27,16 @@ OLDEST = (
     .order_by(completions.c.sequence)
     .limit(EXPIRED_AT_A_TIME)
 )
+"""The ledger's row, locked until the transaction ends, and what retention looks at."""
 
 
 class HistoryWriter:
     """A database that completions are written to. Several processes may write to it at once.
 
     Args:
-        database: Its kind.
-        engine: Connected to it.
-        clock: Gives Unix time.
+        database: The kind of it: SQLite or PostgreSQL.
+        engine: Of SQLAlchemy, connected to it.
+        clock: Gives Unix time, by which rows are stamped and expire.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Reading histories: JSON lines, CSV and Parquet, in the forms in which logs write them."""
+"""Reading histories: JSON lines, CSV and Parquet, in the row schemas that logs have."""
 
 from lengthwise.history.files.errors import (
     HistoryColumnError,

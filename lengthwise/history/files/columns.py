@@ -11,6 +11,7 @@ USAGE_COLUMNS = ("usage.completion_tokens", "usage.output_tokens")
 _PROMPT_SOURCES = ("prompt_column", "messages_column", "conversations_column")
 _LENGTH_SOURCES = ("output_tokens_column", "lengths_by_model_column", "answer_column")
 _SELF_ANSWERED = ("messages_column", "conversations_column")
+"""Options whose columns bring a prompt, a length, or a conversation that holds its answers."""
 
 
 def needed_columns(options: ReadOptions) -> frozenset[str]:
@@ -20,14 +21,19 @@ def needed_columns(options: ReadOptions) -> frozenset[str]:
 
 
 def column_fault(
-    rows: Sequence[Row], options: ReadOptions, known: Iterable[str] = ()
+    rows: Sequence[Row],
+    options: ReadOptions,
+    *,
+    known: Iterable[str] = (),
+    own: Iterable[str] = (),
 ) -> str | None:
     """Say what is wrong with the columns of a file, or None.
 
     Args:
-        rows: Its first usable rows.
-        options: Names and policies.
+        rows: The first rows of it that can be read.
+        options: Names of columns, chosen or by default.
         known: All columns of the file, where the format knows them.
+        own: Columns of row schemas under fixed names, see `RowSchema.own_columns`.
     """
     there = sorted({*known, *(name for row in rows for name in row)})
     for option, column in options.chosen_columns().items():
@@ -36,6 +42,8 @@ def column_fault(
                 f"no column '{column}', which {flag(option)} names; "
                 f"the columns there are {describe_names(there)}"
             )
+    if any(has_column(row, column) for row in rows for column in own):
+        return None
     if not _any_has(rows, options, _PROMPT_SOURCES):
         return missing_prompt(options, there)
     if not (

@@ -1,4 +1,4 @@
-"""The fields of a row under the names of the options: what every form of row shares."""
+"""The fields of a row under the names of the options: what all row schemas share."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -35,7 +35,7 @@ class Fields:
     """Reads the fields of rows.
 
     Args:
-        options: Names and policies.
+        options: Names of columns, and the tokenizer that answers are counted with.
     """
 
     def __init__(self, options: ReadOptions) -> None:
@@ -124,9 +124,9 @@ class Fields:
 
         Args:
             row: Where the optional fields are.
-            name: Its id and group.
-            prompt: The whole prompt.
-            output_tokens: Length of the answer.
+            name: Id and group that the record gets.
+            prompt: What the LLM saw, a conversation rendered.
+            output_tokens: Length of the answer, in tokens.
             model: The LLM, where it is not the one in the model column.
 
         Raises:

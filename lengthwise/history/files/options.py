@@ -11,6 +11,7 @@ from lengthwise.index.errors import InvalidInputError
 OnError = Literal["stop", "skip"]
 
 _COLUMN = "_column"
+"""Ends the names of the fields that name a column."""
 
 
 def flag(option: str) -> str:
@@ -26,18 +27,18 @@ class ReadOptions:
     "choices.0.finish_reason". Every column but the prompt's may be "", which means: do not look.
 
     Args:
-        prompt_column: Text of the prompt.
-        output_tokens_column: Tokens generated.
-        model_column: The LLM that answered.
+        prompt_column: Text of the prompt, without earlier messages.
+        output_tokens_column: Length of the answer, in tokens.
+        model_column: Name of the LLM that answered.
         id_column: The row's id; rows without one are numbered "FILESTEM:LINE".
         max_tokens_column: The caller's limit, in tokens.
         temperature_column: The temperature of the sampling.
-        finish_reason_column: Why the generation ended.
+        finish_reason_column: Why the generation ended, in a server's words.
         group_column: Rows of one group are never split between learning and testing.
         samples_column: Further draws for the same prompt: a list, or an object name -> tokens.
         conversation_column: Messages earlier than the prompt.
-        messages_column: OpenAI's chat form.
-        conversations_column: ShareGPT's form.
+        messages_column: A conversation in OpenAI's chat schema.
+        conversations_column: A conversation in ShareGPT's schema.
         answer_column: The answer's text, counted where no length is given.
         lengths_by_model_column: An object LLM -> tokens: one record for each LLM.
         group_regex: Takes the group from the id: its first capture group. "" means no.

@@ -16,10 +16,10 @@ from lengthwise.history.files.errors import (
 )
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
+from lengthwise.history.files.formats.base import BytePosition
 from lengthwise.history.files.options import ReadOptions
-from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.report import ReadReport
-from lengthwise.history.files.row_schemas import FORMS
+from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
 from lengthwise.history.files.sources import FoundFiles, find_files
 from lengthwise.history.files.values import Row
 from lengthwise.index.record import HistoryRecord
@@ -28,6 +28,7 @@ _LOOK_AHEAD_ROWS = 50
 """Rows of each file from which its columns are judged before any is converted."""
 
 _NAMES_LOGGED = 10
+"""Of ignored files, in one line of the log; their number is told as well."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,8 @@ class History:
     """The records of one or many files, iterated in bounded memory as often as wanted.
 
     Args:
-        found: The files.
-        options: Columns and policies.
+        found: The files to read, in their order.
+        options: Names of columns, and what to do at a bad row.
     """
 
     def __init__(self, found: FoundFiles, options: ReadOptions) -> None:
@@ -56,8 +57,8 @@ class History:
         """Find the files of a history; nothing is read yet.
 
         Args:
-            sources: Files, folders and globs.
-            options: Columns and policies; the defaults if None.
+            sources: Files, folders and globs, one or several.
+            options: Names of columns, and what to do at a bad row; the defaults if None.
 
         Raises:
             HistoryReadError: If a source leads to no file.
@@ -125,7 +126,8 @@ class History:
 
     def _checked_rows(self, path: Path, fmt: HistoryFormat) -> Iterator[NumberedRow]:
         """Give the rows of a file once its columns are known to be those that are wanted."""
-        file = fmt.open(path, needed_columns(self.options), self._position)
+        own = frozenset(column for schema in ROW_SCHEMAS for column in schema.own_columns)
+        file = fmt.open(path, needed_columns(self.options) | own, self._position)
         ahead: list[NumberedRow] = []
         fault: HistoryReadError | None = None
         try:
@@ -135,7 +137,7 @@ class History:
             fault = error
         readable = [row for _, row in ahead if not isinstance(row, RowError)]
         if readable:
-            reason = column_fault(readable, self.options, file.columns)
+            reason = column_fault(readable, self.options, known=file.columns, own=own)
             if reason:
                 raise HistoryColumnError(path, None, reason, kind="wrong columns")
         yield from ahead
@@ -146,8 +148,8 @@ class History:
     def _convert(self, row: Row | RowError, default_id: str) -> list[HistoryRecord]:
         if isinstance(row, RowError):
             raise row
-        form = next(form for form in FORMS if form.applies(row, self._fields))
-        return form.records(row, default_id, self._fields)
+        schema = next(s for s in ROW_SCHEMAS if s.applies(row, self._fields))
+        return schema.records(row, default_id, self._fields)
 
     def _refuse(self, error: HistoryReadError, cause: BaseException | None) -> None:
         """Stop at the fault, or count it, as the options say."""
@@ -174,8 +176,8 @@ def read_history(
     """Read the records of a history, for callers who need neither progress nor report.
 
     Args:
-        sources: Files, folders and globs.
-        options: Columns and policies; the defaults if None.
+        sources: Files, folders and globs, one or several.
+        options: Names of columns, and what to do at a bad row; the defaults if None.
 
     Raises:
         HistoryReadError: See `History`.

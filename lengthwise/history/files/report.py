@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lengthwise.history.files.errors import HistoryReadError
 
 EXAMPLES = 5
+"""Messages kept in full: enough to see what is wrong, few enough to print."""
 
 
 @dataclass

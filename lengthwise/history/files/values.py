@@ -14,8 +14,13 @@ Row = Mapping[str, Any]
 """One row as a format gives it: column -> value."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+"""A number in a text; longer ones would be beyond every limit anyway."""
+
 _NO_NUMBERS = frozenset({"nan", "inf", "-inf"})
+"""What stands for a number where there is none, and gives no text away either."""
+
 _NAME = re.compile(r"[\w.:/-]{1,40}")
+"""What looks like the name of a column, and not like a prompt."""
 
 CENSORED_REASONS = frozenset(
     {
@@ -203,7 +208,7 @@ def finish_reason(value: object, name: str, *, limit_reached: bool) -> FinishRea
     """Map a server's finish reason: CENSORED_REASONS to "length", all others to "stop".
 
     Args:
-        value: What the row says.
+        value: What the row says: nothing, or a server's word for it.
         name: The column, for the error.
         limit_reached: The answer is as long as it was allowed to be: decides if the row says
             nothing.

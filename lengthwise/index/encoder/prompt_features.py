@@ -24,6 +24,7 @@ FEATURES = (
     "log chars of the last of them",
     "log of their mean chars",
 )
+"""What each number is, in the order in which a trained head reads them."""
 
 
 def prompt_features(prompts: Sequence[str]) -> FloatMatrix:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.encoder import Device, Precision
+from lengthwise.index.encoder.hardware import Device, Precision, choose_device, choose_dtype
 from lengthwise.index.encoder.packed_bert import PackedBert
 from lengthwise.index.encoder.windowing import clip_text, head_and_tail, shorten
 from lengthwise.index.errors import InvalidInputError
@@ -23,40 +23,17 @@ BATCH_TOKENS = 2560
 """Tokens in one forward pass on a CPU: beyond this the caches are full and nothing is gained."""
 
 GPU_BATCH_PROMPTS = 512
+"""Prompts in one forward pass on a GPU, which short ones would leave idle in smaller batches."""
 
 BERT_SPECIAL_TOKENS = 2
 """One before the text, one after it."""
 
 PROBES = ("What is the capital of France?", "Write a long story about a fox, in ten chapters. " * 8)
+"""A short and a long prompt that both passes encode, so that lengths differ in the batch."""
+
 MIN_PROBE_COSINE = 0.9999
 """The packed pass must agree with the model's own in float32. In bfloat16 two right passes may lie
 farther apart, 0.002 after fine-tuning, which spreads what differs in length."""
-
-
-def choose_device(device: Device) -> str:
-    """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def cpu_has_bfloat16() -> bool:
-    """True if the CPU multiplies bfloat16 in hardware (AMX or AVX-512 BF16)."""
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
-
-
-def choose_dtype(precision: Precision, device: str) -> torch.dtype:
-    """Resolve "auto" to the fastest precision that the device computes well in."""
-    if precision != "auto":
-        return {
-            "float32": torch.float32,
-            "bfloat16": torch.bfloat16,
-            "float16": torch.float16,
-        }[precision]
-    if device.startswith("cuda"):
-        return torch.float16
-    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
 
 
 def hash_model(model: SentenceTransformer, tokenizer: Tokenizer) -> str:

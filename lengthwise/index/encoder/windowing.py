@@ -7,6 +7,8 @@ The head says what kind of request it is, the tail holds the last user message. 
 from collections.abc import Sequence
 
 HEAD_SHARE = 0.5
+"""Of the window; the tail has the rest."""
+
 CHARS_PER_TOKEN = 16
 """No tokenizer in use spends a token on more characters than this on average over a window."""
 

@@ -16,7 +16,7 @@ class Query(SamplingConditions):
     """One prediction asked for. The conditions of the sampling are given by name.
 
     Args:
-        prompt: The text, already rendered.
+        prompt: What the LLM will see: one text, a conversation rendered by `conversation`.
         model: The LLM that will answer; "" means any.
         neighbour_count: How many neighbours to name in the answer.
         include_neighbour_text: Also give their text, where the index keeps it.
@@ -61,14 +61,14 @@ class LengthEstimate:
 
     Args:
         expected_tokens: Mean of the distribution, after truncation by max_tokens.
-        quantile_levels: Ascending, in (0, 1).
+        quantile_levels: The levels that the index was built with, ascending, in (0, 1).
         quantile_tokens: The quantile at each level, in tokens, ascending, same size.
         confidence: Calibrated probability that the true length is within a factor of two of the
             median, in [0, 1].
         basis: "neighbours"; where what is near in the history counts for less than half, "head" if
             the index has a trained one, else "prior".
         nearness: Cosine similarity of the nearest past prompt.
-        neighbours: Nearest first.
+        neighbours: As many of the nearest past prompts as were asked for, nearest first.
         model_known: True if the LLM asked for has history of its own.
     """
 

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.search.hits import AROUND, REPEAT_SIMILARITY, Hits
 
 FAMILIAR_SHARE = 0.05
+"""Share of the history's own rows that are not familiar without doubt: one in twenty."""
+
 FOREIGN_REACH = 0.5
+"""How far below that point a prompt is foreign, in the distance from it to the median row."""
+
 MIN_ROWS = 20
+"""A twentieth of fewer rows is none."""
 
 
 @dataclass(frozen=True, slots=True)

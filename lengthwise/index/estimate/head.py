@@ -16,10 +16,11 @@ from scipy.special import erf, softmax
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.encoder.prompt_features import prompt_features
 from lengthwise.index.errors import ArtifactAlteredError
-from lengthwise.index.estimate.length_scale import FloatArray
 from lengthwise.index.estimate.prior import ATOMS
+from lengthwise.index.length_scale import FloatArray
 
 ATOM_LEVELS = (np.arange(ATOMS) + 0.5) / ATOMS
+"""Levels of the quantiles that stand for a distribution, each the middle of its share."""
 
 UNKNOWN = 0
 """Place of an LLM without history of its own; those of `models` follow."""
@@ -30,17 +31,17 @@ class LengthHead:
     """Two layers, in NumPy: a micro-batch takes well under a millisecond.
 
     Args:
-        models: The LLMs it knows.
+        models: Names of the LLMs that it was trained on answers of.
         offsets: Shape (len(models) + 1,): added on the log scale for each; 0 for an unknown one.
         edges: Shape (bins + 1,): ascending edges of the bins on the log scale.
-        feature_mean: Shape (features,).
-        feature_scale: Shape (features,).
-        vector_weight: Shape (dimension, hidden).
-        feature_weight: Shape (features, hidden).
-        model_weight: Shape (len(models) + 1, hidden).
-        hidden_bias: Shape (hidden,).
-        bin_weight: Shape (hidden, bins).
-        bin_bias: Shape (bins,).
+        feature_mean: Shape (features,): taken off the plain features of a prompt.
+        feature_scale: Shape (features,): what they are divided by then.
+        vector_weight: Shape (dimension, hidden): first layer, from the prompt's vector.
+        feature_weight: Shape (features, hidden): first layer, from the scaled features.
+        model_weight: Shape (len(models) + 1, hidden): first layer, one line for each LLM.
+        hidden_bias: Shape (hidden,): added before the activation, a GELU.
+        bin_weight: Shape (hidden, bins): second layer, to the logits of the bins.
+        bin_bias: Shape (bins,): added to the logits.
     """
 
     models: tuple[str, ...]
@@ -68,7 +69,7 @@ class LengthHead:
         Args:
             vectors: Shape (queries, dimension), of unit length.
             features: Shape (queries, features), from `prompt_features`.
-            places: Shape (queries,), from `places`.
+            places: Shape (queries,): where `places` says that each LLM stands.
             levels: Shape (n,), ascending, in [0, 1].
 
         Returns:

@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import IntVector
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.search.rows import HistoryRows
 
 ATOMS = 65
+"""Equally likely lengths that stand for a distribution: more say nothing that smearing leaves."""
+
 SHRINKAGE_ROWS = 20
 """An LLM with this many rows is believed half, the pool of all LLMs the other half."""
 

@@ -13,21 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import IntVector
-from lengthwise.index.estimate.decoding import Decoding
+from lengthwise.index.decoding import Decoding
 from lengthwise.index.estimate.familiarity import Familiarity
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent_view import look_up
 from lengthwise.index.search.rows import HistoryRows
 
 REPEAT_SCALE = 0.01
+"""Cosine distance that divides the weight of a repeated prompt by e: one with another slot in the
+same form is about as far."""
+
 SAME_SCALE = 0.001
 """As `REPEAT_SCALE`, for the very same prompt, without the forms that have another slot. Two passes
 of one prompt in bfloat16 were 0.00004 apart at most; fine-tuning on lengths spreads them."""
 
 SPREAD_FULL_DISTANCE = 0.3
+"""Cosine distance from which a neighbour's length is smeared in full; a repeat's is not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class RetrievalParameters:
     """How neighbours are weighted; chosen on held-out rows by `fitting`.
 
     Args:
-        neighbours: How many count.
+        neighbours: How many of the rows found count, those of the highest weight.
         scale: Similarity that divides a neighbour's weight by e.
         prior_similarity: The prior, or the head in its place, weighs as much as one neighbour of
             this similarity; above 1 more than a repeated prompt.
@@ -45,7 +49,7 @@ class RetrievalParameters:
         greedy_repeat_weight: Where the LLM asked for is to decode greedily and has answered the
             very same prompt greedily before, it gives nearly the same answer: that row weighs so
             many times what a repeated prompt and the prior weigh together. A fixed number: draws
-            of one prompt are one group, which is struck out of what a held-out row finds, so that
+            of one prompt are one group, which is left out of what a held-out row finds, so that
             there is nothing to fit it on.
         other_decoding_weight: Weight of a repeated prompt that was answered by sampling against one
             that was answered greedily, where greedy decoding is asked for; and the other way round.
@@ -84,7 +88,7 @@ class RetrievalEstimator:
 
     Args:
         rows: The rows that hits point to.
-        parameters: How they are weighted.
+        parameters: Weights of near rows, of the prior, of other LLMs' rows.
         familiarity: Tells which queries are unlike the rows, whose neighbours count less.
     """
 

@@ -4,12 +4,13 @@ Censored observations (answers that were cut off) are handled by the product-lim
 (Kaplan and Meier 1958): the mass of a cut-off answer moves to the lengths beyond it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,25 @@ class WeightedCdf:
         """
         rows = zip(values, self.values, self.levels, strict=True)
         return np.array([_middle_level(v, xs, ls) for v, xs, ls in rows])
+
+
+def interpolated_quantiles(
+    wanted: Sequence[float], levels: Sequence[float] | FloatArray, quantiles: FloatArray
+) -> FloatArray:
+    """Quantiles at some levels, each between two of the given; beyond them, the outermost.
+
+    Args:
+        wanted: The levels asked for, in [0, 1].
+        levels: The levels given, ascending, in [0, 1].
+        quantiles: Shape (distributions, len(levels)): the quantiles given.
+
+    Returns:
+        Shape (distributions, len(wanted)).
+    """
+    place = np.interp(wanted, levels, np.arange(len(levels)))
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, len(levels) - 1)
+    return quantiles[:, low] + (place - low) * (quantiles[:, high] - quantiles[:, low])
 
 
 def _in_order(

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.search.recent_view import RecentView
 
 REPEAT_SIMILARITY = 0.98
 """From here on a past prompt is the same one, or a form with another slot."""
 
 AROUND = 8
+"""Nearest rows whose mean similarity tells how near the history is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def nearest_rows(
     Args:
         vectors: Shape (rows, dimension), rows of unit length.
         queries: Shape (queries, dimension), rows of unit length.
-        k: At least 1.
+        k: How many are wanted of each, at least 1.
 
     Returns:
         Cosine similarities and row numbers, both of shape (queries, min(k, rows)).

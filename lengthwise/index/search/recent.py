@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
+from lengthwise.index.decoding import decodings_at
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.estimate.decoding import decodings_at
-from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.nearest_rows import nearest_rows
 
 CAPACITY_ROWS = 50_000
 CAPACITY_CHARS = 64 * 2**20
+"""Rows and characters of their prompts held by default: with vectors of 384 floats some 140 MB."""
 
 KEPT_SHARE = 7 / 8
 """Kept when room is made: moving rows costs the same for one dropped as for many."""
@@ -31,7 +32,7 @@ class RecentSnapshot:
 
     Args:
         vectors: Shape (rows, dimension), of unit length.
-        log_lengths: Shape (rows,).
+        log_lengths: Shape (rows,): log(1 + tokens) of each answer.
         censored: Shape (rows,): the true length was longer.
         decodings: Shape (rows,): how each answer's tokens were chosen, see `Decoding`.
         model_codes: Shape (rows,): which of `models` answered.
@@ -62,7 +63,7 @@ class RecentSnapshot:
 
         Args:
             queries: Shape (queries, dimension), rows of unit length.
-            k: At least 1.
+            k: How many are wanted of each, at least 1.
             model: Only rows of this LLM (a place in `models`) are searched.
 
         Returns:
@@ -82,7 +83,7 @@ class RecentRows:
     are kept elsewhere for the next build.
 
     Args:
-        capacity_rows: Rows held.
+        capacity_rows: Rows held at most, at least 1.
         capacity_chars: Characters of prompts held, give or take one call of `add`.
     """
 

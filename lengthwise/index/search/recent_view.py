@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.recent import RecentSnapshot
 
@@ -20,7 +20,7 @@ class RecentView:
     """Recent rows as an index sees them. What is found with a view must be looked up with it.
 
     Args:
-        snapshot: The rows.
+        snapshot: The recent rows as they were when the view was made.
         first_row: Number of the first of them: those of the build come before.
         model_codes: Code of every LLM by name, the build's as they were.
         codes: Shape (rows,): the code of each row's LLM.

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.decoding import Decoding
 from lengthwise.index.errors import ArtifactAlteredError
-from lengthwise.index.estimate.decoding import Decoding
-from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.summary import ModelSummary
 

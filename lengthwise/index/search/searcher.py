@@ -12,50 +12,52 @@ from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
 
 NEIGHBOURS = 64
+"""Rows fetched for a query: the most that the fitting may let count."""
+
 SEVERAL_MODELS_NEIGHBOURS = 128
 """Fetched where several LLMs share the index, so that the asked one's rows are among them."""
 
 MIN_OWN = 8
 """With fewer rows of the asked LLM among those found, its own history is searched by itself."""
 
-MAX_STRUCK = 1024
-"""Rows fetched at most beyond those wanted, to make up for those that are struck out."""
+MAX_EXCLUDED = 1024
+"""Rows fetched at most beyond those wanted, to make up for those that are left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedBy:
-    """The rows that play new prompts, which must find neither themselves nor their group.
+class LeaveGroupOut:
+    """Leave-one-group-out: rows that stand in for new prompts find neither themselves nor kin.
 
     Args:
-        rows: Shape (queries,): the row that plays each query.
+        rows: Shape (queries,): the row that stands in for each query.
         groups: Shape (all rows,): code of each row's group, -1 for none.
     """
 
     rows: IntVector
     groups: IntVector
 
-    def struck(self, found: IntMatrix) -> NDArray[np.bool_]:
+    def excluded(self, found: IntMatrix) -> NDArray[np.bool_]:
         """Mask of what must not be found, of the shape of `found`."""
         group = self.groups[self.rows][:, None]
         return (found == self.rows[:, None]) | ((self.groups[found] == group) & (group >= 0))
 
-    def most_struck(self) -> int:
-        """The most rows that any query may have to strike out, within reason."""
+    def most_excluded(self) -> int:
+        """The most rows that any query may have to leave out, within reason."""
         groups = self.groups[self.rows]
         sizes = np.bincount(self.groups[self.groups >= 0], minlength=1)
-        return min(MAX_STRUCK, int(np.where(groups >= 0, sizes[groups], 1).max(initial=1)))
+        return min(MAX_EXCLUDED, int(np.where(groups >= 0, sizes[groups], 1).max(initial=1)))
 
-    def part(self, asked: BoolVector) -> "PlayedBy":
+    def part(self, asked: BoolVector) -> "LeaveGroupOut":
         """Some of the queries."""
-        return PlayedBy(self.rows[asked], self.groups)
+        return LeaveGroupOut(self.rows[asked], self.groups)
 
 
 class Searcher:
     """Searches vectors, knowing which LLM answered each.
 
     Args:
-        vectors: The vectors.
-        rows: Their columns.
+        vectors: Of the past prompts, row i belonging to row i of `rows`.
+        rows: Tell which LLM answered each past prompt.
     """
 
     def __init__(self, vectors: VectorIndex, rows: HistoryRows) -> None:
@@ -69,7 +71,7 @@ class Searcher:
         queries: FloatMatrix,
         model_codes: IntVector,
         *,
-        played_by: PlayedBy | None = None,
+        leave_out: LeaveGroupOut | None = None,
         recent: RecentView | None = None,
     ) -> Hits:
         """The nearest rows of each query.
@@ -77,47 +79,47 @@ class Searcher:
         Args:
             queries: Shape (queries, dimension), rows of unit length.
             model_codes: Shape (queries,): the LLM asked for, -1 for any.
-            played_by: The queries are rows of the index, which then see the rest of it just as a
+            leave_out: The queries are rows of the index, which then see the rest of it just as a
                 new prompt sees all of it.
             recent: Rows that came after the build, which are searched as well.
         """
         several = (len(recent.model_codes) if recent else self._models) > 1
         wanted = SEVERAL_MODELS_NEIGHBOURS if several else NEIGHBOURS
-        hits = self._nearest(queries, wanted, played_by, recent)
+        hits = self._nearest(queries, wanted, leave_out, recent)
         if not several:
             return hits
         own = (self._codes_of(hits) == model_codes[:, None]) & (hits.rows >= 0)
         lacking = (model_codes >= 0) & (own.sum(axis=1) < MIN_OWN)
         for code in np.unique(model_codes[lacking]):
             asked = lacking & (model_codes == code)
-            hits = self._with_own(hits, queries, int(code), asked, played_by)
+            hits = self._with_own(hits, queries, int(code), asked, leave_out)
         return hits
 
     def _nearest(
         self,
         queries: FloatMatrix,
         k: int,
-        played_by: PlayedBy | None,
+        leave_out: LeaveGroupOut | None,
         recent: RecentView | None,
         code: int | None = None,
     ) -> Hits:
-        """The k nearest rows of each query, struck ones left out; with `code`, of that LLM."""
-        built = self._nearest_built(queries, k, played_by, code)
+        """The k nearest rows of each query that it may find; with `code`, of that LLM."""
+        built = self._nearest_built(queries, k, leave_out, code)
         if recent is None:
             return built
         later = Hits(*recent.search(queries, k, code=code))
         return Hits(built.similarities, built.rows, recent).joined(later, k)
 
     def _nearest_built(
-        self, queries: FloatMatrix, k: int, played_by: PlayedBy | None, code: int | None
+        self, queries: FloatMatrix, k: int, leave_out: LeaveGroupOut | None, code: int | None
     ) -> Hits:
         among = None if code is None else self._rows_of(code)
         if among is not None and not len(among):
             return Hits(np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), int))
-        fetched = k + (played_by.most_struck() if played_by else 0)
+        fetched = k + (leave_out.most_excluded() if leave_out else 0)
         fetched = max(1, min(fetched, len(self._codes if among is None else among)))
         hits = Hits.from_search(*self._vectors.search(queries, fetched, among=among))
-        return hits.without(played_by.struck(hits.rows), k) if played_by else hits
+        return hits.without(leave_out.excluded(hits.rows), k) if leave_out else hits
 
     def _with_own(
         self,
@@ -125,14 +127,14 @@ class Searcher:
         queries: FloatMatrix,
         code: int,
         asked: BoolVector,
-        played_by: PlayedBy | None,
+        leave_out: LeaveGroupOut | None,
     ) -> Hits:
         """Replace the farthest of some queries' hits by the nearest rows of their own LLM."""
         similarities, rows = hits.similarities.copy(), hits.rows.copy()
         found = self._nearest(
             queries[asked],
             min(NEIGHBOURS, rows.shape[1]),
-            played_by.part(asked) if played_by else None,
+            leave_out.part(asked) if leave_out else None,
             hits.recent,
             code,
         )

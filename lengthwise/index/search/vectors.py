@@ -19,14 +19,24 @@ FLAT_ROWS = 5_000
 nothing (`benchmarks.search`)."""
 
 RECALL_K = 32
+"""Neighbours that recall is measured on: about as many as count for an estimate."""
+
 TARGET_RECALL = 0.99
 """What the search is tuned for at the build, on rows of the index. New prompts lie farther from the
 rows than these from each other and get a little less; `benchmarks.search` measures how much."""
 
 RECALL_QUERIES = 512
+"""Rows that recall is measured on: 16,384 neighbours tell it to less than a tenth of a percent."""
+
 TRAINING_ROWS_PER_CELL = 64
+"""Rows that k-means learns the cells from, for each cell; FAISS itself asks for 39 at least."""
+
 CODE_ITERATIONS = 8
+"""Passes of k-means over each of the codes' many small tables, which settle early."""
+
 ADD_ROWS = 65_536
+"""Rows read and added at a time: 100 MB of vectors of 384 floats."""
+
 REFINEMENTS = (4, 16)
 """Candidates per neighbour asked for that are compared again with their full vectors: the first
 is enough for text, the second for vectors without any structure."""
@@ -79,8 +89,8 @@ class VectorIndex:
     """Unit vectors, searched by inner product (cosine).
 
     Args:
-        index: A FAISS index.
-        plan: How it was built.
+        index: Of FAISS, by inner product, as `plan` describes it.
+        plan: How the index was built and is searched.
     """
 
     def __init__(self, index: Any, plan: SearchPlan) -> None:
@@ -102,7 +112,7 @@ class VectorIndex:
         Args:
             vectors: Shape (rows, dimension), rows of unit length; may be a memory map, which is
                 read in pieces.
-            plan: Overrides the choice.
+            plan: Overrides what their number would choose.
 
         Raises:
             InvalidInputError: There are no vectors.
@@ -126,7 +136,7 @@ class VectorIndex:
 
         Args:
             queries: Shape (queries, dimension), rows of unit length.
-            k: At least 1.
+            k: How many are wanted of each, at least 1.
             among: Only these rows are searched.
 
         Returns:

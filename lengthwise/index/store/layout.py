@@ -1,35 +1,22 @@
-"""The files of an artifact folder, and what its manifest says."""
+"""The files of an artifact folder, and how they are held against its manifest."""
 
 import hashlib
-import json
-import os
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from lengthwise.index.errors import (
     ArtifactAlteredError,
     ArtifactError,
     ArtifactIncompleteError,
-    SchemaMismatchError,
+    StoreError,
 )
-from lengthwise.index.search.vectors import SearchPlan
+from lengthwise.index.store.manifest import Manifest
 
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's content, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-SCHEMA_VERSION = 2
-
-NOTHING_TRAINED = "retrieval"
-TRAINED = "trained"
-"""Names of what predicts, in evaluations: neighbours alone, or a trained head and neighbours."""
-
+MANIFEST_FILE = "manifest.json"
 ENCODER_FOLDER = "encoder"
 HEAD_FILE = "head.npz"
+"""Names in an artifact's folder; the last two are there only after a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +26,7 @@ class ArtifactLayout:
     What CONTENT names is always there; a trained encoder and its head only after a training.
 
     Args:
-        root: The folder.
+        root: The artifact's own folder, as a rule versions/VERSION of a store.
     """
 
     root: Path
@@ -54,7 +41,7 @@ class ArtifactLayout:
     @property
     def manifest(self) -> Path:
         """What the artifact is; written last."""
-        return self.root / "manifest.json"
+        return self.root / MANIFEST_FILE
 
     @property
     def vectors(self) -> Path:
@@ -96,142 +83,10 @@ class ArtifactLayout:
         return self.manifest.is_file()
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderIdentity:
-    """Which encoder an artifact was built with.
-
-    Args:
-        name: Its name or folder; of a trained one, for people only.
-        content_hash: Of its weights, tokenizer and pooling.
-        dimension: Length of a vector.
-        trained: It was trained on the history and lies in the artifact itself.
-    """
-
-    name: str
-    content_hash: str
-    dimension: int
-    trained: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFacts:
-    """How the encoder of an artifact was trained.
-
-    Args:
-        base: Name or folder of the model it started from.
-        rows: Rows learnt from.
-        validation_rows: Rows kept apart.
-        first_rows: Rows of other LLMs' histories learnt from before.
-        epochs: Passes over the rows.
-        best_epoch: The pass whose weights were kept, from 1.
-        validation_kendall_tau_b: After each pass.
-        validation_share: Of the rows that were kept apart.
-        seed: Of everything that chance decided.
-    """
-
-    base: str
-    rows: int
-    validation_rows: int
-    first_rows: int
-    epochs: int
-    best_epoch: int
-    validation_kendall_tau_b: tuple[float, ...]
-    validation_share: float
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryFacts:
-    """How far an artifact has followed a history of completions.
-
-    Args:
-        last_sequence: The last row of the history that was looked at; the next rebuild goes on
-            after it.
-        trained_until_unix_s: Rows reported later than this were not learnt from by the encoder.
-    """
-
-    last_sequence: int
-    trained_until_unix_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What an artifact says of itself.
-
-    Args:
-        version: Name of this version in its store.
-        encoder: The encoder that made the vectors.
-        rows: Past prompts held.
-        skipped_rows: Rows of the history left out because they could not be used.
-        data_fingerprint: Hash of what was read.
-        search: How vectors are searched.
-        quantile_levels: The levels given in every answer.
-        keeps_text: False if prompts were left out.
-        created_unix_s: Unix time of the build, in seconds.
-        created_by: Version of Lengthwise.
-        files: Name to size in bytes and SHA-256 of every other file.
-        training: How the encoder was trained; None if it was taken as it is.
-        history: How far it follows a history of completions; None if it was built from files.
-        metric: How vectors are compared.
-        schema_version: Of this layout.
-    """
-
-    version: str
-    encoder: EncoderIdentity
-    rows: int
-    skipped_rows: int
-    data_fingerprint: str
-    search: SearchPlan
-    quantile_levels: tuple[float, ...]
-    keeps_text: bool
-    created_unix_s: float
-    created_by: str
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    training: TrainingFacts | None = None
-    history: HistoryFacts | None = None
-    metric: str = "cosine"
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def predictor_name(self) -> str:
-        """What its predictions come from, in evaluations."""
-        return NOTHING_TRAINED if self.training is None else TRAINED
-
-    def to_json(self) -> str:
-        """As the manifest file holds it."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes, path: Path) -> "Manifest":
-        """Read a manifest.
-
-        Raises:
-            ArtifactAlteredError: It is not one.
-            SchemaMismatchError: Another version of Lengthwise wrote it.
-        """
-        try:
-            data: dict[str, Any] = json.loads(text)
-            schema = data["schema_version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
-        if schema != SCHEMA_VERSION:
-            raise SchemaMismatchError(
-                f"{path} has schema version {schema}; this Lengthwise reads version "
-                f"{SCHEMA_VERSION}. Build the index again with: python -m index_builder build"
-            )
-        try:
-            data["encoder"] = EncoderIdentity(**data["encoder"])
-            data["search"] = SearchPlan(**data["search"])
-            data["quantile_levels"] = tuple(data["quantile_levels"])
-            if data["training"] is not None:
-                taus = tuple(data["training"].pop("validation_kendall_tau_b"))
-                data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
-            if data.get("history") is not None:
-                data["history"] = HistoryFacts(**data["history"])
-            data["files"] = {n: {**facts} for n, facts in data["files"].items()}
-            return cls(**data)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ArtifactAlteredError(f"{path} is not a manifest: {error}") from error
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_files(layout: ArtifactLayout) -> dict[str, dict[str, Any]]:
@@ -289,11 +144,33 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
             )
 
 
-def sync_folder(root: Path) -> None:
-    """Flush every file and folder in a folder, and itself, to the disk."""
-    for path in [*root.rglob("*"), root]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def files_of(manifest: Manifest) -> list[str]:
+    """Names of the files that a manifest describes.
+
+    Raises:
+        ArtifactAlteredError: One of them lies outside the artifact.
+    """
+    for name in manifest.files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ArtifactAlteredError(
+                f"the manifest of {manifest.version!r} names the file {name!r}: expected names "
+                "inside the artifact's folder. Build the index again"
+            )
+    return sorted(manifest.files)
+
+
+def checked_manifest(folder: Path, version: str) -> Manifest:
+    """The manifest of an artifact, after holding every file against it.
+
+    Raises:
+        ArtifactError: A file is missing or altered.
+        StoreError: The artifact is another version.
+    """
+    layout = ArtifactLayout(folder)
+    manifest = read_manifest(layout)
+    if manifest.version != version:
+        raise StoreError(f"{folder} holds version {manifest.version!r}, not {version!r}")
+    files_of(manifest)
+    check_files(layout, manifest)
+    return manifest

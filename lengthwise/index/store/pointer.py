@@ -17,6 +17,7 @@ LOCK = threading.Lock()
 """Of all places of this process."""
 
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+"""Codes with which S3 refuses a conditional write; some servers give the HTTP status alone."""
 
 
 class Pointer(Protocol):
@@ -39,8 +40,8 @@ class ComparedPointer:
     """Reads, compares and writes; safe among the threads of this process.
 
     Args:
-        filesystem: Of fsspec.
-        path: Of the object in it.
+        filesystem: A file system of fsspec, without a cache of listings.
+        path: The object CURRENT in it, bucket first.
     """
 
     def __init__(self, filesystem: Any, path: str) -> None:
@@ -48,14 +49,12 @@ class ComparedPointer:
         self._path = path
 
     def read(self) -> str | None:
-        """See `Pointer.read`."""
         try:
             return bytes(self._filesystem.cat_file(self._path)).decode().strip()
         except FileNotFoundError:
             return None
 
     def exchange(self, expected: str | None, version: str) -> bool:
-        """See `Pointer.exchange`."""
         with LOCK:
             if self.read() != expected:
                 return False
@@ -67,7 +66,6 @@ class ConditionalPointer(ComparedPointer):
     """Lets S3 compare, so that it holds among machines."""
 
     def exchange(self, expected: str | None, version: str) -> bool:
-        """See `Pointer.exchange`."""
         # The tag first: if the object changes before it is read, the tag is the older one's.
         condition = self._condition()
         if self.read() != expected:

@@ -1,16 +1,19 @@
 """The contract of a place where versions are published, which each kind keeps in its own way."""
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lengthwise.index.errors import StoreError
+from lengthwise.index.errors import StaleVersionError, StoreError
 
 
 class Published(ABC):
     """A place with versions of an index, one of which is current.
 
-    The layout is `IndexStore`'s, whatever the place: versions/<version>/ and CURRENT.
+    The layout is the same whatever the place: versions/<version>/ and CURRENT.
+    Builds, rebuilds, the service and the commands `versions`, `use` and `rollback` all use this.
     """
 
     @staticmethod
@@ -25,13 +28,13 @@ class Published(ABC):
             StoreError: It is a URL of a kind that nothing here reads.
         """
         # Each imports this module.
-        from lengthwise.index.store.folder import FolderPlace  # noqa: PLC0415
-        from lengthwise.index.store.objects import ObjectPlace  # noqa: PLC0415
+        from lengthwise.index.store.folder_store import FolderStore  # noqa: PLC0415
+        from lengthwise.index.store.object_store import ObjectStore  # noqa: PLC0415
 
         scheme, separator, rest = place.partition("://")
         if not separator:
-            return FolderPlace(Path(place))
-        return FolderPlace(Path(rest)) if scheme == "file" else ObjectPlace.from_url(place)
+            return FolderStore(Path(place))
+        return FolderStore(Path(rest)) if scheme == "file" else ObjectStore.from_url(place)
 
     @abstractmethod
     def current(self) -> str | None:
@@ -70,7 +73,7 @@ class Published(ABC):
         """A version's folder on this machine, every file held against the manifest.
 
         Args:
-            version: Which one.
+            version: Name of one of `versions`.
             into: A folder for copies, laid out as a store, so that `Published.at(str(into))` lists
                 and prunes them. Several processes may share it. Not used where the place is a
                 folder itself: then its own is given, unchecked, since loading checks it.
@@ -128,3 +131,32 @@ class Published(ABC):
 def expendable(versions: Sequence[str], current: str | None, keep: int) -> list[str]:
     """Those of some versions, oldest first, that are neither current nor among the newest."""
     return [version for version in versions[: max(0, len(versions) - keep)] if version != current]
+
+
+def new_version(now: datetime | None = None) -> str:
+    """A version's name that sorts by time and is never given twice."""
+    now = now or datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
+
+
+def require_name(version: str) -> str:
+    """A version's name, if it can be a folder's.
+
+    Raises:
+        StoreError: It cannot.
+    """
+    if version in ("", ".", "..") or not set("/\\\0").isdisjoint(version):
+        raise StoreError(f"{version!r} is no name of a version: expected one without '/'")
+    return version
+
+
+def stale(place: str, current: str | None, expected: str | None) -> StaleVersionError:
+    """What is raised where another version became current."""
+
+    def named(version: str | None) -> str:
+        return "no version" if version is None else f"version {version!r}"
+
+    return StaleVersionError(
+        f"{named(current)} is current in {place} by now, this was made to follow "
+        f"{named(expected)}: nothing was published; run again to build on what is there"
+    )

@@ -1,4 +1,4 @@
-"""Small histories whose lengths the prompts give away, for peers to learn."""
+"""Small histories whose lengths the prompts give away, for baselines to learn."""
 
 import random
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from index_builder.baselines.ssjf import SsjfPeer
+from index_builder.baselines.ssjf import SsjfBaseline
 from index_builder.baselines.ssjf_objectives import OBJECTIVES, LengthClasses
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.errors import EncoderError
@@ -63,14 +63,14 @@ def test_equal_lengths_leave_classes_empty_but_every_class_has_a_length():
 
 @pytest.fixture(scope="module")
 def regression():
-    peer = SsjfPeer("l1", encoder=DEFAULT_ENCODER, epochs=6)
+    baseline = SsjfBaseline("l1", encoder=DEFAULT_ENCODER, epochs=6)
     records = history(160)
-    peer.fit(records, vectors_of(records))
-    return peer
+    baseline.fit(records, vectors_of(records))
+    return baseline
 
 
-def points(peer, records):
-    return peer.predict(records, vectors_of(records)).point
+def points(baseline, records):
+    return baseline.predict(records, vectors_of(records)).point
 
 
 def test_the_proxy_learns_an_order_of_lengths(regression):
@@ -90,9 +90,9 @@ def test_one_seed_trains_one_proxy_whatever_chance_came_before():
     found = []
     for noise in (1, 2):
         torch.manual_seed(noise)
-        peer = SsjfPeer("5class", encoder=DEFAULT_ENCODER, epochs=1)
-        peer.fit(records, vectors_of(records))
-        found.append(points(peer, asked))
+        baseline = SsjfBaseline("5class", encoder=DEFAULT_ENCODER, epochs=1)
+        baseline.fit(records, vectors_of(records))
+        found.append(points(baseline, asked))
     assert np.array_equal(*found)
 
 
@@ -101,10 +101,10 @@ def test_training_leaves_the_callers_chance_alone():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    SsjfPeer("ordinal", encoder=DEFAULT_ENCODER, epochs=1).fit(records, vectors_of(records))
+    SsjfBaseline("ordinal", encoder=DEFAULT_ENCODER, epochs=1).fit(records, vectors_of(records))
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_proxy_without_a_model_to_start_from_says_so(tmp_path):
     with pytest.raises(EncoderError, match="SSJF's proxy cannot start from"):
-        SsjfPeer("l1", encoder=str(tmp_path)).fit(history(4), vectors_of(history(4)))
+        SsjfBaseline("l1", encoder=str(tmp_path)).fit(history(4), vectors_of(history(4)))

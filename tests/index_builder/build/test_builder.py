@@ -4,20 +4,19 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index_builder.build import builder as builder_module
-from index_builder.build.builder import BuildOptions, build_index, encode_unique, new_version
-from index_builder.build.chunks import chunked
+from index_builder.build.builder import BuildOptions, build_index
+from index_builder.build.encoding import encode_unique
 from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.folder_store import FolderStore
 from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 ROOT = Path(__file__).parents[3]
@@ -116,14 +115,6 @@ def test_a_build_is_read_in_chunks_that_are_forgotten(tmp_path, monkeypatch):
     assert most <= 2 * 50 + 2
 
 
-def test_a_chunk_ends_early_where_prompts_are_huge():
-    records = [HistoryRecord("x" * n, 1) for n in (10, 10, 90, 10, 200, 10)]
-    sizes = [[len(r.prompt) for r in chunk] for chunk in chunked(records, 4, chars=100)]
-    assert sizes == [[10, 10, 90], [10, 200], [10]]
-    assert [len(c) for c in chunked(records, 4)] == [4, 2]
-    assert list(chunked([], 4)) == []
-
-
 def test_vectors_and_rows_stay_side_by_side_across_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(builder_module, "CHUNK_ROWS", 32)
     encoder = BagOfWords()
@@ -175,7 +166,7 @@ def test_an_encoder_that_fails_in_the_middle_leaves_nothing_behind(tmp_path, mon
     with pytest.raises(RuntimeError, match="out of memory"):
         build_index(topic_history(100), tmp_path / "s", Failing())
     assert contents(tmp_path / "s") == ["CURRENT", "versions"]
-    assert IndexStore(tmp_path / "s").versions() == [first.manifest.version]
+    assert FolderStore(tmp_path / "s").versions() == [first.manifest.version]
 
 
 @pytest.mark.parametrize("rows", [0, 19])
@@ -275,16 +266,8 @@ def test_unusable_levels_are_refused(levels):
     )
 
 
-def test_versions_sort_by_time_and_never_meet():
-    moments = [datetime(2025, 1, 1, 0, 0, 0, n, tzinfo=UTC) for n in (1_000, 2_000, 900_000)]
-    names = [new_version(moment) for moment in moments]
-    assert names == sorted(names)
-    assert new_version(moments[0]) != new_version(moments[0])
-    assert names[1].startswith("20250101T000000.002Z-")
-
-
 def test_a_builder_killed_in_mid_build_leaves_the_store_as_it_was(tmp_path, script):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     before = build_index(topic_history(60), store.root, BagOfWords()).manifest.version
     process = script(BUILDS_AND_WAITS, store.root)
     assert process.stdout.readline() == "building\n"
@@ -298,7 +281,7 @@ def test_a_builder_killed_in_mid_build_leaves_the_store_as_it_was(tmp_path, scri
 
 
 def test_two_builders_on_one_store_both_end_well(tmp_path, script):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     builders = [script(BUILDS_AND_WAITS, store.root) for _ in range(2)]
     for process in builders:
         assert process.stdout.readline() == "building\n"
@@ -319,7 +302,7 @@ def test_two_builders_on_one_store_both_end_well(tmp_path, script):
     ],
 )
 def test_a_full_disk_publishes_nothing_and_leaves_nothing_behind(tmp_path, script, limit, letters):
-    store = IndexStore(tmp_path / "s")
+    store = FolderStore(tmp_path / "s")
     before = build_index(topic_history(60), store.root, BagOfWords()).manifest.version
     said, errors = script(RUNS_OUT_OF_DISK, store.root, limit, letters).communicate()
     assert errors == ""

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from index_builder import __main__ as main_module
 from index_builder.cli import commands as cli
+from index_builder.cli import evaluate_command
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +44,7 @@ def write_history(path, records, **extra):
 def fake_encoder():
     """Commands load the fake encoder, whatever they are asked for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "load_encoder", lambda *_, **__: BagOfWords())
+        patch.setattr(evaluate_command, "load_encoder", lambda *_, **__: BagOfWords())
         patch.setattr("index_builder.cli.build_job.load_encoder", lambda *_, **__: BagOfWords())
         patch.setattr("lengthwise.index.index.load_encoder", lambda *_, **__: BagOfWords())
         yield
@@ -134,7 +135,7 @@ def test_evaluate_prints_a_table_and_writes_the_json_beside_it(store, history, t
     assert json.loads(out.read_text())["predictor"] == "retrieval"
 
 
-def test_evaluate_prints_the_cheap_peers_unless_told_otherwise(store, history):
+def test_evaluate_prints_the_cheap_baselines_unless_told_otherwise(store, history):
     printed = ok("evaluate", "--index", store, "--history", history)
     found = json.loads(ok("evaluate", "--index", store, "--history", history, "--json"))
     for name in ("median", "lexical", "alise"):
@@ -145,15 +146,20 @@ def test_evaluate_prints_the_cheap_peers_unless_told_otherwise(store, history):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "names"), [("none", set()), ("lexical,median", {"lexical", "median"})]
+    ("option", "wanted", "names"),
+    [
+        ("--peers", "none", set()),
+        ("--peers", "lexical,median", {"lexical", "median"}),
+        ("--baselines", "median", {"median"}),
+    ],
 )
-def test_evaluate_asks_the_peers_that_are_named(store, history, wanted, names):
-    asked = ("evaluate", "--index", store, "--history", history, "--peers", wanted, "--json")
+def test_evaluate_asks_the_baselines_that_are_named(store, history, option, wanted, names):
+    asked = ("evaluate", "--index", store, "--history", history, option, wanted, "--json")
     found = json.loads(ok(*asked))
     assert {name for name in ("median", "lexical", "alise") if name in found} == names
 
 
-def test_evaluate_of_an_index_without_prompts_says_that_peers_are_left_out(
+def test_evaluate_of_an_index_without_prompts_says_that_baselines_are_left_out(
     history, tmp_path, fake_encoder
 ):
     ok("build", "--history", history, "--out", tmp_path / "s", "--no-keep-text")
@@ -288,9 +294,9 @@ BAD = {
         ("evaluate", "--history", "{history}", "--holdout", "1.5"),
         "holdout is 1.5: expected a share between 0 and 1",
     ),
-    "a peer that does not exist": (
+    "a baseline that does not exist": (
         ("evaluate", "--history", "{history}", "--peers", "oracle"),
-        "peers is 'oracle': expected cheap, all, none, or names with commas between out of",
+        "baselines is 'oracle': expected cheap, all, none, or names with commas between out of",
     ),
     "nowhere to write": (
         ("evaluate", "--history", "{history}", "--output", "{tmp}/no/where.json"),

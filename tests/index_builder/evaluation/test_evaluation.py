@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from index_builder.baselines.median import MedianPeer
+from index_builder.baselines.median import MedianBaseline
 from index_builder.build.builder import BuildOptions, build_index
-from index_builder.build.split import is_held_out
 from index_builder.evaluation.evaluation import Evaluation, evaluate_index
 from index_builder.evaluation.metrics import PredictedLengths
 from index_builder.evaluation.quantiles import constant_predictions
@@ -16,7 +15,7 @@ from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
-from tests.lengthwise.index.fakes import BagOfWords, Source, index_of, topic_history
+from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +152,7 @@ def test_every_predictor_has_an_accuracy_over_length_classes(index):
 
 
 class Spy:
-    """A peer that keeps what it is asked about, and answers with the prompt's length."""
+    """A baseline that keeps what it is asked about, and answers with the prompt's length."""
 
     name = "spy"
 
@@ -161,7 +160,7 @@ class Spy:
         self.records, self.vectors = [], []
 
     def fit(self, records, vectors):
-        raise AssertionError("a peer is fitted before it is asked")
+        raise AssertionError("a baseline is fitted before it is asked")
 
     def predict(self, records, vectors):
         self.records += records
@@ -169,12 +168,12 @@ class Spy:
         return PredictedLengths(np.array([float(len(r.prompt)) for r in records]))
 
 
-def test_a_peer_is_asked_about_the_same_rows_without_their_answers(index, monkeypatch):
+def test_a_baseline_is_asked_about_the_same_rows_without_their_answers(index, monkeypatch):
     monkeypatch.setattr("index_builder.evaluation.evaluation.CHUNK_ROWS", 8)
     records = [replace(r, samples=(3, 4)) for r in topic_history(20, seed=9)]
     records[5] = replace(records[5], finish_reason="length")
     spy = Spy()
-    evaluation = evaluate_index(index, records, protocol="", peers=[spy])
+    evaluation = evaluate_index(index, records, protocol="", predictors=[spy])
     known = [r for r in records if not r.censored]
     assert [r.prompt for r in spy.records] == [r.prompt for r in known]
     assert {(r.output_tokens, r.samples) for r in spy.records} == {(0, ())}
@@ -183,19 +182,19 @@ def test_a_peer_is_asked_about_the_same_rows_without_their_answers(index, monkey
     assert evaluation.metrics["spy"].mae == pytest.approx(np.mean(errors))
 
 
-def test_the_intervals_of_a_peer_are_measured_over_all_chunks(index, monkeypatch):
+def test_the_intervals_of_a_baseline_are_measured_over_all_chunks(index, monkeypatch):
     monkeypatch.setattr("index_builder.evaluation.evaluation.CHUNK_ROWS", 8)
     history = topic_history(400)
-    peer = MedianPeer()
-    peer.fit(history, BagOfWords().encode([r.prompt for r in history]))
-    found = evaluate_index(index, topic_history(200, seed=9), protocol="", peers=[peer])
+    baseline = MedianBaseline()
+    baseline.fit(history, BagOfWords().encode([r.prompt for r in history]))
+    found = evaluate_index(index, topic_history(200, seed=9), protocol="", predictors=[baseline])
     assert found.metrics["median"].coverage_90 == pytest.approx(0.9, abs=0.06)
     assert found.metrics["median"].coverage_50 == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_rows_asked_about_are_kept_for_pictures(index):
     records = [*topic_history(12, seed=9), with_draws(40, 50, 70), with_draws(90, 95)]
-    evaluation = evaluate_index(index, records, protocol="", peers=[Spy()])
+    evaluation = evaluate_index(index, records, protocol="", predictors=[Spy()])
     rows = evaluation.asked
     assert rows.truth.tolist() == [r.output_tokens for r in records]
     assert rows.models == tuple(r.model for r in records)
@@ -216,20 +215,3 @@ def test_the_parts_of_an_evaluation_are_those_of_the_served_predictor(index):
     assert {name: a.rows for name, a in evaluation.by_model.items()} == {"llm": 100, "new": 60}
     by_row = np.mean(evaluation.coverage_90_by_decile)  # all tenths have 16 rows
     assert by_row == pytest.approx(evaluation.metrics["retrieval"].coverage_90)
-
-
-def test_about_the_share_asked_for_is_held_out_and_the_same_rows_each_time():
-    records = [HistoryRecord(f"prompt {i}", 1) for i in range(2_000)]
-    first = [is_held_out(r, 0.2) for r in records]
-    assert np.mean(first) == pytest.approx(0.2, abs=0.03)
-    assert first == [is_held_out(r, 0.2) for r in records]
-    assert first != [is_held_out(r, 0.2, seed=1) for r in records]
-
-
-def test_rows_of_one_group_or_one_prompt_are_held_out_together():
-    by_group = Source(HistoryRecord(f"p{i}", i, group=f"g{i // 10}") for i in range(500))
-    by_prompt = Source(HistoryRecord(f"p{i // 10}", i) for i in range(500))
-    for records in (by_group, by_prompt):
-        sides = [is_held_out(r, 0.5) for r in records]
-        assert all(len(set(sides[i : i + 10])) == 1 for i in range(0, 500, 10))
-        assert set(sides) == {True, False}

@@ -8,7 +8,7 @@ import pytest
 
 from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.outcome import Outcome
+from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
 from lengthwise.history.database.completion import Report
@@ -39,7 +39,7 @@ class Loop:
         chosen = replace(self.options, **options)
         return Rebuild(history=self.history, place=self.place, options=chosen)
 
-    def run(self, tell: Callable[[str], None] = lambda _: None, **options) -> Outcome:
+    def run(self, tell: Callable[[str], None] = lambda _: None, **options) -> RoundOutcome:
         """One round."""
         return self.job(**options).run(RoundProgress(tell))
 

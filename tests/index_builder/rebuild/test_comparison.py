@@ -2,7 +2,7 @@
 
 import pytest
 
-from index_builder.rebuild.comparison import Accuracy, Comparison, Loss
+from index_builder.rebuild.comparison import Accuracy, Loss, VersionComparison
 from index_builder.rebuild.options import RebuildOptions
 from lengthwise.index.errors import InvalidInputError
 
@@ -10,7 +10,7 @@ NO_LUCK = Loss(0.0, 0.0, 0.0)
 
 
 def compared(loss, luck=NO_LUCK):
-    return Comparison(500, Accuracy(0.5, 40.0, 0.9), Accuracy(0.4, 44.0, 0.8), loss, luck)
+    return VersionComparison(500, Accuracy(0.5, 40.0, 0.9), Accuracy(0.4, 44.0, 0.8), loss, luck)
 
 
 def faults(loss, luck=NO_LUCK, **options):

@@ -8,7 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from index_builder.rebuild.outcome import Ending
+from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.store import Published
@@ -25,7 +25,7 @@ def test_what_is_new_is_in_the_next_version_beside_what_was_there(loop, tmp_path
     loop.report(new_records(200))
     before = loop.place.current()
     outcome = loop.run()
-    assert outcome.ending is Ending.PUBLISHED
+    assert outcome.ending is RoundEnding.PUBLISHED
     assert outcome.before == before
     assert outcome.version == loop.place.current() != before
     assert (outcome.new_rows, outcome.rows) == (200, 600)
@@ -46,7 +46,7 @@ def test_the_temperatures_of_what_is_new_are_in_the_next_version(loop, tmp_path)
 def test_a_round_goes_on_where_the_last_that_published_ended(loop, tmp_path):
     loop.report(new_records(200))
     loop.run()
-    assert loop.run().ending is Ending.NOTHING_NEW
+    assert loop.run().ending is RoundEnding.NOTHING_NEW
     loop.report(new_records(80, seed=2))
     outcome = loop.run()
     assert (outcome.after_sequence, outcome.last_sequence) == (200, 280)
@@ -73,7 +73,7 @@ def test_with_too_little_new_nothing_is_done_and_it_waits_for_more(loop):
     before = loop.place.current()
     loop.report(new_records(39))
     outcome = loop.run()
-    assert outcome.ending is Ending.TOO_LITTLE_NEW
+    assert outcome.ending is RoundEnding.TOO_LITTLE_NEW
     assert loop.place.current() == before
     loop.report(new_records(60, seed=2))
     assert loop.run().new_rows == 99
@@ -90,7 +90,7 @@ def test_a_version_that_predicts_worse_is_refused_by_how_much_is_told(loop):
     before = loop.place.current()
     loop.report(wrong_then_right())
     outcome = loop.run()
-    assert outcome.ending is Ending.REFUSED
+    assert outcome.ending is RoundEnding.REFUSED
     assert outcome.ending.exit_code == 3
     assert loop.place.current() == outcome.version == before
     assert loop.place.versions() == [before]
@@ -100,10 +100,10 @@ def test_a_version_that_predicts_worse_is_refused_by_how_much_is_told(loop):
 
 def test_what_was_refused_is_taken_by_the_next_round_with_what_came_since(loop):
     loop.report(wrong_then_right())
-    assert loop.run().ending is Ending.REFUSED
+    assert loop.run().ending is RoundEnding.REFUSED
     loop.report(new_records(300, seed=3))
     outcome = loop.run(tolerate_mae=1_000, tolerate_tau=2, tolerate_coverage=1)
-    assert outcome.ending is Ending.PUBLISHED
+    assert outcome.ending is RoundEnding.PUBLISHED
     assert (outcome.after_sequence, outcome.new_rows) == (0, 2_800)
 
 
@@ -118,13 +118,13 @@ def test_of_two_rounds_at_once_one_publishes_and_the_other_says_so(loop, tmp_pat
 
     late = loop.run(overtake)
     first = outcomes[1]
-    assert (first.ending, late.ending) == (Ending.PUBLISHED, Ending.OVERTAKEN)
+    assert (first.ending, late.ending) == (RoundEnding.PUBLISHED, RoundEnding.OVERTAKEN)
     assert late.ending.exit_code == 4
     assert "nothing was published" in late.faults[0]
     assert loop.place.current() == first.version
     assert len(loop.place.versions()) == 2
     assert len(loop.index(tmp_path).rows) == 600
-    assert loop.run().ending is Ending.NOTHING_NEW
+    assert loop.run().ending is RoundEnding.NOTHING_NEW
 
 
 def test_a_round_that_is_stopped_publishes_nothing(loop):
@@ -154,7 +154,7 @@ def test_vectors_of_the_live_encoder_are_indexed_without_their_text(loop, tmp_pa
     loop.encoder.encoded = 0
     loop.report(records, vectors=vectors, encoder_hash=loop.encoder.content_hash)
     outcome = loop.run()
-    assert (outcome.ending, outcome.new_rows) == (Ending.PUBLISHED, 100)
+    assert (outcome.ending, outcome.new_rows) == (RoundEnding.PUBLISHED, 100)
     assert loop.encoder.encoded == 0
     index = loop.index(tmp_path)
     assert index.rows.prompt(450) == ""
@@ -189,10 +189,10 @@ def test_old_versions_are_removed_once_a_new_one_is_current(loop):
 
 
 def test_where_nothing_was_published_the_first_version_is_made_of_the_history(empty_loop, tmp_path):
-    assert empty_loop.run().ending is Ending.NOTHING_NEW
+    assert empty_loop.run().ending is RoundEnding.NOTHING_NEW
     empty_loop.report(new_records(200))
     outcome = empty_loop.run()
-    assert (outcome.ending, outcome.before, outcome.rows) == (Ending.PUBLISHED, None, 200)
+    assert (outcome.ending, outcome.before, outcome.rows) == (RoundEnding.PUBLISHED, None, 200)
     assert outcome.comparison is None
     assert ids(empty_loop.index(tmp_path)) == {r.id for r in new_records(200)}
 
@@ -201,7 +201,7 @@ def test_it_publishes_to_an_object_store_as_to_a_folder(empty_loop, tmp_path):
     empty_loop.place = Published.at(f"memory://{secrets.token_hex(6)}/indexes")
     for seed in (1, 2):
         empty_loop.report(new_records(200, seed=seed))
-        assert empty_loop.run().ending is Ending.PUBLISHED
+        assert empty_loop.run().ending is RoundEnding.PUBLISHED
     assert len(empty_loop.index(tmp_path / "cache").rows) == 400
 
 
@@ -212,7 +212,7 @@ def test_rounds_that_share_a_cache_fetch_a_version_once(empty_loop, tmp_path, mo
     job = replace(empty_loop.job(), cache=tmp_path / "cache")
     job.run(RoundProgress())
     monkeypatch.setattr(type(empty_loop.place), "_get", None)
-    assert job.run(RoundProgress()).ending is Ending.NOTHING_NEW
+    assert job.run(RoundProgress()).ending is RoundEnding.NOTHING_NEW
 
 
 def test_a_history_that_ends_before_the_version_is_another_one(loop, tmp_path):
@@ -228,7 +228,7 @@ def test_a_history_that_ends_before_the_version_is_another_one(loop, tmp_path):
 def test_censored_rows_are_never_what_versions_are_compared_on(loop):
     cut = [replace(r, finish_reason="length") for r in new_records(100)]
     loop.report(cut)
-    assert loop.run().ending is Ending.TOO_LITTLE_NEW
+    assert loop.run().ending is RoundEnding.TOO_LITTLE_NEW
     loop.report(new_records(80, seed=2))
     outcome = loop.run()
     assert (outcome.new_rows, outcome.comparison.rows) == (180, 20)
@@ -237,7 +237,7 @@ def test_censored_rows_are_never_what_versions_are_compared_on(loop):
 def test_after_a_change_one_rebuild_follows_it(loop):
     loop.report(new_records(400, factor=3))
     outcome = loop.run()
-    assert outcome.ending is Ending.PUBLISHED
+    assert outcome.ending is RoundEnding.PUBLISHED
     live, candidate = outcome.comparison.live, outcome.comparison.candidate
     assert candidate.mae_tokens < 0.6 * live.mae_tokens
     assert live.coverage_90 < 0.6 < candidate.coverage_90
@@ -246,5 +246,5 @@ def test_after_a_change_one_rebuild_follows_it(loop):
 def test_without_a_change_the_same_accuracy_is_no_fault(loop):
     loop.report(new_records(400))
     outcome = loop.run()
-    assert outcome.ending is Ending.PUBLISHED
+    assert outcome.ending is RoundEnding.PUBLISHED
     assert outcome.faults == ()

@@ -2,12 +2,12 @@
 
 from threading import Event
 
-from index_builder.rebuild.outcome import Ending, Outcome
+from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from index_builder.rebuild.progress import StopRoundError
 from index_builder.rebuild.schedule import run_every
 from lengthwise.history.database.errors import UnavailableError
 
-NOTHING = Outcome(ending=Ending.NOTHING_NEW, version="a", before="a")
+NOTHING = RoundOutcome(ending=RoundEnding.NOTHING_NEW, version="a", before="a")
 
 
 def rounds(*results):
@@ -28,13 +28,13 @@ def rounds(*results):
 
 
 def test_a_round_follows_another_until_it_is_to_stop():
-    assert rounds(NOTHING, NOTHING, NOTHING) == [Ending.NOTHING_NEW] * 3
+    assert rounds(NOTHING, NOTHING, NOTHING) == [RoundEnding.NOTHING_NEW] * 3
 
 
 def test_a_round_that_fails_is_told_and_the_next_is_done():
     failing = UnavailableError("the database is starting")
-    assert rounds(failing, NOTHING) == [Ending.FAILED, Ending.NOTHING_NEW]
+    assert rounds(failing, NOTHING) == [RoundEnding.FAILED, RoundEnding.NOTHING_NEW]
 
 
 def test_a_round_that_is_stopped_within_is_the_last_and_tells_nothing():
-    assert rounds(NOTHING, StopRoundError()) == [Ending.NOTHING_NEW]
+    assert rounds(NOTHING, StopRoundError()) == [RoundEnding.NOTHING_NEW]

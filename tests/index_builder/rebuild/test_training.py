@@ -7,7 +7,7 @@ import pytest
 
 from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.outcome import Ending
+from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
 from index_builder.training.options import TrainOptions
@@ -47,7 +47,7 @@ def rebuild(tmp_path, tiny_model):  # noqa: F811
 
 def test_a_training_brings_all_rows_into_the_new_space(rebuild, tiny_model):  # noqa: F811
     outcome, index = rebuild(new_records(200), training=TRAINING)
-    assert (outcome.ending, outcome.rows) == (Ending.PUBLISHED, 600)
+    assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 600)
     assert index.manifest.encoder.trained
     assert index.manifest.training.base == tiny_model
     assert index.manifest.training.rows + index.manifest.training.validation_rows == 550
@@ -59,7 +59,7 @@ def test_a_training_brings_all_rows_into_the_new_space(rebuild, tiny_model):  # 
 def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):
     _, trained = rebuild(new_records(200), training=TRAINING)
     outcome, index = rebuild(new_records(100, seed=2))
-    assert (outcome.ending, outcome.rows) == (Ending.PUBLISHED, 700)
+    assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 700)
     assert index.manifest.encoder == trained.manifest.encoder
     assert index.manifest.training == trained.manifest.training
     assert index.manifest.history.trained_until_unix_s == (
@@ -74,5 +74,5 @@ def test_rows_without_text_cannot_be_trained_on_and_are_counted(rebuild):
     vectors = np.eye(60, 32, dtype=np.float32) + 0.1
     rebuild(new_records(100))
     outcome, _ = rebuild(records, vectors=vectors, encoder_hash="any", training=TRAINING)
-    assert outcome.ending is Ending.TOO_LITTLE_NEW
+    assert outcome.ending is RoundEnding.TOO_LITTLE_NEW
     assert outcome.left_out == {"stored without text, which a training needs": 60}

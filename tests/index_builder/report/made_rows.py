@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 from index_builder.evaluation.breakdown import accuracy_by_model
-from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.evaluation.evaluation import Evaluation
 from index_builder.evaluation.metrics import PredictedLengths, measure
 

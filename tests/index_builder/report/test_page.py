@@ -12,10 +12,9 @@ from index_builder.report.learning_curve import (
     LearningCurve,
     draw_learning_tau,
 )
-from index_builder.report.page import render_page
+from index_builder.report.page import render_page, write_report
 from index_builder.report.predictors import Scores, draw_scores
 from index_builder.report.sections import sections_of
-from index_builder.report.write import write_report
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.report.style import PALETTE, log_ticks, svg_of
 from tests.index_builder.report.made_rows import made_evaluation, made_rows
@@ -31,7 +30,7 @@ CURVE = LearningCurve(
 
 @pytest.fixture(scope="module")
 def data():
-    return ReportData.of(made_evaluation(), CURVE)
+    return ReportData.from_evaluation(made_evaluation(), CURVE)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_drawing_leaves_the_look_of_other_figures_alone(data):
 
 def test_pictures_without_anything_to_show_are_left_out():
     rows = made_rows(50, levels=(0.1, 0.5, 0.8), models=("a",))
-    shown = titles(ReportData.of(made_evaluation(rows)))
+    shown = titles(ReportData.from_evaluation(made_evaluation(rows)))
     assert "Coverage by predicted length" not in shown
     assert "Order, LLM by LLM" not in shown
     assert not any("size of history" in title for title in shown)
@@ -89,7 +88,7 @@ def test_pictures_without_anything_to_show_are_left_out():
 
 def test_a_single_row_is_enough_for_a_page():
     rows = made_rows(1)
-    assert "Calibration curve" in render_page(ReportData.of(made_evaluation(rows)))
+    assert "Calibration curve" in render_page(ReportData.from_evaluation(made_evaluation(rows)))
 
 
 def test_the_page_needs_no_other_file_and_runs_no_script(data):
@@ -111,9 +110,9 @@ def test_the_page_has_the_headline_and_every_predictor(data):
 
 def test_notes_say_what_must_be_known_and_are_escaped():
     evaluation = made_evaluation(
-        protocol="a < b", censored_rows=1_234, seen_prompts=5, missing_peers="no <i>ssjf</i>"
+        protocol="a < b", censored_rows=1_234, seen_prompts=5, missing_baselines="no <i>ssjf</i>"
     )
-    page = render_page(ReportData.of(evaluation))
+    page = render_page(ReportData.from_evaluation(evaluation))
     assert "a &lt; b" in page
     assert "1,234 rows whose answer was cut off" in page
     assert "5 of the prompts are in the index itself" in page
@@ -122,7 +121,7 @@ def test_notes_say_what_must_be_known_and_are_escaped():
 
 def test_an_llms_name_is_escaped_in_the_picture():
     rows = made_rows(200, models=("<b>a&b", "c"))
-    shown = sections_of(ReportData.of(made_evaluation(rows)))
+    shown = sections_of(ReportData.from_evaluation(made_evaluation(rows)))
     svg = next(p.svg for s in shown for p in s.pictures if p.title == "Order, LLM by LLM")
     assert "<b>" not in svg
     assert ET.fromstring(svg) is not None
@@ -152,7 +151,7 @@ def test_report_json_has_the_numbers_of_every_picture_and_the_evaluation(data, t
 
 def test_an_evaluation_read_from_a_file_cannot_be_drawn():
     with pytest.raises(InvalidInputError, match="holds no rows"):
-        ReportData.of(made_evaluation(asked=None))
+        ReportData.from_evaluation(made_evaluation(asked=None))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
+from lengthwise.index.store.folder_store import resolve_artifact
 from lengthwise.index.store.layout import ArtifactLayout, read_manifest
-from lengthwise.index.store.store import resolve_artifact
 from tests.index_builder.cli.test_cli import write_history
 from tests.lengthwise.index.fakes import topic_history
 

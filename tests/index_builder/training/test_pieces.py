@@ -5,11 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from index_builder.training.averaged import AveragedWeights
 from index_builder.training.batches import masked, padded, shuffled_batches
 from index_builder.training.checkpoint import CheckpointFile
-from index_builder.training.loss import length_loss
-from index_builder.training.optimiser import rate_factor
+from index_builder.training.network import length_loss
+from index_builder.training.optimiser import AveragedWeights, rate_factor
 from index_builder.training.options import TrainOptions
 from index_builder.training.targets import Bins, LengthTargets
 from index_builder.training.training_set import LlmOffsets
@@ -71,7 +70,7 @@ def record(tokens, **more):
 
 def test_several_draws_share_the_target():
     bins = Bins.fit(np.log1p(np.arange(1, 1000.0)), 20)
-    targets = LengthTargets.of([record(10, samples=(900,))], np.zeros(1), bins)
+    targets = LengthTargets.from_records([record(10, samples=(900,))], np.zeros(1), bins)
     low, high = bins.place(np.log1p([10.0, 900.0]))
     assert targets.histogram[0, low] == pytest.approx(targets.histogram[0, high], rel=0.5)
     assert targets.centre[0] == pytest.approx(np.log1p(455), abs=1e-6)
@@ -79,7 +78,7 @@ def test_several_draws_share_the_target():
 
 def test_a_row_that_was_cut_off_may_end_in_any_bin_beyond():
     bins = Bins.fit(np.log1p(np.arange(1, 1000.0)), 20)
-    targets = LengthTargets.of([record(500, finish_reason="length")], np.zeros(1), bins)
+    targets = LengthTargets.from_records([record(500, finish_reason="length")], np.zeros(1), bins)
     first = bins.place(np.log1p([500.0]))[0]
     assert targets.histogram[0].tolist() == [0] * first + [1] * (len(bins) - first)
 
@@ -141,7 +140,7 @@ def test_an_llm_with_few_rows_leans_on_all():
     many = [HistoryRecord("p", 100, "usual") for _ in range(200)]
     some = [HistoryRecord("p", 400, "long") for _ in range(100)]
     few = [HistoryRecord("p", 400, "new")] * 2
-    offsets = LlmOffsets.of([*many, *some, *few])
+    offsets = LlmOffsets.from_records([*many, *some, *few])
     of = dict(zip(offsets.models, offsets.values[1:], strict=True))
     assert of["long"] > 5 * of["new"] > 0 == of["usual"]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from index_builder.build.builder import SilentProgress
-from index_builder.build.split import is_validation
 from index_builder.build.train_and_build import CHECKPOINTS, train_and_build
-from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluate import evaluate_file
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from index_builder.training.train import train
+from lengthwise.history.split import is_validation
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.errors import ArtifactIncompleteError, EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query

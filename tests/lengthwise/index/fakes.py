@@ -3,16 +3,18 @@
 import hashlib
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from lengthwise.index.estimate.fitting import FittedEstimator, fit_estimator
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.estimate.fitting import fit_estimator
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import Searcher
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import EncoderIdentity, Manifest
+from lengthwise.index.store.manifest import EncoderIdentity, Manifest
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -95,10 +97,12 @@ def index_of(
     *,
     levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS,
     fitted: FittedEstimator | None = None,
+    keeps_text: bool = True,
 ) -> LengthIndex:
     """An index over records, fitted unless told how to weigh."""
     records, encoder = list(records), encoder or BagOfWords()
     matrix = encoder.encode([r.prompt for r in records])
     vectors, rows = VectorIndex.build(matrix), HistoryRows.from_records(records)
     fitted = fitted or fit_estimator(matrix, rows, Searcher(vectors, rows)).estimator
-    return LengthIndex(manifest_of(len(records), encoder, levels), encoder, vectors, rows, fitted)
+    manifest = replace(manifest_of(len(records), encoder, levels), keeps_text=keeps_text)
+    return LengthIndex(manifest, encoder, vectors, rows, fitted)

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.fitting import Players, fit_estimator
+from lengthwise.index.estimate.fitting import fit_estimator
+from lengthwise.index.estimate.held_out import HeldOutRows
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import Searcher
@@ -32,7 +33,7 @@ def coverage(newest):
 
 
 def test_calibrated_on_the_newest_rows_intervals_cover_what_comes_after_a_change():
-    assert coverage(Players(np.arange(600, 800))) > 0.85
+    assert coverage(HeldOutRows(np.arange(600, 800))) > 0.85
     assert coverage(None) < 0.8
 
 

@@ -10,7 +10,7 @@ import pytest
 from index_builder.build.builder import build_index
 from lengthwise.index.errors import StoreError
 from lengthwise.index.store import Published
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.folder_store import FolderStore
 from predictor_service.errors import ConfigError, VersionRefusedError
 from predictor_service.serving_index.artifact_source import ArtifactSource
 from predictor_service.serving_index.index_holder import IndexHolder
@@ -42,9 +42,9 @@ def built(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def store(built, tmp_path) -> IndexStore:
+def store(built, tmp_path) -> FolderStore:
     shutil.copytree(built, tmp_path / "store")
-    return IndexStore(tmp_path / "store")
+    return FolderStore(tmp_path / "store")
 
 
 def source_of(place, **options) -> ArtifactSource:
@@ -59,10 +59,10 @@ async def serving(source) -> tuple[IndexHolder, Switcher]:
 
 async def test_a_version_that_is_published_is_served_and_the_encoder_is_shared(store, encoders):
     first, second, third = store.versions()
-    store.use(first)
+    store.make_current(first)
     holder, switcher = await serving(source_of(store.root))
     assert holder.version == first
-    store.use(third)
+    store.make_current(third)
     await switcher.follow()
     assert holder.version == third
     await switcher.roll_back()
@@ -73,11 +73,11 @@ async def test_a_version_that_is_published_is_served_and_the_encoder_is_shared(s
 
 async def test_an_altered_version_is_refused_and_the_old_one_serves_on(store, encoders):
     first, second, _ = store.versions()
-    store.use(first)
+    store.make_current(first)
     holder, switcher = await serving(source_of(store.root))
     rows = store.path_of(second) / "rows.parquet"
     rows.write_bytes(rows.read_bytes()[:-1])
-    store.use(second)
+    store.make_current(second)
     await switcher.follow()
     await switcher.follow()
     assert (holder.version, holder.refused_swaps) == (first, 1)
@@ -107,7 +107,7 @@ async def test_versions_behind_a_url_are_followed_and_copies_do_not_pile_up(
         published.publish(store.path_of(version), version, expected=before)
         await switcher.follow()
         assert holder.version == version
-    assert len(IndexStore(cache).versions()) == 3
+    assert len(FolderStore(cache).versions()) == 3
     await switcher.roll_back()
     assert (holder.version, published.current()) == (versions[1], versions[1])
 

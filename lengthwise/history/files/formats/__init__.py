@@ -9,9 +9,13 @@ from lengthwise.history.files.formats.json_lines import JsonLines
 from lengthwise.history.files.formats.parquet import Parquet
 
 FORMATS: tuple[HistoryFormat, ...] = (JsonLines(), CsvTable(), Parquet())
+"""A new format is a file beside this and an entry here."""
 
 _COMPRESSIONS = (".gz", ".zst")
+"""Suffixes that may follow a compressible format's own."""
+
 _PARQUET_MAGIC = b"PAR1"
+"""First bytes of such a file."""
 
 
 def _suffixes() -> dict[str, HistoryFormat]:
@@ -26,6 +30,7 @@ def _suffixes() -> dict[str, HistoryFormat]:
 
 
 KNOWN_SUFFIXES = _suffixes()
+"""Every ending of a file's name that says its format."""
 
 
 def suffix_of(path: Path) -> str:

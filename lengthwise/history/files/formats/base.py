@@ -6,11 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.values import Row
 
 NumberedRow = tuple[int, Row | RowError]
 """Where the row is, from 1, and the row, or why it cannot be read (the next ones still can)."""
+
+
+@dataclass
+class BytePosition:
+    """Bytes of a history's files that have been read, as they lie on disk (compressed).
+
+    Args:
+        finished_bytes: Of the files that are done.
+        file_bytes: Of the file that is being read.
+    """
+
+    finished_bytes: int = 0
+    file_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """All that has been read."""
+        return self.finished_bytes + self.file_bytes
+
+    def finish_file(self, size: int) -> None:
+        """Count the current file as read, with its size: a tail may have been left unread."""
+        self.finished_bytes += size
+        self.file_bytes = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +40,7 @@ class FileRows:
     """The rows of one file, read as they are asked for.
 
     Args:
-        rows: The rows in order.
+        rows: The rows in order, each with its number.
         columns: Names of all columns, where the format knows them beforehand.
     """
 
@@ -30,7 +52,7 @@ class HistoryFormat(ABC):
     """One kind of file.
 
     Attributes:
-        name: For people.
+        name: What it is called in messages.
         suffixes: How names of such files end, in lower case, without a compression suffix.
         compressible: True if the file may lie in a gzip or zstd stream.
         unit: What the numbers of rows count: "line" or "row".
@@ -46,7 +68,7 @@ class HistoryFormat(ABC):
         """Open a file for reading in bounded memory.
 
         Args:
-            path: The file.
+            path: The file, which has this format.
             needed: Columns that matter; a format may leave out others.
             position: Moved forward while rows are read.
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lengthwise.history.files.errors import HistoryReadError, RowError
-from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
+from lengthwise.history.files.formats.base import BytePosition, FileRows, HistoryFormat, NumberedRow
 from lengthwise.history.files.formats.lines import read_lines
-from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.values import Row, describe_names
 from lengthwise.index.record import MAX_PROMPT_CHARS
 

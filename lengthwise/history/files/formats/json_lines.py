@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
+from lengthwise.history.files.formats.base import BytePosition, FileRows, HistoryFormat, NumberedRow
 from lengthwise.history.files.formats.lines import read_lines
-from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.values import Row, describe
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors begin UTF-8 files with it; it belongs to no row."""
 
 
 class JsonLines(HistoryFormat):

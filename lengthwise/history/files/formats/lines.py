@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from lengthwise.history.files.errors import HistoryReadError, HistoryTruncatedError
-from lengthwise.history.files.position import BytePosition
+from lengthwise.history.files.formats.base import BytePosition
 from lengthwise.index.errors import MissingExtraError
 
 MAX_LINE_BYTES = 64 * 2**20
 """A longer line is not a row: the longest prompt allowed takes a quarter of it."""
 
 _BUFFER_BYTES = 2**18
+"""Read from the disk at a time."""
+
 _ZSTD_BUFFER_BYTES = 2**14
 """What is lost before a cut: pyarrow gives a buffer whole or not at all."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+"""First bytes of such streams."""
 
 
 class _CountedFile(io.FileIO):

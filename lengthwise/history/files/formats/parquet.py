@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lengthwise.history.files.errors import HistoryReadError, RowError
-from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
-from lengthwise.history.files.position import BytePosition
+from lengthwise.history.files.formats.base import BytePosition, FileRows, HistoryFormat, NumberedRow
 from lengthwise.index.errors import MissingExtraError
 
 _BATCH_ROWS = 1024
+"""Rows turned into Python objects at a time."""
 
 
 class Parquet(HistoryFormat):

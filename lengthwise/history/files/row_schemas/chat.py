@@ -1,14 +1,15 @@
-"""OpenAI's chat form: `messages`, with the answer as the last of them or only its length."""
+"""OpenAI's chat schema: `messages`, with the answer as the last of them or only its length."""
 
 from lengthwise.conversation import render_conversation
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.messages import LoggedMessage, plain, read_messages
+from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 from lengthwise.index.record import HistoryRecord
 
 
-class ChatForm:
+class ChatSchema(RowSchema):
     """`messages`, with `output_tokens`, `usage.completion_tokens` or the answer as last message."""
 
     def applies(self, row: Row, fields: Fields) -> bool:

@@ -7,11 +7,12 @@ from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.fields import Fields, RowName
 from lengthwise.history.files.messages import nested
 from lengthwise.history.files.row_schemas.chat import chat_prompt
+from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row, describe, is_absent, lookup, token_count
 from lengthwise.index.record import HistoryRecord
 
 
-class LengthsByModelForm:
+class LengthsByModelSchema(RowSchema):
     """`prompt` (or `messages`) with `lens`: one record for each LLM, all in one group."""
 
     def applies(self, row: Row, fields: Fields) -> bool:

@@ -1,11 +1,12 @@
 """Prompt and length, or prompt and answer; the prompt may have earlier messages beside it."""
 
 from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row
 from lengthwise.index.record import HistoryRecord
 
 
-class PromptForm:
+class PromptSchema(RowSchema):
     """`prompt` with `output_tokens` or `response`, and perhaps `conversation`."""
 
     def applies(self, row: Row, fields: Fields) -> bool:  # noqa: ARG002 (the contract's shape)

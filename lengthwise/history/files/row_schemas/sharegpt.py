@@ -1,14 +1,15 @@
-"""ShareGPT's form: a whole conversation in a row, every answer in it a record."""
+"""ShareGPT's schema: a whole conversation in a row, every answer in it a record."""
 
 from lengthwise.conversation import render_conversation
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.fields import Fields, RowName
 from lengthwise.history.files.messages import plain, read_messages
+from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 from lengthwise.index.record import HistoryRecord
 
 
-class ShareGptForm:
+class ShareGptSchema(RowSchema):
     """`conversations`: {from: human | gpt | system, value}, counted with the tokenizer."""
 
     def applies(self, row: Row, fields: Fields) -> bool:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from lengthwise.history.database import names_database
 from lengthwise.history.database.errors import OpenError
 from lengthwise.history.database.place import Place
-from lengthwise.history.database.place_kind import names_database
 
 
 @pytest.mark.parametrize(

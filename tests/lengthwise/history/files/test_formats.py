@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lengthwise.history.files import History, ReadOptions, read_history
 from lengthwise.history.files.columns import needed_columns
+from lengthwise.history.files.formats.base import BytePosition
 from lengthwise.history.files.formats.parquet import Parquet
-from lengthwise.history.files.position import BytePosition
 from lengthwise.index.record import HistoryRecord
 from tests.lengthwise.history.files.files import (
     ROWS,

@@ -9,8 +9,8 @@ import pytest
 from lengthwise.index.estimate.calibration import GRID, MIN_ROWS, STRATA, Calibration
 from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.fitting import fit_estimator
-from lengthwise.index.estimate.length_scale import to_log, to_tokens
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import to_log, to_tokens
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.rows import HistoryRows

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lengthwise.index.estimate.length_scale import to_log, to_tokens
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.length_scale import to_log, to_tokens
 
 LEVELS = np.linspace(0, 1, 21)[None, :]
 

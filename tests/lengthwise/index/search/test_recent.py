@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import Calibration
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.fitting import FittedEstimator
-from lengthwise.index.estimate.length_scale import to_tokens
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.retrieval import RetrievalParameters
+from lengthwise.index.length_scale import to_tokens
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.nearest_rows import nearest_rows
 from lengthwise.index.search.recent import RecentRows
@@ -98,8 +97,8 @@ def test_a_recent_answer_that_was_cut_off_is_known_to_be_longer_only(history):
     assert ask(cut).median_tokens > 1.2 * ask(ended).median_tokens
 
 
-def test_text_is_given_only_where_the_index_keeps_text(index):
-    index.manifest = replace(index.manifest, keeps_text=False)
+def test_text_is_given_only_where_the_index_keeps_text(history):
+    index = index_of(history, keeps_text=False)
     index.learn([HistoryRecord(NEW, 777, "llm", "new-1")])
     assert ask(index, include_neighbour_text=True).neighbours[0].text == ""
 

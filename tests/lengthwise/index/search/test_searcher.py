@@ -6,7 +6,7 @@ import pytest
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.search.searcher import NEIGHBOURS, PlayedBy, Searcher
+from lengthwise.index.search.searcher import NEIGHBOURS, LeaveGroupOut, Searcher
 from lengthwise.index.search.vectors import VectorIndex
 from tests.lengthwise.index.fakes import unit
 
@@ -60,8 +60,8 @@ def test_the_last_row_does_not_stand_in_for_rows_that_were_not_found():
     models = ["common"] * 29 + ["last"]
     searcher, rows = searcher_of(matrix, models)
     code = rows.models.index("last")
-    played_by = PlayedBy(np.array([29]), rows.group_codes)
-    hits = searcher.search(matrix[29:], np.array([code]), played_by=played_by)
+    leave_out = LeaveGroupOut(np.array([29]), rows.group_codes)
+    hits = searcher.search(matrix[29:], np.array([code]), leave_out=leave_out)
     assert 29 not in hits.rows[0].tolist()
 
 
@@ -71,7 +71,7 @@ def test_a_row_that_plays_a_new_prompt_finds_neither_itself_nor_its_group():
     searcher, rows = searcher_of(matrix, groups=groups)
     sample = np.array([0, 100, 299])
     hits = searcher.search(
-        matrix[sample], np.full(3, -1), played_by=PlayedBy(sample, rows.group_codes)
+        matrix[sample], np.full(3, -1), leave_out=LeaveGroupOut(sample, rows.group_codes)
     )
     assert hits.rows.shape[1] == NEIGHBOURS
     assert (hits.rows >= 0).all()
@@ -85,7 +85,7 @@ def test_a_group_larger_than_the_neighbours_wanted_leaves_no_gap():
     groups = ["many"] * 150 + [""] * 200
     searcher, rows = searcher_of(matrix, groups=groups)
     sample = np.array([0])
-    hits = searcher.search(matrix[:1], NO_ONE, played_by=PlayedBy(sample, rows.group_codes))
+    hits = searcher.search(matrix[:1], NO_ONE, leave_out=LeaveGroupOut(sample, rows.group_codes))
     assert hits.rows.shape[1] == NEIGHBOURS
     assert (hits.rows >= 150).all()
 
@@ -93,7 +93,9 @@ def test_a_group_larger_than_the_neighbours_wanted_leaves_no_gap():
 def test_rows_without_a_group_are_not_one_group():
     matrix = points(100)
     searcher, rows = searcher_of(matrix)
-    hits = searcher.search(matrix[:1], NO_ONE, played_by=PlayedBy(np.array([0]), rows.group_codes))
+    hits = searcher.search(
+        matrix[:1], NO_ONE, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes)
+    )
     assert (hits.rows >= 0).sum() == NEIGHBOURS
 
 
@@ -103,7 +105,9 @@ def test_a_row_that_plays_a_new_prompt_sees_what_a_new_prompt_would():
     models = [f"m{i % 6}" for i in range(600)]
     searcher, rows = searcher_of(matrix, models)
     codes = rows.model_codes[:1]
-    played = searcher.search(matrix[:1], codes, played_by=PlayedBy(np.array([0]), rows.group_codes))
+    played = searcher.search(
+        matrix[:1], codes, leave_out=LeaveGroupOut(np.array([0]), rows.group_codes)
+    )
     rest, rest_rows = searcher_of(matrix[1:], models[1:])
     served = rest.search(matrix[:1], np.array([rest_rows.models.index("m0")]))
     assert played.rows[0, :100].tolist() == (served.rows[0, :100] + 1).tolist()

@@ -9,7 +9,8 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from lengthwise.index.store import Published
-from lengthwise.index.store.layout import ArtifactLayout, Manifest, describe_files
+from lengthwise.index.store.layout import ArtifactLayout, describe_files
+from lengthwise.index.store.manifest import Manifest
 from tests.lengthwise.index.fakes import BagOfWords, manifest_of
 
 

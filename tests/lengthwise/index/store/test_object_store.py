@@ -17,7 +17,7 @@ from lengthwise.index.errors import (
     StoreError,
 )
 from lengthwise.index.store import Published
-from lengthwise.index.store.objects import without_credentials
+from lengthwise.index.store.object_store import without_credentials
 
 ROOT = Path(__file__).parents[4]
 

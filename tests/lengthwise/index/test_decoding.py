@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from lengthwise.index.decoding import Decoding, decoding_at
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import Calibration
-from lengthwise.index.estimate.decoding import Decoding, decoding_at
 from lengthwise.index.estimate.estimate import Query
-from lengthwise.index.estimate.fitting import FittedEstimator
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.retrieval import RetrievalParameters
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows

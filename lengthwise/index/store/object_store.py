@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lengthwise.index.errors import ArtifactError, LengthIndexError, MissingExtraError, StoreError
-from lengthwise.index.store.layout import ArtifactLayout, Manifest
+from lengthwise.index.store.folder_store import FolderStore
+from lengthwise.index.store.layout import MANIFEST_FILE, ArtifactLayout, checked_manifest, files_of
+from lengthwise.index.store.manifest import Manifest
 from lengthwise.index.store.pointer import Pointer, pointer_at
-from lengthwise.index.store.published import Published
-from lengthwise.index.store.store import IndexStore
-from lengthwise.index.store.whole import MANIFEST, checked_manifest, files_of, require_name, stale
+from lengthwise.index.store.published import Published, require_name, stale
 
 
-class ObjectPlace(Published):
+class ObjectStore(Published):
     """A prefix of an object store, where nothing can be renamed.
 
     Guaranteed everywhere: a version's manifest is written after all of its files and CURRENT after
@@ -24,8 +24,8 @@ class ObjectPlace(Published):
 
     Args:
         filesystem: Of fsspec, without a cache of listings.
-        root: The prefix in it.
-        name: For messages.
+        root: The prefix in it, bucket first, under which versions/ and CURRENT lie.
+        name: What messages call the place: its URL without credentials.
     """
 
     def __init__(self, filesystem: Any, root: str, name: str) -> None:
@@ -35,7 +35,7 @@ class ObjectPlace(Published):
         self._pointer: Pointer = pointer_at(filesystem, f"{self._root}/CURRENT")
 
     @classmethod
-    def from_url(cls, url: str) -> "ObjectPlace":
+    def from_url(cls, url: str) -> "ObjectStore":
         """The place that a URL means; credentials come from the environment, as is usual there.
 
         Raises:
@@ -65,25 +65,22 @@ class ObjectPlace(Published):
         return self._name
 
     def current(self) -> str | None:
-        """See `Published.current`."""
         with self._explained("read"):
             return self._pointer.read()
 
     def versions(self) -> list[str]:
-        """See `Published.versions`."""
         with self._explained("read"):
             found = self._found()
-        return sorted(version for version, names in found.items() if MANIFEST in names)
+        return sorted(version for version, names in found.items() if MANIFEST_FILE in names)
 
     def publish(self, folder: Path, version: str, *, expected: str | None) -> None:
-        """See `Published.publish`."""
         manifest = checked_manifest(folder, require_name(version))
         with self._explained("written; nothing was published"):
             self._compare(expected)
-            if MANIFEST in self._found().get(version, ()):
+            if MANIFEST_FILE in self._found().get(version, ()):
                 raise StoreError(f"{self} has a version {version!r} already: it is never replaced")
             try:
-                for name in (*files_of(manifest), MANIFEST):
+                for name in (*files_of(manifest), MANIFEST_FILE):
                     self._filesystem.put_file(str(folder / name), self._object(version, name))
                 self._exchange(expected, version)
             except BaseException:
@@ -91,8 +88,7 @@ class ObjectPlace(Published):
                 raise
 
     def fetch(self, version: str, into: Path) -> Path:
-        """See `Published.fetch`."""
-        cache = IndexStore(into)
+        cache = FolderStore(into)
         path = cache.path_of(require_name(version))
         if ArtifactLayout(path).exists():
             try:
@@ -103,7 +99,7 @@ class ObjectPlace(Published):
             else:
                 return path
         try:
-            return cache.publish(version, lambda folder: self._download(version, folder))
+            return cache.publish_written(version, lambda folder: self._download(version, folder))
         except StoreError:
             # Another process that shares the cache may have been faster.
             if not ArtifactLayout(path).exists():
@@ -111,7 +107,6 @@ class ObjectPlace(Published):
             return path
 
     def make_current(self, version: str) -> None:
-        """See `Published.make_current`."""
         if version not in self.versions():
             raise StoreError(
                 f"{self} has no version {version!r}: expected one of {self.versions()}"
@@ -124,7 +119,7 @@ class ObjectPlace(Published):
         gone = super().prune(keep)
         with self._explained("written"):
             found = self._found()
-            whole = sorted(version for version, names in found.items() if MANIFEST in names)
+            whole = sorted(version for version, names in found.items() if MANIFEST_FILE in names)
             for version in found:
                 # One that is being uploaded now was begun after those that are published.
                 if whole and version < whole[0]:
@@ -134,7 +129,7 @@ class ObjectPlace(Published):
     def _remove(self, version: str) -> None:
         with self._explained("written"):
             names = self._found().get(version, set())
-            for name in sorted(names, key=lambda name: name != MANIFEST):
+            for name in sorted(names, key=lambda name: name != MANIFEST_FILE):
                 self._filesystem.rm_file(self._object(version, name))
 
     def _take_back(self, version: str) -> None:
@@ -147,9 +142,9 @@ class ObjectPlace(Published):
 
     def _download(self, version: str, folder: Path) -> None:
         with self._explained("read"):
-            self._get(version, MANIFEST, folder)
+            self._get(version, MANIFEST_FILE, folder)
             manifest = Manifest.from_json(
-                (folder / MANIFEST).read_bytes(), Path(self._object(version, MANIFEST))
+                (folder / MANIFEST_FILE).read_bytes(), Path(self._object(version, MANIFEST_FILE))
             )
             for name in files_of(manifest):
                 self._get(version, name, folder)

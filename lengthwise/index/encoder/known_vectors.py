@@ -8,6 +8,7 @@ from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
 
 BATCH_PROMPTS = 1024
+"""Encoded between two reports of progress: a second or two of a CPU's work."""
 
 
 class KnownVectors:
@@ -15,8 +16,8 @@ class KnownVectors:
 
     Args:
         encoder: Makes the vectors, and lends its name.
-        prompts: All that will be asked for.
-        on_progress: Told how many more have been encoded.
+        prompts: All that will be asked for, in any order and number.
+        on_progress: Told how many more prompts have been encoded.
     """
 
     def __init__(

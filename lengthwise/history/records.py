@@ -1,11 +1,25 @@
-"""Records a handful at a time."""
+"""Records to learn from, wherever they come from, and a handful of them at a time."""
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from lengthwise.index.record import HistoryRecord
 
 CHUNK_CHARS = 32_000_000
 """Prompts may be millions of characters long: a chunk ends when it holds this many."""
+
+
+class RecordSource(Protocol):
+    """Records, and a hash of what was read once they are all read."""
+
+    def __iter__(self) -> Iterator[HistoryRecord]:
+        """Read from the start, in an order that is the same each time."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the records read."""
+        ...
 
 
 def chunked(

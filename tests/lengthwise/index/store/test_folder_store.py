@@ -1,4 +1,4 @@
-"""A store of versions: whole or absent, one current, safe among several processes."""
+"""A folder of versions: whole or absent, one current, safe among several processes."""
 
 import errno
 import fcntl
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from lengthwise.index.errors import ArtifactError, StoreBusyError, StoreError
-from lengthwise.index.store import store as store_module
-from lengthwise.index.store.store import IndexStore, resolve_artifact
+from lengthwise.index.store import locking
+from lengthwise.index.store.folder_store import FolderStore, resolve_artifact
 
 WRITES_AND_WAITS = """
 import sys
 from pathlib import Path
-from lengthwise.index.store.store import IndexStore
+from lengthwise.index.store.folder_store import FolderStore
 
 def write(folder):
     (folder / "half").write_bytes(b"x" * 1000)
@@ -23,7 +23,7 @@ def write(folder):
     sys.stdin.readline()
     (folder / "manifest.json").write_text("{}")
 
-IndexStore(Path(sys.argv[1])).publish(sys.argv[2], write)
+FolderStore(Path(sys.argv[1])).publish_written(sys.argv[2], write)
 print("published", flush=True)
 """
 
@@ -40,9 +40,9 @@ def contents(root):
 @pytest.fixture
 def store(tmp_path):
     """A store with versions a, b and c, the last current."""
-    made = IndexStore(tmp_path / "store")
+    made = FolderStore(tmp_path / "store")
     for version in "abc":
-        made.publish(version, write)
+        made.publish_written(version, write)
     return made
 
 
@@ -81,14 +81,14 @@ def test_a_folder_that_is_an_artifact_is_meant_itself(store):
 
 
 def test_another_version_can_be_made_current(store):
-    store.use("a")
-    assert IndexStore(store.root).current() == "a"
+    store.make_current("a")
+    assert FolderStore(store.root).current() == "a"
     assert contents(store.root) == ["CURRENT", "versions"]
 
 
 def test_an_unknown_version_cannot_be_used(store):
     with pytest.raises(StoreError) as caught:
-        store.use("z")
+        store.make_current("z")
     assert str(caught.value) == f"{store.root} has no version 'z': expected one of ['a', 'b', 'c']"
     assert store.current() == "c"
 
@@ -126,7 +126,7 @@ def test_a_store_cannot_be_made_where_a_file_is(tmp_path):
     with pytest.raises(
         StoreError, match=r"cannot be written: .*File exists.*nothing was published"
     ):
-        IndexStore(tmp_path / "file").publish("a", write)
+        FolderStore(tmp_path / "file").publish_written("a", write)
 
 
 @pytest.mark.parametrize("error", [ValueError("bad row"), KeyboardInterrupt()])
@@ -136,7 +136,7 @@ def test_a_write_that_fails_leaves_nothing_behind(store, error):
         raise error
 
     with pytest.raises(type(error)):
-        store.publish("d", fail)
+        store.publish_written("d", fail)
     assert store.versions() == ["a", "b", "c"]
     assert store.current() == "c"
     assert contents(store.root) == ["CURRENT", "versions"]
@@ -149,7 +149,7 @@ def test_a_full_disk_says_that_the_version_in_use_is_untouched(store, code):
         raise OSError(code, "full")
 
     with pytest.raises(StoreError) as caught:
-        store.publish("d", fill)
+        store.publish_written("d", fill)
     assert str(caught.value).startswith(f"the disk of {store.root} is full (")
     assert str(caught.value).endswith(
         " MB free): make room and build again; nothing was published and the version in use is "
@@ -163,7 +163,7 @@ def test_a_version_that_cannot_be_made_current_is_not_published(store):
     (store.root / "CURRENT").unlink()
     (store.root / "CURRENT").mkdir()
     with pytest.raises(StoreError, match="nothing was published"):
-        store.publish("d", write)
+        store.publish_written("d", write)
     assert store.versions() == ["a", "b", "c"]
     assert contents(store.root) == ["CURRENT", "versions"]
 
@@ -171,7 +171,7 @@ def test_a_version_that_cannot_be_made_current_is_not_published(store):
 def test_a_version_is_never_written_over(store):
     (store.path_of("a") / "mark").write_text("first")
     with pytest.raises(StoreError, match="nothing was published"):
-        store.publish("a", write)
+        store.publish_written("a", write)
     assert (store.path_of("a") / "mark").read_text() == "first"
 
 
@@ -181,7 +181,7 @@ def test_while_it_is_being_written_a_version_is_not_to_be_seen(store):
         assert store.versions() == ["a", "b", "c"]
         assert store.current() == "c"
 
-    store.publish("d", look)
+    store.publish_written("d", look)
     assert store.current() == "d"
 
 
@@ -192,7 +192,7 @@ def test_a_killed_builder_leaves_the_store_as_it_was_and_the_next_cleans_up(stor
     assert store.versions() == ["a", "b", "c"]
     assert store.current() == "c"
     assert any(name.startswith(".building-") for name in contents(store.root))
-    store.publish("d", write)
+    store.publish_written("d", write)
     assert store.current() == "d"
     assert contents(store.root) == ["CURRENT", "versions"]
 
@@ -209,16 +209,16 @@ def test_two_builders_at_once_both_publish(store, builder):
 
 def test_a_living_builder_is_not_taken_for_a_killed_one(store, builder):
     process = builder(store, "slow")
-    store.publish("quick", write)
+    store.publish_written("quick", write)
     assert process.communicate("go\n")[0] == "published\n"
     assert store.current() == "slow"
 
 
 def test_a_store_held_by_another_process_is_busy(store, monkeypatch):
-    monkeypatch.setattr(store_module, "LOCK_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(locking, "LOCK_TIMEOUT_S", 0.0)
     with (store.root / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        for change in (lambda: store.use("a"), lambda: store.publish("d", write)):
+        for change in (lambda: store.make_current("a"), lambda: store.publish_written("d", write)):
             with pytest.raises(StoreBusyError) as caught:
                 change()
             assert str(caught.value) == (

@@ -1,0 +1,134 @@
+"""`python -m index_builder build` and `train`."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from index_builder.build.builder import BuildOptions, BuildResult
+from index_builder.cli.build_job import BuildJob
+from index_builder.cli.option_groups import (
+    DeviceOption,
+    EncoderOption,
+    HistoryOption,
+    JsonOption,
+    PrecisionOption,
+    with_read_options,
+    with_train_options,
+)
+from index_builder.cli.tables import print_evaluation
+from index_builder.training.options import TrainOptions
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
+
+out = Console()
+err = Console(stderr=True)
+
+OutOption = Annotated[Path, typer.Option("--out", help="The store to publish to.")]
+LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
+KeepTextOption = Annotated[
+    bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of what chance decides in fitting and training.")]
+LearnFirstOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--learn-first",
+        help="Other LLMs' histories to learn from before this one, when training; read with the "
+        "same options.",
+    ),
+]
+DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
+"""As they are typed."""
+
+
+@with_train_options
+@with_read_options
+def build(
+    *,
+    history: HistoryOption,
+    out_dir: OutOption,
+    reading: ReadOptions,
+    training: TrainOptions,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train the encoder on the history first.")
+    ] = False,
+    learn_first: LearnFirstOption = None,
+    encoder: EncoderOption = DEFAULT_ENCODER,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quantile_levels: LevelsOption = DEFAULT_LEVELS,
+    keep_text: KeepTextOption = True,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a history, build an index and make it the store's current version."""
+    if learn_first and not train:
+        raise InvalidInputError("--learn-first is for training: give --train as well")
+    job = BuildJob(
+        source=History.from_paths(history, reading),
+        out_dir=out_dir,
+        encoder=encoder,
+        device=device,
+        precision=precision,
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        training=replace(training, seed=seed) if train else None,
+        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+    )
+    _print_built(job.run(err), as_json=as_json)
+
+
+@with_train_options
+@with_read_options
+def train(
+    *,
+    history: HistoryOption,
+    out_dir: OutOption,
+    reading: ReadOptions,
+    training: TrainOptions,
+    learn_first: LearnFirstOption = None,
+    encoder: EncoderOption = DEFAULT_ENCODER,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    quantile_levels: LevelsOption = DEFAULT_LEVELS,
+    keep_text: KeepTextOption = True,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the encoder on a history's lengths, then build as `build --train` does."""
+    job = BuildJob(
+        source=History.from_paths(history, reading),
+        out_dir=out_dir,
+        encoder=encoder,
+        device=device,
+        precision=precision,
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        training=replace(training, seed=seed),
+        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+    )
+    _print_built(job.run(err), as_json=as_json)
+
+
+def _parse_levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"--quantile-levels is {text!r}: expected numbers with commas between, as in 0.05,0.5"
+        ) from error
+
+
+def _print_built(result: BuildResult, *, as_json: bool) -> None:
+    if as_json:
+        evaluation = result.evaluation.to_dict() if result.evaluation else None
+        content = {"path": str(result.path), "version": result.manifest.version}
+        typer.echo(json.dumps({**content, "rows": result.manifest.rows, "evaluation": evaluation}))
+        return
+    if result.evaluation:
+        print_evaluation(out, result.evaluation)
+    out.print(f"Index {result.manifest.version} is current: {result.path}", highlight=False)

@@ -1,0 +1,66 @@
+"""Reads an artifact's folder, every file held against the manifest before it is used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lengthwise.index.errors import ArtifactAlteredError
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
+from lengthwise.index.store.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactReader:
+    """An artifact whose files are what its manifest says; each is read when it is asked for.
+
+    Args:
+        layout: Where its files lie on this machine.
+        manifest: What it says of itself.
+    """
+
+    layout: ArtifactLayout
+    manifest: Manifest
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "ArtifactReader":
+        """Check an artifact.
+
+        Raises:
+            ArtifactError: It is missing, incomplete, altered or of another schema.
+        """
+        layout = ArtifactLayout(folder)
+        manifest = read_manifest(layout)
+        check_files(layout, manifest)
+        return cls(layout, manifest)
+
+    @property
+    def encoder_source(self) -> str:
+        """Name or folder of the encoder that made the vectors, as `load_encoder` takes it."""
+        encoder = self.manifest.encoder
+        return str(self.layout.encoder) if encoder.trained else encoder.name
+
+    def vectors_and_rows(self) -> tuple[VectorIndex, HistoryRows]:
+        """The vectors of the past prompts and their columns, row i belonging to vector i.
+
+        Raises:
+            ArtifactAlteredError: They cannot be read, or are not as many as the manifest says.
+        """
+        vectors = VectorIndex.load(self.layout.vectors, self.manifest.search)
+        rows = HistoryRows.read(self.layout.rows)
+        if not len(rows) == len(vectors) == self.manifest.rows:
+            raise ArtifactAlteredError(
+                f"{self.layout.root} holds {len(vectors):,} vectors and {len(rows):,} rows, its "
+                f"manifest says {self.manifest.rows:,}: build the index again"
+            )
+        return vectors, rows
+
+    def fitted(self) -> FittedEstimator:
+        """How neighbours are weighted and probabilities corrected."""
+        return FittedEstimator.load(self.layout.calibration)
+
+    def head(self) -> LengthHead | None:
+        """What was trained together with the encoder; None if nothing was."""
+        return None if self.manifest.training is None else LengthHead.load(self.layout.head)

@@ -1,0 +1,151 @@
+"""Writes an artifact: the one place where its files are made.
+
+Builds from files, rebuilds from completions and whatever brings rows and vectors from elsewhere all
+end here. The manifest describes every other file and is written last: a folder without one is no
+artifact.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.search.rows import SCHEMA, HistoryRows
+from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.store.layout import (
+    ENCODER_FOLDER,
+    HEAD_FILE,
+    ArtifactLayout,
+    describe_files,
+)
+from lengthwise.index.store.manifest import (
+    EncoderIdentity,
+    HistoryFacts,
+    Manifest,
+    TrainingFacts,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFacts:
+    """What a manifest says beyond what its files show.
+
+    Args:
+        version: Name of the version, as in the store that it is published to.
+        encoder: The encoder that made the vectors.
+        quantile_levels: Levels given in every answer, ascending, in (0, 1).
+        keeps_text: False if the rows were written without their prompts.
+        data_fingerprint: Hash of what the rows were read from.
+        skipped_rows: Rows of the history left out because they could not be used.
+        training: How the encoder was trained; None if it was taken as it is.
+        history: How far it follows a history of completions; None if it was built from files.
+    """
+
+    version: str
+    encoder: EncoderIdentity
+    quantile_levels: tuple[float, ...]
+    keeps_text: bool
+    data_fingerprint: str
+    skipped_rows: int = 0
+    training: TrainingFacts | None = None
+    history: HistoryFacts | None = None
+
+
+class ArtifactWriter:
+    """Fills a folder step by step: what was trained, if anything was; rows; then all the rest.
+
+    Args:
+        folder: Is there and holds nothing that does not belong to the artifact.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = ArtifactLayout(folder)
+        self._rows = 0
+
+    def add_trained(self, folder: Path, *, move: bool = False) -> None:
+        """Take in a trained encoder and its head.
+
+        Args:
+            folder: Holds both, as a training or another artifact has them.
+            move: Leave nothing there; spares copying some hundred megabytes.
+        """
+        for name in (ENCODER_FOLDER, HEAD_FILE):
+            source, target = folder / name, self.layout.root / name
+            if move:
+                shutil.move(source, target)
+            elif source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copyfile(source, target)
+
+    def write_rows(self, tables: Iterable[Any]) -> HistoryRows:
+        """Write the rows, each table as a row group, as they come: memory holds one at a time.
+
+        Args:
+            tables: Arrow tables as laid out in `SCHEMA`, in the order of the vectors.
+
+        Returns:
+            The rows as whoever loads the artifact reads them.
+        """
+        with pq.ParquetWriter(self.layout.rows, SCHEMA, compression="zstd") as file:
+            for table in tables:
+                file.write_table(table)
+        rows = HistoryRows.read(self.layout.rows)
+        self._rows = len(rows)
+        return rows
+
+    def finish(
+        self,
+        facts: ArtifactFacts,
+        vectors: VectorIndex,
+        fitted: FittedEstimator,
+        evaluation: Mapping[str, Any],
+    ) -> Manifest:
+        """Write vectors, estimator and evaluation, and then the manifest of the whole.
+
+        Args:
+            facts: What the manifest says beyond what the files show.
+            vectors: Of the rows, in their order.
+            fitted: How neighbours are weighted and probabilities corrected.
+            evaluation: How well rows were predicted that the artifact was not fitted on, as JSON;
+                empty if there were too few.
+
+        Raises:
+            InvalidInputError: There are not as many vectors as rows.
+            OSError: A file cannot be written.
+        """
+        if len(vectors) != self._rows:
+            raise InvalidInputError(
+                f"{len(vectors):,} vectors for {self._rows:,} rows: expected one for each"
+            )
+        vectors.save(self.layout.vectors)
+        fitted.save(self.layout.calibration)
+        self.layout.evaluation.write_text(json.dumps(evaluation, indent=1) + "\n", "utf-8")
+        manifest = self._manifest(facts, vectors)
+        self.layout.manifest.write_text(manifest.to_json(), "utf-8")
+        return manifest
+
+    def _manifest(self, facts: ArtifactFacts, vectors: VectorIndex) -> Manifest:
+        return Manifest(
+            version=facts.version,
+            encoder=facts.encoder,
+            rows=self._rows,
+            skipped_rows=facts.skipped_rows,
+            data_fingerprint=facts.data_fingerprint,
+            search=vectors.plan,
+            quantile_levels=facts.quantile_levels,
+            keeps_text=facts.keeps_text,
+            created_unix_s=time.time(),
+            created_by=f"lengthwise {installed_version('lengthwise')}",
+            files=describe_files(self.layout),
+            training=facts.training,
+            history=facts.history,
+        )
