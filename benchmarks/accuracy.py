@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.accuracy_tables import across_table, draws_table, within_table
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, data_file, read_records
+from benchmarks.harness.accuracy_tables import across_table, draws_table, within_table
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.workloads import (
+    CHATDOCTOR,
+    DAVINCI,
+    VICUNA,
+    RecordList,
+    data_file,
+    read_records,
+)
 from index_builder.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file, evaluate_split
 from index_builder.evaluation import Evaluation

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.spread import Spread, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import RecordList, learnt_and_asked, read_records
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.spread import Spread, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import RecordList, learnt_and_asked, read_records
 from index_builder.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file
 from index_builder.history import ReadOptions

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
-from benchmarks.report import read_tables
+from benchmarks.harness.machine import describe
+from benchmarks.harness.report import read_tables
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import VICUNA, read_records
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, read_records
 from scheduler_client.rules.registry import make_rule
 from scheduler_client.service_time import ServiceTimeModel
 from serving_sim.calibration import Calibration, calibrate

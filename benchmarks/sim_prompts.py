@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.sim_prompts_tables import prompts_table
-from benchmarks.workloads import VICUNA, read_records
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, read_records
 from index_builder.peers.fit_peers import fit_peers
 from index_builder.split import is_held_out
 from length_index.estimate import Query
@@ -147,8 +146,46 @@ def _report(rows: Sequence[SsjfRow], taus: dict[str, float], options: argparse.N
         "trained here on the rows that the index holds, from the same small encoder.",
         "Virtual time: the figures depend on no machine.",
     )
-    small = [prompts_table(rows, jobs) for jobs in dict.fromkeys(row.jobs for row in rows)]
+    small = [_prompts_table(rows, jobs) for jobs in dict.fromkeys(row.jobs for row in rows)]
     finish(Report(NAME, options.command, small, notes), options.json)
+
+
+def _prompts_table(rows: Sequence[SsjfRow], jobs: int) -> Table:
+    """A line for each batching mode, load and policy, at one number of jobs.
+
+    Args:
+        rows: Of any number of jobs.
+        jobs: The number wanted.
+    """
+    chosen = [row for row in rows if row.jobs == jobs]
+    found: list[Row] = [
+        {
+            "batching": row.batching,
+            "arrivals": row.arrivals,
+            "policy": row.policy,
+            "jct": -row.comparison.jct_reduction,
+            "sem": row.comparison.jct_reduction_sem,
+            "throughput": row.comparison.throughput_ratio,
+            "p99": row.comparison.p99_ratio,
+            "wait": row.comparison.max_wait_ratio,
+        }
+        for row in chosen
+    ]
+    return Table(
+        f"jobs_{jobs}",
+        f"Against FCFS, prompts of the Vicuna set: {jobs:,} jobs, {chosen[0].runs} runs",
+        (
+            Column("batching", "batching"),
+            Column("arrivals", "arrivals"),
+            Column("policy", "policy"),
+            Column("jct", "mean JCT", "{:+.1%}"),
+            Column("sem", "standard error", "{:.1%}"),
+            Column("throughput", "throughput", "x{:.2f}"),
+            Column("p99", "p99", "x{:.2f}"),
+            Column("wait", "longest wait", "x{:.2f}"),
+        ),
+        found,
+    )
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.table import Column, Row, Table
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.table import Column, Row, Table
 from serving_sim.arrivals import scaled_arrivals_s
 from serving_sim.engine import Engine
 from serving_sim.length_table import LengthTable

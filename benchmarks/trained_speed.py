@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.spread import Spread, percentile, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.builder import build_index
 from length_index.encoder import load_encoder
 from length_index.estimate import Query

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import recorded_command
-from benchmarks.report import Report, finish
-from benchmarks.spread import Spread, percentile, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.vllm_asked import Asked, ready_index
-from benchmarks.vllm_engines import Host, warm_up
-from benchmarks.vllm_ordered import Ordered
-from benchmarks.vllm_policies import Policy
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import recorded_command
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.vllm.asked import Asked, ready_index
+from benchmarks.vllm.engines import Host, warm_up
+from benchmarks.vllm.ordered import Ordered
+from benchmarks.vllm.policies import Policy
 from length_index.errors import LengthIndexError
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, Engine

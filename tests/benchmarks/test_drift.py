@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.drift_arms import Score
-from benchmarks.drift_day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
-from benchmarks.drift_tables import Recovery
-from benchmarks.drift_traffic import Day
+from benchmarks.drift.arms import Score
+from benchmarks.drift.day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
+from benchmarks.drift.tables import Recovery
+from benchmarks.drift.traffic import Day
 from index_builder.rebuild.outcome import Ending, Outcome
 from tests.length_index.fakes import topic_history
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.durability import Found, _options, _summary
-from benchmarks.durability_check import Verdict
-from benchmarks.durability_kills import KillRun
-from benchmarks.durability_rate import Rate
-from benchmarks.durability_reporters import Receipts
-from benchmarks.durability_workload import all_completions
+from benchmarks.durability.__main__ import Found, _options, _summary
+from benchmarks.durability.check import Verdict
+from benchmarks.durability.kills import KillRun
+from benchmarks.durability.rate import Rate
+from benchmarks.durability.reporters import Receipts
+from benchmarks.durability.workload import all_completions
 
 RATE = Rate(
     completions=900, per_message=64, callers=4, wall_s=0.3, service_cpu_s=0.1, asker_cpu_s=0.1

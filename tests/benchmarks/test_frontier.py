@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from benchmarks.frontier import compare
-from benchmarks.frontier_picture import draw
-from benchmarks.frontier_policies import CONTENDERS, FCFS, ORACLE, PREEMPTING, SWEPT, Contender
-from benchmarks.frontier_tables import Outcome, aims, frontier_table
-from benchmarks.frontier_workload import COST, PredictedLengths, Scenario
-from benchmarks.spread import Spread
+from benchmarks.frontier.__main__ import compare
+from benchmarks.frontier.picture import draw
+from benchmarks.frontier.policies import CONTENDERS, FCFS, ORACLE, PREEMPTING, SWEPT, Contender
+from benchmarks.frontier.tables import Outcome, aims, frontier_table
+from benchmarks.frontier.workload import COST, PredictedLengths, Scenario
+from benchmarks.harness.spread import Spread
 from scheduler_client import LengthDistribution
 from serving_sim.arrivals import gamma_arrivals_s
 from serving_sim.engine import Engine

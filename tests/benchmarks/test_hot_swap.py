@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import hot_swap
-from benchmarks.hot_swap_found import Found
-from benchmarks.hot_swap_tables import hot_swap_report, summary
-from benchmarks.hot_swap_versions import Expected
-from benchmarks.steady_load import LoadNotes
+from benchmarks.hot_swap import __main__ as hot_swap
+from benchmarks.hot_swap.found import Found
+from benchmarks.hot_swap.load import LoadNotes
+from benchmarks.hot_swap.tables import hot_swap_report, summary
+from benchmarks.hot_swap.versions import Expected
 from scheduler_client import Neighbour, Prediction, Timing
 
 EXPECTED = Expected({"a-1": 10, "a-2": 20, "a-3": 30}, {"hello": 100.0})

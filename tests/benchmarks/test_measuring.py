@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import WITHIN
-from benchmarks.build_child import StageClock
-from benchmarks.encoder_variants import REFERENCE, SHIPPED, variant_named
-from benchmarks.grown_vectors import grow, nearest_others
-from benchmarks.http_caller import HttpCaller
-from benchmarks.load_generator import Pass, batch_sizes
-from benchmarks.load_job import LoadJob, LoadResult
-from benchmarks.options import base_parser, parsed, recorded_command
-from benchmarks.precomputed import PrecomputedEncoder
-from benchmarks.processes import cpu_seconds, run_measured
-from benchmarks.raw_encoder import Timed, timed
-from benchmarks.service_load import Sizes, jobs
-from benchmarks.service_measure import Asked, job_name
-from benchmarks.workloads import SplitWorkload, data_file, unique_prompts
+from benchmarks.build.child import StageClock
+from benchmarks.encoder.precomputed import PrecomputedEncoder
+from benchmarks.encoder.variants import REFERENCE, SHIPPED, variant_named
+from benchmarks.harness.options import base_parser, parsed, recorded_command
+from benchmarks.harness.processes import cpu_seconds, run_measured
+from benchmarks.harness.raw_encoder import Timed, timed
+from benchmarks.harness.workloads import SplitWorkload, data_file, unique_prompts
+from benchmarks.search.grown_vectors import grow, nearest_others
+from benchmarks.service_load.__main__ import Sizes, jobs
+from benchmarks.service_load.generator import Pass, batch_sizes
+from benchmarks.service_load.http_caller import HttpCaller
+from benchmarks.service_load.job import LoadJob, LoadResult
+from benchmarks.service_load.measure import Asked, job_name
 from length_index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
 
 
 def test_a_spread_is_middle_and_range():

@@ -1,4 +1,4 @@
-"""Hostile callers, in small; benchmarks/hostile.py does the same a million times."""
+"""Hostile callers, in small; `python -m benchmarks.hostile` does the same a million times."""
 
 import random
 
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile_attacks import ATTACKS
-from benchmarks.hostile_bodies import PATHS
-from benchmarks.hostile_http2 import Address
+from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.bodies import PATHS
+from benchmarks.hostile.http2 import Address
 from lengthwise.v1 import length_predictor_pb2 as pb
 from tests.predictor_service.waiting import until
 
@@ -118,7 +118,7 @@ async def test_after_an_attack_others_are_served_and_nothing_is_left_over(serve,
 
 
 def test_the_same_seed_sends_the_same_bytes():
-    from benchmarks.hostile_bodies import extreme_body, random_body
+    from benchmarks.hostile.bodies import extreme_body, random_body
 
     for make in (random_body, extreme_body):
         first, again = ([make(random.Random(7)) for _ in range(20)] for _ in range(2))

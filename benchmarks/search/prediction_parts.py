@@ -1,0 +1,87 @@
+"""What a prediction's time consists of: encode, search, estimate."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.harness.spread import percentile
+from length_index.calibration import Calibration
+from length_index.encoder import Encoder
+from length_index.estimate import Query
+from length_index.fitting import FittedEstimator
+from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from length_index.layout import EncoderIdentity, Manifest
+from length_index.retrieval import RetrievalParameters
+from length_index.rows import SCHEMA, HistoryRows
+from length_index.vectors import VectorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Median times of a micro-batch, in milliseconds."""
+
+    encode_ms: float
+    search_ms: float
+    estimate_ms: float
+
+    @property
+    def search_share(self) -> float:
+        """Of the whole."""
+        return self.search_ms / (self.encode_ms + self.search_ms + self.estimate_ms)
+
+
+def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder) -> LengthIndex:
+    """An index in memory as the service would hold it.
+
+    Args:
+        vectors: Of any number.
+        lengths: Given to the rows in turn.
+        encoder: That made the vectors.
+    """
+    count = len(vectors)
+    columns = [
+        [f"row-{i}" for i in range(count)],
+        ["a model"] * count,
+        np.resize(np.array(lengths), count),
+        np.zeros(count, bool),
+        [""] * count,
+        [""] * count,
+        np.zeros(count),
+    ]
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+    manifest = Manifest(
+        version="benchmark",
+        encoder=EncoderIdentity(encoder.name, encoder.content_hash, encoder.dimension),
+        rows=count,
+        skipped_rows=0,
+        data_fingerprint="",
+        search=vectors.plan,
+        quantile_levels=DEFAULT_QUANTILE_LEVELS,
+        keeps_text=False,
+        created_unix_s=time.time(),
+        created_by="benchmarks.search",
+    )
+    rows = HistoryRows(pa.Table.from_arrays(arrays, schema=SCHEMA))
+    fitted = FittedEstimator(RetrievalParameters(), Calibration.identity())
+    return LengthIndex(manifest, encoder, vectors, rows, fitted)
+
+
+def measure_parts(index: LengthIndex, prompts: Sequence[str], batch: int, count: int) -> Parts:
+    """Predict micro-batches, each part timed."""
+    times: list[tuple[float, float, float]] = []
+    for i in range(count + 1):
+        start = i * batch % (len(prompts) - batch + 1)
+        queries = [Query(prompt) for prompt in prompts[start : start + batch]]
+        started = time.perf_counter()
+        vectors = index.encode([query.prompt for query in queries])
+        encoded = time.perf_counter()
+        hits = index.search(vectors, queries)
+        searched = time.perf_counter()
+        index.estimate(hits, queries)
+        estimated = time.perf_counter()
+        times.append((encoded - started, searched - encoded, estimated - searched))
+    encode, search, estimate = zip(*times[1:], strict=True)  # the first is for warming up
+    return Parts(*(1_000 * percentile(part, 0.5) for part in (encode, search, estimate)))
