@@ -141,10 +141,10 @@ def _row(name: str, known: int, found: Sequence[Told]) -> Row:
     return {
         "set": name,
         "known": _rows(known),
-        "mae": Spread.of([one.mae for one in own]),
+        "mae": Spread.from_values([one.mae for one in own]),
         "ratio": _ratio(name, known, found),
-        "tau": Spread.of([one.kendall_tau_b or 0.0 for one in own]),
-        "covered": Spread.of([one.coverage_90 or 0.0 for one in own]),
+        "tau": Spread.from_values([one.kendall_tau_b or 0.0 for one in own]),
+        "covered": Spread.from_values([one.coverage_90 or 0.0 for one in own]),
     }
 
 

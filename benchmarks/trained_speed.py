@@ -108,7 +108,12 @@ def _report(options: argparse.Namespace, timed: dict[str, Timed]) -> Report:
 
 
 def _row(what: str, frozen: list[float], trained: list[float], ratio: Spread) -> Row:
-    return {"what": what, FROZEN: Spread.of(frozen), TRAINED: Spread.of(trained), "ratio": ratio}
+    return {
+        "what": what,
+        FROZEN: Spread.from_values(frozen),
+        TRAINED: Spread.from_values(trained),
+        "ratio": ratio,
+    }
 
 
 if __name__ == "__main__":

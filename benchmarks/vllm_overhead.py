@@ -180,12 +180,12 @@ def overhead_report(command: str, measured: Measured, slots: int, step_ms: float
     ratio = ratio_spread(
         [b for _, b in measured.tokens_per_s], [a for a, _ in measured.tokens_per_s]
     )
-    added = Spread.of([b - a for a, b in measured.ttft_ms])
+    added = Spread.from_values([b - a for a, b in measured.ttft_ms])
     rows: list[Row] = [
         _row(f"tokens/s with all {slots} slots taken", measured.tokens_per_s, "ratio", ratio),
         _row("median ms to the first token, idle engine", measured.ttft_ms, "added", added),
     ]
-    full, idle = (Spread.of([shares[i] for shares in measured.predicted]) for i in (0, 1))
+    full, idle = (Spread.from_values([shares[i] for shares in measured.predicted]) for i in (0, 1))
     columns = [
         Column("what", "measured"),
         Column("plain", "plain", "{:,.1f}"),
@@ -214,7 +214,7 @@ def overhead_report(command: str, measured: Measured, slots: int, step_ms: float
 
 
 def _row(what: str, pairs: Sequence[tuple[float, float]], key: str, spread: Spread) -> Row:
-    plain, plugin = (Spread.of([pair[i] for pair in pairs]) for i in (0, 1))
+    plain, plugin = (Spread.from_values([pair[i] for pair in pairs]) for i in (0, 1))
     return {"what": what, "plain": plain, "plugin": plugin, key: spread}
 
 

@@ -97,16 +97,16 @@ def _rate(found: Pass) -> float:
 
 def _row(what: str, passes: list[Pass]) -> Row:
     keys = ("wall_s", "cpu_s", "peak_mib")
-    spreads = {key: Spread.of([found[key] for found in passes]) for key in keys}
-    return {"what": what, "rate": Spread.of([_rate(found) for found in passes]), **spreads}
+    spreads = {key: Spread.from_values([found[key] for found in passes]) for key in keys}
+    return {"what": what, "rate": Spread.from_values([_rate(found) for found in passes]), **spreads}
 
 
 def _stages(builds: list[Pass]) -> Table:
     rows: list[Row] = [
         {
             "stage": title,
-            "seconds": Spread.of([found[key] for found in builds]),
-            "share": Spread.of([found[key] / found["wall_s"] for found in builds]),
+            "seconds": Spread.from_values([found[key] for found in builds]),
+            "share": Spread.from_values([found[key] / found["wall_s"] for found in builds]),
         }
         for key, title in STAGES.items()
     ]

@@ -22,7 +22,7 @@ from length_index.encoder import DEFAULT_ENCODER
 def main(argv: Sequence[str] | None = None) -> None:
     """Simulate and report."""
     options = _options(argv)
-    day = Day.of(
+    day = Day.from_records(
         list(History.from_paths(options.history)),
         indexed=options.indexed,
         hours=options.hours,
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             day, Path(folder), encoder=options.encoder, rebuild_every=options.rebuild_every
         )
         hours = simulated.live(say)
-    recovery = Recovery.of(hours, day.changes_at)
+    recovery = Recovery.from_hours(hours, day.changes_at)
     finish(drift_report(options.command, hours, recovery), options.json, recovery.to_dict())
 
 

@@ -32,7 +32,7 @@ class Recovery:
     since: dict[str, Score]
 
     @classmethod
-    def of(cls, hours: Sequence[Hour], changes_at: int) -> "Recovery":
+    def from_hours(cls, hours: Sequence[Hour], changes_at: int) -> "Recovery":
         """Of a day; the rebuild is the first after the change, published or not."""
         ends = [h.number for h in hours if h.rebuilt is not None and h.number >= changes_at]
         rebuilt = ends[0] + 1

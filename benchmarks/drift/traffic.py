@@ -24,7 +24,7 @@ class Day:
     factor: float
 
     @classmethod
-    def of(
+    def from_records(
         cls,
         history: Sequence[HistoryRecord],
         *,

@@ -42,7 +42,7 @@ class Sizes:
     single: int
 
     @classmethod
-    def of(cls, *, quick: bool) -> "Sizes":
+    def from_mode(cls, *, quick: bool) -> "Sizes":
         """Those for a real run, or for a quick one."""
         return cls(600, 200, 128, 16) if quick else cls(8_000, 2_000, 1_024, 100)
 
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = base_parser("encoder", "Ways to run the encoder on this CPU.")
     parser.add_argument("--skip-backends", action="store_true", help="without ONNX and OpenVINO")
     options = parsed(parser, argv)
-    sizes = Sizes.of(quick=options.quick)
+    sizes = Sizes.from_mode(quick=options.quick)
     workload = SplitWorkload.from_set(options.data).first(sizes.learnt, sizes.asked)
     texts = unique_prompts([*workload.learnt, *workload.asked])
     variants = [v for v in VARIANTS if v.environment == "ours" or not options.skip_backends]
@@ -172,11 +172,11 @@ def _row(bench: Bench, variant: Variant, measured: dict[str, Measured]) -> Row:
     return {
         "variant": variant.name,
         "title": variant.title,
-        "sorted_rate": Spread.of(found.sorted_rates),
-        "rate": Spread.of(found.rates),
+        "sorted_rate": Spread.from_values(found.sorted_rates),
+        "rate": Spread.from_values(found.rates),
         "of_reference": ratio_spread(found.rates, base.rates),
-        "p50_ms": Spread.of(found.p50_ms),
-        "cpu_ms": Spread.of(found.cpu_ms),
+        "p50_ms": Spread.from_values(found.p50_ms),
+        "cpu_ms": Spread.from_values(found.cpu_ms),
         "min_cosine": float(cosine.min()),
         "mean_cosine": float(cosine.mean()),
         "kendall_tau_b": tau,

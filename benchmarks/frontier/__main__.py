@@ -77,7 +77,7 @@ def compare(
             figures[one.name].append(_serve(one, requests, scenario.slots))
     fcfs, oracle = figures[FCFS.name], figures[ORACLE.name]
     most_s = [base[0] - best[0] for base, best in zip(fcfs, oracle, strict=True)]
-    oracle_gain = Spread.of([s / base[0] for s, base in zip(most_s, fcfs, strict=True)])
+    oracle_gain = Spread.from_values([s / base[0] for s, base in zip(most_s, fcfs, strict=True)])
     found: list[Outcome] = []
     for one in contenders:
         pairs = list(zip(figures[one.name], fcfs, most_s, strict=True))
@@ -86,11 +86,11 @@ def compare(
                 scenario,
                 one.name,
                 oracle_gain,
-                gain=Spread.of(
+                gain=Spread.from_values(
                     [(base[0] - own[0]) / most if most else 0 for own, base, most in pairs]
                 ),
-                p99=Spread.of([own[1] / base[1] for own, base, _ in pairs]),
-                wait=Spread.of([own[2] / base[2] for own, base, _ in pairs]),
+                p99=Spread.from_values([own[1] / base[1] for own, base, _ in pairs]),
+                wait=Spread.from_values([own[2] / base[2] for own, base, _ in pairs]),
             )
         )
     return found

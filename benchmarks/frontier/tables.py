@@ -136,7 +136,7 @@ def aims(outcomes: Sequence[Outcome]) -> list[Aim]:
 
 
 def _over(outcomes: Iterable[Outcome], measure: str) -> Spread:
-    return Spread.of([getattr(one, measure).median for one in outcomes])
+    return Spread.from_values([getattr(one, measure).median for one in outcomes])
 
 
 def _load(load: float) -> str:

@@ -36,7 +36,7 @@ class Aim:
         bound, sign = (
             (self.at_least, "≥") if self.at_least is not None else (self.at_most or 0.0, "≤")
         )
-        value = self.value if isinstance(self.value, Spread) else Spread.of([self.value])
+        value = self.value if isinstance(self.value, Spread) else Spread.from_values([self.value])
         low, middle, high = (
             self.form.format(v) for v in (value.lowest, value.median, value.highest)
         )

@@ -20,7 +20,7 @@ class Spread:
     highest: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
+    def from_values(cls, values: Sequence[float]) -> "Spread":
         """The spread of at least one value.
 
         Raises:
@@ -46,7 +46,7 @@ def ratio_spread(over: Sequence[float], under: Sequence[float]) -> Spread:
     """
     if len(over) != len(under):
         raise ValueError(f"{len(over)} values over {len(under)}: expected pairs")
-    return Spread.of([a / b for a, b in zip(over, under, strict=True)])
+    return Spread.from_values([a / b for a, b in zip(over, under, strict=True)])
 
 
 def percentile(values: Sequence[float], share: float) -> float:

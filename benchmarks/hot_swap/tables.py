@@ -76,19 +76,19 @@ def _row(what: str, rounds: Sequence[LoadNotes]) -> Row:
         "answers": sum(len(notes.latencies_ms) for notes in rounds),
         "failed": sum(notes.failed for notes in rounds),
         "wrong": sum(notes.wrong for notes in rounds),
-        "p50_ms": Spread.of([percentile(notes.latencies_ms, 0.5) for notes in rounds]),
+        "p50_ms": Spread.from_values([percentile(notes.latencies_ms, 0.5) for notes in rounds]),
         "p99_ms": _p99_ms(rounds),
     }
 
 
 def _p99_ms(rounds: Sequence[LoadNotes]) -> Spread:
-    return Spread.of([percentile(notes.latencies_ms, 0.99) for notes in rounds])
+    return Spread.from_values([percentile(notes.latencies_ms, 0.99) for notes in rounds])
 
 
 def _swap_table(found: Found) -> Table:
     row: Row = {
         "swaps": len(found.swap_s),
-        "swap_s": Spread.of(found.swap_s),
+        "swap_s": Spread.from_values(found.swap_s),
         "before": found.resident_mib[0],
         "after": found.resident_mib[-1],
         "highest": max(found.resident_mib),

@@ -129,10 +129,10 @@ def _measure_size(
 
 def _share_row(parts: Sequence[Parts]) -> Row:
     return {
-        "encode_ms": Spread.of([p.encode_ms for p in parts]),
-        "search_ms": Spread.of([p.search_ms for p in parts]),
-        "estimate_ms": Spread.of([p.estimate_ms for p in parts]),
-        "search_share": Spread.of([p.search_share for p in parts]),
+        "encode_ms": Spread.from_values([p.encode_ms for p in parts]),
+        "search_ms": Spread.from_values([p.search_ms for p in parts]),
+        "estimate_ms": Spread.from_values([p.estimate_ms for p in parts]),
+        "search_share": Spread.from_values([p.search_share for p in parts]),
     }
 
 
@@ -151,7 +151,7 @@ def _compare(
             "setting": one.setting,
             "recall": recall_of(one.search(material.near, RECALL_K), truth.near),
             "far_recall": recall_of(one.search(material.far, RECALL_K), truth.far),
-            **{key: Spread.of(values) for key, values in times[one.name].items()},
+            **{key: Spread.from_values(values) for key, values in times[one.name].items()},
             "build_s": one.build_s,
             "megabytes": one.megabytes,
         }

@@ -57,7 +57,7 @@ class Sizes:
     asked_of_peer_by_one: int
 
     @classmethod
-    def of(cls, *, quick: bool) -> "Sizes":
+    def from_mode(cls, *, quick: bool) -> "Sizes":
         """Those for a real run, or for a quick one."""
         return cls(1_000, 256, 64, 128, 32) if quick else cls(8_000, 2_000, 400, 512, 128)
 
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--skip-peer", action="store_true", help="without infinity-emb")
     options = parsed(parser, argv)
-    sizes = Sizes.of(quick=options.quick)
+    sizes = Sizes.from_mode(quick=options.quick)
     workload = SplitWorkload.from_set(options.data).first(sizes.learnt, sizes.asked)
     prompts = [record.prompt for record in workload.asked]
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:

@@ -25,7 +25,7 @@ def service_aims(
         *(Aim(f"CPU time of the raw encoder's, {a}", r, at_most=1.4) for a, r in _cpu(unary)),
     ]
     if singles:
-        over = Spread.of([ours - raw for ours, raw in singles])
+        over = Spread.from_values([ours - raw for ours, raw in singles])
         aims.append(Aim("p50 at one caller over the raw encode", over, at_most=2, form="{:.2f} ms"))
     if peers:
         pairs = peers["32 callers"]
@@ -42,8 +42,8 @@ def _by_name(asked: list[Asked]) -> dict[str, list[Asked]]:
 
 
 def _rates(asked: list[Asked]) -> list[tuple[str, Spread]]:
-    return [(n, Spread.of([a.of_raw_rate for a in g])) for n, g in _by_name(asked).items()]
+    return [(n, Spread.from_values([a.of_raw_rate for a in g])) for n, g in _by_name(asked).items()]
 
 
 def _cpu(asked: list[Asked]) -> list[tuple[str, Spread]]:
-    return [(n, Spread.of([a.of_raw_cpu for a in g])) for n, g in _by_name(asked).items()]
+    return [(n, Spread.from_values([a.of_raw_cpu for a in g])) for n, g in _by_name(asked).items()]

@@ -62,7 +62,7 @@ def _grouped(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
 
 def _service_row(name: str, group: Sequence[Asked]) -> Row:
     def spread(value: Callable[[Asked], float]) -> Spread:
-        return Spread.of([value(one) for one in group])
+        return Spread.from_values([value(one) for one in group])
 
     return {
         "asked": name,
@@ -72,7 +72,7 @@ def _service_row(name: str, group: Sequence[Asked]) -> Row:
         "raw_rate": spread(lambda a: a.raw.rate),
         "of_raw_rate": spread(lambda a: a.of_raw_rate),
         **{
-            key: Spread.of([one.result.latency_ms(share) for one in group])
+            key: Spread.from_values([one.result.latency_ms(share) for one in group])
             for key, share in LATENCIES.items()
         },
         "cpu_s_per_1000": spread(lambda a: a.cpu_s_per_1000),
@@ -89,9 +89,9 @@ def single_table(pairs: Sequence[tuple[float, float]]) -> Table:
     """One caller, beside one prompt through the encoder alone."""
     row: Row = {
         "what": "p50 of one prompt",
-        "service_ms": Spread.of([ours for ours, _ in pairs]),
-        "raw_ms": Spread.of([raw for _, raw in pairs]),
-        "over_ms": Spread.of([ours - raw for ours, raw in pairs]),
+        "service_ms": Spread.from_values([ours for ours, _ in pairs]),
+        "raw_ms": Spread.from_values([raw for _, raw in pairs]),
+        "over_ms": Spread.from_values([ours - raw for ours, raw in pairs]),
     }
     columns = [
         Column("what", ""),
@@ -115,11 +115,11 @@ def peer_table(pairs: PeerPairs) -> Table:
     rows: list[Row] = [
         {
             "asked": name,
-            "rate": Spread.of([ours.rate for ours, _ in group]),
-            "peer_rate": Spread.of([theirs.rate for _, theirs in group]),
+            "rate": Spread.from_values([ours.rate for ours, _ in group]),
+            "peer_rate": Spread.from_values([theirs.rate for _, theirs in group]),
             "of_peer": ratio_spread([a.rate for a, _ in group], [b.rate for _, b in group]),
-            "p50_ms": Spread.of([ours.latency_ms(0.5) for ours, _ in group]),
-            "peer_p50_ms": Spread.of([theirs.latency_ms(0.5) for _, theirs in group]),
+            "p50_ms": Spread.from_values([ours.latency_ms(0.5) for ours, _ in group]),
+            "peer_p50_ms": Spread.from_values([theirs.latency_ms(0.5) for _, theirs in group]),
         }
         for name, group in pairs.items()
     ]
@@ -140,8 +140,8 @@ def encoder_table(chunks: Mapping[str, Sequence[Timed]]) -> Table:
     rows: list[dict[str, Any]] = [
         {
             "how": how,
-            "rate": Spread.of([t.rate for t in passes]),
-            "cpu_s_per_1000": Spread.of([t.cpu_s_per_1000 for t in passes]),
+            "rate": Spread.from_values([t.rate for t in passes]),
+            "cpu_s_per_1000": Spread.from_values([t.cpu_s_per_1000 for t in passes]),
         }
         for how, passes in chunks.items()
     ]

@@ -32,7 +32,7 @@ class DrawnWorkloads:
 
 def outcome(load: float, policy: str, gain: float, oracle_gain: float = 0.4) -> Outcome:
     scenario = Scenario("set", "poisson", 8, load, 100)
-    one = [Spread.of([value]) for value in (oracle_gain, gain, 1.1, 1.2)]
+    one = [Spread.from_values([value]) for value in (oracle_gain, gain, 1.1, 1.2)]
     return Outcome(scenario, policy, *one)
 
 

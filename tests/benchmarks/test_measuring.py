@@ -99,7 +99,7 @@ def test_ways_of_asking_have_names(job, processes, name):
 
 
 def test_several_processes_get_several_connections_but_no_more_than_callers():
-    found = jobs(Sizes.of(quick=True), 2, (1, 32))
+    found = jobs(Sizes.from_mode(quick=True), 2, (1, 32))
     assert {(j.callers, j.connections) for j in found if j.kind == "unary"} == {(1, 1), (32, 8)}
 
 
