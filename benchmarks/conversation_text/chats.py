@@ -37,7 +37,7 @@ class Chat:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Chat":
-        """From a row with `prompt`, the messages before it (`conversation`), and an id GROUP-TURN."""
+        """From a row: `prompt`, `conversation` (the messages before it) and an id GROUP-TURN."""
         earlier = plain(read_messages(row.get("conversation", []), "conversation"))
         messages = (*earlier, ChatMessage("user", row["prompt"]))
         group = row["id"].rpartition("-")[0]
