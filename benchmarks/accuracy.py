@@ -35,9 +35,9 @@ class Within:
     """A set that is split.
 
     Args:
-        name: Its file.
-        how: What is kept together.
-        options: How it is read.
+        name: Name of the set's file, without its ending.
+        how: How rows are kept apart, for the table ("by prompt").
+        options: How the file is read: what makes rows one group.
     """
 
     name: str

@@ -43,10 +43,10 @@ class Told:
     """What was said of an LLM's lengths with some of its rows in the history.
 
     Args:
-        name: Of the set.
+        name: Name of the set of prompts.
         llm: Of which the history held few rows.
-        known: How many at most.
-        metrics: On its held-out prompts.
+        known: How many of the LLM's rows the history held at most.
+        metrics: How good predictions of its held-out prompts were.
     """
 
     name: str

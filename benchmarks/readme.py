@@ -52,7 +52,7 @@ def replaced(text: str, renderer: Renderer) -> str:
     """A text with what stands between its markers made anew.
 
     Args:
-        text: Of a README.
+        text: The whole of a README, in Markdown.
         renderer: Gives what belongs between the markers of a name; None leaves it as it is.
     """
 

@@ -54,10 +54,10 @@ class Setting:
     Args:
         slots: Requests that run at once.
         step_s: The engine's pace; None for as fast as it is.
-        requests: Of a run.
+        requests: How many arrive in each run.
         loads: Shares of what the engine serves.
         seeds: How many runs at each load.
-        pairs: Prompts and true lengths.
+        pairs: Prompts, each with the true length of its answer in tokens.
     """
 
     slots: int
@@ -164,7 +164,7 @@ class TokenCounter:
     """Counts as the engine does.
 
     Args:
-        model: Folder with its tokenizer.
+        model: Folder of the engine's model, with its tokenizer.
     """
 
     def __init__(self, model: Path) -> None:

@@ -50,8 +50,8 @@ class Told:
     """What a predictor says of the prompts.
 
     Args:
-        name: For people.
-        tokens: Shape (rows,).
+        name: What the tables call the predictor.
+        tokens: One predicted length for each prompt, shape (rows,).
         distributions: By row; None where it says one number.
     """
 
@@ -155,7 +155,7 @@ def _prompts_table(rows: Sequence[SsjfRow], jobs: int) -> Table:
 
     Args:
         rows: Of any number of jobs.
-        jobs: The number wanted.
+        jobs: The number of jobs whose rows are shown.
     """
     chosen = [row for row in rows if row.jobs == jobs]
     found: list[Row] = [

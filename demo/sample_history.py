@@ -80,7 +80,7 @@ def _fill(rng: random.Random, template: str, draft: _Draft, *, counts: bool = Tr
 
     Args:
         rng: Where the choices come from.
-        template: Text with {slots}.
+        template: Text with slots such as {topic}.
         draft: Takes up the number and the effect of the words.
         counts: False inside quoted material, whose words say nothing about the answer.
     """
@@ -189,7 +189,7 @@ def sample_history(rows: int = SAMPLE_ROWS, seed: int = SAMPLE_SEED) -> list[His
     """Generate a history; a longer one of the same seed begins with the shorter one.
 
     Args:
-        rows: How many records.
+        rows: How many records there are.
         seed: The same seed gives the same records.
     """
     return list(islice(_records(seed), rows))
@@ -203,9 +203,9 @@ def held_out_prompts(
     Conversations are left out, since the first turn of one may lie in the history.
 
     Args:
-        count: How many records.
-        rows: Rows of that history.
-        seed: Its seed.
+        count: How many records are wanted.
+        rows: Rows that the history was made with.
+        seed: Seed that the history was made with.
     """
     records = _records(seed)
     known = {record.prompt for record in islice(records, rows)}
@@ -218,8 +218,8 @@ def write_sample_history(path: Path, rows: int = SAMPLE_ROWS, seed: int = SAMPLE
 
     Args:
         path: The file; overwritten. The same rows and seed give the same bytes.
-        rows: How many records.
-        seed: The seed.
+        rows: How many records it holds.
+        seed: Of the generation, as in `sample_history`.
     """
     # No name and no time in the gzip header, so that the bytes depend on the content alone.
     with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:

@@ -20,7 +20,7 @@ def running_service(index: Path, folder: Path) -> Generator[str]:
     """Serve an index on a free port while the context lasts.
 
     Args:
-        index: The store to serve.
+        index: The store or artifact to serve.
         folder: For the port file and the log.
 
     Yields:

@@ -48,8 +48,8 @@ class FirstRows:
     """The first rows of a history.
 
     Args:
-        history: All of it.
-        rows: How many.
+        history: The whole history, read anew at each iteration.
+        rows: How many of its rows are given, from the first on.
     """
 
     def __init__(self, history: History, rows: int) -> None:

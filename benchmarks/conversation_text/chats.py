@@ -23,10 +23,10 @@ class Chat:
 
     Args:
         messages: Oldest first; the last is the user's.
-        output_tokens: Tokens of the answer.
-        id: The row's own.
+        output_tokens: Tokens of the assistant's answer to the last message.
+        id: The row's own, unique in its file.
         group: The conversation that it is of.
-        model: The LLM that answered.
+        model: The LLM that answered; "" where it is not known.
     """
 
     messages: tuple[ChatMessage, ...]

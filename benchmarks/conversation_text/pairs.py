@@ -23,7 +23,7 @@ class PairResult:
     """How an index of one form answers questions of another, on one split.
 
     Args:
-        seed: Of the split.
+        seed: Decided which conversations were held out.
         indexed: The way in by which the indexed chats came.
         asked: The way in by which the questions came.
         tau_b: Kendall's tau-b on chats of other conversations than those indexed.
@@ -54,10 +54,10 @@ def ask_all_ways(
 
     Args:
         chats: All of them, to be split into indexed and held-out ones.
-        seed: Of the split.
+        seed: Decides which conversations are held out.
         indexed_way: How the indexed chats' text is made.
         ways_in: How the questions' text is made, one after the other.
-        encoder: Makes the vectors.
+        encoder: Makes the vectors of both sides; best one that remembers them.
     """
     indexed, held_out = split(chats, seed)
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder:

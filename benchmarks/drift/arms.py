@@ -23,7 +23,7 @@ class Score:
     """How well some rows were predicted.
 
     Args:
-        tau: Kendall's tau-b.
+        tau: Kendall's tau-b of predicted medians and true lengths, in [-1, 1].
         mae: Mean absolute error, in tokens.
         coverage: Share inside the 90 % interval.
     """
@@ -37,7 +37,7 @@ class Arm:
     """An index that is served, and what was predicted with it in the present hour.
 
     Args:
-        index: Loaded.
+        index: The version that is served first.
         learns: It takes reported rows in at once, as the service does.
     """
 

@@ -33,9 +33,9 @@ class Hour:
     """One hour.
 
     Args:
-        number: From 0.
+        number: Of the day, counted from 0.
         factor: How much longer its answers were.
-        scores: By arm.
+        scores: How well each arm predicted the hour's prompts, by the arm's name.
         rebuilt: What the rebuild at its end came to; None where there was none.
     """
 
@@ -49,9 +49,9 @@ class SimulatedDay:
     """A store, a history and three ways to serve.
 
     Args:
-        day: The traffic.
-        folder: For store and history.
-        encoder: Name or folder.
+        day: The traffic: rows of each hour, and when answers get longer.
+        folder: Where the store, the history and the loop's cache are made.
+        encoder: Name or folder of the encoder that every version is built with.
         rebuild_every: Hours from one rebuild to the next.
     """
 

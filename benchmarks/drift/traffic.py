@@ -15,7 +15,7 @@ class Day:
         indexed: Rows that the first version is built from.
         hours: Rows that come in each hour, with the lengths that they would have had.
         changes_at: The first hour whose answers are longer.
-        factor: How much longer.
+        factor: By how much answers get longer then: 1.5 is half as long again.
     """
 
     indexed: Sequence[HistoryRecord]

@@ -85,8 +85,8 @@ class Found:
     """Everything that was measured.
 
     Args:
-        killed: With kills; None without.
-        rates: Without kills.
+        killed: The run during which the service was killed; None if it was left out.
+        rates: Measurements of speed, for which nothing is killed.
         rate_rows: What is in the database of the completions acknowledged for the rates.
     """
 

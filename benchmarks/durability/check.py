@@ -37,10 +37,10 @@ def check(place: str, run: str, count: int, receipts: Receipts, followed: list[i
     """Read the database and compare.
 
     Args:
-        place: Of the history.
-        run: Names the completions.
+        place: The history's database: a file or a URL.
+        run: Name of the run, which is part of its completions' ids.
         count: That were to be reported.
-        receipts: What was acknowledged.
+        receipts: What the service acknowledged to the reporters.
         followed: Sequence numbers that a reader saw during the run.
     """
     expected = {one.request_id: one for one in all_completions(run, count)}

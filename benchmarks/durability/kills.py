@@ -22,11 +22,11 @@ class Plan:
 
     Args:
         kills: How often the service is killed.
-        reports: Completions reported in all.
-        threads: Clients at a time.
+        reports: Completions that are reported in all.
+        threads: Clients that report at the same time.
         largest: Completions in a report, at most.
         seed: Of the moments and sizes.
-        timeout_s: For the whole.
+        timeout_s: Time for the whole run; beyond it the run has failed.
     """
 
     kills: int
@@ -42,9 +42,9 @@ class KillRun:
     """What came of it.
 
     Args:
-        verdict: On the database.
+        verdict: What the database held in the end, against what was acknowledged.
         kills: How often the service was killed.
-        receipts: What it acknowledged.
+        receipts: What the service acknowledged to the reporters.
         wall_s: From the first report to the last answer, restarts in it.
     """
 
@@ -58,10 +58,10 @@ def run_kills(service: KillableService, place: str, run: str, plan: Plan) -> Kil
     """Report and kill.
 
     Args:
-        service: Started; the history exists.
-        place: Of the history.
-        run: Names the completions.
-        plan: What is done.
+        service: Has been started, so that the history exists.
+        place: The history's database: a file or a URL.
+        run: Name of the run, which is part of its completions' ids.
+        plan: How many kills and reports, and for how long at most.
 
     Raises:
         RuntimeError: The service does not come back, or not all is acknowledged in time.

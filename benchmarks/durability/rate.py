@@ -21,9 +21,9 @@ class Rate:
     """One measurement.
 
     Args:
-        completions: Acknowledged.
-        per_message: In each report.
-        callers: Reports in flight.
+        completions: How many the service acknowledged.
+        per_message: Completions in each report's message.
+        callers: Reports that are under way at the same time.
         wall_s: Until the last was acknowledged.
         service_cpu_s: Of the service, learning included.
         asker_cpu_s: Of this process, on the same cores.

@@ -17,7 +17,7 @@ class Receipts:
     """What the service has acknowledged.
 
     Args:
-        ids: Of the completions.
+        ids: Request ids of the completions that were acknowledged.
         stored: How many it said it has newly stored.
         duplicates: How many it said it knew.
         failed_calls: Calls that were not acknowledged, and were repeated.
@@ -33,12 +33,12 @@ class Reporters:
     """Threads that report the completions of a run, each its own share, in reports of random size.
 
     Args:
-        target: The service.
-        run: Names the run.
-        count: Completions in all.
-        threads: How many clients.
+        target: Address of the service, as gRPC takes it.
+        run: Name of the run, which is part of its completions' ids.
+        count: Completions to report, over all threads.
+        threads: Clients that report at the same time.
         largest: Completions in a report, at most.
-        seed: For the sizes.
+        seed: Decides the size of each report.
     """
 
     def __init__(

@@ -72,10 +72,10 @@ class Bench:
 
     Args:
         workload: Rows to build from, and to ask about.
-        texts: Every prompt of both.
-        folder: For files.
-        sizes: How much is measured.
-        repeats: Rounds.
+        texts: Every prompt of both, once, in order.
+        folder: Where the exported models and the files of prompts are written.
+        sizes: How many prompts each measurement takes.
+        repeats: Rounds in which every variant is measured in turn.
     """
 
     workload: SplitWorkload

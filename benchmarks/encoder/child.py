@@ -25,7 +25,7 @@ class Subject:
     """What is measured: an encode function, and prompts in the orders that they come in.
 
     Args:
-        encode: The function.
+        encode: The variant's function from prompts to vectors.
         prompts: In the order in which they came.
     """
 

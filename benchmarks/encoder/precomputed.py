@@ -18,7 +18,7 @@ class PrecomputedEncoder:
     """Looks vectors up instead of making them.
 
     Args:
-        name: Of whatever made them.
+        name: Name of the encoder that made the vectors.
         vectors: By prompt; unit length, at least one.
     """
 

@@ -24,8 +24,8 @@ class Variant:
 
     Args:
         name: By which it is asked for.
-        title: For people.
-        environment: That it runs in.
+        title: What the tables call it.
+        environment: The virtual environment that its process runs in.
         load: Gives its encode function from the model's folder and a number of threads.
     """
 

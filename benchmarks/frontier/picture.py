@@ -17,7 +17,7 @@ def draw(swept: Sequence[Outcome], fixed: Sequence[Outcome], path: Path) -> None
 
     Args:
         swept: Rules over their settings, named "rule setting".
-        fixed: Rules without one.
+        fixed: Rules that have no setting: one point each.
         path: Of the picture; its ending says the format.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  a second to import

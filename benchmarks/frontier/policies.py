@@ -21,9 +21,9 @@ class Contender:
     """One policy with its options.
 
     Args:
-        name: In tables.
-        rule: Of the registry.
-        options: Of the rule.
+        name: What the tables call it.
+        rule: Name of a priority rule in the client's registry.
+        options: The rule's own options, by name.
         knows_lengths: It is told the true lengths.
         preempts: With the preemption rule on top.
     """

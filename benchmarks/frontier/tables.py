@@ -25,8 +25,8 @@ class Outcome:
     """One policy in one scenario, beside first come first served on the same requests.
 
     Args:
-        scenario: What was served.
-        policy: By whom.
+        scenario: Lengths, arrivals and load that were served.
+        policy: Name of the contender that ordered the queue.
         oracle_gain: What the oracle takes off the mean completion time, as a share of it.
         gain: What this one does, over what the oracle does; of each seed.
         p99: Its 99th percentile of the completion time, over first come first served's.

@@ -44,11 +44,11 @@ class Scenario:
     """What is served.
 
     Args:
-        lengths: Name of the set.
-        arrivals: One of ARRIVALS.
+        lengths: Name of the set that true lengths are drawn from.
+        arrivals: Name of an arrival process, one of `ARRIVALS`.
         slots: Requests that run at once.
         load: Offered, over what the engine can serve.
-        requests: How many.
+        requests: How many arrive in one run.
     """
 
     lengths: str

@@ -11,8 +11,8 @@ class Aim:
     """One aim, judged by the median of the repeats.
 
     Args:
-        name: What is measured.
-        value: What was reached.
+        name: What is measured, as the table says it.
+        value: What was reached, in the unit of the aim; of a Spread its median counts.
         at_least: The aim, if more is better.
         at_most: The aim, if less is better.
         form: Format of the numbers, with the unit.

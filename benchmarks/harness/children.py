@@ -19,9 +19,9 @@ class LineChild:
 
     Args:
         module: Run as `python -m module`.
-        arguments: Its own.
+        arguments: Command-line arguments of the module.
         python: The interpreter; None for this one.
-        environment: Variables set beside ours.
+        environment: Variables that the child has beside those of this process.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ class Environment:
 
     Args:
         folder: Where it lies, from the project's root.
-        requirements: The file.
+        requirements: File of pinned packages, as pip takes it.
     """
 
     folder: Path

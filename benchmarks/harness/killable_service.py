@@ -21,8 +21,8 @@ def real_service(index: Path, options: Sequence[str] = ()) -> MakeCommand:
     """The service as an operator starts it.
 
     Args:
-        index: That it serves.
-        options: Further ones.
+        index: Artifact or store that it serves.
+        options: Further options of its command line.
     """
 
     def make(host: str, place: str) -> list[str]:
@@ -38,8 +38,8 @@ class KillableService:
 
     Args:
         folder: For the socket and the log.
-        place: Where it keeps completions.
-        make_command: Gives its command line.
+        place: Where it keeps completions: a database file or a URL.
+        make_command: Gives its command line from host and place.
     """
 
     def __init__(self, folder: Path, place: str, make_command: MakeCommand) -> None:

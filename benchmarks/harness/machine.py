@@ -25,13 +25,13 @@ class Machine:
     """What counts for speed.
 
     Args:
-        cpu: Its model.
+        cpu: The model's name, as the kernel has it.
         cores: That this process may use.
         cpu_features: Those that multiply small numbers fast.
-        memory_gib: All of it.
+        memory_gib: All memory of the machine, used or not.
         gpu: Its name; "" without one.
-        system: Kernel and architecture.
-        versions: Package to version.
+        system: Name and release of the kernel, and the architecture.
+        versions: Version of each package that counts for speed, by its name.
         load_average: Processes that were running in the last minute, when it was looked at.
     """
 

@@ -43,7 +43,7 @@ class Finished:
     """A process that ran to its end.
 
     Args:
-        wall_s: From start to exit.
+        wall_s: Time from the start to the exit.
         peak_mib: The most memory it ever held (resident).
     """
 

@@ -21,8 +21,8 @@ class Timed:
     """A pass over some prompts.
 
     Args:
-        prompts: How many.
-        wall_s: How long it took.
+        prompts: How many were encoded, at least 1.
+        wall_s: How long that took, by the clock.
         cpu_s: CPU time of this process, all threads.
     """
 

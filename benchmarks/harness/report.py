@@ -23,12 +23,12 @@ class Report:
     """What one run of a benchmark found.
 
     Args:
-        benchmark: Its name.
-        command: That made it.
-        tables: In order.
-        notes: How it was measured.
-        machine: Where.
-        created: When, ISO 8601.
+        benchmark: Name of the command, as in `python -m benchmarks.NAME`.
+        command: The command line that made it, without paths of the machine.
+        tables: The results, in the order in which they are shown.
+        notes: How it was measured, a sentence or two each.
+        machine: Hardware and versions that it was measured with.
+        created: When it was measured: ISO 8601, in UTC.
     """
 
     benchmark: str
@@ -69,8 +69,8 @@ def finish(report: Report, path: Path | None, summary: Mapping[str, Any] | None 
     """Print a report and write it, if a path is given.
 
     Args:
-        report: What was found.
-        path: The file.
+        report: What one run found.
+        path: File of JSON to write; None writes none.
         summary: Figures that stand first in it, for who reads it by a program.
     """
     report.show()

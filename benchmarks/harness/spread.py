@@ -10,9 +10,9 @@ class Spread:
     """What repeats of one measurement gave.
 
     Args:
-        median: Their middle.
-        lowest: The least of them.
-        highest: The greatest of them.
+        median: The middle of the repeats, in the unit of what was measured.
+        lowest: The least of the repeats.
+        highest: The greatest of the repeats.
     """
 
     median: float
@@ -54,7 +54,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
     Args:
         values: At least one, in any order.
-        share: In [0, 1].
+        share: Of the values, in [0, 1]: 0.99 for p99.
 
     Raises:
         ValueError: There are no values, or the share is out of range.

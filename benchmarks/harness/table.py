@@ -20,7 +20,7 @@ class Column:
     Args:
         key: Where its values lie in a row.
         title: Its head, with the unit.
-        form: Format of a number.
+        form: Format of a number, as `str.format` takes it.
         with_range: Show a Spread with its least and greatest value, not its median alone.
     """
 
@@ -36,8 +36,8 @@ class Table:
 
     Args:
         name: By which `readme` finds it.
-        title: What it shows.
-        columns: In order.
+        title: What it shows, in a line above it.
+        columns: What is shown of each row, from left to right.
         rows: In order; may hold more than the columns show.
         notes: What must be known to read it.
         detail: Only for those who look closer: not in the project's README.

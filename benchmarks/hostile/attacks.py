@@ -31,7 +31,7 @@ class Tally:
     """What became of an attack.
 
     Args:
-        sent: Messages.
+        sent: Messages, or frames of a flood, that went out.
         answered: Calls that the service ended, with whatever status.
         cut_off: Connections that the service closed.
         unanswered: Calls that were still open when all should have been answered.

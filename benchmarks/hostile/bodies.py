@@ -52,7 +52,7 @@ class Body:
     """A message as it goes out.
 
     Args:
-        path: The method's.
+        path: The gRPC method's, as in "/package.Service/Method".
         data: The message, without gRPC's frame.
     """
 

@@ -15,7 +15,7 @@ class Bystander:
     """A caller with a token of its own.
 
     Args:
-        port: Of the service.
+        port: Where the service listens, on this machine.
         token: File that holds the token.
     """
 

@@ -30,10 +30,10 @@ class Job:
     """One attack.
 
     Args:
-        attack: Its name.
-        count: Messages.
-        seed: Of what they hold.
-        port: Of the service.
+        attack: Name of one of the attacks.
+        count: Messages to send, at least 1.
+        seed: Decides what the messages hold.
+        port: Where the service listens, on this machine.
         token: Shown to it; empty for none.
     """
 

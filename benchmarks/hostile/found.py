@@ -12,12 +12,12 @@ class Phase:
     """What one of the two services went through.
 
     Args:
-        name: Of the service.
-        tallies: Of each attack.
-        codes: Calls by gRPC status.
+        name: What the tables call the service.
+        tallies: What became of each attack's messages, by the attack's name.
+        codes: Calls that the service counted, by the name of their gRPC status.
         before_mib: Memory before the first attack.
-        peak_mib: The most of it.
-        after_mib: Memory after the last.
+        peak_mib: The most memory that it held at any time.
+        after_mib: Memory after the last attack; 0 if it did not survive.
         crashes: Times that the service ended.
     """
 
@@ -49,7 +49,7 @@ class Fuzzed:
 
     Args:
         folder: Of the inputs; None where there was no fuzzing.
-        inputs: That reached something new.
+        inputs: How many reached something new.
         crashed: Whether one raised what no caller may cause.
     """
 
@@ -64,9 +64,9 @@ class Found:
 
     Args:
         phases: The service without rates, and that with.
-        fuzzed: What was found beforehand.
+        fuzzed: What fuzzing found before anything was sent.
         alone_ms: What another caller's predictions took, in between the attacks.
-        beside_ms: During them.
+        beside_ms: What they took while an attack was under way.
         failed: What it was told in place of predictions.
     """
 

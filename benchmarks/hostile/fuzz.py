@@ -33,8 +33,8 @@ def fuzz(folder: Path, seconds: int) -> bool:
     """Fuzz in a process of its own.
 
     Args:
-        folder: For the inputs found.
-        seconds: How long.
+        folder: Where the inputs that it finds are left.
+        seconds: How long it looks for them.
 
     Returns:
         False if an input raised what no caller may cause; it lies in the folder as crash-*.

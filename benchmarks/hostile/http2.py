@@ -69,7 +69,7 @@ class Connection:
     """A connection whose sender decides every byte.
 
     Args:
-        address: Of the service.
+        address: Where the service listens, and the token shown to it.
         reads: False to leave all that the service sends in its hands.
     """
 

@@ -25,10 +25,10 @@ class Attacked:
     """A running service.
 
     Args:
-        port: It listens on.
-        process: Itself.
-        metrics_port: Of its metrics.
-        log: Its file.
+        port: Where it listens for gRPC, on this machine.
+        process: The service's own, to see whether it lives.
+        metrics_port: Where it gives its metrics over HTTP.
+        log: File that its output goes to.
         peak_mib: The most memory seen, resident.
     """
 
@@ -72,9 +72,9 @@ def attacked_service(index: Path, folder: Path, options: Sequence[str]) -> Gener
     """Start the service; it is stopped at the end.
 
     Args:
-        index: It serves.
+        index: Artifact that the service is to serve.
         folder: For its port and its log.
-        options: Further ones.
+        options: Further options of the service's command line.
 
     Raises:
         RuntimeError: It does not start.

@@ -20,10 +20,10 @@ class LoadNotes:
     """What callers saw.
 
     Args:
-        latencies_ms: Of the answered calls.
-        failed: Calls without an answer.
+        latencies_ms: Time of each call that was answered.
+        failed: Calls that ended with an error.
         wrong: Answers that are not what they must be.
-        examples: Of what went wrong.
+        examples: The first few errors and wrong answers, in words.
         versions: Answers by the version that gave them.
     """
 
@@ -43,10 +43,10 @@ class SteadyLoad:
     """A closed loop: each caller asks again once it has its answer.
 
     Args:
-        client: Shared by the callers.
-        prompts: Asked in turns.
-        callers: At a time.
-        check: Of each answer.
+        client: One client, whose connection all callers share.
+        prompts: Asked in turns, again and again.
+        callers: How many ask at the same time.
+        check: Says of each answer what is wrong with it.
         neighbours: To be named in each answer.
     """
 

@@ -34,7 +34,7 @@ class Expected:
 
     Args:
         rows: Length by the id of each row that it was built from.
-        tokens: Expected length by prompt.
+        tokens: Expected length that it must answer, by prompt.
     """
 
     rows: dict[str, int]
@@ -59,10 +59,10 @@ def build_versions(
     """Build the versions and ask each what it answers.
 
     Args:
-        store: Made there.
-        rows: Of each version.
-        prompts: That will be asked.
-        encoder: The one that ships.
+        store: Folder of the store that is made.
+        rows: How many each version is built from.
+        prompts: What will be asked of the service.
+        encoder: The one that ships, as the service will load it.
 
     Returns:
         What is to be expected, by the version's name.

@@ -40,11 +40,11 @@ class Material:
     """Real prompts and their vectors.
 
     Args:
-        encoder: That made the vectors.
-        base: To be searched.
-        lengths: Of the base's answers.
+        encoder: The one that made the vectors.
+        base: Vectors to be searched, shape (rows, dimension), of unit length.
+        lengths: Tokens of the answer to each prompt of the base.
         near_prompts: Held out, of the base's kind.
-        near: Their vectors.
+        near: Vectors of those held-out prompts, in their order.
         far: Vectors of prompts of another kind.
     """
 

@@ -29,7 +29,7 @@ class VectorCache:
     """Embeddings kept between runs.
 
     Args:
-        folder: Where; None keeps nothing.
+        folder: Where they are kept; None makes them anew in every run.
         encoder: Makes those that are not there.
     """
 
@@ -70,9 +70,9 @@ def grow(vectors: FloatMatrix, rows: int, seed: int = 0) -> FloatMatrix:
     """Some vectors made more, or fewer.
 
     Args:
-        vectors: Real ones, unit length.
+        vectors: Real ones, shape (n, dimension), of unit length.
         rows: How many are wanted: a random choice of the real ones, or all of them and more.
-        seed: Of the choice.
+        seed: Decides which are chosen, and the noise of those made.
     """
     rng = np.random.default_rng(seed)
     if rows <= len(vectors):

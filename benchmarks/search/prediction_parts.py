@@ -37,9 +37,9 @@ def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder)
     """An index in memory as the service would hold it.
 
     Args:
-        vectors: Of any number.
+        vectors: What is searched, of any number of rows.
         lengths: Given to the rows in turn.
-        encoder: That made the vectors.
+        encoder: The one that made the vectors.
     """
     count = len(vectors)
     columns = [

@@ -33,7 +33,7 @@ class Searched:
     """A built index.
 
     Args:
-        name: For people.
+        name: What the tables call this kind of index.
         setting: What was chosen for it.
         search: Rows of the k nearest of some queries.
         build_s: How long building took, tuning included.

@@ -111,9 +111,9 @@ class Subject:
     """What is measured.
 
     Args:
-        encode: The encoder alone.
-        index: That the service serves.
-        prompts: To ask about.
+        encode: The encoder alone, in this process.
+        index: Store or artifact that the service serves.
+        prompts: What the service is asked about.
         prompt_file: The same as a JSON list.
     """
 

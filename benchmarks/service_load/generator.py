@@ -28,9 +28,9 @@ class Pass:
     """One pass over the prompts.
 
     Args:
-        job: What is asked for.
+        job: How many callers ask, in which way.
         prompts: To ask, as many as the job says.
-        port: Where the service listens.
+        port: Where the service listens, on this machine.
     """
 
     def __init__(self, job: LoadJob, prompts: list[str], port: int) -> None:

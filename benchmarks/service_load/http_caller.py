@@ -8,7 +8,7 @@ class HttpCaller:
     """One keep-alive connection.
 
     Args:
-        port: On this machine.
+        port: Where the peer listens, on this machine.
     """
 
     def __init__(self, port: int) -> None:

@@ -16,9 +16,9 @@ class LoadJob:
         kind: The RPC, or the peer's HTTP.
         callers: That ask at the same time, each its next message once it has its answer.
         prompts: Asked in all, from the first on.
-        per_message: Prompts in a message.
+        per_message: Prompts in one message, at least 1.
         in_flight: Messages that one stream has unanswered at most.
-        connections: That the callers share.
+        connections: HTTP/2 connections that the callers share.
     """
 
     kind: JobKind
@@ -39,9 +39,9 @@ class LoadResult:
 
     Args:
         wall_s: From the first message to the last answer.
-        predictions: Answered.
-        latencies_ms: Of each message.
-        generator_cpu_s: What asking itself cost.
+        predictions: How many prompts were answered.
+        latencies_ms: Time of each message, from sending it to its answer.
+        generator_cpu_s: CPU time that asking itself cost.
         mean_batch: Prompts in the micro-batches they travelled in, on average; 0 from the peer.
     """
 

@@ -34,8 +34,8 @@ class Asked:
 
     Args:
         job: How the service was asked.
-        processes: Of the service.
-        result: How it went.
+        processes: How many the service ran in.
+        result: What the asker saw of the pass.
         server_cpu_s: CPU time of the service.
         raw: The encoder alone, on the same prompts.
     """
@@ -71,7 +71,7 @@ class Measurer:
     """Asks one server through a load generator of its own.
 
     Args:
-        server: That is asked.
+        server: The running server that is asked.
         prompt_file: JSON list of prompts to ask.
         prompts: The same, for the encoder alone.
         encode: The encoder alone; None if it is not compared.

@@ -37,9 +37,9 @@ def predictor_service(index: Path, folder: Path, processes: int) -> Generator[Se
     """The real service, without its cache: prompts come back in every pass.
 
     Args:
-        index: The store it serves.
+        index: Store or artifact that it serves.
         folder: For the file with its port.
-        processes: That share the port.
+        processes: How many of the service share the port.
     """
     port_file = folder / f"port-{processes}"
     command = [sys.executable, "-m", "predictor_service", "--index", str(index)]

@@ -14,9 +14,9 @@ class Stretch:
 
     Args:
         at_s: When it ended, from the start of the load.
-        resident_mib: The service's memory then.
+        resident_mib: Memory that the service held at its end.
         p99_ms: Of the predictions in it.
-        predicted: Predictions so far.
+        predicted: Predictions answered since the load began.
         errors: Calls that failed so far.
     """
 
@@ -32,7 +32,7 @@ def slope_mib_per_h(stretches: Sequence[Stretch], settled_s: float) -> float:
 
     Args:
         stretches: In order; at least two after `settled_s`.
-        settled_s: Until then caches fill.
+        settled_s: From the start of the load; until then caches fill.
     """
     settled = [one for one in stretches if one.at_s >= settled_s]
     at_h = np.array([one.at_s / 3_600 for one in settled])
@@ -53,10 +53,10 @@ class Found:
 
     Args:
         capacity_per_s: Requests per second in a closed loop.
-        rate_per_s: At which they came.
+        rate_per_s: Requests per second that were offered.
         tally: What became of them, those for the capacity included.
-        stretches: In order.
-        duration_s: Of the load.
+        stretches: What was noted from time to time, in order.
+        duration_s: How long the load lasted.
     """
 
     capacity_per_s: float

@@ -21,12 +21,12 @@ class Tally:
     """What became of it.
 
     Args:
-        predicted: Predictions that came.
-        reported: Completions that were acknowledged.
-        errors: Calls that failed.
-        examples: Of their messages.
+        predicted: Predictions that were answered.
+        reported: Completions that the service acknowledged.
+        errors: Calls that ended with an error.
+        examples: The first few errors, in words.
         latencies_ms: Of the predictions since this was last emptied.
-        most_under_way: Calls at a time.
+        most_under_way: The most calls that were under way at one time.
     """
 
     predicted: int = 0
@@ -47,9 +47,9 @@ class SoakLoad:
     """Requests that come by chance at a given rate, whether those before are answered or not.
 
     Args:
-        client: Asked.
+        client: One client, whose connection all requests share.
         run: Names the run, so that no completion has the id of another run's.
-        seed: Of the arrivals.
+        seed: Decides when requests arrive and what they ask.
     """
 
     def __init__(self, client: AsyncLengthPredictorClient, run: str, *, seed: int = 0) -> None:

@@ -40,9 +40,9 @@ class Case:
 
     Args:
         name: On the command line and in the tables.
-        what: For people.
+        what: What is learnt and asked, for people.
         learnt: Rows to train on and to index.
-        asked: Others.
+        asked: Rows asked about, none of whose prompts is learnt.
         first: Other LLMs' rows to learn from before.
         away: Sets to ask about as well, for which nothing was learnt.
     """
@@ -60,11 +60,11 @@ class Trained:
     """What came of a case.
 
     Args:
-        case: Its name.
-        what: For people.
+        case: Name of the case, as on the command line.
+        what: What was learnt and asked, for people.
         evaluation: Of the rows asked about.
         rows: Rows learnt from and indexed.
-        first_rows: Rows learnt from before.
+        first_rows: Rows of other LLMs that were learnt from before.
         taus: Validation tau-b after each pass.
         build_s: Training, encoding and indexing together; None if it was trained before.
         away: Evaluations of sets that nothing was learnt for, by name.

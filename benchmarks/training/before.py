@@ -28,8 +28,8 @@ def build_trained(
     Args:
         learnt: Rows that are learnt from and indexed.
         first: Rows that are learnt from before.
-        out: The store.
-        options: Of a training.
+        out: Folder of the store, made where it is missing.
+        options: How long and how fast it learns.
         base: Name or folder of the encoder that it starts from.
 
     Returns:

@@ -36,8 +36,8 @@ class EngineAsker:
     """Asks vLLM, whose plugin asks the predictor and reports to it.
 
     Args:
-        host: Of its HTTP server.
-        port: Of its HTTP server.
+        host: Where the engine's HTTP server listens.
+        port: Port of the engine's HTTP server.
         model: The name to ask for.
     """
 
@@ -77,7 +77,7 @@ class PredictorAsker:
     """Asks for a prediction and reports the length at once, where there is no engine.
 
     Args:
-        client: Open.
+        client: An open one; whoever opened it closes it.
     """
 
     def __init__(self, client: AsyncLengthPredictorClient) -> None:

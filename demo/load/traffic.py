@@ -18,7 +18,7 @@ class Question:
     """A prompt, and how long its answer is to be.
 
     Args:
-        prompt: Its text.
+        prompt: The text that is asked.
         output_tokens: From 1 to below LIMIT_TOKENS.
     """
 

@@ -32,9 +32,9 @@ class Users:
     """A closed loop: however slow the answers, no more than one question of each user waits.
 
     Args:
-        asker: Who is asked.
+        asker: What every question is put to.
         questions: Prompts and usual lengths, without end.
-        course: Of the lengths.
+        course: How much longer answers are as time goes on.
         pause_s: Between an answer and the user's next question.
     """
 
