@@ -39,7 +39,7 @@ REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LlmResult:
     """What was said of an LLM's lengths with some of its rows in the history.
 
     Args:
@@ -65,16 +65,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     finish(_report(options.command, found), options.json)
 
 
-def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[Told]:
+def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[LlmResult]:
     records = read_records(options.data, name, SETS[name])
     llms = _some({record.model for record in records})
     learnt, asked = learnt_and_asked(record for record in records if record.model in llms)
-    found: list[Told] = []
+    found: list[LlmResult] = []
     for llm in llms[:1] if options.quick else llms:
         for known in KNOWN[:2] if options.quick else KNOWN:
             say(f"{name}: {llm}, {_rows(known)} rows of it")
             metrics = _told(_but_few(learnt, llm, known), asked, llm, encoder)
-            found.append(Told(name, llm, known, metrics))
+            found.append(LlmResult(name, llm, known, metrics))
     return found
 
 
@@ -106,7 +106,7 @@ def _told(
     return evaluation.metrics[evaluation.predictor]
 
 
-def _report(command: str, found: Sequence[Told]) -> Report:
+def _report(command: str, found: Sequence[LlmResult]) -> Report:
     columns = [
         Column("set", "set"),
         Column("known", "its rows"),
@@ -136,7 +136,7 @@ def _report(command: str, found: Sequence[Told]) -> Report:
     )
 
 
-def _row(name: str, known: int, found: Sequence[Told]) -> Row:
+def _row(name: str, known: int, found: Sequence[LlmResult]) -> Row:
     own = [one.metrics for one in found if (one.name, one.known) == (name, known)]
     return {
         "set": name,
@@ -148,7 +148,7 @@ def _row(name: str, known: int, found: Sequence[Told]) -> Row:
     }
 
 
-def _ratio(name: str, known: int, found: Sequence[Told]) -> Spread:
+def _ratio(name: str, known: int, found: Sequence[LlmResult]) -> Spread:
     mae = {(one.llm, one.known): one.metrics.mae for one in found if one.name == name}
     llms = [llm for llm, rows in mae if rows == known]
     return ratio_spread([mae[llm, known] for llm in llms], [mae[llm, POOLED] for llm in llms])

@@ -71,9 +71,7 @@ class Setting:
         self, load: float, seed: int, tokens_per_s: float
     ) -> tuple[list[Request], list[float]]:
         """Requests of a run and the ranks of what is predicted of each, their priorities."""
-        drawn = workload(
-            *(self.pairs, self.requests, load, poisson, seed), tokens_per_s=tokens_per_s
-        )
+        drawn = workload(self.pairs, self.requests, load, poisson, seed, tokens_per_s=tokens_per_s)
         lengths = np.array([request.output_tokens for request in drawn], np.int64)
         told = oracle_with_noise(lengths, TAU, np.random.default_rng(seed))
         ranks = np.argsort(np.argsort(told, kind="stable"), kind="stable").tolist()
@@ -154,7 +152,7 @@ def _runs(
 def _tokens_per_s(engine: RealEngine, setting: Setting) -> float:
     """With all slots taken, after a few that warm it up."""
     count = FILL * setting.slots
-    drawn = workload(*(setting.pairs, count, 1.0, burst, CALIBRATION_SEED + 1), tokens_per_s=1.0)
+    drawn = workload(setting.pairs, count, 1.0, burst, CALIBRATION_SEED + 1, tokens_per_s=1.0)
     at_once = [replace(request, limit_tokens=None) for request in drawn]
     replay(engine, at_once[: setting.slots])
     return tokens_per_s_when_full(replay(engine, at_once))

@@ -46,7 +46,7 @@ UNRULED = ("their predictor", "ours", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PredictedPrompts:
     """What a predictor says of the prompts.
 
     Args:
@@ -86,7 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for batching in ENGINES
             for scenario in _scenarios(table, batching)
             for row in compare(
-                *(workloads, scenario, batching),
+                workloads,
+                scenario,
+                batching,
                 jobs=jobs,
                 runs=runs,
                 unruled=UNRULED,
@@ -97,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
+def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[PredictedPrompts]:
     """What SSJF's predictor, ours and the truth say of the rows asked about."""
     vectors = index.encode([record.prompt for record in asked])
     (theirs,) = fit_peers(index, [THEIRS], on_stage=say).peers
@@ -107,13 +109,13 @@ def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
         LengthDistribution.from_quantiles(e.quantile_levels, e.quantile_tokens) for e in estimates
     ]
     return [
-        Told("their predictor", theirs.predict(asked, vectors).point),
-        Told(
+        PredictedPrompts("their predictor", theirs.predict(asked, vectors).point),
+        PredictedPrompts(
             "ours",
             np.array([e.expected_tokens for e in estimates]),
             Distributions(ours, np.arange(len(ours))),
         ),
-        Told("oracle", np.array([float(record.output_tokens) for record in asked])),
+        PredictedPrompts("oracle", np.array([float(record.output_tokens) for record in asked])),
     ]
 
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.durability.check import Verdict, count_ids
-from benchmarks.durability.kills import KillRun, Plan, run_kills
+from benchmarks.durability.kills import KillPlan, KillRun, run_kills
 from benchmarks.durability.rate import Rate, measure_rate
 from benchmarks.durability.tables import durability_report
 from benchmarks.harness.killable_service import KillableService, real_service
@@ -81,7 +81,7 @@ def _database(name: str, folder: Path) -> Generator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DurabilityFindings:
     """Everything that was measured.
 
     Args:
@@ -95,7 +95,7 @@ class Found:
     rate_rows: int
 
 
-def _measure(options: argparse.Namespace, folder: Path, place: str) -> Found:
+def _measure(options: argparse.Namespace, folder: Path, place: str) -> DurabilityFindings:
     say("building a small index")
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
@@ -108,11 +108,11 @@ def _measure(options: argparse.Namespace, folder: Path, place: str) -> Found:
         killed = None
         if options.kills:
             say(f"{options.reports:,} completions reported, {options.kills} kills meanwhile")
-            plan = Plan(options.kills, options.reports, seed=options.seed)
+            plan = KillPlan(options.kills, options.reports, seed=options.seed)
             killed = run_kills(service, place, f"{run}k", plan)
         service.await_serving()
         rates = [_rate(options, service, run, size) for size in MESSAGE_SIZES]
-    return Found(killed, rates, count_ids(place, f"{run}r"))
+    return DurabilityFindings(killed, rates, count_ids(place, f"{run}r"))
 
 
 def _rate(options: argparse.Namespace, service: KillableService, run: str, size: int) -> Rate:
@@ -130,7 +130,7 @@ def _rate(options: argparse.Namespace, service: KillableService, run: str, size:
     )
 
 
-def _summary(found: Found) -> dict[str, Any]:
+def _summary(found: DurabilityFindings) -> dict[str, Any]:
     """The figures at a glance: those of the kills, or without kills those of the rates."""
     reports_per_s = round(max(rate.per_s for rate in found.rates))
     if found.killed is None:

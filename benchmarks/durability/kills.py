@@ -17,7 +17,7 @@ LONGEST_DELAY_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class KillPlan:
     """What is done.
 
     Args:
@@ -54,7 +54,7 @@ class KillRun:
     wall_s: float
 
 
-def run_kills(service: KillableService, place: str, run: str, plan: Plan) -> KillRun:
+def run_kills(service: KillableService, place: str, run: str, plan: KillPlan) -> KillRun:
     """Report and kill.
 
     Args:

@@ -8,20 +8,20 @@ from benchmarks.harness.template_workload import template_records
 from length_index.record import HistoryRecord
 from scheduler_client import CompletedRequest
 
-FORMS = 1_000
+DIFFERENT_PROMPTS = 1_000
 LLM = "an-llm"
 
 
 @cache
-def _forms() -> list[HistoryRecord]:
-    return template_records(FORMS)
+def _answered() -> list[HistoryRecord]:
+    return template_records(DIFFERENT_PROMPTS)
 
 
 def completion(run: str, number: int) -> CompletedRequest:
     """One completion of a run. Ids are as scattered as engines' own."""
-    form = _forms()[number % FORMS]
+    done = _answered()[number % DIFFERENT_PROMPTS]
     scattered = hashlib.blake2b(number.to_bytes(8), digest_size=12).hexdigest()
-    return CompletedRequest(f"{run}-{scattered}", form.output_tokens, form.prompt, model=LLM)
+    return CompletedRequest(f"{run}-{scattered}", done.output_tokens, done.prompt, model=LLM)
 
 
 def all_completions(run: str, count: int) -> Iterator[CompletedRequest]:

@@ -16,7 +16,7 @@ from benchmarks.frontier.picture import draw
 from benchmarks.frontier.policies import CONTENDERS, FCFS, ORACLE, SWEPT, Contender
 from benchmarks.frontier.tables import (
     BURST,
-    Outcome,
+    PolicyOutcome,
     aims,
     frontier_table,
     scenarios_table,
@@ -47,14 +47,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", type=Path, help="draw the frontier into this file")
     options = parsed(parser, argv)
     workloads = Workloads(options.data)
-    outcomes: list[Outcome] = []
+    outcomes: list[PolicyOutcome] = []
     for scenario in _scenarios(quick=options.quick):
         _say(scenario)
         # Preemption is what takes long to simulate.
         preempts = scenario.lengths == VICUNA
         contenders = [one for one in CONTENDERS if preempts or not one.preempts]
         outcomes += compare(workloads, scenario, contenders, options.repeats)
-    swept: list[Outcome] = []
+    swept: list[PolicyOutcome] = []
     for load in LOADS[1::2] if options.quick else LOADS[1:]:
         scenario = _scenario(VICUNA, ARRIVALS[0], 8, load, quick=options.quick)
         _say(scenario)
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def compare(
     workloads: Workloads, scenario: Scenario, contenders: Sequence[Contender], seeds: int
-) -> list[Outcome]:
+) -> list[PolicyOutcome]:
     """Serve the same requests by each, and by first come first served and the oracle."""
     served = (FCFS, ORACLE, *contenders)
     figures: dict[str, list[Figures]] = {one.name: [] for one in served}
@@ -78,11 +78,11 @@ def compare(
     fcfs, oracle = figures[FCFS.name], figures[ORACLE.name]
     most_s = [base[0] - best[0] for base, best in zip(fcfs, oracle, strict=True)]
     oracle_gain = Spread.from_values([s / base[0] for s, base in zip(most_s, fcfs, strict=True)])
-    found: list[Outcome] = []
+    found: list[PolicyOutcome] = []
     for one in contenders:
         pairs = list(zip(figures[one.name], fcfs, most_s, strict=True))
         found.append(
-            Outcome(
+            PolicyOutcome(
                 scenario,
                 one.name,
                 oracle_gain,
@@ -120,7 +120,7 @@ def _scenario(lengths: str, arrivals: str, slots: int, load: float, *, quick: bo
 
 
 def _report(
-    options: argparse.Namespace, outcomes: Sequence[Outcome], swept: Sequence[Outcome]
+    options: argparse.Namespace, outcomes: Sequence[PolicyOutcome], swept: Sequence[PolicyOutcome]
 ) -> Report:
     tables = [
         frontier_table(outcomes),

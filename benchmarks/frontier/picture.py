@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frontier.tables import BURST, Outcome
+from benchmarks.frontier.tables import BURST, PolicyOutcome
 
 COLOURS = {"aged": "#7f7f7f", "capped": "#1f77b4", "guarded": "#d62728"}
 DEFAULTS = {"aged 16", "capped 16", "guarded 1"}
@@ -12,7 +12,7 @@ MARKS = {"shortest": "s", "gittins": "^"}
 AIM = (1.12, 0.8)
 
 
-def draw(swept: Sequence[Outcome], fixed: Sequence[Outcome], path: Path) -> None:
+def draw(swept: Sequence[PolicyOutcome], fixed: Sequence[PolicyOutcome], path: Path) -> None:
     """Write one panel per load, each rule a line from first come first served up.
 
     Args:
@@ -39,7 +39,7 @@ def draw(swept: Sequence[Outcome], fixed: Sequence[Outcome], path: Path) -> None
     figure.savefig(path, dpi=120)
 
 
-def _draw_panel(panel: Any, outcomes: Sequence[Outcome], load: float) -> None:
+def _draw_panel(panel: Any, outcomes: Sequence[PolicyOutcome], load: float) -> None:
     for rule, colour in COLOURS.items():
         line = [one for one in outcomes if one.policy.startswith(f"{rule} ")]
         x = [1.0, *(one.p99.median for one in line)]

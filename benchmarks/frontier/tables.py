@@ -21,7 +21,7 @@ MEASURES = ("gain", "p99", "wait")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PolicyOutcome:
     """One policy in one scenario, beside first come first served on the same requests.
 
     Args:
@@ -58,7 +58,7 @@ class Outcome:
         }
 
 
-def frontier_table(outcomes: Sequence[Outcome]) -> Table:
+def frontier_table(outcomes: Sequence[PolicyOutcome]) -> Table:
     """Every rule at every load, over all scenarios where a queue forms."""
     columns = [
         Column("load", "load"),
@@ -84,7 +84,7 @@ def frontier_table(outcomes: Sequence[Outcome]) -> Table:
     return Table("frontier", "Mean gain against the tail", columns, rows, notes)
 
 
-def scenarios_table(outcomes: Sequence[Outcome]) -> Table:
+def scenarios_table(outcomes: Sequence[PolicyOutcome]) -> Table:
     """The default rule, scenario by scenario."""
     columns = [
         Column("lengths", "lengths"),
@@ -101,7 +101,7 @@ def scenarios_table(outcomes: Sequence[Outcome]) -> Table:
     return Table("scenarios", title, columns, rows, ["Medians over seeds, with ranges."], True)
 
 
-def sweep_table(outcomes: Sequence[Outcome]) -> Table:
+def sweep_table(outcomes: Sequence[PolicyOutcome]) -> Table:
     """Each rule from near first come first served to near shortest first."""
     columns = [
         Column("policy", "rule, setting"),
@@ -113,7 +113,7 @@ def sweep_table(outcomes: Sequence[Outcome]) -> Table:
     return Table("sweep", title, columns, rows, detail=True)
 
 
-def aims(outcomes: Sequence[Outcome]) -> list[Aim]:
+def aims(outcomes: Sequence[PolicyOutcome]) -> list[Aim]:
     """What was to be reached, by medians over the scenarios where a queue forms."""
     formed = [one for one in outcomes if one.queue_forms]
     found: list[Aim] = []
@@ -135,7 +135,7 @@ def aims(outcomes: Sequence[Outcome]) -> list[Aim]:
     return found
 
 
-def _over(outcomes: Iterable[Outcome], measure: str) -> Spread:
+def _over(outcomes: Iterable[PolicyOutcome], measure: str) -> Spread:
     return Spread.from_values([getattr(one, measure).median for one in outcomes])
 
 

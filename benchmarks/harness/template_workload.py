@@ -1,10 +1,10 @@
-"""API traffic as much of it is: a few forms, each filled with other words every time."""
+"""API traffic as much of it is: a few templates, each filled with other words every time."""
 
 import random
 
 from length_index.record import HistoryRecord
 
-FORMS = (
+TEMPLATES = (
     ("Summarise the following ticket in one sentence:\n{a} reports that {b} fails since {c}.", 24),
     ("Translate to French: the {a} on the {b} needs {c} before noon.", 16),
     ("You are a helpful shop assistant. Recommend three products for {a} who likes {b}.", 140),
@@ -18,30 +18,52 @@ FORMS = (
     ("Fix the grammar: {a} have went to {b} yesterday with {c}.", 14),
     ("Write a blog post about {a} and {b} with five sections, for readers in {c}.", 900),
 )
-"""Forms, and the tokens that an answer to each usually has."""
+"""Templates, and the tokens that an answer to each usually has."""
 
 SPREAD = 0.12
-"""Standard deviation of an answer's length around its form's, on the log scale."""
+"""Standard deviation of an answer's length around its template's, on the log scale."""
 
 WORDS = (
-    *("Anna", "the invoice export", "a mountain bike", "Tuesday", "solar panels", "Lisbon"),
-    *("a red kettle", "the login page", "jazz", "quarterly reports", "Mr Okafor", "gardening"),
-    *("the printer", "winter boots", "machine learning", "a small bakery", "Nairobi", "chess"),
-    *("broken glass", "the delivery team", "old maps", "volcanoes", "parse", "merge", "noise"),
+    "Anna",
+    "the invoice export",
+    "a mountain bike",
+    "Tuesday",
+    "solar panels",
+    "Lisbon",
+    "a red kettle",
+    "the login page",
+    "jazz",
+    "quarterly reports",
+    "Mr Okafor",
+    "gardening",
+    "the printer",
+    "winter boots",
+    "machine learning",
+    "a small bakery",
+    "Nairobi",
+    "chess",
+    "broken glass",
+    "the delivery team",
+    "old maps",
+    "volcanoes",
+    "parse",
+    "merge",
+    "noise",
 )
+"""What the slots of the templates are filled with."""
 
 
 def template_records(count: int, seed: int = 0) -> list[HistoryRecord]:
-    """Prompts of twelve forms with random slots; lengths spread around each form's own.
+    """Prompts of twelve templates with random slots; lengths spread around each template's own.
 
-    Each has three more draws of its form as samples, whose mean says what can be known.
+    Each has three more draws of its template as samples, whose mean says what can be known.
     """
     rng = random.Random(seed)
     made: list[HistoryRecord] = []
     for i in range(count):
-        form, tokens = rng.choice(FORMS)
+        template, tokens = rng.choice(TEMPLATES)
         slots = dict(zip("abc", rng.sample(WORDS, 3), strict=True))
         length, *others = (max(1, round(tokens * rng.lognormvariate(0, SPREAD))) for _ in range(4))
-        prompt = form.format(**slots)
+        prompt = template.format(**slots)
         made.append(HistoryRecord(prompt, length, "made", f"made-{i}", samples=tuple(others)))
     return made

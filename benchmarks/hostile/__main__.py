@@ -5,6 +5,7 @@
 
 import argparse
 import secrets
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,10 +16,10 @@ from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.template_workload import template_records
 from benchmarks.harness.workloads import RecordList
-from benchmarks.hostile.attacks import Tally
+from benchmarks.hostile.attacks import AttackCounts
 from benchmarks.hostile.bystander import Bystander
 from benchmarks.hostile.child import Attacker, Job
-from benchmarks.hostile.found import Found, Fuzzed, Phase
+from benchmarks.hostile.found import Fuzzed, HostileFindings, Phase
 from benchmarks.hostile.fuzz import can_fuzz, found_bodies, fuzz
 from benchmarks.hostile.service import Attacked, attacked_service
 from benchmarks.hostile.tables import hostile_report, summary
@@ -30,9 +31,8 @@ OPEN_SHARE = 0.8
 ROUNDS = 10
 ALONE_S = 8.0
 WARM_UP_S = 3.0
-LIMITS = (
-    *("--max-messages-per-s", "200", "--max-message-burst", "200"),
-    *("--max-items-per-s", "20", "--max-batch-items", "64"),
+LIMITS = shlex.split(
+    "--max-messages-per-s 200 --max-message-burst 200 --max-items-per-s 20 --max-batch-items 64"
 )
 """As an operator would set them who expects such callers."""
 
@@ -76,12 +76,12 @@ def _fuzz(seconds: int, folder: Path) -> Fuzzed:
 
 def _measure(
     options: argparse.Namespace, folder: Path, attacker: Attacker, fuzzed: Fuzzed
-) -> Found:
+) -> HostileFindings:
     say("building a small index")
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
     index = build_index(RecordList(records), folder / "index", encoder).path
-    found = Found([Phase("without rates"), Phase("with rates")], fuzzed)
+    found = HostileFindings([Phase("without rates"), Phase("with rates")], fuzzed)
     unlimited = round(options.messages * OPEN_SHARE)
     with attacked_service(index, folder, ()) as service:
         _attack_openly(service, attacker, found, unlimited, options.seed)
@@ -103,14 +103,14 @@ def _tokens(folder: Path) -> Path:
 
 
 def _attack_openly(
-    service: Attacked, attacker: Attacker, found: Found, messages: int, seed: int
+    service: Attacked, attacker: Attacker, found: HostileFindings, messages: int, seed: int
 ) -> None:
     phase = found.phases[0]
     phase.before_mib = service.rss_mib
     for job in _jobs(found.shares, messages, seed, service.port, ("",)):
         say(f"{phase.name}: {job.count:,} messages, {job.attack}")
         attacker.start(job)
-        phase.tallies.setdefault(job.attack, Tally()).add(attacker.result())
+        phase.counts.setdefault(job.attack, AttackCounts()).add(attacker.result())
         if not service.alive:
             break
     phase.close(service)
@@ -119,7 +119,7 @@ def _attack_openly(
 def _attack_beside(
     service: Attacked,
     attacker: Attacker,
-    found: Found,
+    found: HostileFindings,
     options: argparse.Namespace,
     folder: Path,
 ) -> None:
@@ -136,7 +136,7 @@ def _attack_beside(
         for job in _jobs(found.shares, messages // options.rounds, seed, service.port, tokens):
             attacker.start(job)
             found.beside_ms += bystander.ask_while(lambda: not attacker.is_done)
-            phase.tallies.setdefault(job.attack, Tally()).add(attacker.result())
+            phase.counts.setdefault(job.attack, AttackCounts()).add(attacker.result())
     found.failed = bystander.failed
     bystander.close()
     phase.close(service)

@@ -27,7 +27,7 @@ READ_S = 0.2
 
 
 @dataclass(slots=True)
-class Tally:
+class AttackCounts:
     """What became of an attack.
 
     Args:
@@ -42,7 +42,7 @@ class Tally:
     cut_off: int = 0
     unanswered: int = 0
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "AttackCounts") -> None:
         """Take another's counts too."""
         self.sent += other.sent
         self.answered += other.answered
@@ -50,15 +50,15 @@ class Tally:
         self.unanswered += other.unanswered
 
 
-Attack = Callable[[Address, random.Random, int], Awaitable[Tally]]
+Attack = Callable[[Address, random.Random, int], Awaitable[AttackCounts]]
 
 
-async def random_bodies(address: Address, rng: random.Random, count: int) -> Tally:
+async def random_bodies(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """Random bytes in place of messages."""
     return await _calls(address, lambda: random_body(rng), count)
 
 
-async def extreme_values(address: Address, rng: random.Random, count: int) -> Tally:
+async def extreme_values(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """Valid protobuf with values at and beyond every bound."""
     return await _calls(address, lambda: extreme_body(rng), count)
 
@@ -66,45 +66,45 @@ async def extreme_values(address: Address, rng: random.Random, count: int) -> Ta
 def found_by_fuzzing(bodies: Sequence[Body]) -> Attack:
     """What coverage-guided fuzzing found to reach something new."""
 
-    async def attack(address: Address, rng: random.Random, count: int) -> Tally:
+    async def attack(address: Address, rng: random.Random, count: int) -> AttackCounts:
         return await _calls(address, lambda: rng.choice(bodies), count)
 
     return attack
 
 
-async def _calls(address: Address, make: Callable[[], Body], count: int) -> Tally:
-    tally = Tally()
-    while tally.sent < count:
+async def _calls(address: Address, make: Callable[[], Body], count: int) -> AttackCounts:
+    counts = AttackCounts()
+    while counts.sent < count:
         async with Connection(address) as connection:
-            for _ in range(min(CALLS_OF_A_CONNECTION, count - tally.sent)):
+            for _ in range(min(CALLS_OF_A_CONNECTION, count - counts.sent)):
                 body = make()
                 stream = connection.begin(body.path)
                 await connection.send(stream, message(body.data), ends=True)
-                tally.sent += 1
+                counts.sent += 1
                 if not await connection.until_open(CALLS_AT_A_TIME) or connection.closed:
                     break
-            _count_open(tally, connection, await connection.until_open(0))
-    return tally
+            _count_open(counts, connection, await connection.until_open(0))
+    return counts
 
 
-def _count_open(tally: Tally, connection: Connection, in_time: bool) -> None:
-    tally.answered += connection.answered
-    tally.cut_off += connection.closed
+def _count_open(counts: AttackCounts, connection: Connection, in_time: bool) -> None:
+    counts.answered += connection.answered
+    counts.cut_off += connection.closed
     if not in_time:
-        tally.unanswered += len(connection.open_streams)
+        counts.unanswered += len(connection.open_streams)
 
 
-async def wire_bytes(address: Address, rng: random.Random, count: int) -> Tally:
+async def wire_bytes(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """Random bytes in place of HTTP/2, or HTTP/2 frames that make no sense."""
 
-    async def hold(frames: int) -> Tally:
+    async def hold(frames: int) -> AttackCounts:
         async with Connection(address) as connection:
             for _ in range(frames):
                 connection.write(_nonsense(rng))
             await connection.drain()
             # Long enough for the service to read it.
             await connection.until_closed(READ_S)
-            return Tally(sent=frames, cut_off=connection.closed)
+            return AttackCounts(sent=frames, cut_off=connection.closed)
 
     return await _together(hold, count, FRAMES_OF_A_CONNECTION, CONNECTIONS_AT_A_TIME)
 
@@ -122,17 +122,17 @@ def _nonsense(rng: random.Random) -> bytes:
             return frame(rng.randrange(10), 0, 1, payload)[: rng.randint(1, 9)]
 
 
-async def flood(address: Address, rng: random.Random, count: int) -> Tally:
+async def flood(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """More prompts than the queue holds, sent without waiting, half of them given up at once."""
-    tally = Tally()
-    while tally.sent < count:
+    counts = AttackCounts()
+    while counts.sent < count:
         async with Connection(address) as connection:
             streams: list[int] = []
-            for _ in range(min(CALLS_OF_A_CONNECTION, count - tally.sent)):
+            for _ in range(min(CALLS_OF_A_CONNECTION, count - counts.sent)):
                 stream = connection.begin(PREDICTOR + "PredictBatch")
                 await connection.send(stream, message(_many_prompts(rng)), ends=True)
                 streams.append(stream)
-                tally.sent += 1
+                counts.sent += 1
                 if connection.closed:
                     break
             await connection.drain()
@@ -140,9 +140,9 @@ async def flood(address: Address, rng: random.Random, count: int) -> Tally:
                 connection.reset(stream)
             # The rest is given up too: its prompts would be computed for a minute.
             await connection.until_open(0, patience_s=HELD_S)
-            tally.answered += connection.answered
-            tally.cut_off += connection.closed
-    return tally
+            counts.answered += connection.answered
+            counts.cut_off += connection.closed
+    return counts
 
 
 def _many_prompts(rng: random.Random) -> bytes:
@@ -151,10 +151,10 @@ def _many_prompts(rng: random.Random) -> bytes:
     return pb.PredictBatchRequest(requests=requests).SerializeToString()
 
 
-async def slow_readers(address: Address, rng: random.Random, count: int) -> Tally:
+async def slow_readers(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """Streams that ask and never read an answer."""
 
-    async def hold(messages: int) -> Tally:
+    async def hold(messages: int) -> AttackCounts:
         async with Connection(address, reads=False) as connection:
             stream = connection.begin(PREDICTOR + "PredictStream")
             for _ in range(messages):
@@ -162,15 +162,15 @@ async def slow_readers(address: Address, rng: random.Random, count: int) -> Tall
                 data = pb.PredictStreamRequest(requests=[request]).SerializeToString()
                 await connection.send(stream, message(data), ends=False)
             await asyncio.sleep(HELD_S)
-        return Tally(sent=messages)
+        return AttackCounts(sent=messages)
 
     return await _together(hold, count, MESSAGES_OF_A_SLOW_READER, SLOW_READERS_AT_A_TIME)
 
 
-async def half_open(address: Address, rng: random.Random, count: int) -> Tally:
+async def half_open(address: Address, rng: random.Random, count: int) -> AttackCounts:
     """Calls that begin and never end: no message, a part of one, or one announced as huge."""
 
-    async def hold(calls: int) -> Tally:
+    async def hold(calls: int) -> AttackCounts:
         async with Connection(address) as connection:
             for _ in range(calls):
                 stream = connection.begin(PREDICTOR + rng.choice(("Predict", "PredictStream")))
@@ -179,21 +179,21 @@ async def half_open(address: Address, rng: random.Random, count: int) -> Tally:
                     stream, rng.choice((part, b"\x00\xff\xff\xff\xff", b"\x01" + part)), ends=False
                 )
             await asyncio.sleep(HELD_S)
-            return Tally(sent=calls, answered=connection.answered, cut_off=connection.closed)
+            return AttackCounts(sent=calls, answered=connection.answered, cut_off=connection.closed)
 
     return await _together(hold, count, 50, HALF_OPEN_AT_A_TIME)
 
 
 async def _together(
-    hold: Callable[[int], Awaitable[Tally]], count: int, of_one: int, at_a_time: int
-) -> Tally:
-    tally = Tally()
-    while tally.sent < count:
-        left = count - tally.sent
+    hold: Callable[[int], Awaitable[AttackCounts]], count: int, of_one: int, at_a_time: int
+) -> AttackCounts:
+    counts = AttackCounts()
+    while counts.sent < count:
+        left = count - counts.sent
         sizes = [min(of_one, left - i) for i in range(0, min(left, of_one * at_a_time), of_one)]
         for one in await asyncio.gather(*(hold(size) for size in sizes)):
-            tally.add(one)
-    return tally
+            counts.add(one)
+    return counts
 
 
 RANDOM = "random bytes as messages"

@@ -1,4 +1,4 @@
-"""The attacker, a process of its own: jobs come as lines of JSON, their tallies go back.
+"""The attacker, a process of its own: jobs come as lines of JSON, their counts go back.
 
 It works at the lowest priority, since hostile callers do not sit on the service's own cores.
 """
@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from benchmarks.hostile.attacks import ATTACKS, FUZZED, Tally, found_by_fuzzing
+from benchmarks.hostile.attacks import ATTACKS, FUZZED, AttackCounts, found_by_fuzzing
 from benchmarks.hostile.fuzz import found_bodies
 from benchmarks.hostile.http2 import Address
 
@@ -61,7 +61,7 @@ class Attacker:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._tallies: SimpleQueue[Tally | None] = SimpleQueue()
+        self._results: SimpleQueue[AttackCounts | None] = SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         return self
@@ -85,24 +85,24 @@ class Attacker:
     @property
     def is_done(self) -> bool:
         """True once the attack that was begun has ended."""
-        return not self._tallies.empty()
+        return not self._results.empty()
 
-    def result(self) -> Tally:
-        """Its tally, waited for.
+    def result(self) -> AttackCounts:
+        """Its counts, waited for.
 
         Raises:
             RuntimeError: The attacker itself failed.
         """
-        tally = self._tallies.get()
-        if tally is None:
+        counts = self._results.get()
+        if counts is None:
             raise RuntimeError(f"the attacker ended with exit code {self._process.wait()}")
-        return tally
+        return counts
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101  asked for above
         for line in self._process.stdout:
-            self._tallies.put(Tally(**json.loads(line)))
-        self._tallies.put(None)
+            self._results.put(AttackCounts(**json.loads(line)))
+        self._results.put(None)
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def main() -> None:
         print(json.dumps(asdict(asyncio.run(_awaited(attack)))), flush=True)
 
 
-async def _awaited(attack: Awaitable[Tally]) -> Tally:
+async def _awaited(attack: Awaitable[AttackCounts]) -> AttackCounts:
     return await attack
 
 

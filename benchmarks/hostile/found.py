@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.hostile.attacks import FUZZED, RANDOM, SHARES, Tally
+from benchmarks.hostile.attacks import FUZZED, RANDOM, SHARES, AttackCounts
 from benchmarks.hostile.service import FAULTS, Attacked
 
 
@@ -13,7 +13,7 @@ class Phase:
 
     Args:
         name: What the tables call the service.
-        tallies: What became of each attack's messages, by the attack's name.
+        counts: What became of each attack's messages, by the attack's name.
         codes: Calls that the service counted, by the name of their gRPC status.
         before_mib: Memory before the first attack.
         peak_mib: The most memory that it held at any time.
@@ -22,7 +22,7 @@ class Phase:
     """
 
     name: str
-    tallies: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    counts: dict[str, AttackCounts] = field(default_factory=dict[str, AttackCounts])
     codes: dict[str, int] = field(default_factory=dict[str, int])
     before_mib: float = 0.0
     peak_mib: float = 0.0
@@ -59,7 +59,7 @@ class Fuzzed:
 
 
 @dataclass(slots=True)
-class Found:
+class HostileFindings:
     """Everything that was found.
 
     Args:

@@ -6,22 +6,22 @@ from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.report import Report
 from benchmarks.harness.spread import percentile
 from benchmarks.harness.table import Column, Table
-from benchmarks.hostile.found import Found, Phase
+from benchmarks.hostile.found import HostileFindings, Phase
 
 AIM_TIMES_SLOWER = 2.0
 AIM_GROWTH_MIB = 512.0
 """The queue, the cache and the store of completions in memory, full."""
 
 
-def summary(found: Found) -> dict[str, Any]:
+def summary(found: HostileFindings) -> dict[str, Any]:
     """The figures at a glance."""
     alone, beside = percentile(found.alone_ms, 0.99), percentile(found.beside_ms, 0.99)
     return {
-        "messages": sum(t.sent for phase in found.phases for t in phase.tallies.values()),
+        "messages": sum(t.sent for phase in found.phases for t in phase.counts.values()),
         "crashes": sum(phase.crashes for phase in found.phases) + found.fuzzed.crashed,
         "fuzzed_inputs": found.fuzzed.inputs,
         "faults": sum(phase.faults for phase in found.phases),
-        "unanswered": sum(t.unanswered for phase in found.phases for t in phase.tallies.values()),
+        "unanswered": sum(t.unanswered for phase in found.phases for t in phase.counts.values()),
         "rss_growth_mib": max(phase.peak_mib - phase.before_mib for phase in found.phases),
         "alone_p99_ms": alone,
         "beside_p99_ms": beside,
@@ -30,7 +30,7 @@ def summary(found: Found) -> dict[str, Any]:
     }
 
 
-def hostile_report(command: str, found: Found) -> Report:
+def hostile_report(command: str, found: HostileFindings) -> Report:
     """What was found."""
     figures = summary(found)
     aims = [
@@ -55,18 +55,18 @@ def hostile_report(command: str, found: Found) -> Report:
     return Report("hostile", command, tables, notes)
 
 
-def _attacks(found: Found) -> Table:
+def _attacks(found: HostileFindings) -> Table:
     rows = [
         {
             "attack": attack,
             "service": phase.name,
-            "sent": tally.sent,
-            "answered": tally.answered,
-            "cut_off": tally.cut_off,
-            "unanswered": tally.unanswered,
+            "sent": counts.sent,
+            "answered": counts.answered,
+            "cut_off": counts.cut_off,
+            "unanswered": counts.unanswered,
         }
         for phase in found.phases
-        for attack, tally in phase.tallies.items()
+        for attack, counts in phase.counts.items()
     ]
     columns = [
         Column("attack", "attack"),
@@ -79,7 +79,7 @@ def _attacks(found: Found) -> Table:
     return Table("attacks", "What was sent", columns, rows)
 
 
-def _services(found: Found) -> Table:
+def _services(found: HostileFindings) -> Table:
     columns = [
         Column("service", "service"),
         Column("crashes", "crashes"),
@@ -104,7 +104,7 @@ def _row(phase: Phase) -> dict[str, Any]:
     }
 
 
-def _bystander(found: Found) -> Table:
+def _bystander(found: HostileFindings) -> Table:
     rows = [
         {
             "when": when,

@@ -19,7 +19,7 @@ from benchmarks.harness.processes import resident_mib
 from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.template_workload import template_records
-from benchmarks.hot_swap.found import Found
+from benchmarks.hot_swap.found import SwapFindings
 from benchmarks.hot_swap.load import SteadyLoad
 from benchmarks.hot_swap.tables import hot_swap_report, summary
 from benchmarks.hot_swap.versions import NEIGHBOURS, Expected, build_versions
@@ -58,7 +58,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measure(options: argparse.Namespace, folder: Path) -> Found:
+def _measure(options: argparse.Namespace, folder: Path) -> SwapFindings:
     say("building three versions, one of them with an encoder of its own")
     prompts = [record.prompt for record in template_records(PROMPTS, seed=1)]
     encoder = ready_encoder(prompts)
@@ -75,11 +75,11 @@ async def _swap_under_load(
     service: KillableService,
     prompts: Sequence[str],
     expected: Mapping[str, Expected],
-) -> Found:
+) -> SwapFindings:
     def check(prompt: str, prediction: Prediction) -> str:
         return expected[prediction.index_version].faults(prompt, prediction)
 
-    found = Found()
+    found = SwapFindings()
     versions = itertools.cycle(sorted(expected))
     async with AsyncLengthPredictorClient(service.target, timeout_s=60) as client:
         load = SteadyLoad(

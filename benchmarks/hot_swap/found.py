@@ -6,7 +6,7 @@ from benchmarks.hot_swap.load import LoadNotes
 
 
 @dataclass(slots=True)
-class Found:
+class SwapFindings:
     """What was measured.
 
     Args:

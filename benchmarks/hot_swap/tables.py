@@ -7,11 +7,11 @@ from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.report import Report
 from benchmarks.harness.spread import Spread, percentile, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
-from benchmarks.hot_swap.found import Found
+from benchmarks.hot_swap.found import SwapFindings
 from benchmarks.hot_swap.load import LoadNotes
 
 
-def hot_swap_report(command: str, callers: int, found: Found) -> Report:
+def hot_swap_report(command: str, callers: int, found: SwapFindings) -> Report:
     """What was found."""
     tables = [_load_table(found), _swap_table(found), aims_table(_aims(found))]
     notes = [
@@ -27,7 +27,7 @@ def hot_swap_report(command: str, callers: int, found: Found) -> Report:
     return Report("hot_swap", command, tables, notes)
 
 
-def summary(found: Found) -> dict[str, Any]:
+def summary(found: SwapFindings) -> dict[str, Any]:
     """The figures at a glance."""
     return {
         "swaps": len(found.swap_s),
@@ -42,7 +42,7 @@ def summary(found: Found) -> dict[str, Any]:
     }
 
 
-def _aims(found: Found) -> list[Aim]:
+def _aims(found: SwapFindings) -> list[Aim]:
     figures = summary(found)
     return [
         Aim("failed calls", figures["failed_calls"], at_most=0, form="{:.0f}"),
@@ -51,7 +51,7 @@ def _aims(found: Found) -> list[Aim]:
     ]
 
 
-def _load_table(found: Found) -> Table:
+def _load_table(found: SwapFindings) -> Table:
     rows = [_row("without swaps", found.calm), _row("swapping all the time", found.swapping)]
     ratio = ratio_spread(
         [percentile(notes.latencies_ms, 0.99) for notes in found.swapping],
@@ -85,7 +85,7 @@ def _p99_ms(rounds: Sequence[LoadNotes]) -> Spread:
     return Spread.from_values([percentile(notes.latencies_ms, 0.99) for notes in rounds])
 
 
-def _swap_table(found: Found) -> Table:
+def _swap_table(found: SwapFindings) -> Table:
     row: Row = {
         "swaps": len(found.swap_s),
         "swap_s": Spread.from_values(found.swap_s),

@@ -22,7 +22,7 @@ from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.workloads import RecordList, SplitWorkload
 from benchmarks.service_load.aims import service_aims
 from benchmarks.service_load.job import LoadJob, LoadResult
-from benchmarks.service_load.measure import Asked, Measurer
+from benchmarks.service_load.measure import Measurer, ServicePass
 from benchmarks.service_load.servers import peer, predictor_service
 from benchmarks.service_load.tables import (
     PeerPairs,
@@ -128,7 +128,7 @@ class Measured:
     """Everything that was measured; what is compared stands in pairs."""
 
     chunks: dict[str, list[Timed]] = field(default_factory=dict[str, list[Timed]])
-    asked: list[Asked] = field(default_factory=list[Asked])
+    asked: list[ServicePass] = field(default_factory=list[ServicePass])
     singles: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     peers: PeerPairs = field(default_factory=dict[str, list[tuple[LoadResult, LoadResult]]])
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from benchmarks.harness.aims import Aim
 from benchmarks.harness.spread import Spread, ratio_spread
-from benchmarks.service_load.measure import Asked
+from benchmarks.service_load.measure import ServicePass
 from benchmarks.service_load.tables import PeerPairs
 
 
 def service_aims(
-    asked: Sequence[Asked], singles: Sequence[tuple[float, float]], peers: PeerPairs
+    asked: Sequence[ServicePass], singles: Sequence[tuple[float, float]], peers: PeerPairs
 ) -> list[Aim]:
     """The aims of the service; those of one process, since the encoder alone is one too."""
     single = [one for one in asked if one.processes == 1]
@@ -34,16 +34,16 @@ def service_aims(
     return aims
 
 
-def _by_name(asked: list[Asked]) -> dict[str, list[Asked]]:
-    found: dict[str, list[Asked]] = {}
+def _by_name(asked: list[ServicePass]) -> dict[str, list[ServicePass]]:
+    found: dict[str, list[ServicePass]] = {}
     for one in asked:
         found.setdefault(one.name, []).append(one)
     return found
 
 
-def _rates(asked: list[Asked]) -> list[tuple[str, Spread]]:
+def _rates(asked: list[ServicePass]) -> list[tuple[str, Spread]]:
     return [(n, Spread.from_values([a.of_raw_rate for a in g])) for n, g in _by_name(asked).items()]
 
 
-def _cpu(asked: list[Asked]) -> list[tuple[str, Spread]]:
+def _cpu(asked: list[ServicePass]) -> list[tuple[str, Spread]]:
     return [(n, Spread.from_values([a.of_raw_cpu for a in g])) for n, g in _by_name(asked).items()]

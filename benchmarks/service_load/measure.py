@@ -29,7 +29,7 @@ def job_name(job: LoadJob, processes: int = 1) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ServicePass:
     """A pass of the service, and the raw encoder's right before it.
 
     Args:
@@ -113,13 +113,13 @@ class Measurer:
         """Ask a little, unmeasured."""
         self.load(replace(job, prompts=min(job.prompts, WARM_UP_PROMPTS)))
 
-    def beside_encoder(self, job: LoadJob, processes: int) -> Asked:
+    def beside_encoder(self, job: LoadJob, processes: int) -> ServicePass:
         """Measure the encoder alone, then the server."""
         assert self._encode is not None, "an encoder to compare with"  # noqa: S101
         raw = timed(self._encode, self._prompts, self._chunk)
         before_s = cpu_seconds(self._server.pid)
         result = self.load(job)
-        return Asked(job, processes, result, cpu_seconds(self._server.pid) - before_s, raw)
+        return ServicePass(job, processes, result, cpu_seconds(self._server.pid) - before_s, raw)
 
     def single(self, count: int) -> tuple[float, float]:
         """Median latency of the server at one caller and of the encoder alone, in milliseconds.

@@ -7,7 +7,7 @@ from benchmarks.harness.raw_encoder import Timed
 from benchmarks.harness.spread import Spread, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.service_load.job import LoadResult
-from benchmarks.service_load.measure import Asked
+from benchmarks.service_load.measure import ServicePass
 
 PeerPairs = dict[str, list[tuple[LoadResult, LoadResult]]]
 """Way of asking to passes of the service and of the peer, side by side."""
@@ -15,7 +15,7 @@ PeerPairs = dict[str, list[tuple[LoadResult, LoadResult]]]
 LATENCIES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
-def service_table(asked: Sequence[Asked]) -> Table:
+def service_table(asked: Sequence[ServicePass]) -> Table:
     """Rate and latency of every way of asking, beside the encoder alone."""
     columns = [
         Column("asked", "asked by"),
@@ -31,7 +31,7 @@ def service_table(asked: Sequence[Asked]) -> Table:
     return Table("service", "The service beside the encoder alone", columns, rows, notes)
 
 
-def cost_table(asked: Sequence[Asked]) -> Table:
+def cost_table(asked: Sequence[ServicePass]) -> Table:
     """CPU time of every way of asking, beside the encoder alone."""
     columns = [
         Column("asked", "asked by"),
@@ -53,15 +53,15 @@ def cost_table(asked: Sequence[Asked]) -> Table:
     return Table("cost", "CPU seconds per 1,000 predictions", columns, rows, notes)
 
 
-def _grouped(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
-    groups: dict[str, list[Asked]] = {}
+def _grouped(asked: Sequence[ServicePass]) -> dict[str, list[ServicePass]]:
+    groups: dict[str, list[ServicePass]] = {}
     for one in asked:
         groups.setdefault(one.name, []).append(one)
     return groups
 
 
-def _service_row(name: str, group: Sequence[Asked]) -> Row:
-    def spread(value: Callable[[Asked], float]) -> Spread:
+def _service_row(name: str, group: Sequence[ServicePass]) -> Row:
+    def spread(value: Callable[[ServicePass], float]) -> Spread:
         return Spread.from_values([value(one) for one in group])
 
     return {

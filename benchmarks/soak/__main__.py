@@ -21,7 +21,7 @@ from benchmarks.harness.report import finish, say
 from benchmarks.harness.spread import percentile
 from benchmarks.harness.template_workload import template_records
 from benchmarks.harness.workloads import RecordList
-from benchmarks.soak.found import Found, Stretch
+from benchmarks.soak.found import SoakFindings, Stretch
 from benchmarks.soak.load import SoakLoad
 from benchmarks.soak.tables import soak_report, summary
 from index_builder.builder import build_index
@@ -63,7 +63,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measure(options: argparse.Namespace, folder: Path) -> Found:
+def _measure(options: argparse.Namespace, folder: Path) -> SoakFindings:
     records = template_records(INDEX_ROWS)
     encoder = ready_encoder([record.prompt for record in records[:100]])
     index = build_index(RecordList(records), folder / "index", encoder).path
@@ -79,7 +79,7 @@ def _kept(minutes: float) -> int:
     return LARGE if minutes >= LONG_MINUTES else SMALL
 
 
-async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
+async def _soak(options: argparse.Namespace, service: KillableService) -> SoakFindings:
     async with AsyncLengthPredictorClient(service.target, timeout_s=60) as client:
         load = SoakLoad(client, uuid.uuid4().hex[:8])
         # The first requests after a start are slower than all later ones, and the largest
@@ -87,14 +87,14 @@ async def _soak(options: argparse.Namespace, service: KillableService) -> Found:
         await load.fill(BURST_CALLERS, _kept(options.minutes))
         await load.capacity(BURST_CALLERS, options.capacity_s / 4)
         capacity_per_s = await load.capacity(CAPACITY_CALLERS, options.capacity_s)
-        load.tally.latencies_ms.clear()
+        load.counts.latencies_ms.clear()
         rate = options.load * capacity_per_s
         say(f"{capacity_per_s:.0f} requests/s at most; {rate:.0f}/s for {options.minutes:g} min")
         noting = asyncio.create_task(_note(options, service, load))
         await load.at_rate(rate, options.minutes * 60)
         noting.cancel()
         stretches = await noting
-    return Found(capacity_per_s, rate, load.tally, tuple(stretches), options.minutes * 60)
+    return SoakFindings(capacity_per_s, rate, load.counts, tuple(stretches), options.minutes * 60)
 
 
 async def _note(
@@ -110,14 +110,14 @@ async def _note(
         except asyncio.CancelledError:
             return stretches
         service.check_alive()
-        tally = load.tally
-        if not tally.latencies_ms:
+        counts = load.counts
+        if not counts.latencies_ms:
             continue
-        p99_ms = percentile(tally.latencies_ms, 0.99)
-        tally.latencies_ms.clear()
+        p99_ms = percentile(counts.latencies_ms, 0.99)
+        counts.latencies_ms.clear()
         resident = resident_mib(service.pid)
         at_s = time.monotonic() - began_s
-        stretches.append(Stretch(at_s, resident, p99_ms, tally.predicted, tally.errors))
+        stretches.append(Stretch(at_s, resident, p99_ms, counts.predicted, counts.errors))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.soak.load import Tally
+from benchmarks.soak.load import SoakCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,20 @@ def grown_mib(stretches: Sequence[Stretch], settled_s: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SoakFindings:
     """What was measured.
 
     Args:
         capacity_per_s: Requests per second in a closed loop.
         rate_per_s: Requests per second that were offered.
-        tally: What became of them, those for the capacity included.
+        counts: What became of them, those for the capacity included.
         stretches: What was noted from time to time, in order.
         duration_s: How long the load lasted.
     """
 
     capacity_per_s: float
     rate_per_s: float
-    tally: Tally
+    counts: SoakCounts
     stretches: tuple[Stretch, ...]
     duration_s: float
 

@@ -11,13 +11,13 @@ from scheduler_client import CompletedRequest, LengthPredictorError, PredictionQ
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 LLM = "an-llm"
-FORMS = 2_000
+DIFFERENT_PROMPTS = 2_000
 REPORT_SIZE = 32
 MAX_EXAMPLES = 5
 
 
 @dataclass(slots=True)
-class Tally:
+class SoakCounts:
     """What became of it.
 
     Args:
@@ -56,11 +56,11 @@ class SoakLoad:
         self._client = client
         self._run = run
         self._random = random.Random(seed)
-        self._forms = template_records(FORMS, seed=seed)
+        self._completed = template_records(DIFFERENT_PROMPTS, seed=seed)
         self._number = 0
         self._under_way: set[asyncio.Task[None]] = set()
         self._finished: list[CompletedRequest] = []
-        self.tally = Tally()
+        self.counts = SoakCounts()
 
     async def at_rate(self, per_s: float, duration_s: float) -> None:
         """Send requests by a Poisson process, then wait for the last answers."""
@@ -81,9 +81,9 @@ class SoakLoad:
 
     async def capacity(self, callers: int, duration_s: float) -> float:
         """Predictions and reports per second with so many callers in a closed loop."""
-        began_s, before = time.monotonic(), self.tally.predicted
+        began_s, before = time.monotonic(), self.counts.predicted
         await self._closed_loop(callers, lambda: time.monotonic() >= began_s + duration_s)
-        return (self.tally.predicted - before) / (time.monotonic() - began_s)
+        return (self.counts.predicted - before) / (time.monotonic() - began_s)
 
     async def _closed_loop(self, callers: int, ended: Callable[[], bool]) -> None:
         """Each caller sends its next request once the one before is answered."""
@@ -97,26 +97,26 @@ class SoakLoad:
     def _next(self) -> CompletedRequest:
         """The next request as it will end; each prompt is another."""
         number = self._number = self._number + 1
-        form = self._forms[number % FORMS]
+        done = self._completed[number % DIFFERENT_PROMPTS]
         return CompletedRequest(
-            f"{self._run}-{number}", form.output_tokens, f"{form.prompt} ({number})", model=LLM
+            f"{self._run}-{number}", done.output_tokens, f"{done.prompt} ({number})", model=LLM
         )
 
     def _begin(self, request: CompletedRequest) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(request))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        self.tally.most_under_way = max(self.tally.most_under_way, len(self._under_way))
+        self.counts.most_under_way = max(self.counts.most_under_way, len(self._under_way))
 
     async def _serve(self, request: CompletedRequest) -> None:
         sent_s = time.perf_counter()
         try:
             await self._client.predict(PredictionQuery(request.prompt, model=request.model))
         except LengthPredictorError as error:
-            self.tally.failed(error)
+            self.counts.failed(error)
             return
-        self.tally.latencies_ms.append((time.perf_counter() - sent_s) * 1_000)
-        self.tally.predicted += 1
+        self.counts.latencies_ms.append((time.perf_counter() - sent_s) * 1_000)
+        self.counts.predicted += 1
         self._finished.append(request)
         if len(self._finished) >= REPORT_SIZE:
             reported, self._finished = self._finished, []
@@ -128,6 +128,6 @@ class SoakLoad:
         try:
             receipt = await self._client.report(completions)
         except LengthPredictorError as error:
-            self.tally.failed(error)
+            self.counts.failed(error)
             return
-        self.tally.reported += receipt.stored
+        self.counts.reported += receipt.stored

@@ -5,16 +5,16 @@ from typing import Any
 from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.report import Report
 from benchmarks.harness.table import Column, Row, Table
-from benchmarks.soak.found import Found
+from benchmarks.soak.found import SoakFindings
 
 SHOWN = 12
 MOST_GROWN_MIB = 10.0
 
 
-def soak_report(command: str, found: Found) -> Report:
+def soak_report(command: str, found: SoakFindings) -> Report:
     """What was found."""
     aims = [
-        Aim("errors", found.tally.errors, at_most=0, form="{:,.0f}"),
+        Aim("errors", found.counts.errors, at_most=0, form="{:,.0f}"),
         Aim(
             "memory grown after the first quarter",
             found.grown_mib,
@@ -28,27 +28,27 @@ def soak_report(command: str, found: Found) -> Report:
         "its length reported, 32 at a time.",
         "Memory is the process's resident set, judged after the first quarter of the run, when "
         "caches and the rows learnt from reports have reached their bounds.",
-        *(f"Failed: {example}" for example in found.tally.examples),
+        *(f"Failed: {example}" for example in found.counts.examples),
     ]
     return Report("soak", command, [_whole(found), _course(found), aims_table(aims)], notes)
 
 
-def summary(found: Found) -> dict[str, Any]:
+def summary(found: SoakFindings) -> dict[str, Any]:
     """The figures at a glance."""
     return {
         "minutes": found.duration_s / 60,
         "capacity_per_s": round(found.capacity_per_s, 1),
         "rate_per_s": round(found.rate_per_s, 1),
-        "predicted": found.tally.predicted,
-        "reported": found.tally.reported,
-        "errors": found.tally.errors,
+        "predicted": found.counts.predicted,
+        "reported": found.counts.reported,
+        "errors": found.counts.errors,
         "grown_mib": round(found.grown_mib, 2),
         "slope_mib_per_h": round(found.slope_mib_per_h, 2),
     }
 
 
-def _whole(found: Found) -> Table:
-    row: Row = {**summary(found), "most": found.tally.most_under_way}
+def _whole(found: SoakFindings) -> Table:
+    row: Row = {**summary(found), "most": found.counts.most_under_way}
     columns = [
         Column("minutes", "minutes", "{:g}"),
         Column("capacity_per_s", "capacity/s", "{:.0f}"),
@@ -63,7 +63,7 @@ def _whole(found: Found) -> Table:
     return Table("soak", "The whole run", columns, [row])
 
 
-def _course(found: Found) -> Table:
+def _course(found: SoakFindings) -> Table:
     step = max(1, len(found.stretches) // SHOWN)
     rows: list[Row] = [
         {

@@ -114,7 +114,7 @@ def sharegpt(data: Path) -> Case:
 
 
 def templates(_: Path) -> Case:
-    """Forms with slots, as most API traffic is; made with a fixed seed."""
+    """Templates with slots, as most API traffic is; made with a fixed seed."""
     learnt, asked = learnt_and_asked(template_records(4_000))
     # The history holds one answer to each prompt, as logs do.
     return Case("templates", "templates (made)", [replace(r, samples=()) for r in learnt], asked)
@@ -164,9 +164,14 @@ def _run(case: Case, options: argparse.Namespace) -> Trained:
         }
     facts = built.manifest.training
     assert facts is not None, "it was trained"  # noqa: S101
-    taus = facts.validation_kendall_tau_b
     return Trained(
-        *(case.name, case.what, evaluation, built.manifest.rows, facts.first_rows, taus, build_s),
+        case=case.name,
+        what=case.what,
+        evaluation=evaluation,
+        rows=built.manifest.rows,
+        first_rows=facts.first_rows,
+        taus=facts.validation_kendall_tau_b,
+        build_s=build_s,
         away=away,
     )
 

@@ -14,7 +14,7 @@ LIMIT_TOKENS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LoadRequest:
     """A prompt, and how long its answer is to be.
 
     Args:

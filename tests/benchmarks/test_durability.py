@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.durability.__main__ import Found, _options, _summary
+from benchmarks.durability.__main__ import DurabilityFindings, _options, _summary
 from benchmarks.durability.check import Verdict
 from benchmarks.durability.kills import KillRun
 from benchmarks.durability.rate import Rate
@@ -15,7 +15,7 @@ RATE = Rate(
 
 
 def test_without_kills_what_the_database_lacks_is_lost():
-    summary = _summary(Found(None, [RATE], rate_rows=897))
+    summary = _summary(DurabilityFindings(None, [RATE], rate_rows=897))
     assert {key: summary[key] for key in ("acknowledged", "lost", "duplicated")} == {
         "acknowledged": 900,
         "lost": 3,
@@ -26,7 +26,9 @@ def test_without_kills_what_the_database_lacks_is_lost():
 
 def test_with_kills_the_verdict_is_theirs():
     verdict = Verdict(acknowledged=5, lost=1, duplicated=2, altered=3, missed_by_reader=4)
-    found = Found(KillRun(verdict, 20, Receipts(failed_calls=6), 1.0), [RATE], rate_rows=900)
+    found = DurabilityFindings(
+        KillRun(verdict, 20, Receipts(failed_calls=6), 1.0), [RATE], rate_rows=900
+    )
     summary = _summary(found)
     assert (summary["acknowledged"], summary["lost"], summary["duplicated"]) == (5, 1, 2)
     assert (summary["kills"], summary["failed_calls"]) == (20, 6)

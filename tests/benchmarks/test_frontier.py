@@ -7,7 +7,7 @@ from scipy.stats import kendalltau
 from benchmarks.frontier.__main__ import compare
 from benchmarks.frontier.picture import draw
 from benchmarks.frontier.policies import CONTENDERS, FCFS, ORACLE, PREEMPTING, SWEPT, Contender
-from benchmarks.frontier.tables import Outcome, aims, frontier_table
+from benchmarks.frontier.tables import PolicyOutcome, aims, frontier_table
 from benchmarks.frontier.workload import COST, PredictedLengths, Scenario
 from benchmarks.harness.spread import Spread
 from scheduler_client import LengthDistribution
@@ -30,10 +30,10 @@ class DrawnWorkloads:
         return Requests(arrival_s, inputs, outputs, predicted, distributions)
 
 
-def outcome(load: float, policy: str, gain: float, oracle_gain: float = 0.4) -> Outcome:
+def outcome(load: float, policy: str, gain: float, oracle_gain: float = 0.4) -> PolicyOutcome:
     scenario = Scenario("set", "poisson", 8, load, 100)
     one = [Spread.from_values([value]) for value in (oracle_gain, gain, 1.1, 1.2)]
-    return Outcome(scenario, policy, *one)
+    return PolicyOutcome(scenario, policy, *one)
 
 
 @pytest.mark.parametrize("tau", [0.3, 0.6])

@@ -21,7 +21,7 @@ from benchmarks.service_load.__main__ import Sizes, jobs
 from benchmarks.service_load.generator import Pass, batch_sizes
 from benchmarks.service_load.http_caller import HttpCaller
 from benchmarks.service_load.job import LoadJob, LoadResult
-from benchmarks.service_load.measure import Asked, job_name
+from benchmarks.service_load.measure import ServicePass, job_name
 from length_index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 
@@ -81,7 +81,7 @@ RESULT = LoadResult(2.0, 100, [1.0, 2.0, 3.0], 0.1, 32.0)
 
 
 def test_a_pass_is_held_against_the_encoders_beside_it():
-    asked = Asked(LoadJob("unary", 8, 100), 1, RESULT, 0.3, Timed(200, 2.0, 0.5))
+    asked = ServicePass(LoadJob("unary", 8, 100), 1, RESULT, 0.3, Timed(200, 2.0, 0.5))
     assert asked.of_raw_rate == 0.5
     assert asked.of_raw_cpu == pytest.approx(1.2)
 

@@ -106,9 +106,9 @@ async def test_extreme_reports_are_stored_whole_or_refused(attacked, completions
 @pytest.mark.parametrize("limits", [{}, {"max_messages_per_s": 1_000, "max_items_per_s": 500}])
 async def test_after_an_attack_others_are_served_and_nothing_is_left_over(serve, attack, limits):
     running = await serve(queue_capacity=500, max_batch_items=100, **limits)
-    tally = await ATTACKS[attack](Address(running.port), random.Random(1), 120)
-    assert tally.sent == 120
-    assert tally.unanswered == 0
+    counts = await ATTACKS[attack](Address(running.port), random.Random(1), 120)
+    assert counts.sent == 120
+    assert counts.unanswered == 0
     await until(lambda: not running.service.calls.under_way and not running.service.batcher.waiting)
     codes = {code for _, code in running.service.calls.ended}
     assert codes.isdisjoint(code.value[0] for code in FAULTS)

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from benchmarks.durability.kills import Plan, run_kills
+from benchmarks.durability.kills import KillPlan, run_kills
 from benchmarks.harness.killable_service import KillableService
 
-PLAN = Plan(kills=3, reports=3_000, threads=3, largest=40, timeout_s=60)
+PLAN = KillPlan(kills=3, reports=3_000, threads=3, largest=40, timeout_s=60)
 
 
 def with_a_fake_index(folder):
