@@ -35,7 +35,10 @@ KNOWN = (POOLED, FEW, 200, ALL)
 """Rows of the new LLM in the history."""
 
 MOST_LLMS = 6
+"""Of a set that are asked about: each costs a build for each number of rows."""
+
 REMEMBERED = 20_000
+"""Vectors kept between builds: more than any of the sets has prompts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,15 @@ from testbed.workload import Request, burst, poisson, workload
 
 NAME = "sim_fidelity"
 TAU = 0.6
+"""Kendall's tau-b of the predictions with the true lengths."""
+
 WITHIN = 0.10
+"""Relative error up to which the simulator counts as right."""
+
 VLLM_POLICY: dict[str, SchedulingPolicy] = {"fcfs": "fcfs", "ssjf": "priority"}
 STEP_TOKENS = 2048
+"""Tokens that the simulated engine computes in a step at most."""
+
 CALIBRATION_SEED, CALIBRATION_LOAD = 100, 1.2
 FILL = 6
 """Requests for each slot, to see what it makes."""

@@ -37,7 +37,11 @@ HOLDOUT = 0.2
 """As `benchmarks.training` holds out, whose index this may be given."""
 
 THEIRS = "ssjf-5class"
+"""SSJF's predictor of five classes, by the name that the index job knows it by."""
+
 LOADS = (0.9, 1.1, 2.0)
+"""Arrival rate over what first come first served serves when saturated."""
+
 SIZES = ((50, 20), (2_000, 3))
 """Jobs and runs: as published, and enough for a queue to settle."""
 

@@ -23,7 +23,11 @@ from length_index.estimate import Query
 from length_index.index import LengthIndex
 
 BATCH = 32
+"""Prompts in a micro-batch."""
+
 SINGLE = 100
+"""Prompts that are timed alone."""
+
 FROZEN, TRAINED = "frozen", "trained"
 
 

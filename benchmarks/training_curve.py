@@ -29,6 +29,8 @@ from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 
 EVERY_ROW = 1_000_000
+"""More rows than the history has."""
+
 WHOLE = 6
 """Layers of the default encoder."""
 

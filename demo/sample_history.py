@@ -38,11 +38,17 @@ SAMPLE_ROWS = 6_000
 SAMPLE_SEED = 7
 
 _FURTHER_DRAWS = 2
+"""Answers to each prompt beside the one that counts, for the ceiling."""
+
 _FOLLOW_UP_SHARE = 0.1
+"""Of prompts that go on with a conversation."""
+
 _TOPIC_SPREAD = 0.18
 """How far words shift the logarithm of the median: some topics are simply longer."""
 
 _RAMBLE_SHARE = 0.03
+"""Of answers that get far longer than what was asked for."""
+
 _LIMITS: tuple[tuple[int | None, float], ...] = (
     (None, 0.1),
     (512, 0.05),

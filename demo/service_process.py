@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_TIMEOUT_S = 120.0
+"""For the service to be ready, in seconds."""
+
 STOP_TIMEOUT_S = 30.0
+"""For the service to end when told to, in seconds."""
 
 
 class DemoError(Exception):

@@ -18,7 +18,11 @@ from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import DAVINCI, data_file
 
 ALL_ROWS = 10**9
+"""More rows than any set has."""
+
 QUICK_ROWS = 3_000
+"""Rows read of the set with --quick."""
+
 STAGES = {
     "encode_s": "read, encode, write rows",
     "index_s": "build the search index, tune it",

@@ -20,6 +20,7 @@ from length_index.encoder import Encoder, load_encoder
 from length_index.record import HistoryRecord
 
 WARM_UP = ("warm up",) * 64
+"""Encoded before the clock starts: the first call of an encoder costs more than the rest."""
 
 
 class StageClock:

@@ -18,8 +18,13 @@ from length_index.encoder import load_encoder
 from length_index.remembering_encoder import RememberingEncoder
 
 CHATS = "sharegpt_turns"
+"""The set with earlier messages beside its prompts."""
+
 QUICK_CHATS = 300
+"""Chats read with --quick."""
+
 QUICK_WAYS = 3
+"""Ways in, from the first on, with --quick: one of each kind."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

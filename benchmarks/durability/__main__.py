@@ -28,6 +28,8 @@ from benchmarks.harness.workloads import RecordList
 from index_builder.builder import build_index
 
 INDEX_ROWS = 1_000
+"""Rows of the index that is served: it only has to be there, completions are what counts."""
+
 MESSAGE_SIZES = (1, 64, 4_096)
 """Completions in a report."""
 CALLERS = {1: 64, 64: 16, 4_096: 4}

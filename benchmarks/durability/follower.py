@@ -7,6 +7,7 @@ from typing import Self
 from completion_history.reader import HistoryReader
 
 PERIOD_S = 0.05
+"""Between two looks at the history, in seconds."""
 
 
 class Follower:

@@ -9,7 +9,10 @@ from benchmarks.durability.workload import completion
 from scheduler_client import InvalidRequestError, LengthPredictorClient, LengthPredictorError
 
 RETRY_AFTER_S = 0.02
+"""Between a call that was not acknowledged and its repetition, in seconds."""
+
 TIMEOUT_S = 20.0
+"""Of a report, in seconds."""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from benchmarks.harness.report import Report
 from benchmarks.harness.table import Column, Table
 
 AIM_PER_S = 20_000
+"""Completions per second that are to be acknowledged at least."""
 
 
 def durability_report(

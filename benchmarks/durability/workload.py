@@ -9,6 +9,8 @@ from length_index.record import HistoryRecord
 from scheduler_client import CompletedRequest
 
 DIFFERENT_PROMPTS = 1_000
+"""Completions differ by their ids; their prompts and lengths come again after these."""
+
 LLM = "an-llm"
 
 

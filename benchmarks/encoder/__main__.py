@@ -30,6 +30,7 @@ from length_index.arrays import FloatMatrix
 from length_index.encoder import DEFAULT_ENCODER, locate_encoder
 
 CALIBRATION_TEXTS = 300
+"""Prompts that are handed to the export, to choose the ranges of int8 by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from benchmarks.harness.children import answer_lines
 from benchmarks.harness.spread import percentile
 
 BATCH = 32
+"""Prompts in one call of the variant's function."""
 
 
 class Subject:

@@ -8,7 +8,10 @@ from typing import Any, Literal
 Environment = Literal["ours", "backends"]
 
 REFERENCE = "torch-float32"
+"""What the other variants' vectors are compared with."""
+
 SHIPPED = "packed-bfloat16"
+"""What the product runs by default on a CPU."""
 
 ONNX_FILE = "onnx/model.onnx"
 ONNX_INT8_FILE = "onnx/model_qint8_avx512_vnni.onnx"

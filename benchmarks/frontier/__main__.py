@@ -33,9 +33,16 @@ from serving_sim.requests import Requests
 from serving_sim.simulate import simulate
 
 LOADS = (0.7, 0.9, 1.1, BURST)
+"""Offered load over what the engine can serve; the last is a burst."""
+
 SLOTS = (1, 8, 32)
+"""Requests that the engine runs at once."""
+
 SUSTAINED_REQUESTS = 1_500
+"""Requests of a run at a load that lasts."""
+
 BURST_REQUESTS = 1_000
+"""Requests of a run in which far more arrive than can be served."""
 
 Figures = tuple[float, float, float]
 """Mean and 99th percentile of the completion time, and the longest wait; in seconds."""

@@ -8,6 +8,8 @@ from benchmarks.frontier.tables import BURST, PolicyOutcome
 
 COLOURS = {"aged": "#7f7f7f", "capped": "#1f77b4", "guarded": "#d62728"}
 DEFAULTS = {"aged 16", "capped 16", "guarded 1"}
+"""Rules with the setting that they have unless told otherwise; they are marked."""
+
 MARKS = {"shortest": "s", "gittins": "^"}
 AIM = (1.12, 0.8)
 

@@ -61,7 +61,10 @@ CONTENDERS = (
 )
 
 WEIGHTS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+"""Settings of the aged and of the capped rule."""
+
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Of the guarded rule's head start, over its default."""
 
 
 def _strong(strength: float) -> dict[str, float]:

@@ -16,6 +16,8 @@ QUEUE_FORMS = 0.1
 """The least that the oracle gains, as a share of the mean, for a queue to be worth ordering."""
 
 BURST = 2.0
+"""Offered load of a burst, over what the engine can serve."""
+
 TITLES = {VICUNA: "Vicuna", LMSYS: "LMSYS"}
 MEASURES = ("gain", "p99", "wait")
 

@@ -32,10 +32,20 @@ COST = StepCost(step_s=0.02, prefill_token_s=2e-5)
 """SSJF's 20 ms per token (Qiu et al. 2024), and prefill at 50,000 tokens a second."""
 
 INPUT_TOKENS = 100
+"""Tokens of every prompt: the same, since only answers' lengths are under test."""
+
 HINTS = 40
+"""Different things that the simulated predictor can say, equally likely."""
+
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Quantile levels of what it says."""
+
 LMSYS = "ssjf_lmsys_vicuna13b_predictions"
+"""The file of the SSJF authors' own test set, of which only the lengths are used."""
+
 TRACE = "trace_azure2023_code"
+"""The file of bursty arrival times."""
+
 ARRIVALS = ("poisson", "gamma, CV 3", "Azure code")
 
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 EXIT_TIMEOUT_S = 60.0
+"""For a child to end once nobody asks any more, in seconds; then it is killed."""
 
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -11,7 +11,10 @@ from typing import Self
 from scheduler_client import HealthStatus, LengthPredictorClient, LengthPredictorError
 
 START_TIMEOUT_S = 60.0
+"""For the service to listen, or to have loaded its index, in seconds."""
+
 STOP_TIMEOUT_S = 60.0
+"""For the service to end when told to, in seconds; then it is killed."""
 
 MakeCommand = Callable[[str, str], list[str]]
 """From the host and the place of the completions to the service's command line."""

@@ -18,6 +18,7 @@ PACKAGES = (
     "protobuf",
 )
 CPU_FEATURES = {"amx_bf16": "AMX bf16", "amx_int8": "AMX int8", "avx512_bf16": "AVX-512 BF16"}
+"""What /proc/cpuinfo calls units for bfloat16 and int8, and their names for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DATA = Path("../shared/data")
+"""Where the real sets lie unless --data says otherwise: they are not part of the repository."""
 
 
 def base_parser(name: str, description: str, *, repeats: int = 3) -> argparse.ArgumentParser:

@@ -10,6 +10,8 @@ from length_index.arrays import FloatMatrix
 from length_index.encoder import DEFAULT_ENCODER, Encoder, load_encoder, locate_encoder
 
 WARM_UP_PROMPTS = 64
+"""Encoded before the clock starts: the first calls of an encoder cost more."""
+
 CHUNKS = (32, 128, 512, 0)
 """Prompts in a call of the encoder; 0 means all of them at once."""
 

@@ -15,7 +15,10 @@ from benchmarks.harness.spread import Spread
 from benchmarks.harness.table import Row, Table
 
 WIDTH = 100
+"""Columns of the terminal that tables are laid out for, whichever it is."""
+
 SIGNIFICANT_DIGITS = 5
+"""Of each figure in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,13 @@ VICUNA = "alpaca_vicuna7b_train"
 DAVINCI = "alpaca_davinci003"
 CHATDOCTOR = "chatdoctor5k"
 LEARNT_ROWS = 8_000
+"""Rows of a split workload to build from."""
+
 ASKED_ROWS = 2_000
+"""Rows of a split workload to ask about."""
+
 HOLDOUT = 0.2
+"""Share of a set that is asked about and not learnt."""
 
 
 def data_file(data: Path, name: str) -> Path:

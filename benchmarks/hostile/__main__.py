@@ -26,11 +26,19 @@ from benchmarks.hostile.tables import hostile_report, summary
 from index_builder.builder import build_index
 
 INDEX_ROWS = 1_000
+"""Rows of the index that is served: it only has to answer."""
+
 OPEN_SHARE = 0.8
 """Of the messages: to a service without rates, where most get through to what may break."""
 ROUNDS = 10
+"""Turns of the other caller alone and beside the attacks."""
+
 ALONE_S = 8.0
+"""How long the other caller asks alone in each turn, in seconds."""
+
 WARM_UP_S = 3.0
+"""How long it asks before anything counts, in seconds."""
+
 LIMITS = shlex.split(
     "--max-messages-per-s 200 --max-message-burst 200 --max-items-per-s 20 --max-batch-items 64"
 )

@@ -15,15 +15,26 @@ from benchmarks.hostile.http2 import Address, Connection, frame, message
 from lengthwise.v1 import length_predictor_pb2 as pb
 
 CALLS_AT_A_TIME = 64
+"""Streams that are open at once on one connection."""
+
 CALLS_OF_A_CONNECTION = 2_000
+"""Calls after which another connection is opened."""
+
 FRAMES_OF_A_CONNECTION = 16
+"""Frames of random bytes written on one connection."""
+
 FLOOD_PROMPTS = 64
+"""Prompts in each message of a flood."""
+
 MESSAGES_OF_A_SLOW_READER = 40
 SLOW_READERS_AT_A_TIME = 20
 HALF_OPEN_AT_A_TIME = 100
 CONNECTIONS_AT_A_TIME = 64
 HELD_S = 0.5
+"""How long what is never finished is held open, in seconds."""
+
 READ_S = 0.2
+"""How long the service has to close a connection by itself, in seconds."""
 
 
 @dataclass(slots=True)

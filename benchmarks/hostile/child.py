@@ -23,6 +23,7 @@ from benchmarks.hostile.fuzz import found_bodies
 from benchmarks.hostile.http2 import Address
 
 LOWEST_PRIORITY = 19
+"""The kindest that `nice` knows: the attacker would not sit on the service's cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,13 @@ from lengthwise.v1 import length_predictor_pb2 as pb
 
 PATHS = tuple(KINDS)
 LONGEST_INPUT_BYTES = 2_048
+"""Of a message that is tried."""
+
 SEEDS = 300
+"""Messages that fuzzing begins with."""
+
 GRACE_S = 60.0
+"""Beyond the fuzzing time, for the process to start and to end, in seconds."""
 
 
 def can_fuzz() -> bool:

@@ -9,9 +9,17 @@ from enum import IntEnum
 from typing import Self
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What every client says first (RFC 9113, section 3.4)."""
+
 LARGEST_WINDOW = 2**31 - 1
+"""The most bytes of flow control that a peer may be given (RFC 9113, section 6.9.1)."""
+
 FIRST_WINDOW = 65_535
+"""Bytes that may be sent before the peer has said more (RFC 9113, section 6.9.2)."""
+
 MAX_FRAME_BYTES = 16_384
+"""The largest frame that every peer takes (RFC 9113, section 4.2)."""
+
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 
 

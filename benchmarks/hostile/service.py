@@ -14,8 +14,14 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 START_TIMEOUT_S = 120.0
+"""For the service to listen, in seconds."""
+
 STOP_TIMEOUT_S = 60.0
+"""For the service to end when told to, in seconds; then it is killed."""
+
 SAMPLE_PERIOD_S = 0.2
+"""Between two looks at its memory, in seconds."""
+
 FAULTS = ("INTERNAL", "UNKNOWN")
 """Statuses of which each is a fault of the service."""
 

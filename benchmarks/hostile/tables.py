@@ -9,6 +9,8 @@ from benchmarks.harness.table import Column, Table
 from benchmarks.hostile.found import HostileFindings, Phase
 
 AIM_TIMES_SLOWER = 2.0
+"""Another caller's p99 beside the hostile ones over its p99 alone."""
+
 AIM_GROWTH_MIB = 512.0
 """The queue, the cache and the store of completions in memory, full."""
 

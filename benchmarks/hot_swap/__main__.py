@@ -27,11 +27,17 @@ from scheduler_client import IndexSwitch, Prediction
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 ROUNDS = 4
+"""Turns of calm and swapping."""
+
 WARM_UP_SWAPS = 6
 """Two of each version: what the allocator keeps for the next load is then there already."""
 
 PROMPTS = 500
+"""Different prompts that the callers ask, in turns."""
+
 SERVICE_OPTIONS = ("--cache-capacity", "0", "--live-capacity", "0", "--index-poll-s", "0")
+"""Nothing may answer but the index that a version names: no cache, no rows learnt since, no swap
+but those asked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from scheduler_client import LengthPredictorError, Prediction, PredictionQuery
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 MAX_EXAMPLES = 5
+"""Errors and wrong answers kept in words: the first ones say enough."""
 
 Check = Callable[[str, Prediction], str]
 """From a prompt and its answer to what is wrong with it; empty if nothing is."""

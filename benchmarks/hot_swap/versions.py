@@ -26,6 +26,7 @@ TOLERANCE = 0.25
 with it; versions differ by a factor of three."""
 
 NEIGHBOURS = 3
+"""Named in each answer, to be held against the version's rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,25 @@ from length_index.searcher import NEIGHBOURS
 from length_index.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
 
 SIZES = (10_000, 100_000, 1_000_000)
+"""Vectors that are searched."""
+
 QUICK_SIZES = (4_000, 20_000)
+"""The same with --quick."""
+
 HNSW_MAX_ROWS = 100_000
+"""Vectors up to which HNSW is built unless --all says otherwise."""
+
 BATCH = 32
+"""Queries in a micro-batch."""
+
 BATCHES = 20
+"""Micro-batches that are timed."""
+
 SINGLES = 200
+"""Queries alone that are timed."""
+
 QUERIES = 1_000
+"""Queries of each kind, near and far."""
 
 
 @dataclass(frozen=True, slots=True)

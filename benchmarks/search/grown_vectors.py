@@ -18,10 +18,13 @@ from length_index.encoder import Encoder
 from length_index.vectors import import_faiss
 
 NEIGHBOURS = 8
+"""Nearest real points, towards one of which a made one lies."""
+
 NOISE = 0.15
 """Length of the noise added to a unit vector: it then lies at a cosine of 0.99."""
 
 PIECE_ROWS = 65_536
+"""Vectors made at once, which bounds the memory taken on the way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,16 +42,16 @@ def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder)
         encoder: The one that made the vectors.
     """
     count = len(vectors)
-    columns = [
-        [f"row-{i}" for i in range(count)],
-        ["a model"] * count,
-        np.resize(np.array(lengths), count),
-        np.zeros(count, bool),
-        [""] * count,
-        [""] * count,
-        np.zeros(count),
-    ]
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+    columns = {
+        "id": [f"row-{i}" for i in range(count)],
+        "model": ["a model"] * count,
+        "output_tokens": np.resize(np.array(lengths), count),
+        "censored": np.zeros(count, bool),
+        "group": [""] * count,
+        "prompt": [""] * count,
+        "stored_unix_s": np.zeros(count),
+        "temperature": pa.nulls(count),
+    }
     manifest = Manifest(
         version="benchmark",
         encoder=EncoderIdentity(encoder.name, encoder.content_hash, encoder.dimension),
@@ -64,7 +64,7 @@ def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder)
         created_unix_s=time.time(),
         created_by="benchmarks.search",
     )
-    rows = HistoryRows(pa.Table.from_arrays(arrays, schema=SCHEMA))
+    rows = HistoryRows(pa.Table.from_pydict(columns, schema=SCHEMA))
     fitted = FittedEstimator(RetrievalParameters(), Calibration.identity())
     return LengthIndex(manifest, encoder, vectors, rows, fitted)
 

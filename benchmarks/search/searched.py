@@ -21,9 +21,16 @@ from length_index.vectors import (
 )
 
 HNSW_LINKS = 32
+"""M of HNSW, the links of a point to others."""
+
 HNSW_EF_CONSTRUCTION = 100
+"""Breadth of the search by which HNSW is built."""
+
 HNSW_EF_LADDER = (64, 96, 128, 192, 256, 384, 512, 1024)
+"""Breadths tried one after the other until the recall is reached."""
+
 TUNING_QUERIES = 512
+"""Rows of the index by which the breadth is chosen."""
 
 Search = Callable[[FloatMatrix, int], IntMatrix]
 

@@ -35,6 +35,8 @@ from benchmarks.service_load.tables import (
 from index_builder.builder import build_index
 
 CALLERS = (1, 8, 32, 128)
+"""That ask one prompt at a time each, all at once."""
+
 STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)
 BATCH = LoadJob("batch", callers=2, prompts=0, per_message=128)
 PEER_PAIRS = {

@@ -22,6 +22,7 @@ from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
 
 MAX_MESSAGE_BYTES = 64 * 2**20
+"""Of an answer, beyond gRPC's default of 4 MiB."""
 
 
 class Pass:

@@ -17,7 +17,11 @@ from benchmarks.harness.environments import PEER
 from length_index.encoder import DEFAULT_ENCODER, locate_encoder
 
 START_TIMEOUT_S = 180.0
+"""For a server to be ready, its model loaded, in seconds."""
+
 STOP_TIMEOUT_S = 60.0
+"""For a server to end when told to, in seconds; then it is killed."""
+
 PEER_SETTINGS = shlex.split(
     "--device cpu --host 127.0.0.1 --no-compile --no-bettertransformer "
     "--dtype bfloat16 --batch-size 32 --log-level warning"

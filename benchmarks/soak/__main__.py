@@ -28,10 +28,20 @@ from index_builder.builder import build_index
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 INDEX_ROWS = 1_000
+"""Rows of the index that is served at first."""
+
 CAPACITY_CALLERS = 32
+"""Callers of the closed loop by which the capacity is measured."""
+
 BURST_CALLERS = 512
+"""Callers by which cache and learnt rows are filled."""
+
 STRETCHES = 120
+"""Parts of the run that are looked at one by one."""
+
 MIN_STRETCH_S = 0.5
+"""Of a short run, the least that a part lasts, in seconds."""
+
 LONG_MINUTES = 20.0
 """From here on a run can fill caches of a size that is in use."""
 

@@ -12,8 +12,13 @@ from scheduler_client.aio import AsyncLengthPredictorClient
 
 LLM = "an-llm"
 DIFFERENT_PROMPTS = 2_000
+"""Made beforehand; each is asked with its number added, so that none comes twice."""
+
 REPORT_SIZE = 32
+"""Completions that are reported together."""
+
 MAX_EXAMPLES = 5
+"""Errors kept in words: the first ones say enough."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,10 @@ from benchmarks.harness.table import Column, Row, Table
 from benchmarks.soak.found import SoakFindings
 
 SHOWN = 12
+"""Rows of the table that shows the course of the run, about."""
+
 MOST_GROWN_MIB = 10.0
+"""Memory that may be grown by at most once it has settled."""
 
 
 def soak_report(command: str, found: SoakFindings) -> Report:

@@ -30,8 +30,11 @@ from length_index.index import LengthIndex
 from length_index.record import HistoryRecord
 
 QUICK_ROWS = 600
+"""Rows learnt and asked with --quick."""
+
 DEFAULT_EPOCHS = TrainOptions().epochs
 AWAY = (CHATDOCTOR, "arena_hard", "gpteacher_gpt4")
+"""Sets that are asked about as well, for which nothing was learnt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from testbed.completions import CompletionError, body_of, stream_events
 from testbed.workload import Request
 
 TIMEOUT_S = 20.0
+"""For the engine to say which model it serves, in seconds."""
 
 
 class NoAnswerError(Exception):

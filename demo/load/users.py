@@ -9,7 +9,10 @@ from demo.load.askers import Asker, NoAnswerError
 from demo.load.traffic import Course, LoadRequest
 
 PAUSE_AFTER_FAILURE_S = 1.0
+"""Before a user asks again who got no answer, in seconds."""
+
 TOLD_EVERY_S = 10.0
+"""Between two lines on the terminal, in seconds."""
 
 
 @dataclass(slots=True)

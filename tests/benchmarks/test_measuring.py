@@ -17,12 +17,14 @@ from benchmarks.harness.processes import cpu_seconds, run_measured
 from benchmarks.harness.raw_encoder import Timed, timed
 from benchmarks.harness.workloads import SplitWorkload, data_file, unique_prompts
 from benchmarks.search.grown_vectors import grow, nearest_others
+from benchmarks.search.prediction_parts import measure_parts, served_index
 from benchmarks.service_load.__main__ import Sizes, jobs
 from benchmarks.service_load.generator import Pass, batch_sizes
 from benchmarks.service_load.http_caller import HttpCaller
 from benchmarks.service_load.job import LoadJob, LoadResult
 from benchmarks.service_load.measure import ServicePass, job_name
 from length_index.record import HistoryRecord
+from length_index.vectors import VectorIndex
 from lengthwise.v1 import length_predictor_pb2 as pb
 
 
@@ -206,3 +208,11 @@ def test_conversations_are_split_as_a_whole():
     match = options.group_pattern.match("some-conversation-3")
     assert match is not None
     assert match[1] == "some-conversation"
+
+
+def test_an_index_made_of_vectors_alone_predicts_part_by_part(encoder):
+    prompts = [f"prompt number {i}" for i in range(8)]
+    vectors = VectorIndex.build(encoder.encode(prompts))
+    parts = measure_parts(served_index(vectors, [10, 20], encoder), prompts, batch=2, count=2)
+    assert min(parts.encode_ms, parts.search_ms, parts.estimate_ms) > 0
+    assert 0 < parts.search_share < 1
