@@ -21,7 +21,7 @@ from benchmarks.vllm.plan import EngineRuns, Plan, known_capacity
 from benchmarks.vllm.policies import parse_policies
 from benchmarks.vllm.rows import JctRow, read_rows, write_rows
 from benchmarks.vllm.tables import jct_report
-from length_index.errors import LengthIndexError
+from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
 from testbed.engine_options import CPU_PREDICTOR, default_step_ms
 from testbed.errors import TestbedError

@@ -8,8 +8,8 @@ true length (`testbed.workload.Request.limit_tokens`).
 
 from typing import Any
 
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.hints import HINT, Hint, encode_hint
 from scheduler_client.vllm_plugin.scheduler import LengthwiseAsyncScheduler, LengthwiseScheduler
 from testbed.workload import TRUE_TOKENS

@@ -11,8 +11,7 @@ from typing import Any
 from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.processes import Finished, run_measured
-from benchmarks.harness.report import Report, finish
-from benchmarks.harness.report import say
+from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.spread import Spread, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import DAVINCI, data_file

@@ -14,8 +14,8 @@ from benchmarks.conversation_text.ways_in import WAYS_IN
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.workloads import data_file
-from length_index.encoder import load_encoder
-from length_index.remembering_encoder import RememberingEncoder
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
 
 CHATS = "sharegpt_turns"
 """The set with earlier messages beside its prompts."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conversation_text.ways_in import WAYS_IN, WayIn
-from index_builder.history.messages import plain, read_messages
-from index_builder.split import is_held_out
-from length_index.conversation import ChatMessage
-from length_index.record import HistoryRecord
+from index_builder.build.split import is_held_out
+from lengthwise.conversation import ChatMessage
+from lengthwise.history.files.messages import plain, read_messages
+from lengthwise.index.record import HistoryRecord
 
 HOLDOUT = 0.2
 """Share of conversations that are asked about and not indexed, as `benchmarks.accuracy` has it."""

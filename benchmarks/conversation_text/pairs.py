@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from benchmarks.conversation_text.chats import Chat, split
 from benchmarks.conversation_text.ways_in import WayIn
 from benchmarks.harness.workloads import RecordList
-from index_builder.builder import SilentProgress, build_index
-from index_builder.evaluate import evaluate_file
-from length_index.encoder import Encoder
-from length_index.estimate import LengthEstimate, Query
-from length_index.index import LengthIndex
+from index_builder.build.builder import SilentProgress, build_index
+from index_builder.evaluation.evaluate import evaluate_file
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
+from lengthwise.index.index import LengthIndex
 
 REPEAT_NEARNESS = 0.999
 """Cosine from which a past prompt counts as the very same: rounding in bfloat16 takes less away."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from length_index.conversation import ChatMessage
+from lengthwise.conversation import ChatMessage
 
 SYSTEM = "Answer what the user asks."
 """What a template says on its own where the chat has no system message."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.conversation_text.templates import TEMPLATES, ChatTemplate
-from length_index.conversation import ChatMessage, render_conversation
+from lengthwise.conversation import ChatMessage, render_conversation
 from scheduler_client.vllm_plugin.http_question import read_question
 from scheduler_client.vllm_plugin.prompt_text import PromptText
 

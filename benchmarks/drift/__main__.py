@@ -15,8 +15,8 @@ from benchmarks.drift.traffic import Day
 from benchmarks.harness.options import DATA, recorded_command
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.workloads import VICUNA
-from index_builder.history import History
-from length_index.encoder import DEFAULT_ENCODER
+from lengthwise.history.files import History
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 
 
 def main(argv: Sequence[str] | None = None) -> None:

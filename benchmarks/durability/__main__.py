@@ -25,7 +25,7 @@ from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.template_workload import template_records
 from benchmarks.harness.workloads import RecordList
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 
 INDEX_ROWS = 1_000
 """Rows of the index that is served: it only has to be there, completions are what counts."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from benchmarks.harness.template_workload import template_records
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import CompletedRequest
 
 DIFFERENT_PROMPTS = 1_000

@@ -26,8 +26,8 @@ from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.spread import Spread, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import SplitWorkload, unique_prompts
-from length_index.arrays import FloatMatrix
-from length_index.encoder import DEFAULT_ENCODER, locate_encoder
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
 
 CALIBRATION_TEXTS = 300
 """Prompts that are handed to the export, to choose the ranges of int8 by."""

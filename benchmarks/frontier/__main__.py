@@ -28,9 +28,9 @@ from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish
 from benchmarks.harness.spread import Spread
 from benchmarks.harness.workloads import VICUNA
-from serving_sim.engine import Engine
-from serving_sim.requests import Requests
+from serving_sim.engine.engine import Engine
 from serving_sim.simulate import simulate
+from serving_sim.workload.requests import Requests
 
 LOADS = (0.7, 0.9, 1.1, BURST)
 """Offered load over what the engine can serve; the last is a burst."""

@@ -10,7 +10,7 @@ from benchmarks.harness.aims import Aim
 from benchmarks.harness.spread import Spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import VICUNA
-from scheduler_client.rules import DEFAULT_RULE
+from lengthwise.scheduling import DEFAULT_RULE
 
 QUEUE_FORMS = 0.1
 """The least that the oracle gains, as a share of the mean, for a queue to be worth ordering."""

@@ -23,7 +23,7 @@ from benchmarks.hostile.found import Fuzzed, HostileFindings, Phase
 from benchmarks.hostile.fuzz import can_fuzz, found_bodies, fuzz
 from benchmarks.hostile.service import Attacked, attacked_service
 from benchmarks.hostile.tables import hostile_report, summary
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 
 INDEX_ROWS = 1_000
 """Rows of the index that is served: it only has to answer."""

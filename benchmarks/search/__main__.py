@@ -21,10 +21,10 @@ from benchmarks.search.grown_vectors import VectorCache, grow
 from benchmarks.search.prediction_parts import Parts, measure_parts, served_index
 from benchmarks.search.searched import Searched, build_flat, build_hnsw, build_ours
 from benchmarks.search.tables import search_table, share_table, time_table
-from length_index.arrays import FloatMatrix, IntMatrix
-from length_index.encoder import Encoder
-from length_index.searcher import NEIGHBOURS
-from length_index.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
+from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.searcher import NEIGHBOURS
+from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
 
 SIZES = (10_000, 100_000, 1_000_000)
 """Vectors that are searched."""

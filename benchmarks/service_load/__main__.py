@@ -32,7 +32,7 @@ from benchmarks.service_load.tables import (
     service_table,
     single_table,
 )
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 
 CALLERS = (1, 8, 32, 128)
 """That ask one prompt at a time each, all at once."""

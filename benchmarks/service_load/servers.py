@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness.environments import PEER
-from length_index.encoder import DEFAULT_ENCODER, locate_encoder
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
 
 START_TIMEOUT_S = 180.0
 """For a server to be ready, its model loaded, in seconds."""

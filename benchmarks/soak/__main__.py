@@ -24,7 +24,7 @@ from benchmarks.harness.workloads import RecordList
 from benchmarks.soak.found import SoakFindings, Stretch
 from benchmarks.soak.load import SoakLoad
 from benchmarks.soak.tables import soak_report, summary
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 INDEX_ROWS = 1_000

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from scheduler_client.length_distribution import LengthDistribution
+from lengthwise.length_distribution import LengthDistribution
 
 FallbackCause = Literal[
     "deadline",

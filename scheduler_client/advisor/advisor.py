@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.advice import Advice
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.counters import AdvisorCounters
@@ -13,7 +14,6 @@ from scheduler_client.advisor.micro_batch import Answer
 from scheduler_client.advisor.predictor_port import PredictorPort, connect
 from scheduler_client.advisor.question import Question
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.query import PredictionQuery
 
 
 class Advisor:

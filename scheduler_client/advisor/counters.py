@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.advice import FallbackCause
-from scheduler_client.service_time import ServiceTimeModel
 
 BreakerState = Literal["closed", "open", "half_open"]
 

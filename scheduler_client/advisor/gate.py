@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.breaker import CircuitBreaker
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.micro_batch import Answer, MicroBatcher
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.errors import InvalidRequestError, PredictionTimeoutError
-from scheduler_client.prediction import Outcome, Prediction
-from scheduler_client.query import PredictionQuery
+from scheduler_client.outcome import Outcome
 
 _LATE_S = 0.005
 """A timer that fires so late says that the event loop itself was held up."""

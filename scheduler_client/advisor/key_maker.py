@@ -2,13 +2,13 @@
 
 import time
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling import FinishedJob, PriorityRule, QueuedJob, UniqueKeys
+from lengthwise.scheduling.keys import aged_key
 from scheduler_client.advisor.ending import Ending
 from scheduler_client.advisor.pending import PendingRequest
 from scheduler_client.advisor.question import Question
 from scheduler_client.advisor.service_time_fit import ServiceTimeFit
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.priorities import aged_key
-from scheduler_client.rules import FinishedJob, PriorityRule, QueuedJob, UniqueKeys
 
 
 class KeyMaker:

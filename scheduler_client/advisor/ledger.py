@@ -6,6 +6,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from lengthwise.index_info import ModelInfo
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.prediction import Prediction
+from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.advice import Advice, FallbackCause
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.ending import Ending
@@ -16,10 +20,6 @@ from scheduler_client.advisor.question import Question
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.tally import Tally
 from scheduler_client.advisor.typical_lengths import START_TOKENS, TypicalLengths
-from scheduler_client.completion import CompletedRequest
-from scheduler_client.index_info import ModelInfo
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.prediction import Prediction
 
 MAX_ID_CHARS = 900
 """Of a request's id in its report: with what makes it unique it fits the predictor's 1,024."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from lengthwise.index_info import ModelInfo
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.breaker import CircuitBreaker
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.connection import Connection
@@ -13,8 +15,6 @@ from scheduler_client.advisor.report_queue import ReportQueue
 from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.advisor.seeding import seed_typical_lengths
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.index_info import ModelInfo
-from scheduler_client.query import PredictionQuery
 
 
 class PredictorLink:

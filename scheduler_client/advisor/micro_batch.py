@@ -4,9 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.advice import FallbackCause
-from scheduler_client.prediction import Prediction
-from scheduler_client.query import PredictionQuery
 
 Answer = Prediction | FallbackCause
 """A prediction, or why there is none."""

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from scheduler_client.completion import CompletedRequest, ReportReceipt
-from scheduler_client.index_info import IndexInfo
-from scheduler_client.prediction import Outcome
-from scheduler_client.query import PredictionQuery
+from lengthwise.index_info import IndexInfo
+from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
+from scheduler_client.outcome import Outcome
 from scheduler_client.service_config import service_config
 
 if TYPE_CHECKING:

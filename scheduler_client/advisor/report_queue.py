@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 
-from scheduler_client.completion import CompletedRequest
+from lengthwise.request import CompletedRequest
 
 
 class ReportQueue:

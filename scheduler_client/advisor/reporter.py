@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 
+from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.report_queue import ReportQueue
-from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import InvalidRequestError, LengthPredictorError
 
 REPORT_TIMEOUT_S = 10.0

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from lengthwise.index_info import ModelInfo
 from scheduler_client.advisor.complaints import Complaints
 from scheduler_client.advisor.connection import Connection
-from scheduler_client.index_info import ModelInfo
 
 INFO_TIMEOUT_S = 5.0
 FIRST_BACKOFF_S = 1.0

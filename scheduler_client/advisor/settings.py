@@ -9,7 +9,7 @@
 | LENGTHWISE_TOKEN_FILE | none | file of the token, if the predictor wants one; read again when it changes |
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
 | LENGTHWISE_DEADLINE_S | 0.05 | the longest that a request waits for its prediction, in seconds |
-| LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of scheduler_client.rules |
+| LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of lengthwise.scheduling |
 | LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
 | LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |
 | LENGTHWISE_MAX_IN_FLIGHT | 512 | requests that wait for a prediction at a time; the next goes without |
@@ -40,6 +40,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, Self
 
+from lengthwise.scheduling import DEFAULT_RULE, make_rule
+from lengthwise.scheduling.rule import PriorityRule
 from scheduler_client.access import Access
 from scheduler_client.advisor.parse_setting import (
     parse_bool,
@@ -49,8 +51,6 @@ from scheduler_client.advisor.parse_setting import (
     parse_text,
 )
 from scheduler_client.errors import InvalidRequestError, ServerUnavailableError
-from scheduler_client.rules import DEFAULT_RULE, make_rule
-from scheduler_client.rules.rule import PriorityRule
 from scheduler_client.targets import resolve_target
 
 PREFIX = "LENGTHWISE_"

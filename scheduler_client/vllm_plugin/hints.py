@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, cast
 
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 
 HINT = "lengthwise"
 SCHEDULERS = ("LengthwiseScheduler", "LengthwiseAsyncScheduler")

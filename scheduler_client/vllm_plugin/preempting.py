@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from lengthwise.scheduling import Preemption, PreemptionRule
 from scheduler_client.advisor.parse_setting import parse_options
-from scheduler_client.rules import Preemption, PreemptionRule
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.scheduled_jobs import ScheduledJobs
 from scheduler_client.vllm_plugin.seams import EngineScheduler, Request

@@ -1,7 +1,7 @@
 """vLLM's requests as the preemption rule sees them."""
 
-from scheduler_client.rules import ScheduledJob
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling import ScheduledJob
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.hints import Hint, decode_hint
 from scheduler_client.vllm_plugin.seams import Request
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from scheduler_client.temperature import known_temperature
+from lengthwise.request import known_temperature
 from scheduler_client.vllm_plugin.prompt_text import PromptText
 from scheduler_client.vllm_plugin.seams import Arguments
 

@@ -11,8 +11,8 @@ from benchmarks.conversation_text.pairs import PairResult, is_found
 from benchmarks.conversation_text.tables import conversation_report
 from benchmarks.conversation_text.templates import CHATML, TEMPLATES, ChatTemplate
 from benchmarks.conversation_text.ways_in import WAYS_IN, plugin_text
-from length_index.conversation import ChatMessage
-from length_index.estimate import LengthEstimate, Neighbour
+from lengthwise.conversation import ChatMessage
+from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour
 
 MESSAGES = (
     ChatMessage("system", "Be brief."),

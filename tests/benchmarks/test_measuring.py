@@ -23,8 +23,8 @@ from benchmarks.service_load.generator import Pass, batch_sizes
 from benchmarks.service_load.http_caller import HttpCaller
 from benchmarks.service_load.job import LoadJob, LoadResult
 from benchmarks.service_load.measure import ServicePass, job_name
-from length_index.record import HistoryRecord
-from length_index.vectors import VectorIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.v1 import length_predictor_pb2 as pb
 
 

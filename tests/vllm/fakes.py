@@ -3,9 +3,9 @@
 from collections import Counter
 from types import SimpleNamespace
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor import Advice
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
 
 DISTRIBUTION = LengthDistribution((0.0, 0.5, 1.0), (10.0, 20.0, 40.0))
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.hints import HINT, Hint, decode_hint, encode_hint, wants_hints
 from tests.vllm.fakes import DISTRIBUTION
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler_client.rules import PreemptionRule
+from lengthwise.scheduling import PreemptionRule
 from scheduler_client.vllm_plugin.preempting import OPTIONS, rule_from_environment
 
 

@@ -7,8 +7,8 @@ import pytest
 from vllm import LLM, SamplingParams
 from vllm.distributed import cleanup_dist_env_and_memory
 
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.hints import HINT, Hint, encode_hint
 from scheduler_client.vllm_plugin.offline import generate_shortest_first
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lengthwise.prediction import Prediction, Timing
+from lengthwise.request import ReportReceipt
 from scheduler_client.advisor import AdvisorSettings, Ending, Question
-from scheduler_client.completion import ReportReceipt
-from scheduler_client.prediction import Prediction, Timing
 
 SLACK_S = 0.5
 """What a machine under load may take on top of a deadline."""

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
+from lengthwise.scheduling import UniqueKeys, registry
+from lengthwise.scheduling.keys import INT64_MAX, INT64_MIN
 from scheduler_client.advisor import Advisor, key_maker
 from scheduler_client.advisor.typical_lengths import START_TOKENS
 from scheduler_client.errors import ServerUnavailableError
-from scheduler_client.priorities import INT64_MAX, INT64_MIN
-from scheduler_client.rules import UniqueKeys, registry
 from tests.scheduler_client.advisor.helpers import (
     TurnedClock,
     ending,

@@ -12,7 +12,7 @@ from scheduler_client.errors import (
     ServerFailedError,
     ServerUnavailableError,
 )
-from scheduler_client.prediction import PredictionFailure
+from scheduler_client.outcome import PredictionFailure
 from tests.scheduler_client.advisor.helpers import (
     SLACK_S,
     ScriptedPort,
