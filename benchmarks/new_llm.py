@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.spread import Spread, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import RecordList, learnt_and_asked, read_records
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.spread import Spread, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.metrics import LengthMetrics
@@ -36,18 +35,21 @@ KNOWN = (POOLED, FEW, 200, ALL)
 """Rows of the new LLM in the history."""
 
 MOST_LLMS = 6
+"""Of a set that are asked about: each costs a build for each number of rows."""
+
 REMEMBERED = 20_000
+"""Vectors kept between builds: more than any of the sets has prompts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LlmResult:
     """What was said of an LLM's lengths with some of its rows in the history.
 
     Args:
-        name: Of the set.
+        name: Name of the set of prompts.
         llm: Of which the history held few rows.
-        known: How many at most.
-        metrics: On its held-out prompts.
+        known: How many of the LLM's rows the history held at most.
+        metrics: How good predictions of its held-out prompts were.
     """
 
     name: str
@@ -66,16 +68,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     finish(_report(options.command, found), options.json)
 
 
-def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[Told]:
+def _of_set(name: str, encoder: Encoder, options: argparse.Namespace) -> list[LlmResult]:
     records = read_records(options.data, name, SETS[name])
     llms = _some({record.model for record in records})
     learnt, asked = learnt_and_asked(record for record in records if record.model in llms)
-    found: list[Told] = []
+    found: list[LlmResult] = []
     for llm in llms[:1] if options.quick else llms:
         for known in KNOWN[:2] if options.quick else KNOWN:
             say(f"{name}: {llm}, {_rows(known)} rows of it")
             metrics = _told(_but_few(learnt, llm, known), asked, llm, encoder)
-            found.append(Told(name, llm, known, metrics))
+            found.append(LlmResult(name, llm, known, metrics))
     return found
 
 
@@ -107,7 +109,7 @@ def _told(
     return evaluation.metrics[evaluation.predictor]
 
 
-def _report(command: str, found: Sequence[Told]) -> Report:
+def _report(command: str, found: Sequence[LlmResult]) -> Report:
     columns = [
         Column("set", "set"),
         Column("known", "its rows"),
@@ -137,19 +139,19 @@ def _report(command: str, found: Sequence[Told]) -> Report:
     )
 
 
-def _row(name: str, known: int, found: Sequence[Told]) -> Row:
+def _row(name: str, known: int, found: Sequence[LlmResult]) -> Row:
     own = [one.metrics for one in found if (one.name, one.known) == (name, known)]
     return {
         "set": name,
         "known": _rows(known),
-        "mae": Spread.of([one.mae for one in own]),
+        "mae": Spread.from_values([one.mae for one in own]),
         "ratio": _ratio(name, known, found),
-        "tau": Spread.of([one.kendall_tau_b or 0.0 for one in own]),
-        "covered": Spread.of([one.coverage_90 or 0.0 for one in own]),
+        "tau": Spread.from_values([one.kendall_tau_b or 0.0 for one in own]),
+        "covered": Spread.from_values([one.coverage_90 or 0.0 for one in own]),
     }
 
 
-def _ratio(name: str, known: int, found: Sequence[Told]) -> Spread:
+def _ratio(name: str, known: int, found: Sequence[LlmResult]) -> Spread:
     mae = {(one.llm, one.known): one.metrics.mae for one in found if one.name == name}
     llms = [llm for llm, rows in mae if rows == known]
     return ratio_spread([mae[llm, known] for llm in llms], [mae[llm, POOLED] for llm in llms])

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.digests import DIGESTS
-from benchmarks.machine import describe
-from benchmarks.report import read_tables
+from benchmarks.harness.digests import DIGESTS
+from benchmarks.harness.machine import describe
+from benchmarks.harness.report import read_tables
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -59,7 +59,7 @@ def replaced(text: str, renderer: Renderer) -> str:
     """A text with what stands between its markers made anew.
 
     Args:
-        text: Of a README.
+        text: The whole of a README, in Markdown.
         renderer: Gives what belongs between the markers of a name; None leaves it as it is.
     """
 

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import VICUNA, read_records
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, read_records
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.engine.calibration import Calibration, calibrate
@@ -39,9 +39,15 @@ from testbed.workload import Request, burst, poisson, workload
 
 NAME = "sim_fidelity"
 TAU = 0.6
+"""Kendall's tau-b of the predictions with the true lengths."""
+
 WITHIN = 0.10
+"""Relative error up to which the simulator counts as right."""
+
 VLLM_POLICY: dict[str, SchedulingPolicy] = {"fcfs": "fcfs", "ssjf": "priority"}
 STEP_TOKENS = 2048
+"""Tokens that the simulated engine computes in a step at most."""
+
 CALIBRATION_SEED, CALIBRATION_LOAD = 100, 1.2
 FILL = 6
 """Requests for each slot, to see what it makes."""
@@ -54,10 +60,10 @@ class Setting:
     Args:
         slots: Requests that run at once.
         step_s: The engine's pace; None for as fast as it is.
-        requests: Of a run.
+        requests: How many arrive in each run.
         loads: Shares of what the engine serves.
         seeds: How many runs at each load.
-        pairs: Prompts and true lengths.
+        pairs: Prompts, each with the true length of its answer in tokens.
     """
 
     slots: int
@@ -71,9 +77,7 @@ class Setting:
         self, load: float, seed: int, tokens_per_s: float
     ) -> tuple[list[Request], list[float]]:
         """Requests of a run and the ranks of what is predicted of each, their priorities."""
-        drawn = workload(
-            *(self.pairs, self.requests, load, poisson, seed), tokens_per_s=tokens_per_s
-        )
+        drawn = workload(self.pairs, self.requests, load, poisson, seed, tokens_per_s=tokens_per_s)
         lengths = np.array([request.output_tokens for request in drawn], np.int64)
         told = oracle_with_noise(lengths, TAU, np.random.default_rng(seed))
         ranks = np.argsort(np.argsort(told, kind="stable"), kind="stable").tolist()
@@ -154,7 +158,7 @@ def _runs(
 def _tokens_per_s(engine: RealEngine, setting: Setting) -> float:
     """With all slots taken, after a few that warm it up."""
     count = FILL * setting.slots
-    drawn = workload(*(setting.pairs, count, 1.0, burst, CALIBRATION_SEED + 1), tokens_per_s=1.0)
+    drawn = workload(setting.pairs, count, 1.0, burst, CALIBRATION_SEED + 1, tokens_per_s=1.0)
     at_once = [replace(request, limit_tokens=None) for request in drawn]
     replay(engine, at_once[: setting.slots])
     return tokens_per_s_when_full(replay(engine, at_once))
@@ -164,7 +168,7 @@ class TokenCounter:
     """Counts as the engine does.
 
     Args:
-        model: Folder with its tokenizer.
+        model: Folder of the engine's model, with its tokenizer.
     """
 
     def __init__(self, model: Path) -> None:

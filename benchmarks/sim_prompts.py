@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.sim_prompts_tables import prompts_table
-from benchmarks.workloads import VICUNA, read_records
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, read_records
 from index_builder.baselines.fit_baselines import fit_baselines
 from lengthwise.history.split import is_held_out
 from lengthwise.index.estimate.estimate import Query
@@ -38,7 +37,11 @@ HOLDOUT = 0.2
 """As `benchmarks.training` holds out, whose index this may be given."""
 
 THEIRS = "ssjf-5class"
+"""SSJF's predictor of five classes, by the name that the index job knows it by."""
+
 LOADS = (0.9, 1.1, 2.0)
+"""Arrival rate over what first come first served serves when saturated."""
+
 SIZES = ((50, 20), (2_000, 3))
 """Jobs and runs: as published, and enough for a queue to settle."""
 
@@ -47,12 +50,12 @@ UNRULED = ("their predictor", "ours", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PredictedPrompts:
     """What a predictor says of the prompts.
 
     Args:
-        name: For people.
-        tokens: Shape (rows,).
+        name: What the tables call the predictor.
+        tokens: One predicted length for each prompt, shape (rows,).
         distributions: By row; None where it says one number.
     """
 
@@ -87,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for batching in ENGINES
             for scenario in _scenarios(table, batching)
             for row in compare(
-                *(workloads, scenario, batching),
+                workloads,
+                scenario,
+                batching,
                 jobs=jobs,
                 runs=runs,
                 unruled=UNRULED,
@@ -98,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
+def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[PredictedPrompts]:
     """What SSJF's predictor, ours and the truth say of the rows asked about."""
     vectors = index.encode([record.prompt for record in asked])
     (theirs,) = fit_baselines(index, [THEIRS], on_stage=say).baselines
@@ -108,13 +113,13 @@ def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[Told]:
         LengthDistribution.from_quantiles(e.quantile_levels, e.quantile_tokens) for e in estimates
     ]
     return [
-        Told("their predictor", theirs.predict(asked, vectors).point),
-        Told(
+        PredictedPrompts("their predictor", theirs.predict(asked, vectors).point),
+        PredictedPrompts(
             "ours",
             np.array([e.expected_tokens for e in estimates]),
             Distributions(ours, np.arange(len(ours))),
         ),
-        Told("oracle", np.array([float(record.output_tokens) for record in asked])),
+        PredictedPrompts("oracle", np.array([float(record.output_tokens) for record in asked])),
     ]
 
 
@@ -147,8 +152,46 @@ def _report(rows: Sequence[SsjfRow], taus: dict[str, float], options: argparse.N
         "trained here on the rows that the index holds, from the same small encoder.",
         "Virtual time: the figures depend on no machine.",
     )
-    small = [prompts_table(rows, jobs) for jobs in dict.fromkeys(row.jobs for row in rows)]
+    small = [_prompts_table(rows, jobs) for jobs in dict.fromkeys(row.jobs for row in rows)]
     finish(Report(NAME, options.command, small, notes), options.json)
+
+
+def _prompts_table(rows: Sequence[SsjfRow], jobs: int) -> Table:
+    """A line for each batching mode, load and policy, at one number of jobs.
+
+    Args:
+        rows: Of any number of jobs.
+        jobs: The number of jobs whose rows are shown.
+    """
+    chosen = [row for row in rows if row.jobs == jobs]
+    found: list[Row] = [
+        {
+            "batching": row.batching,
+            "arrivals": row.arrivals,
+            "policy": row.policy,
+            "jct": -row.comparison.jct_reduction,
+            "sem": row.comparison.jct_reduction_sem,
+            "throughput": row.comparison.throughput_ratio,
+            "p99": row.comparison.p99_ratio,
+            "wait": row.comparison.max_wait_ratio,
+        }
+        for row in chosen
+    ]
+    return Table(
+        f"jobs_{jobs}",
+        f"Against FCFS, prompts of the Vicuna set: {jobs:,} jobs, {chosen[0].runs} runs",
+        (
+            Column("batching", "batching"),
+            Column("arrivals", "arrivals"),
+            Column("policy", "policy"),
+            Column("jct", "mean JCT", "{:+.1%}"),
+            Column("sem", "standard error", "{:.1%}"),
+            Column("throughput", "throughput", "x{:.2f}"),
+            Column("p99", "p99", "x{:.2f}"),
+            Column("wait", "longest wait", "x{:.2f}"),
+        ),
+        found,
+    )
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.table import Column, Row, Table
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.table import Column, Row, Table
 from serving_sim.engine.engine import Engine
 from serving_sim.engine.profile import Profile
 from serving_sim.policies.registry import PolicyChoice
@@ -25,12 +25,20 @@ NAME = "sim_speed"
 TRACE = "trace_azure2023_conv.csv.gz"
 PROFILE = "opt-13b-a100-40gb"
 SLOTS = 256
+"""Requests that the simulated engine runs at once."""
+
 KV_BLOCKS = 20_000
+"""Blocks of its KV cache."""
+
 DAY_S = 86_400.0
 DAY_REQUESTS, MANY_REQUESTS = 100_000, 1_000_000
 POLICIES = ("fcfs", "lengthwise:shortest", "lengthwise", "srpt", "alise")
 BUSY_RATE_PER_S = 9.0
+"""Arrivals per second of the busy runs."""
+
 TAU = 0.6
+"""Kendall's tau-b of the predictions with the true lengths."""
+
 MIB = 1 << 20
 
 

@@ -11,20 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.spread import Spread, percentile, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import build_index
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 
 BATCH = 32
+"""Prompts in a micro-batch."""
+
 SINGLE = 100
+"""Prompts that are timed alone."""
+
 FROZEN, TRAINED = "frozen", "trained"
 
 
@@ -109,7 +112,12 @@ def _report(options: argparse.Namespace, timed: dict[str, Timed]) -> Report:
 
 
 def _row(what: str, frozen: list[float], trained: list[float], ratio: Spread) -> Row:
-    return {"what": what, FROZEN: Spread.of(frozen), TRAINED: Spread.of(trained), "ratio": ratio}
+    return {
+        "what": what,
+        FROZEN: Spread.from_values(frozen),
+        TRAINED: Spread.from_values(trained),
+        "ratio": ratio,
+    }
 
 
 if __name__ == "__main__":

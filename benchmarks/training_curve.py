@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.accuracy_tables import POINT_COLUMNS
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.say import say
-from benchmarks.table import Column, Row, Table
-from benchmarks.trained_before import build_trained
-from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.harness.accuracy_tables import POINT_COLUMNS
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish, say
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.workloads import VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.training.before import build_trained
 from index_builder.build.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS
@@ -30,6 +29,8 @@ from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
 EVERY_ROW = 1_000_000
+"""More rows than the history has."""
+
 WHOLE = 6
 """Layers of the default encoder."""
 

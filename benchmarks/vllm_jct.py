@@ -12,15 +12,15 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.options import recorded_command
-from benchmarks.report import finish
-from benchmarks.vllm_asked import Asked, ready_index
-from benchmarks.vllm_engines import Host, measured_capacity, run_one, warm_up
-from benchmarks.vllm_picture import draw_picture
-from benchmarks.vllm_plan import EngineRuns, Plan, known_capacity
-from benchmarks.vllm_policies import parse_policies
-from benchmarks.vllm_rows import JctRow, read_rows, write_rows
-from benchmarks.vllm_tables import jct_report
+from benchmarks.harness.options import recorded_command
+from benchmarks.harness.report import finish
+from benchmarks.vllm.asked import Asked, ready_index
+from benchmarks.vllm.engines import Host, measured_capacity, run_one, warm_up
+from benchmarks.vllm.picture import draw_picture
+from benchmarks.vllm.plan import EngineRuns, Plan, known_capacity
+from benchmarks.vllm.policies import parse_policies
+from benchmarks.vllm.rows import JctRow, read_rows, write_rows
+from benchmarks.vllm.tables import jct_report
 from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
 from testbed.engine_options import CPU_PREDICTOR, default_step_ms

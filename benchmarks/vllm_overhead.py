@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.options import recorded_command
-from benchmarks.report import Report, finish
-from benchmarks.spread import Spread, percentile, ratio_spread
-from benchmarks.table import Column, Row, Table
-from benchmarks.vllm_asked import Asked, ready_index
-from benchmarks.vllm_engines import Host, warm_up
-from benchmarks.vllm_ordered import Ordered
-from benchmarks.vllm_policies import Policy
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.options import recorded_command
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.vllm.asked import Asked, ready_index
+from benchmarks.vllm.engines import Host, warm_up
+from benchmarks.vllm.ordered import Ordered
+from benchmarks.vllm.policies import Policy
 from lengthwise.index.errors import LengthIndexError
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, Engine
@@ -180,12 +180,12 @@ def overhead_report(command: str, measured: Measured, slots: int, step_ms: float
     ratio = ratio_spread(
         [b for _, b in measured.tokens_per_s], [a for a, _ in measured.tokens_per_s]
     )
-    added = Spread.of([b - a for a, b in measured.ttft_ms])
+    added = Spread.from_values([b - a for a, b in measured.ttft_ms])
     rows: list[Row] = [
         _row(f"tokens/s with all {slots} slots taken", measured.tokens_per_s, "ratio", ratio),
         _row("median ms to the first token, idle engine", measured.ttft_ms, "added", added),
     ]
-    full, idle = (Spread.of([shares[i] for shares in measured.predicted]) for i in (0, 1))
+    full, idle = (Spread.from_values([shares[i] for shares in measured.predicted]) for i in (0, 1))
     columns = [
         Column("what", "measured"),
         Column("plain", "plain", "{:,.1f}"),
@@ -214,7 +214,7 @@ def overhead_report(command: str, measured: Measured, slots: int, step_ms: float
 
 
 def _row(what: str, pairs: Sequence[tuple[float, float]], key: str, spread: Spread) -> Row:
-    plain, plugin = (Spread.of([pair[i] for pair in pairs]) for i in (0, 1))
+    plain, plugin = (Spread.from_values([pair[i] for pair in pairs]) for i in (0, 1))
     return {"what": what, "plain": plain, "plugin": plugin, key: spread}
 
 

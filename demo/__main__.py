@@ -32,10 +32,19 @@ from scheduler_client import (
 )
 
 SHOWN = 12
+"""Predictions in the table."""
+
 SCHEDULED = 64
+"""Requests in the preview of a schedule."""
+
 SLOTS = 4
+"""Requests that run at once in it."""
+
 HELD_OUT_SHARE = 0.1
+"""Of a history of one's own, to ask about."""
+
 SEED = 0
+"""Of that choice."""
 
 console = Console()
 

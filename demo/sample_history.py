@@ -38,11 +38,17 @@ SAMPLE_ROWS = 6_000
 SAMPLE_SEED = 7
 
 _FURTHER_DRAWS = 2
+"""Answers to each prompt beside the one that counts, for the ceiling."""
+
 _FOLLOW_UP_SHARE = 0.1
+"""Of prompts that go on with a conversation."""
+
 _TOPIC_SPREAD = 0.18
 """How far words shift the logarithm of the median: some topics are simply longer."""
 
 _RAMBLE_SHARE = 0.03
+"""Of answers that get far longer than what was asked for."""
+
 _LIMITS: tuple[tuple[int | None, float], ...] = (
     (None, 0.1),
     (512, 0.05),
@@ -80,7 +86,7 @@ def _fill(rng: random.Random, template: str, draft: _Draft, *, counts: bool = Tr
 
     Args:
         rng: Where the choices come from.
-        template: Text with {slots}.
+        template: Text with slots such as {topic}.
         draft: Takes up the number and the effect of the words.
         counts: False inside quoted material, whose words say nothing about the answer.
     """
@@ -189,7 +195,7 @@ def sample_history(rows: int = SAMPLE_ROWS, seed: int = SAMPLE_SEED) -> list[His
     """Generate a history; a longer one of the same seed begins with the shorter one.
 
     Args:
-        rows: How many records.
+        rows: How many records there are.
         seed: The same seed gives the same records.
     """
     return list(islice(_records(seed), rows))
@@ -203,9 +209,9 @@ def held_out_prompts(
     Conversations are left out, since the first turn of one may lie in the history.
 
     Args:
-        count: How many records.
-        rows: Rows of that history.
-        seed: Its seed.
+        count: How many records are wanted.
+        rows: Rows that the history was made with.
+        seed: Seed that the history was made with.
     """
     records = _records(seed)
     known = {record.prompt for record in islice(records, rows)}
@@ -218,8 +224,8 @@ def write_sample_history(path: Path, rows: int = SAMPLE_ROWS, seed: int = SAMPLE
 
     Args:
         path: The file; overwritten. The same rows and seed give the same bytes.
-        rows: How many records.
-        seed: The seed.
+        rows: How many records it holds.
+        seed: Of the generation, as in `sample_history`.
     """
     # No name and no time in the gzip header, so that the bytes depend on the content alone.
     with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:

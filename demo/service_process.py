@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_TIMEOUT_S = 120.0
+"""For the service to be ready, in seconds."""
+
 STOP_TIMEOUT_S = 30.0
+"""For the service to end when told to, in seconds."""
 
 
 class DemoError(Exception):
@@ -20,7 +23,7 @@ def running_service(index: Path, folder: Path) -> Generator[str]:
     """Serve an index on a free port while the context lasts.
 
     Args:
-        index: The store to serve.
+        index: The store or artifact to serve.
         folder: For the port file and the log.
 
     Yields:

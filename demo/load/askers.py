@@ -6,7 +6,7 @@ from typing import Protocol, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from demo.load.traffic import LIMIT_TOKENS, Question
+from demo.load.traffic import LIMIT_TOKENS, LoadRequest
 from demo.sample_history import SAMPLE_MODEL
 from scheduler_client import CompletedRequest, LengthPredictorError
 from scheduler_client.aio import AsyncLengthPredictorClient
@@ -14,16 +14,17 @@ from testbed.completions import CompletionError, body_of, stream_events
 from testbed.workload import Request
 
 TIMEOUT_S = 20.0
+"""For the engine to say which model it serves, in seconds."""
 
 
 class NoAnswerError(Exception):
-    """A question was not answered; the message says why."""
+    """A request was not answered; the message says why."""
 
 
 class Asker(Protocol):
-    """Asks one question and waits until all is done."""
+    """Sends one request and waits until all is done."""
 
-    async def ask(self, question: Question) -> None:
+    async def ask(self, request: LoadRequest) -> None:
         """Ask.
 
         Raises:
@@ -36,8 +37,8 @@ class EngineAsker:
     """Asks vLLM, whose plugin asks the predictor and reports to it.
 
     Args:
-        host: Of its HTTP server.
-        port: Of its HTTP server.
+        host: Where the engine's HTTP server listens.
+        port: Port of the engine's HTTP server.
         model: The name to ask for.
     """
 
@@ -62,10 +63,10 @@ class EngineAsker:
             raise NoAnswerError(f"no engine answers at {url}: {error}") from error
         return cls(parts.hostname, parts.port or 80, model)
 
-    async def ask(self, question: Question) -> None:
-        """Ask for an answer, as long as the question says where the engine can be told."""
-        request = Request(question.prompt, question.output_tokens, 0.0, LIMIT_TOKENS)
-        body = body_of(request, self._model)
+    async def ask(self, request: LoadRequest) -> None:
+        """Ask for an answer, as long as the request says where the engine can be told."""
+        made = Request(request.prompt, request.output_tokens, 0.0, LIMIT_TOKENS)
+        body = body_of(made, self._model)
         try:
             async for _ in stream_events(self._port, body, self._host):
                 pass
@@ -77,19 +78,19 @@ class PredictorAsker:
     """Asks for a prediction and reports the length at once, where there is no engine.
 
     Args:
-        client: Open.
+        client: An open one; whoever opened it closes it.
     """
 
     def __init__(self, client: AsyncLengthPredictorClient) -> None:
         self._client = client
 
-    async def ask(self, question: Question) -> None:
+    async def ask(self, request: LoadRequest) -> None:
         """Ask and report."""
         name = uuid4().hex
-        tokens = question.output_tokens
-        done = CompletedRequest(name, tokens, question.prompt, model=SAMPLE_MODEL)
+        tokens = request.output_tokens
+        done = CompletedRequest(name, tokens, request.prompt, model=SAMPLE_MODEL)
         try:
-            await self._client.predict(question.prompt, model=SAMPLE_MODEL, request_id=name)
+            await self._client.predict(request.prompt, model=SAMPLE_MODEL, request_id=name)
             await self._client.report([done])
         except LengthPredictorError as error:
             raise NoAnswerError(str(error)) from error

@@ -14,11 +14,11 @@ LIMIT_TOKENS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LoadRequest:
     """A prompt, and how long its answer is to be.
 
     Args:
-        prompt: Its text.
+        prompt: The text that is asked.
         output_tokens: From 1 to below LIMIT_TOKENS.
     """
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from demo.load.askers import Asker, NoAnswerError
-from demo.load.traffic import Course, Question
+from demo.load.traffic import Course, LoadRequest
 
 PAUSE_AFTER_FAILURE_S = 1.0
+"""Before a user asks again who got no answer, in seconds."""
+
 TOLD_EVERY_S = 10.0
+"""Between two lines on the terminal, in seconds."""
 
 
 @dataclass(slots=True)
-class Tally:
-    """What came of the questions since it was last told."""
+class UserCounts:
+    """What came of the requests since a line was last printed."""
 
     answered: int = 0
     failed: int = 0
@@ -29,29 +32,29 @@ class Tally:
 
 
 class Users:
-    """A closed loop: however slow the answers, no more than one question of each user waits.
+    """A closed loop: however slow the answers, no more than one request of each user waits.
 
     Args:
-        asker: Who is asked.
-        questions: Prompts and usual lengths, without end.
-        course: Of the lengths.
-        pause_s: Between an answer and the user's next question.
+        asker: Sends each request and waits for its answer.
+        prompts: Prompts and usual lengths, without end.
+        course: How much longer answers are as time goes on.
+        pause_s: Between an answer and the user's next request.
     """
 
     def __init__(
         self,
         asker: Asker,
-        questions: Iterator[tuple[str, int]],
+        prompts: Iterator[tuple[str, int]],
         course: Course,
         *,
         pause_s: float,
     ) -> None:
         self._asker = asker
-        self._questions = questions
+        self._prompts = prompts
         self._course = course
         self._pause_s = pause_s
         self._start_s = time.monotonic()
-        self.tally = Tally()
+        self.counts = UserCounts()
 
     async def run(self, count: int) -> None:
         """So many users, until cancelled; a line is printed now and then."""
@@ -69,21 +72,21 @@ class Users:
 
     async def _ask(self) -> float:
         """Ask once; how long to pause after it, in seconds."""
-        prompt, usual_tokens = next(self._questions)
+        prompt, usual_tokens = next(self._prompts)
         now_s = time.monotonic()
         tokens = self._course.tokens(usual_tokens, now_s - self._start_s)
         try:
-            await self._asker.ask(Question(prompt, tokens))
+            await self._asker.ask(LoadRequest(prompt, tokens))
         except NoAnswerError as error:
-            self.tally.failed += 1
-            self.tally.trouble = str(error)
+            self.counts.failed += 1
+            self.counts.trouble = str(error)
             return PAUSE_AFTER_FAILURE_S
-        self.tally.answered += 1
-        self.tally.waited_s += time.monotonic() - now_s
+        self.counts.answered += 1
+        self.counts.waited_s += time.monotonic() - now_s
         return self._pause_s
 
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TOLD_EVERY_S)
-            told, self.tally = self.tally, Tally()
+            told, self.counts = self.counts, UserCounts()
             print(told.line(), flush=True)

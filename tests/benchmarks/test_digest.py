@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.digest import Digest, Line, Pick
+from benchmarks.harness.digest import Digest, Line, Pick
 
 ROWS = [
     {"table": "speed", "asked": "1 caller", "rate": {"median": 46.35}},

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.drift_arms import Score
-from benchmarks.drift_day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
-from benchmarks.drift_tables import Recovery
-from benchmarks.drift_traffic import Day
+from benchmarks.drift.arms import Score
+from benchmarks.drift.day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
+from benchmarks.drift.tables import Recovery
+from benchmarks.drift.traffic import Day
 from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from tests.lengthwise.index.fakes import topic_history
 
@@ -14,7 +14,7 @@ REBUILT = RoundOutcome(ending=RoundEnding.REFUSED, version="a", before="a")
 
 def day(**options):
     chosen = {"indexed": 40, "hours": 4, "per_hour": 10, "factor": 1.5, "seed": 0} | options
-    return Day.of(topic_history(200), **chosen)
+    return Day.from_records(topic_history(200), **chosen)
 
 
 def hours(*rebuilt):
@@ -46,11 +46,11 @@ def test_a_history_that_is_too_small_is_refused():
 
 
 def test_what_counts_are_the_hours_from_the_first_rebuild_after_the_change_to_the_next():
-    found = Recovery.of(hours(2, 4, 6, 8), changes_at=5)
+    found = Recovery.from_hours(hours(2, 4, 6, 8), changes_at=5)
     assert found.before[LIVE].tau == 5.5
     assert found.after[LIVE].tau == 7.5
     assert found.since[LIVE].tau == 8
 
 
 def test_after_the_last_rebuild_all_hours_count():
-    assert Recovery.of(hours(5), changes_at=5).after[LOOP].tau == 7.5
+    assert Recovery.from_hours(hours(5), changes_at=5).after[LOOP].tau == 7.5

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.durability import Found, _options, _summary
-from benchmarks.durability_check import Verdict
-from benchmarks.durability_kills import KillRun
-from benchmarks.durability_rate import Rate
-from benchmarks.durability_reporters import Receipts
-from benchmarks.durability_workload import all_completions
+from benchmarks.durability.__main__ import DurabilityFindings, _options, _summary
+from benchmarks.durability.check import Verdict
+from benchmarks.durability.kills import KillRun
+from benchmarks.durability.rate import Rate
+from benchmarks.durability.reporters import Receipts
+from benchmarks.durability.workload import all_completions
 
 RATE = Rate(
     completions=900, per_message=64, callers=4, wall_s=0.3, service_cpu_s=0.1, asker_cpu_s=0.1
@@ -15,7 +15,7 @@ RATE = Rate(
 
 
 def test_without_kills_what_the_database_lacks_is_lost():
-    summary = _summary(Found(None, [RATE], rate_rows=897))
+    summary = _summary(DurabilityFindings(None, [RATE], rate_rows=897))
     assert {key: summary[key] for key in ("acknowledged", "lost", "duplicated")} == {
         "acknowledged": 900,
         "lost": 3,
@@ -26,7 +26,9 @@ def test_without_kills_what_the_database_lacks_is_lost():
 
 def test_with_kills_the_verdict_is_theirs():
     verdict = Verdict(acknowledged=5, lost=1, duplicated=2, altered=3, missed_by_reader=4)
-    found = Found(KillRun(verdict, 20, Receipts(failed_calls=6), 1.0), [RATE], rate_rows=900)
+    found = DurabilityFindings(
+        KillRun(verdict, 20, Receipts(failed_calls=6), 1.0), [RATE], rate_rows=900
+    )
     summary = _summary(found)
     assert (summary["acknowledged"], summary["lost"], summary["duplicated"]) == (5, 1, 2)
     assert (summary["kills"], summary["failed_calls"]) == (20, 6)

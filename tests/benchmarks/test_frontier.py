@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from benchmarks.frontier import compare
-from benchmarks.frontier_picture import draw
-from benchmarks.frontier_policies import CONTENDERS, FCFS, ORACLE, PREEMPTING, SWEPT, Contender
-from benchmarks.frontier_tables import Outcome, aims, frontier_table
-from benchmarks.frontier_workload import COST, PredictedLengths, Scenario
-from benchmarks.spread import Spread
+from benchmarks.frontier.__main__ import compare
+from benchmarks.frontier.picture import draw
+from benchmarks.frontier.policies import CONTENDERS, FCFS, ORACLE, PREEMPTING, SWEPT, Contender
+from benchmarks.frontier.tables import PolicyOutcome, aims, frontier_table
+from benchmarks.frontier.workload import COST, PredictedLengths, Scenario
+from benchmarks.harness.spread import Spread
 from scheduler_client import LengthDistribution
 from serving_sim.engine.engine import Engine
 from serving_sim.simulate import simulate
@@ -30,10 +30,10 @@ class DrawnWorkloads:
         return Requests(arrival_s, inputs, outputs, predicted, distributions)
 
 
-def outcome(load: float, policy: str, gain: float, oracle_gain: float = 0.4) -> Outcome:
+def outcome(load: float, policy: str, gain: float, oracle_gain: float = 0.4) -> PolicyOutcome:
     scenario = Scenario("set", "poisson", 8, load, 100)
-    one = [Spread.of([value]) for value in (oracle_gain, gain, 1.1, 1.2)]
-    return Outcome(scenario, policy, *one)
+    one = [Spread.from_values([value]) for value in (oracle_gain, gain, 1.1, 1.2)]
+    return PolicyOutcome(scenario, policy, *one)
 
 
 @pytest.mark.parametrize("tau", [0.3, 0.6])

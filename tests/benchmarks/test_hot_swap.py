@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import hot_swap
-from benchmarks.hot_swap_found import Found
-from benchmarks.hot_swap_tables import hot_swap_report, summary
-from benchmarks.hot_swap_versions import Expected
-from benchmarks.steady_load import LoadNotes
+from benchmarks.hot_swap import __main__ as hot_swap
+from benchmarks.hot_swap.found import SwapFindings
+from benchmarks.hot_swap.load import LoadNotes
+from benchmarks.hot_swap.tables import hot_swap_report, summary
+from benchmarks.hot_swap.versions import Expected
 from scheduler_client import Neighbour, Prediction, Timing
 
 EXPECTED = Expected({"a-1": 10, "a-2": 20, "a-3": 30}, {"hello": 100.0})
@@ -50,9 +50,9 @@ def test_an_answer_with_anything_of_another_version_is_wrong(changes, fault):
     assert fault in EXPECTED.faults("hello", answer(**changes))
 
 
-def found(**changes) -> Found:
+def found(**changes) -> SwapFindings:
     notes = LoadNotes(latencies_ms=[1.0, 2.0])
-    made = Found(
+    made = SwapFindings(
         calm=[notes],
         swapping=[replace(notes, failed=2, wrong=1, examples=["v: wrong"])],
         swap_s=[0.5] * 100,

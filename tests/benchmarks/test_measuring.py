@@ -9,20 +9,22 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import WITHIN
-from benchmarks.build_child import StageClock
-from benchmarks.encoder_variants import REFERENCE, SHIPPED, variant_named
-from benchmarks.grown_vectors import grow, nearest_others
-from benchmarks.http_caller import HttpCaller
-from benchmarks.load_generator import Pass, batch_sizes
-from benchmarks.load_job import LoadJob, LoadResult
-from benchmarks.options import base_parser, parsed, recorded_command
-from benchmarks.precomputed import PrecomputedEncoder
-from benchmarks.processes import cpu_seconds, run_measured
-from benchmarks.raw_encoder import Timed, timed
-from benchmarks.service_load import Sizes, jobs
-from benchmarks.service_measure import Asked, job_name
-from benchmarks.workloads import SplitWorkload, data_file, unique_prompts
+from benchmarks.build.child import StageClock
+from benchmarks.encoder.precomputed import PrecomputedEncoder
+from benchmarks.encoder.variants import REFERENCE, SHIPPED, variant_named
+from benchmarks.harness.options import base_parser, parsed, recorded_command
+from benchmarks.harness.processes import cpu_seconds, run_measured
+from benchmarks.harness.raw_encoder import Timed, timed
+from benchmarks.harness.workloads import SplitWorkload, data_file, unique_prompts
+from benchmarks.search.grown_vectors import grow, nearest_others
+from benchmarks.search.prediction_parts import measure_parts, served_index
+from benchmarks.service_load.__main__ import Sizes, jobs
+from benchmarks.service_load.generator import Pass, batch_sizes
+from benchmarks.service_load.http_caller import HttpCaller
+from benchmarks.service_load.job import LoadJob, LoadResult
+from benchmarks.service_load.measure import ServicePass, job_name
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.v1 import length_predictor_pb2 as pb
 
 
@@ -81,7 +83,7 @@ RESULT = LoadResult(2.0, 100, [1.0, 2.0, 3.0], 0.1, 32.0)
 
 
 def test_a_pass_is_held_against_the_encoders_beside_it():
-    asked = Asked(LoadJob("unary", 8, 100), 1, RESULT, 0.3, Timed(200, 2.0, 0.5))
+    asked = ServicePass(LoadJob("unary", 8, 100), 1, RESULT, 0.3, Timed(200, 2.0, 0.5))
     assert asked.of_raw_rate == 0.5
     assert asked.of_raw_cpu == pytest.approx(1.2)
 
@@ -99,7 +101,7 @@ def test_ways_of_asking_have_names(job, processes, name):
 
 
 def test_several_processes_get_several_connections_but_no_more_than_callers():
-    found = jobs(Sizes.of(quick=True), 2, (1, 32))
+    found = jobs(Sizes.from_mode(quick=True), 2, (1, 32))
     assert {(j.callers, j.connections) for j in found if j.kind == "unary"} == {(1, 1), (32, 8)}
 
 
@@ -206,3 +208,11 @@ def test_conversations_are_split_as_a_whole():
     match = options.group_pattern.match("some-conversation-3")
     assert match is not None
     assert match[1] == "some-conversation"
+
+
+def test_an_index_made_of_vectors_alone_predicts_part_by_part(encoder):
+    prompts = [f"prompt number {i}" for i in range(8)]
+    vectors = VectorIndex.build(encoder.encode(prompts))
+    parts = measure_parts(served_index(vectors, [10, 20], encoder), prompts, batch=2, count=2)
+    assert min(parts.encode_ms, parts.search_ms, parts.estimate_ms) > 0
+    assert 0 < parts.search_share < 1

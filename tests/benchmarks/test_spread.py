@@ -2,16 +2,16 @@
 
 import pytest
 
-from benchmarks.spread import Spread, percentile, ratio_spread
+from benchmarks.harness.spread import Spread, percentile, ratio_spread
 
 
 def test_a_spread_is_middle_and_range():
-    assert Spread.of([3.0, 1.0, 2.0]) == Spread(2.0, 1.0, 3.0)
+    assert Spread.from_values([3.0, 1.0, 2.0]) == Spread(2.0, 1.0, 3.0)
 
 
 def test_a_spread_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
-        Spread.of([])
+        Spread.from_values([])
 
 
 def test_a_ratio_is_taken_pair_by_pair_so_that_a_slow_minute_cancels_out():

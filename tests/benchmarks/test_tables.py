@@ -6,11 +6,11 @@ import json
 import pytest
 from rich.console import Console
 
-from benchmarks.aims import Aim, aims_table
-from benchmarks.machine import Machine, describe
-from benchmarks.report import WIDTH, Report, finish, read_tables
-from benchmarks.spread import Spread
-from benchmarks.table import Column, Table, cell_text
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.machine import Machine, describe
+from benchmarks.harness.report import WIDTH, Report, finish, read_tables
+from benchmarks.harness.spread import Spread
+from benchmarks.harness.table import Column, Table, cell_text
 
 MACHINE = Machine(
     cpu="A CPU",

@@ -3,14 +3,14 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from benchmarks.vllm_aims import vllm_aims
-from benchmarks.vllm_asked import Asked
-from benchmarks.vllm_compare import Interval, compared
-from benchmarks.vllm_picture import draw_picture, shown_rows
-from benchmarks.vllm_plan import Plan, default_requests, known_capacity
-from benchmarks.vllm_policies import SCHEDULERS, Policy, parse_policies
-from benchmarks.vllm_rows import JctRow, RunKey, read_rows, write_rows
-from benchmarks.vllm_tables import jct_report
+from benchmarks.vllm.aims import vllm_aims
+from benchmarks.vllm.asked import Asked
+from benchmarks.vllm.compare import Interval, compared
+from benchmarks.vllm.picture import draw_picture, shown_rows
+from benchmarks.vllm.plan import Plan, default_requests, known_capacity
+from benchmarks.vllm.policies import SCHEDULERS, Policy, parse_policies
+from benchmarks.vllm.rows import JctRow, RunKey, read_rows, write_rows
+from benchmarks.vllm.tables import jct_report
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.scheduling import RULE_NAMES
 from testbed.engine_options import EngineOptions

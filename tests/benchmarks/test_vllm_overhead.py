@@ -1,4 +1,4 @@
-from benchmarks.vllm_ordered import Ordered
+from benchmarks.vllm.ordered import Ordered
 from benchmarks.vllm_overhead import Measured, overhead_report
 
 ALL = [(0.5, 1.0)] * 3

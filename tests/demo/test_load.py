@@ -9,7 +9,7 @@ import pytest
 from demo.load.__main__ import main
 from demo.load.askers import EngineAsker, NoAnswerError
 from demo.load.traffic import LIMIT_TOKENS, Course, prompts_and_lengths
-from demo.load.users import Tally, Users
+from demo.load.users import UserCounts, Users
 from demo.sample_history import sample_history
 from demo.seed import main as seed
 
@@ -79,8 +79,8 @@ async def test_a_user_asks_the_next_question_once_the_one_before_is_answered():
         await until_asked(engine, 30)
 
     await during(users, 3, do)
-    assert users.tally.answered >= 27
-    assert users.tally.failed == 0
+    assert users.counts.answered >= 27
+    assert users.counts.failed == 0
 
 
 async def test_a_question_without_answer_is_counted_and_the_others_go_on():
@@ -88,12 +88,12 @@ async def test_a_question_without_answer_is_counted_and_the_others_go_on():
     engine.answer.set()
     users = users_of(engine)
     await during(users, 2, lambda: until_asked(engine, 20))
-    assert users.tally.failed == 1
-    assert users.tally.line().endswith("1 failed: out of order")
+    assert users.counts.failed == 1
+    assert users.counts.line().endswith("1 failed: out of order")
 
 
 def test_a_tally_of_nothing_can_be_told():
-    assert Tally().line() == "0 answered after 0.000 s on average, 0 failed"
+    assert UserCounts().line() == "0 answered after 0.000 s on average, 0 failed"
 
 
 @pytest.mark.parametrize("url", ["vllm:8000", "ftp://vllm", "http://127.0.0.1:1"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.private_postgres import NONE_FOUND, find_binaries, private_postgres
+from benchmarks.harness.private_postgres import NONE_FOUND, find_binaries, private_postgres
 from lengthwise.history.database.reader import HistoryReader
 from scheduler_client import LengthPredictorClient
 from testbed.engine_metrics import parse_metrics, total

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from benchmarks.durability_kills import Plan, run_kills
-from benchmarks.durability_service import KillableService
+from benchmarks.durability.kills import KillPlan, run_kills
+from benchmarks.harness.killable_service import KillableService
 
-PLAN = Plan(kills=3, reports=3_000, threads=3, largest=40, timeout_s=60)
+PLAN = KillPlan(kills=3, reports=3_000, threads=3, largest=40, timeout_s=60)
 
 
 def with_a_fake_index(folder):
@@ -37,9 +37,9 @@ def test_what_was_acknowledged_survives_kills_and_is_there_once(service, place):
 
 
 def test_the_check_finds_what_is_lost_doubled_altered_or_missed(place):
-    from benchmarks.durability_check import check
-    from benchmarks.durability_reporters import Receipts
-    from benchmarks.durability_workload import all_completions
+    from benchmarks.durability.check import check
+    from benchmarks.durability.reporters import Receipts
+    from benchmarks.durability.workload import all_completions
     from lengthwise.history.database.completion import Report
     from tests.lengthwise.history.database.helpers import record, rows, writing
 

@@ -1,4 +1,4 @@
-"""Hostile callers, in small; benchmarks/hostile.py does the same a million times."""
+"""Hostile callers, in small; `python -m benchmarks.hostile` does the same a million times."""
 
 import random
 
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile_attacks import ATTACKS
-from benchmarks.hostile_bodies import PATHS
-from benchmarks.hostile_http2 import Address
+from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.bodies import PATHS
+from benchmarks.hostile.http2 import Address
 from lengthwise.v1 import length_predictor_pb2 as pb
 from tests.predictor_service.waiting import until
 
@@ -106,9 +106,9 @@ async def test_extreme_reports_are_stored_whole_or_refused(attacked, completions
 @pytest.mark.parametrize("limits", [{}, {"max_messages_per_s": 1_000, "max_items_per_s": 500}])
 async def test_after_an_attack_others_are_served_and_nothing_is_left_over(serve, attack, limits):
     running = await serve(queue_capacity=500, max_batch_items=100, **limits)
-    tally = await ATTACKS[attack](Address(running.port), random.Random(1), 120)
-    assert tally.sent == 120
-    assert tally.unanswered == 0
+    counts = await ATTACKS[attack](Address(running.port), random.Random(1), 120)
+    assert counts.sent == 120
+    assert counts.unanswered == 0
     await until(lambda: not running.service.calls.under_way and not running.service.batcher.waiting)
     codes = {code for _, code in running.service.calls.ended}
     assert codes.isdisjoint(code.value[0] for code in FAULTS)
@@ -118,7 +118,7 @@ async def test_after_an_attack_others_are_served_and_nothing_is_left_over(serve,
 
 
 def test_the_same_seed_sends_the_same_bytes():
-    from benchmarks.hostile_bodies import extreme_body, random_body
+    from benchmarks.hostile.bodies import extreme_body, random_body
 
     for make in (random_body, extreme_body):
         first, again = ([make(random.Random(7)) for _ in range(20)] for _ in range(2))

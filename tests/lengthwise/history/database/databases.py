@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks.private_postgres import NONE_FOUND, find_binaries, private_postgres
+from benchmarks.harness.private_postgres import NONE_FOUND, find_binaries, private_postgres
 
 KINDS = ("sqlite", "postgresql")
 NUMBERS = count(1)

@@ -1,0 +1,1 @@
+"""The encoder's backends and precisions beside each other."""

@@ -1,0 +1,1 @@
+"""The mean's gain against the tail, for every scheduling rule."""

@@ -1,0 +1,1 @@
+"""What the measurements share: the machine, options, reports and tables, workloads, processes."""

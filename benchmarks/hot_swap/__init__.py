@@ -1,0 +1,1 @@
+"""Index after index swapped in under full load."""

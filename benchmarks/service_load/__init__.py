@@ -1,0 +1,1 @@
+"""The service beside the encoder alone and beside another embedding server."""

@@ -1,0 +1,109 @@
+"""The servers that are measured: ours, and the peer."""
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.harness.environments import PEER
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
+
+START_TIMEOUT_S = 180.0
+"""For a server to be ready, its model loaded, in seconds."""
+
+STOP_TIMEOUT_S = 60.0
+"""For a server to end when told to, in seconds; then it is killed."""
+
+PEER_SETTINGS = shlex.split(
+    "--device cpu --host 127.0.0.1 --no-compile --no-bettertransformer "
+    "--dtype bfloat16 --batch-size 32 --log-level warning"
+)
+"""The fastest of those tried here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def predictor_service(index: Path, folder: Path, processes: int) -> Generator[Server]:
+    """The real service, without its cache: prompts come back in every pass.
+
+    Args:
+        index: Store or artifact that it serves.
+        folder: For the file with its port.
+        processes: How many of the service share the port.
+    """
+    port_file = folder / f"port-{processes}"
+    command = [sys.executable, "-m", "predictor_service", "--index", str(index)]
+    command += ["--port", "0", "--port-file", str(port_file), "--processes", str(processes)]
+    command += ["--cache-capacity", "0", "--log-level", "warning"]
+    with _running(command, port_file.exists) as pid:
+        yield Server(pid, int(port_file.read_text()))
+
+
+@contextmanager
+def peer() -> Generator[Server]:
+    """infinity-emb with the same model; it embeds and does nothing else."""
+    PEER.ensure()
+    port = _free_port()
+    command = [str(PEER.program("infinity_emb")), "v2", "--port", str(port)]
+    command += ["--model-id", locate_encoder(DEFAULT_ENCODER), *PEER_SETTINGS]
+    offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+    with _running(command, lambda: _is_healthy(port), offline) as pid:
+        yield Server(pid, port)
+
+
+@contextmanager
+def _running(
+    command: Sequence[str],
+    is_ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+) -> Generator[int]:
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=2)
+    try:
+        _wait_until(is_ready, process)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until(is_ready: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while not is_ready():
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode} before it was ready")
+        if time.monotonic() > deadline_s:
+            raise RuntimeError(f"the server was not ready within {START_TIMEOUT_S:g} s")
+        time.sleep(0.1)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The published headlines of SSJF and ALISE in the simulator."""

@@ -1,0 +1,1 @@
+"""The service under load for an hour, watched for leaks."""

@@ -1,0 +1,88 @@
+"""The tables of the soak."""
+
+from typing import Any
+
+from benchmarks.harness.aims import Aim, aims_table
+from benchmarks.harness.report import Report
+from benchmarks.harness.table import Column, Row, Table
+from benchmarks.soak.found import SoakFindings
+
+SHOWN = 12
+"""Rows of the table that shows the course of the run, about."""
+
+MOST_GROWN_MIB = 10.0
+"""Memory that may be grown by at most once it has settled."""
+
+
+def soak_report(command: str, found: SoakFindings) -> Report:
+    """What was found."""
+    aims = [
+        Aim("errors", found.counts.errors, at_most=0, form="{:,.0f}"),
+        Aim(
+            "memory grown after the first quarter",
+            found.grown_mib,
+            at_most=MOST_GROWN_MIB,
+            form="{:.1f} MiB",
+        ),
+    ]
+    notes = [
+        "The real service with SQLite at a Unix socket, asked by one process on the same cores. "
+        "Requests come by a Poisson process; each prompt is another, is predicted by itself and "
+        "its length reported, 32 at a time.",
+        "Memory is the process's resident set, judged after the first quarter of the run, when "
+        "caches and the rows learnt from reports have reached their bounds.",
+        *(f"Failed: {example}" for example in found.counts.examples),
+    ]
+    return Report("soak", command, [_whole(found), _course(found), aims_table(aims)], notes)
+
+
+def summary(found: SoakFindings) -> dict[str, Any]:
+    """The figures at a glance."""
+    return {
+        "minutes": found.duration_s / 60,
+        "capacity_per_s": round(found.capacity_per_s, 1),
+        "rate_per_s": round(found.rate_per_s, 1),
+        "predicted": found.counts.predicted,
+        "reported": found.counts.reported,
+        "errors": found.counts.errors,
+        "grown_mib": round(found.grown_mib, 2),
+        "slope_mib_per_h": round(found.slope_mib_per_h, 2),
+    }
+
+
+def _whole(found: SoakFindings) -> Table:
+    row: Row = {**summary(found), "most": found.counts.most_under_way}
+    columns = [
+        Column("minutes", "minutes", "{:g}"),
+        Column("capacity_per_s", "capacity/s", "{:.0f}"),
+        Column("rate_per_s", "asked/s", "{:.0f}"),
+        Column("predicted", "predicted", "{:,}"),
+        Column("reported", "reported", "{:,}"),
+        Column("errors", "errors"),
+        Column("most", "most under way", "{:,}"),
+        Column("grown_mib", "grown, MiB", "{:+.1f}"),
+        Column("slope_mib_per_h", "MiB/h", "{:+.1f}"),
+    ]
+    return Table("soak", "The whole run", columns, [row])
+
+
+def _course(found: SoakFindings) -> Table:
+    step = max(1, len(found.stretches) // SHOWN)
+    rows: list[Row] = [
+        {
+            "at": f"{one.at_s / 60:.1f}",
+            "resident_mib": one.resident_mib,
+            "p99_ms": one.p99_ms,
+            "predicted": one.predicted,
+            "errors": one.errors,
+        }
+        for one in found.stretches[step - 1 :: step]
+    ]
+    columns = [
+        Column("at", "minute"),
+        Column("resident_mib", "memory, MiB", "{:.0f}"),
+        Column("p99_ms", "p99, ms", "{:.0f}"),
+        Column("predicted", "predicted so far", "{:,}"),
+        Column("errors", "errors so far"),
+    ]
+    return Table("course", "As it went on", columns, rows, detail=True)

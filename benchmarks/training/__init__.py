@@ -1,0 +1,1 @@
+"""What training on a history's own lengths brings."""

@@ -1,0 +1,1 @@
+"""What `vllm_jct` and `vllm_overhead` share: the engine, the requests, the rows and tables."""

@@ -1,0 +1,37 @@
+"""Counts, and holds what is to hold: `python -m checks`, from the repository's root.
+
+It exits with 1 where a bound is broken, and says on the error stream which, where, by how much and
+what to do.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from checks.bounds import long_files, stray_names, wide_folders
+from checks.figures import Figures
+from checks.files import python_files, repository_files
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check a repository.
+
+    Args:
+        arguments: Its folder; none means the current one.
+
+    Returns:
+        1 if something does not hold, else 0.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    root = Path(*given[:1])
+    files = repository_files(root)
+    sources = python_files(root, files)
+    print("\n".join(Figures.from_files(sources).lines()))
+    broken = [*stray_names(files), *wide_folders(sources), *long_files(sources)]
+    for message in broken:
+        print(message, file=sys.stderr)
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
