@@ -20,9 +20,9 @@ from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import VICUNA, read_records
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from serving_sim.engine.calibration import Calibration, calibrate
+from serving_sim.calibration import FittedCost, calibrate
 from serving_sim.engine.engine import Engine
-from serving_sim.engine.records import EngineRecord, EngineRun, write_records
+from serving_sim.engine_run import EngineRecord, EngineRun, write_records
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.rule_policy import RulePolicy
 from serving_sim.result import SimulationResult
@@ -113,13 +113,13 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parsed(parser, argv)
 
 
-def compare(setting: Setting, folder: Path, keep: Path | None) -> tuple[list[Row], Calibration]:
+def compare(setting: Setting, folder: Path, keep: Path | None) -> tuple[list[Row], FittedCost]:
     """Calibrate on one run, then compare run by run."""
     model = tiny_model(CACHE)
     count_tokens = TokenCounter(model)
     simulated = Engine(slots=setting.slots, step_tokens=STEP_TOKENS)
     rows: list[Row] = []
-    fitted: Calibration | None = None
+    fitted: FittedCost | None = None
     tokens_per_s = 1.0
     for policy, vllm_policy in VLLM_POLICY.items():
         options = EngineOptions(
@@ -135,12 +135,12 @@ def compare(setting: Setting, folder: Path, keep: Path | None) -> tuple[list[Row
                 records = _served(engine, asked, vllm_policy, count_tokens)
                 if keep is not None:
                     write_records(records, keep)
-                fitted = calibrate(EngineRun.of(records), simulated)
+                fitted = calibrate(EngineRun.from_records(records), simulated)
             else:
                 _tokens_per_s(engine, setting)  # warms it up
             for load, seed, asked, told in _runs(setting, tokens_per_s):
                 records = _served(engine, asked, vllm_policy, count_tokens)
-                run = EngineRun.of(records, told)
+                run = EngineRun.from_records(records, told)
                 names: Row = {"policy": policy, "load": load, "seed": seed}
                 rows.append(_row(names, run, fitted, simulated))
     assert fitted is not None  # noqa: S101  there are policies
@@ -204,7 +204,7 @@ def _served(
     ]
 
 
-def _row(names: Row, run: EngineRun, fitted: Calibration, engine: Engine) -> Row:
+def _row(names: Row, run: EngineRun, fitted: FittedCost, engine: Engine) -> Row:
     """What the engine took and what the simulator says of the same requests."""
     # By rank alone: no service time, which would weigh the prompt as well.
     shortest = RulePolicy(make_rule("shortest"), ServiceTimeModel())
@@ -262,7 +262,7 @@ def _table(rows: Sequence[Row], setting: Setting) -> Table:
     return Table("fidelity", title, columns, rows)
 
 
-def _notes(fitted: Calibration, setting: Setting) -> list[str]:
+def _notes(fitted: FittedCost, setting: Setting) -> list[str]:
     constants = ", ".join(f"{name} {value:.3g}" for name, value in fitted.cost.to_dict().items())
     return [
         f"Fitted to {fitted.records} other requests, first come first served at load "

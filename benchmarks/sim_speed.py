@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measured(path: Path, count: int, rate_per_s: float, policy: str) -> Row:
-    profile = Profile.named(PROFILE)
+    profile = Profile.from_name(PROFILE)
     engine = Engine(slots=SLOTS, kv_blocks=KV_BLOCKS, block_tokens=profile.block_tokens)
     before_mib = _peak_mib()
     requests = _requests(path, count, rate_per_s)
@@ -80,7 +80,7 @@ def _measured(path: Path, count: int, rate_per_s: float, policy: str) -> Row:
 
 
 def _requests(path: Path, count: int, rate_per_s: float) -> Requests:
-    table = LengthTable.read(path)
+    table = LengthTable.from_file(path)
     assert table.timestamp_s is not None, f"{path} has no times"  # noqa: S101  it is a trace
     rows = np.arange(count) % len(table)
     told = oracle_with_noise(table.output_tokens, TAU, np.random.default_rng(0))

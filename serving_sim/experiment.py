@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serving_sim.engine.capacity import requests_per_s
+from serving_sim.capacity import requests_per_s
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.errors import InvalidWorkloadError
@@ -17,7 +17,10 @@ from serving_sim.workload.requests import Requests
 from serving_sim.workload.workload import Workload
 
 CAPACITY_REQUESTS = 4000
+"""Requests, at most, that the capacity is measured with: a bound on the time that it takes."""
+
 CAPACITY_SEED = 0
+"""Of their draw: the capacity is the same for every seed that is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Experiment:
     """What is compared.
 
     Args:
-        workload: What is asked.
-        engine: What serves.
+        workload: Requests are drawn from it, anew for each seed.
+        engine: The engine that serves them.
         cost: The time of its steps.
-        policies: By name.
-        seeds: Of the workload.
-        count: Requests of one simulation.
+        policies: Names of the policies compared, at least one.
+        seeds: One draw of the workload for each, at least one.
+        count: Requests in each simulation, at least 1.
 
     Raises:
         InvalidWorkloadError: If there is no policy, seed or request.
@@ -91,13 +94,13 @@ class Experiment:
         seed: int,
         on_progress: Callable[[int], None] | None,
     ) -> Run:
-        told = requests
+        predicted = requests
         if choice.oracle:
-            told = replace(
+            predicted = replace(
                 requests, predicted_tokens=requests.output_tokens.astype(float), distributions=None
             )
         policy = choice.make(self.cost, self.engine)
-        result = simulate(told, policy, self.engine, self.cost, on_progress=on_progress)
+        result = simulate(predicted, policy, self.engine, self.cost, on_progress=on_progress)
         names = {"policy": choice.name, "batching": self.engine.batching}
-        row = Summary.of(result, **names, slots=self.engine.slots, load=load, seed=seed)
+        row = Summary.from_result(result, **names, slots=self.engine.slots, load=load, seed=seed)
         return Run(row, result)

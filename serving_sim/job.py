@@ -15,8 +15,8 @@ class Job:
 
     Args:
         index: Its place in the order of arrival.
-        arrival_s: In virtual time.
-        input_tokens: Of its prompt.
+        arrival_s: When it came, in virtual time.
+        input_tokens: Tokens of the prompt, at least 1.
         output_tokens: That it will generate, at least 1.
         predicted_tokens: That a predictor says it will.
         distribution: Of the predicted length, where the predictor gives one.
@@ -25,7 +25,7 @@ class Job:
         cached_tokens: With keys and values in memory; while it decodes, as of when it joined.
         joined_step: The batch's step at which it began to decode; -1 while it does not.
         ticket: Says which of its entries among those that will finish is the valid one.
-        started_s: When it first ran.
+        started_s: When it was first admitted; NaN before.
         first_token_s: When its first token came.
         completed_s: When its last token came.
         running_since_s: When it last began to run.

@@ -13,10 +13,10 @@ class SimulationResult:
     """The log of a simulation, as columns in the order of arrival.
 
     Args:
-        requests: That were served.
+        requests: The requests that were served.
         started_s: Shape (requests,): when each first ran.
-        first_token_s: Shape (requests,).
-        completed_s: Shape (requests,).
+        first_token_s: Shape (requests,): when each first token came.
+        completed_s: Shape (requests,): when each last token came.
         ran_s: Shape (requests,): time spent running.
         preemptions: Shape (requests,): how often each was taken off.
         busy_s: Time in which the engine ran anything.
@@ -57,7 +57,7 @@ class Recorder:
     """Writes down what completes; a request is then forgotten but for its numbers.
 
     Args:
-        requests: That are served.
+        requests: The requests that are being served.
     """
 
     def __init__(self, requests: Requests) -> None:
@@ -84,7 +84,10 @@ class Recorder:
         started_s, first_token_s, completed_s, ran_s = self._times_s
         return SimulationResult(
             self._requests,
-            *(started_s, first_token_s, completed_s, ran_s),
+            started_s,
+            first_token_s,
+            completed_s,
+            ran_s,
             self._preemptions,
             busy_s,
             swapped_tokens,

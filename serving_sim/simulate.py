@@ -17,6 +17,7 @@ WHOLE_PROMPTS = 1 << 40
 """Tokens of a step that no prompt exceeds."""
 
 PROGRESS_REQUESTS = 1000
+"""Completions between two reports of progress: rare enough to cost nothing."""
 
 
 def simulate(
@@ -32,9 +33,9 @@ def simulate(
     Args:
         requests: In the order of their arrival.
         policy: Newly made: it learns as it goes.
-        engine: What it runs on.
+        engine: Slots, memory and way of batching.
         cost: The time of a step.
-        on_progress: Told how many more completed, every thousand or so.
+        on_progress: Called with the number that completed since the last call, each thousand.
 
     Raises:
         InvalidEngineError: If a request does not fit into the engine's memory.

@@ -12,23 +12,23 @@ class Summary:
     """What a policy gave; times in seconds.
 
     Args:
-        policy: Its name.
+        policy: Name of the policy.
         batching: How requests shared a step.
         slots: Requests that ran at once.
         load: Offered, as a share of what the engine can serve.
-        seed: Of the workload.
-        requests: That were served.
+        seed: Seed that the workload was drawn with.
+        requests: Number of requests served.
         mean_jct_s: Mean job completion time, from arrival to the last token.
-        p50_jct_s: Median.
-        p90_jct_s: 90th percentile.
-        p99_jct_s: 99th percentile.
+        p50_jct_s: Median of the completion times.
+        p90_jct_s: 90th percentile of the completion times.
+        p99_jct_s: 99th percentile of the completion times.
         mean_ttft_s: Mean time to first token, from arrival.
-        p99_ttft_s: 99th percentile.
+        p99_ttft_s: 99th percentile of the times to first token.
         max_wait_s: Longest time to a first token.
         max_idle_s: Longest time not running: before the start and after preemptions.
         tokens_per_s: Generated, from the first arrival to the last completion.
         mean_s_per_token: Mean of completion time over output tokens (normalised latency).
-        preemptions: All together.
+        preemptions: Number of preemptions, over all requests.
     """
 
     policy: str
@@ -50,7 +50,7 @@ class Summary:
     preemptions: int
 
     @classmethod
-    def of(
+    def from_result(
         cls,
         result: SimulationResult,
         *,

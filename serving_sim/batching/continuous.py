@@ -10,7 +10,7 @@ prefixes of other requests.
 from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass, field
 
-from serving_sim.batching.arrivals import Arrivals
+from serving_sim.batching.arrival_queue import ArrivalQueue
 from serving_sim.batching.decode_batch import DecodeBatch
 from serving_sim.batching.memory import Memory
 from serving_sim.engine.cost_model import StepCost
@@ -24,10 +24,10 @@ class StepPlan:
     """What one step does beside generating a token for each request that decodes.
 
     Args:
-        budget_tokens: That the step may still compute.
-        prefills: Requests with prompt tokens computed in it, and how many.
+        budget_tokens: Tokens that the step may still compute.
+        prefills: Requests with prompt tokens computed in it, and how many of each.
         stalled: Running requests that it leaves out: memory ran out before their turn.
-        preempted: Memory ran out.
+        preempted: A request was preempted in it because memory ran out.
     """
 
     budget_tokens: int
@@ -40,10 +40,10 @@ class ContinuousBatching:
     """One run of an engine.
 
     Args:
-        engine: Its limits.
-        cost: The time of its steps.
-        policy: What runs next.
-        on_finished: Told of each request as it completes.
+        engine: Slots, memory and tokens of a step.
+        cost: The time of a step, by what is computed in it.
+        policy: Newly made; says who runs next and who is preempted.
+        on_finished: Called with each request as it completes.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class ContinuousBatching:
         self._decoding = DecodeBatch(engine.block_tokens)
         self._running: dict[Job, None] = {}
         self._partial: Job | None = None
-        self._resident: dict[Job, None] = {}  # preempted, and not put out
+        self._resident: dict[Job, None] = {}  # preempted, with its memory still held
         self._resident_blocks = 0
         self._lazy = engine.swap is not None and engine.swap.lazy
-        self._arrivals = Arrivals(iter(()))
+        self._arrivals = ArrivalQueue(iter(()))
 
     @property
     def running(self) -> KeysView[Job]:
@@ -77,7 +77,7 @@ class ContinuousBatching:
 
     @property
     def free_blocks(self) -> int:
-        """Memory that no running request holds; a preempted one that does can be put out."""
+        """Memory that no running request holds; a preempted one that holds some can be evicted."""
         return self.memory.free_blocks + self._resident_blocks
 
     def generated_tokens(self, job: Job) -> int:
@@ -94,11 +94,11 @@ class ContinuousBatching:
 
     def run(self, jobs: Iterator[Job]) -> None:
         """Serve them all; `jobs` in the order of their arrival."""
-        self._arrivals = Arrivals(jobs)
+        self._arrivals = ArrivalQueue(jobs)
         self._receive()
         while self._running or len(self._policy) or self._idle_until_next():
             if self._policy.preemptive:
-                for job in self._policy.displaced(self, self.now_s):
+                for job in self._policy.to_preempt(self, self.now_s):
                     self._preempt(job, keep=self._lazy)
             plan = StepPlan(self._engine.step_tokens)
             self._plan_running(plan)
@@ -121,7 +121,7 @@ class ContinuousBatching:
     def _plan_running(self, plan: StepPlan) -> None:
         chunk = self._partial_chunk()
         needed = self._decoding.blocks_needed() + self._chunk_blocks(self._partial, chunk)
-        if needed > self.memory.free_blocks and not self._put_out(needed):
+        if needed > self.memory.free_blocks and not self._evict_until(needed):
             self._plan_short_of_memory(plan)
             return
         self.memory.free_blocks -= needed
@@ -168,21 +168,21 @@ class ContinuousBatching:
         plan.prefills = [(job, tokens) for job, tokens in plan.prefills if job in self._running]
         for job in self._running:
             if job not in granted and job is not self._partial:
-                self._decoding.leave(job)
+                self._decoding.remove(job)
                 plan.stalled.append(job)
 
-    def _put_out(self, needed: int, spared: Job | None = None) -> bool:
+    def _evict_until(self, needed: int, spared: Job | None = None) -> bool:
         """Take memory from the preempted that still hold some, until so many blocks are free."""
         while needed > self.memory.free_blocks and self._resident:
             candidates = {job: None for job in self._resident if job is not spared}
             if not candidates:
                 return False
-            job = self._policy.put_out(candidates.keys(), self, self.now_s)
-            self._leave_memory(job)
-            self.memory.put_out(job)
+            job = self._policy.eviction_victim(candidates.keys(), self, self.now_s)
+            self._no_longer_resident(job)
+            self.memory.evict(job)
         return needed <= self.memory.free_blocks
 
-    def _leave_memory(self, job: Job) -> None:
+    def _no_longer_resident(self, job: Job) -> None:
         del self._resident[job]
         self._resident_blocks -= self.memory.blocks_of(job.cached_tokens)
 
@@ -190,7 +190,7 @@ class ContinuousBatching:
         if job is self._partial:
             self._partial = None
         else:
-            self._decoding.leave(job)
+            self._decoding.remove(job)
         del self._running[job]
         job.preemptions += 1
         job.ran_s += self.now_s - job.running_since_s
@@ -199,8 +199,8 @@ class ContinuousBatching:
             self._resident[job] = None
             self._resident_blocks += self.memory.blocks_of(job.cached_tokens)
         else:
-            self.memory.put_out(job)
-        self._policy.put_back(job, self.now_s)
+            self.memory.evict(job)
+        self._policy.requeue(job, self.now_s)
 
     def _admit(self, plan: StepPlan) -> None:
         while plan.budget_tokens > 0 and len(self._running) < self._engine.slots:
@@ -215,7 +215,7 @@ class ContinuousBatching:
         if wanted > self.free_blocks:
             return False
         held = self.memory.blocks_of(job.cached_tokens) if job in self._resident else 0
-        return self._put_out(wanted - held, spared=job)
+        return self._evict_until(wanted - held, spared=job)
 
     def _start(self, job: Job, plan: StepPlan) -> None:
         self._running[job] = None
@@ -224,16 +224,16 @@ class ContinuousBatching:
             job.started_s = self.now_s
         resident = job in self._resident
         if resident:
-            self._leave_memory(job)
+            self._no_longer_resident(job)
             self.memory.release(job)
         tokens = min(job.known_tokens - job.cached_tokens, plan.budget_tokens)
         self.memory.free_blocks -= self.memory.blocks_of(job.cached_tokens + tokens)
         plan.budget_tokens -= tokens
         decodes = (job.swapped or resident) and tokens == 1 and job.generated_tokens > 0
         if job.swapped:
-            self.memory.bring_in(job)
+            self.memory.swap_in(job)
         if decodes:
-            self._decoding.join(job)
+            self._decoding.add(job)
         else:
             plan.prefills.append((job, tokens))
 
@@ -249,7 +249,7 @@ class ContinuousBatching:
             self._jump()
         self.busy_s += self.now_s - began_s
         for job in plan.stalled:
-            self._decoding.join(job)
+            self._decoding.add(job)
         done = self._decoding.ended()
         self._receive()
         for job, tokens in plan.prefills:
@@ -304,7 +304,7 @@ class ContinuousBatching:
         if job.generated_tokens == job.output_tokens:
             self._complete(job)
         else:
-            self._decoding.join(job)
+            self._decoding.add(job)
 
     def _complete(self, job: Job) -> None:
         del self._running[job]

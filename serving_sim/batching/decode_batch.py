@@ -25,7 +25,7 @@ class DecodeBatch:
         self._ends: list[tuple[int, int, Job]] = []
         self._tickets = 0
 
-    def join(self, job: Job) -> None:
+    def add(self, job: Job) -> None:
         """A request whose next step is to generate a token; it has at least one to go."""
         job.joined_step = self.steps
         job.ticket = self._tickets
@@ -36,7 +36,7 @@ class DecodeBatch:
         self.cached_tokens += job.cached_tokens
         self._phases[(job.cached_tokens - self.steps) % self._block_tokens] += 1
 
-    def leave(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
         """A request stops, with what it has generated until now; its end is forgotten."""
         self._phases[(job.cached_tokens - job.joined_step) % self._block_tokens] -= 1
         job.cached_tokens += self.steps - job.joined_step
@@ -59,7 +59,7 @@ class DecodeBatch:
                 break
             heappop(self._ends)
             if ticket == job.ticket:
-                self.leave(job)
+                self.remove(job)
                 done.append(job)
         return done
 

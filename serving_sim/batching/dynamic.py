@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 
-from serving_sim.batching.arrivals import Arrivals
+from serving_sim.batching.arrival_queue import ArrivalQueue
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.job import Job
@@ -18,10 +18,10 @@ class DynamicBatching:
     longest is: until then they keep their slots.
 
     Args:
-        engine: Its limits.
-        cost: The time of its steps.
-        policy: Who is in the next batch.
-        on_finished: Told of each request as it completes.
+        engine: Its slots are the size of a batch, its `batch_wait_s` the longest wait for one.
+        cost: The time of a step, by what is computed in it.
+        policy: Newly made; says who is in the next batch.
+        on_finished: Called with each request as it completes.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class DynamicBatching:
         self._policy = policy
         self._on_finished = on_finished
         self._waiting: dict[Job, None] = {}  # in the order of their arrival
-        self._arrivals = Arrivals(iter(()))
+        self._arrivals = ArrivalQueue(iter(()))
 
     def run(self, jobs: Iterator[Job]) -> None:
         """Serve them all; `jobs` in the order of their arrival."""
-        self._arrivals = Arrivals(jobs)
+        self._arrivals = ArrivalQueue(jobs)
         while True:
             self._receive()
             if not self._waiting:

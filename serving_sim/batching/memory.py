@@ -8,7 +8,7 @@ class Memory:
     """Counts blocks, and the time that transfers take from the next step.
 
     Args:
-        engine: How much there is.
+        engine: Its blocks in the GPU, and how its preempted requests are swapped.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -27,8 +27,8 @@ class Memory:
         """Free what a request holds that is in no batch."""
         self.free_blocks += self.blocks_of(job.cached_tokens)
 
-    def put_out(self, job: Job) -> None:
-        """A preempted request gives up its blocks: swapped out where it can be, else forgotten."""
+    def evict(self, job: Job) -> None:
+        """A preempted request gives up its blocks: swapped out if the CPU has room, else lost."""
         self.release(job)
         moved_bytes = self._swap.moved_bytes_per_token * job.cached_tokens if self._swap else 0.0
         if self._swap is None or moved_bytes > self._cpu_bytes or not job.cached_tokens:
@@ -38,7 +38,7 @@ class Memory:
         self._cpu_bytes -= moved_bytes
         self._transfer(job.cached_tokens)
 
-    def bring_in(self, job: Job) -> None:
+    def swap_in(self, job: Job) -> None:
         """A swapped request comes back; its blocks are the caller's to take."""
         if self._swap is not None:
             self._cpu_bytes += self._swap.moved_bytes_per_token * job.cached_tokens

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from serving_sim.calibration import calibrate
 from serving_sim.cli.progress import progress_bar
 from serving_sim.cli.run_setup import engine_of, numbers, workload_of
 from serving_sim.cli.tables import summary_table
-from serving_sim.engine.calibration import calibrate
 from serving_sim.engine.engine import Engine
 from serving_sim.engine.profile import SHIPPED, Profile
-from serving_sim.engine.records import EngineRun, read_records
+from serving_sim.engine_run import EngineRun, read_records
 from serving_sim.errors import SimulationError
 from serving_sim.experiment import Experiment
 from serving_sim.policies.registry import POLICY_NAMES, PolicyChoice
@@ -23,7 +23,7 @@ from serving_sim.reproduce.headlines import requests_in_all
 from serving_sim.reproduce.show import tables
 from serving_sim.summary import Summary
 from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS
-from serving_sim.workload.predict import FORMS, Predictor
+from serving_sim.workload.predictor import PREDICTOR_SYNTAX, Predictor
 
 if TYPE_CHECKING:
     from serving_sim.what_if.job import WhatIfJob
@@ -49,7 +49,7 @@ def run(
         str,
         typer.Option(
             help=f"Names with commas between: {', '.join(POLICY_NAMES)}; with oracle- before one "
-            "it is told the truth."
+            "it gets the true lengths."
         ),
     ] = "fcfs,lengthwise,oracle-sjf",
     lengths: Annotated[
@@ -69,7 +69,8 @@ def run(
         str, typer.Option(help="Shares of what the engine can serve, with commas between.")
     ] = "0.7,0.9,1.1",
     predict: Annotated[
-        str, typer.Option("--predict", help=f"What schedulers are told: {FORMS}.")
+        str,
+        typer.Option("--predict", help=f"Where predicted lengths come from: {PREDICTOR_SYNTAX}."),
     ] = "noise:0.6",
     batching: Annotated[str, typer.Option(help="none, dynamic or continuous.")] = "continuous",
     slots: Annotated[int, typer.Option(help="Requests that run at once.")] = 32,
@@ -91,14 +92,22 @@ def run(
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
 ) -> None:
     """Serve the same requests under each policy, at each load and seed."""
-    figures = Profile.named(profile)
+    figures = Profile.from_name(profile)
     engine = engine_of(
-        *(figures, batching, slots), kv_blocks=kv_blocks, step_tokens=step_tokens, swapping=swap
+        figures,
+        batching,
+        slots,
+        kv_blocks=kv_blocks,
+        step_tokens=step_tokens,
+        swapping=swap,
     )
     choices = [PolicyChoice(name) for name in policy.split(",")]
     loads = numbers(load, "--load")
     workload = workload_of(
-        *(lengths, trace, cv, Predictor.named(predict)),
+        lengths,
+        trace,
+        cv,
+        Predictor.from_text(predict),
         input_tokens=input_tokens,
         max_tokens=figures.max_model_tokens,
     )
@@ -156,7 +165,7 @@ def fit(
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
 ) -> None:
     """Fit the cost of a step to a run of a real engine, first come first served."""
-    run_of_it = EngineRun.of(read_records(records))
+    run_of_it = EngineRun.from_records(read_records(records))
     engine = Engine(
         slots=slots,
         kv_blocks=kv_blocks,
@@ -193,9 +202,11 @@ def what_if(
         list[str], typer.Option("--history", help="Your log: JSON lines, CSV or Parquet.")
     ],
     prompt_column: Annotated[
-        str | None, typer.Option(help="Of the log, where its forms are not recognised.")
+        str | None, typer.Option(help="Of the log, where its row schema is not recognised.")
     ] = None,
-    output_tokens_column: Annotated[str | None, typer.Option(help="The same.")] = None,
+    output_tokens_column: Annotated[
+        str | None, typer.Option(help="Of the log, where it is not recognised.")
+    ] = None,
     policy: Annotated[
         str, typer.Option(help="Names with commas between; the first is compared with.")
     ] = "fcfs,lengthwise,lengthwise:shortest,oracle-sjf",
@@ -225,13 +236,17 @@ def what_if(
     ] = None,
 ) -> None:
     """Learn from your log, predict it fold by fold, and serve it under each policy."""
-    figures = Profile.named(profile)
+    figures = Profile.from_name(profile)
     engine = engine_of(
         figures, "continuous", slots, kv_blocks=None, step_tokens=2048, swapping=False
     )
     choices = [PolicyChoice(name) for name in policy.split(",")]
     job = _what_if_job()(
-        *(history, engine, figures, choices, numbers(load, "--load")),
+        history,
+        engine,
+        figures,
+        choices,
+        numbers(load, "--load"),
         seeds=range(seeds),
         requests=requests,
         folds=folds,

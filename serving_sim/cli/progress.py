@@ -16,7 +16,7 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Generator[Callable[[int], None]]:
-    """A bar that is told how many more requests were served."""
+    """A bar; what it yields is called with the number served since the last call."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

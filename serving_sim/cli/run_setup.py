@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import cast
 
-from serving_sim.engine.engine import Batching, Engine, SwapOptions
+from serving_sim.engine.engine import Batching, Engine, KvSwap
 from serving_sim.engine.profile import Profile
 from serving_sim.errors import InvalidEngineError, InvalidWorkloadError
 from serving_sim.workload.length_table import LengthTable
-from serving_sim.workload.predict import Predictor
-from serving_sim.workload.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
+from serving_sim.workload.predictor import Predictor
+from serving_sim.workload.workload import ArrivalProcess, Workload, gamma_arrivals, trace_arrivals
 
 
 def numbers(text: str, option: str) -> list[float]:
@@ -42,7 +42,7 @@ def engine_of(
                 f"--swap with profile {profile.name!r}: it says nothing of kv_bytes_per_token and "
                 "link_bytes_per_s"
             )
-        swap = SwapOptions(profile.kv_bytes_per_token, profile.link_bytes_per_s)
+        swap = KvSwap(profile.kv_bytes_per_token, profile.link_bytes_per_s)
     return Engine(
         cast("Batching", batching),
         1 if batching == "none" else slots,
@@ -67,8 +67,8 @@ def workload_of(
     Args:
         lengths: File with them; None: those of the trace.
         trace: File with arrivals; None draws them.
-        cv: Variation of drawn gaps.
-        predictor: What schedulers are told.
+        cv: Coefficient of variation of drawn gaps, above 0; 1 is Poisson. A trace has its own.
+        predictor: Says what lengths the schedulers reckon with.
         input_tokens: Of prompts, where the file does not say.
         max_tokens: Longer rows, prompt and answer together, are left out.
 
@@ -78,10 +78,12 @@ def workload_of(
     path = lengths or trace
     if path is None:
         raise InvalidWorkloadError("expected --lengths, --trace or both: nothing says how long")
-    table = LengthTable.read(path, predicted_column=predictor.column, input_tokens=input_tokens)
-    arrivals: Arrivals = gamma_arrivals(cv)
+    table = LengthTable.from_file(
+        path, predicted_column=predictor.column, input_tokens=input_tokens
+    )
+    arrivals: ArrivalProcess = gamma_arrivals(cv)
     if trace is not None:
-        timestamp_s = (table if lengths is None else LengthTable.read(trace)).timestamp_s
+        timestamp_s = (table if lengths is None else LengthTable.from_file(trace)).timestamp_s
         if timestamp_s is None:
             raise InvalidWorkloadError(f"--trace is {trace}: expected a column timestamp_s")
         arrivals = trace_arrivals(timestamp_s)

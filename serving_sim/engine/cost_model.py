@@ -15,11 +15,11 @@ class StepCost:
     values are read and each prompt token that is computed adds its own. All in seconds.
 
     Args:
-        step_s: Of any step.
-        sequence_s: Per sequence in it.
+        step_s: Seconds of any step, whatever the batch: the weights are read.
+        sequence_s: Seconds more for each sequence in the step.
         cached_token_s: Per token that attention reads: those cached before the step.
         prefill_step_s: More for a step that computes any prompt.
-        prefill_token_s: Per prompt token computed.
+        prefill_token_s: Seconds more for each prompt token computed in the step.
 
     Raises:
         InvalidEngineError: If a time is negative, infinite or not a number, or all are 0.
@@ -49,7 +49,7 @@ class StepCost:
         """The time of `steps` steps in which each sequence generates one token.
 
         Args:
-            steps: At least 0.
+            steps: Number of steps, at least 0.
             sequences: In the batch, the same in every step.
             cached_tokens: Of all sequences together, before the first step; each adds one a step.
         """
@@ -62,7 +62,7 @@ class StepCost:
         Args:
             sequences: In the batch, those with a prompt included.
             cached_tokens: Of all of them, before the step.
-            prefill_tokens: Computed in it.
+            prefill_tokens: Prompt tokens computed in the step.
         """
         batch_s = self.step_s + self.sequence_s * sequences + self.cached_token_s * cached_tokens
         return batch_s + self.prefill_step_s + self.prefill_token_s * prefill_tokens
@@ -71,9 +71,9 @@ class StepCost:
         """The fewest steps, at least 1, that end at or after `then_s`.
 
         Args:
-            now_s: When the first begins.
-            then_s: After it, and finite.
-            sequences: In the batch.
+            now_s: When the first of the steps begins.
+            then_s: The time to reach; finite, and later than `now_s`.
+            sequences: Sequences in the batch, the same in every step.
             cached_tokens: Of all of them, before the first step.
         """
         # steps * linear + steps ** 2 * square = wait, solved in the form that loses no digits.

@@ -11,10 +11,11 @@ Batching = Literal["none", "dynamic", "continuous"]
 join and leave the batch at every step."""
 
 MAX_UNLIMITED_BLOCKS = 1 << 60
+"""Blocks that no run ever takes: memory without a limit, still counted in whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class SwapOptions:
+class KvSwap:
     """Preempted requests keep their keys and values, in the CPU's memory.
 
     Args:
@@ -24,8 +25,8 @@ class SwapOptions:
         bits: 16, or 8: half the bytes over the link and in the CPU's memory (ALISE).
         quantise_s_per_token: With 8 bits, the time to convert a token, either way.
         overlapped: Transfers go on beside the step rather than before it.
-        lazy: Who is preempted for another keeps its blocks until they are wanted; the policy then
-            says who goes. Otherwise it is swapped out at once.
+        lazy: A request preempted for another keeps its blocks until they are wanted; the policy
+            then says which is evicted. Otherwise it is swapped out at once.
 
     Raises:
         InvalidEngineError: If a number is out of range.
@@ -73,7 +74,7 @@ class Engine:
         batching: How requests share a step.
         slots: Requests that run at once (vLLM's max_num_seqs); with no batching, 1.
         kv_blocks: Of keys and values in memory; None for as many as are wanted.
-        block_tokens: Of a block.
+        block_tokens: Tokens whose keys and values one block holds.
         step_tokens: Tokens that a step computes at most (vLLM's max_num_batched_tokens): longer
             prompts are cut into chunks.
         batch_wait_s: Dynamic batching: a batch that is not full starts when its first request
@@ -90,7 +91,7 @@ class Engine:
     block_tokens: int = 16
     step_tokens: int = 2048
     batch_wait_s: float = 0.1
-    swap: SwapOptions | None = None
+    swap: KvSwap | None = None
 
     def __post_init__(self) -> None:
         if self.batching not in ("none", "dynamic", "continuous"):

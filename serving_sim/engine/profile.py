@@ -21,7 +21,7 @@ class Profile:
         source: Where the figures are from.
         cost: The time of its steps.
         kv_blocks: Of keys and values in memory; None for as many as are wanted.
-        block_tokens: Of a block.
+        block_tokens: Tokens whose keys and values one block holds.
         kv_bytes_per_token: Of keys and values; None where unknown.
         outside_s: Of a request, outside of the engine's steps: HTTP, tokeniser, client. It comes on
             top of simulated times, and is not in them.
@@ -40,7 +40,7 @@ class Profile:
     max_model_tokens: int | None = None
 
     @classmethod
-    def named(cls, name_or_path: str) -> "Profile":
+    def from_name(cls, name_or_path: str) -> "Profile":
         """One that is shipped, by its name, or any other by its path.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Scheduling policies: which waiting request runs next, and which running one makes room."""
+"""Scheduling policies: which waiting request runs next, and which running one is preempted."""

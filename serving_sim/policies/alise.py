@@ -5,8 +5,8 @@ from collections.abc import KeysView
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.patience import PatientPolicy
-from serving_sim.policies.remaining_time import remaining_time_s
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import RunningView
+from serving_sim.policies.remaining import remaining_time_s
 
 LEVEL = float(1 << 40)
 """Distance between the ranks of two queues."""
@@ -17,18 +17,18 @@ class AlisePolicy(PatientPolicy):
 
     After Zhao and Wang (2024, arXiv 2410.23537): T = s*T0 + n*(alpha*s + beta). The first queue
     holds what is estimated to end within `level_s`, each further one twice as much. Within a queue
-    it is first come first served, higher queues displace lower ones, and waiting for `aging_s`
+    it is first come first served, higher queues preempt lower ones, and waiting for `aging_s`
     moves a request up by one. With an engine that swaps lazily the preempted keep their memory
     until it is wanted; then the one with the longest estimated wait (EWT) goes: the time that those
     before it take, or until aging has moved it past them, if that is sooner. The paper gives no
     numbers for the queues and the aging: those here are ours.
 
     Args:
-        service_time: The rates of T.
-        level_s: What the first queue holds.
-        levels: How many queues there are.
+        service_time: The rates of T, of this LLM on this engine.
+        level_s: Estimated execution time, in seconds, up to which a request is in the first queue.
+        levels: Number of queues, at least 1; the last holds whatever is longer.
         aging_s: Time waited for one queue up; infinity for no aging.
-        review_tokens: How often estimates of the running are made again.
+        review_tokens: Tokens after which the estimate of a running request is made again.
     """
 
     name = "alise"
@@ -62,7 +62,7 @@ class AlisePolicy(PatientPolicy):
         left = left if left > 0 else max(1, generated_tokens)
         return remaining_time_s(self._service_time, job, left)
 
-    def may_displace(self, waiting: Job, running_rank: float) -> bool:
+    def may_preempt(self, waiting: Job, running_rank: float) -> bool:
         """Only from a higher queue."""
         return waiting.rank // LEVEL < running_rank // LEVEL
 
@@ -76,7 +76,7 @@ class AlisePolicy(PatientPolicy):
         else:
             self.patience.end(job)
 
-    def put_out(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
+    def eviction_victim(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
         """The longest estimated wait time."""
         del now_s
         waits_s = self.estimated_waits_s(view)

@@ -4,8 +4,7 @@ from lengthwise.scheduling.recent_values import RecentValues
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.ranked import RankedPolicy
-from serving_sim.policies.remaining_time import remaining_time_s
-from serving_sim.policies.srpt import expected_remaining_tokens
+from serving_sim.policies.remaining import expected_remaining_tokens, remaining_time_s
 
 
 class CappedRemainingPolicy(RankedPolicy):

@@ -3,14 +3,13 @@
 from collections import deque
 
 from serving_sim.job import Job
-from serving_sim.policies.policy import Policy
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import Policy, RunningView
 
 
 class FcfsPolicy(Policy):
     """Serves in the order of arrival; who is preempted goes to the front again.
 
-    Where memory runs out, the last one admitted makes room.
+    Where memory runs out, the last one admitted is preempted.
     """
 
     name = "fcfs"
@@ -23,7 +22,7 @@ class FcfsPolicy(Policy):
         del now_s
         self._waiting.append(job)
 
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """To the front."""
         del now_s
         self._waiting.appendleft(job)

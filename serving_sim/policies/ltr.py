@@ -2,7 +2,7 @@
 
 from serving_sim.job import Job
 from serving_sim.policies.patience import PatientPolicy
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import RunningView
 
 PROMOTED = -1.0
 """Below every score."""

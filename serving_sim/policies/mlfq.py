@@ -4,7 +4,7 @@ import math
 
 from serving_sim.job import Job
 from serving_sim.policies.patience import PatientPolicy
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import RunningView
 
 LEVEL = float(1 << 40)
 """Distance between the ranks of two levels: within one, first come is first served."""
@@ -19,8 +19,8 @@ class MlfqPolicy(PatientPolicy):
     ones, and one that has waited for `patience_s` goes to the top again.
 
     Args:
-        quantum_tokens: Of the top level.
-        levels: How many there are.
+        quantum_tokens: Tokens that a request may generate on the top level.
+        levels: Number of levels, at least 1; on the last one nothing goes down further.
         token_per_input_token: The time of a prompt token, in tokens of the answer.
         patience_s: Time waited on a level after which a request goes to the top.
     """

@@ -52,8 +52,9 @@ class PatientPolicy(RankedPolicy):
 
     Args:
         patience_s: The time; infinity for ever.
-        margin: See RankedPolicy.
-        review_tokens: See RankedPolicy.
+        margin: By which a running request's rank must exceed a waiting one's to be preempted for
+            it.
+        review_tokens: Tokens after which the rank of a running request is computed again.
     """
 
     def __init__(self, *, patience_s: float, margin: float = 0.0, review_tokens: int = 16) -> None:
@@ -69,9 +70,9 @@ class PatientPolicy(RankedPolicy):
         super().add(job, now_s)
         self.patience.begin(job, now_s)
 
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """It begins to wait again."""
-        super().put_back(job, now_s)
+        super().requeue(job, now_s)
         self.patience.begin(job, now_s)
 
     def head(self, now_s: float) -> Job | None:

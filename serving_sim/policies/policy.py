@@ -1,11 +1,42 @@
-"""What every policy does."""
+"""What every policy does, and what it sees of the engine."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import KeysView, Sequence
+from typing import Protocol
 
 from serving_sim.job import Job
-from serving_sim.policies.view import RunningView
+
+
+class RunningView(Protocol):
+    """What runs, and how much room there is."""
+
+    @property
+    def running(self) -> KeysView[Job]:
+        """In the order in which they were admitted."""
+        ...
+
+    @property
+    def free_slots(self) -> int:
+        """Requests that could run beside these."""
+        ...
+
+    @property
+    def free_blocks(self) -> int:
+        """Memory that no running request holds."""
+        ...
+
+    def generated_tokens(self, job: Job) -> int:
+        """How many tokens a running request has generated so far."""
+        ...
+
+    def held_blocks(self, job: Job) -> int:
+        """Memory that a running request holds."""
+        ...
+
+    def wanted_blocks(self, job: Job) -> int:
+        """Memory that a waiting request needs to be admitted."""
+        ...
 
 
 class Policy(ABC):
@@ -25,7 +56,7 @@ class Policy(ABC):
         """A request arrives."""
 
     @abstractmethod
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """A running request was taken off and waits again."""
 
     @abstractmethod
@@ -45,16 +76,16 @@ class Policy(ABC):
         """The running request to take off where memory does not suffice for all.
 
         Args:
-            view: At least one runs.
+            view: The engine; at least one request runs.
         """
 
-    def put_out(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
+    def eviction_victim(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
         """Which of the preempted that still hold memory is to give it up.
 
         Args:
             resident: At least one, in the order in which they were preempted; all wait.
-            view: What runs.
-            now_s: Virtual time.
+            view: The requests that run; those of `resident` are not among them.
+            now_s: The present, in virtual time.
         """
         del view, now_s
         return list(resident)[-1]
@@ -63,18 +94,18 @@ class Policy(ABC):
         """Learn from a request that completed."""
         del job
 
-    def displaced(self, view: RunningView, now_s: float) -> Sequence[Job]:
+    def to_preempt(self, view: RunningView, now_s: float) -> Sequence[Job]:
         """Running requests to take off at once, so that waiting ones may run.
 
         Args:
-            view: What runs, and how much room there is.
-            now_s: Virtual time.
+            view: The requests that run, and how much room there is beside them.
+            now_s: The present, in virtual time.
         """
         del view, now_s
         return ()
 
     def review_steps(self, view: RunningView) -> int | None:
-        """Decode steps after which `displaced` is to be asked again even if nothing happens.
+        """Decode steps after which `to_preempt` is to be asked again even if nothing happens.
 
         Returns:
             At least 1; None if only arrivals and completions matter.

@@ -1,4 +1,4 @@
-"""A rule's queue, and a decision on who makes room: what the vLLM scheduler class does."""
+"""A rule's queue, and a decision on who is preempted: what the vLLM scheduler class does."""
 
 import math
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from lengthwise.scheduling.preemption import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.rule import PriorityRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
+from serving_sim.policies.policy import RunningView
 from serving_sim.policies.rule_policy import RulePolicy
-from serving_sim.policies.view import RunningView
 
 
 class PreemptingPolicy(RulePolicy):
     """Preempts as the scheduler class does: the same rule for the queue, the same for the running.
 
     Args:
-        rule: Gives the keys.
-        preemption: Decides who makes room.
+        rule: Gives each request its key as it arrives.
+        preemption: Decides which running requests are preempted for which waiting ones.
         service_time: What a predicted length amounts to.
         review_s: How often that is decided while requests wait and nothing happens.
-        name: In the results.
+        name: Its name in the results; the rule's with "-preempting" unless given.
     """
 
     preemptive = True
@@ -37,8 +37,8 @@ class PreemptingPolicy(RulePolicy):
         self._preemption = preemption
         self._review_s = review_s
 
-    def displaced(self, view: RunningView, now_s: float) -> Sequence[Job]:
-        """Whom the rule lets make room, with all slots taken."""
+    def to_preempt(self, view: RunningView, now_s: float) -> Sequence[Job]:
+        """Whom the rule preempts, with all slots taken."""
         if not len(self) or view.free_slots:
             return ()
         running = {str(job.index): job for job in view.running}

@@ -5,8 +5,7 @@ from collections.abc import KeysView, Sequence
 from heapq import heappop, heappush
 
 from serving_sim.job import Job
-from serving_sim.policies.policy import Policy
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import Policy, RunningView
 
 
 class RankedPolicy(Policy):
@@ -41,7 +40,7 @@ class RankedPolicy(Policy):
         del now_s
         self._push(job)
 
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """Into the queue, at the rank of what is left."""
         del now_s
         self._push(job)
@@ -90,7 +89,7 @@ class RankedPolicy(Policy):
         """The highest rank, the latest of equals."""
         return max(view.running, key=lambda job: (self.running_rank(view, job), job.index))
 
-    def put_out(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
+    def eviction_victim(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
         """The highest rank: it waits for longest."""
         del view, now_s
         return max(resident, key=lambda job: (job.rank, job.index))
@@ -104,25 +103,25 @@ class RankedPolicy(Policy):
             job.rank = self.rank(job, generated)
         return job.rank
 
-    def may_displace(self, waiting: Job, running_rank: float) -> bool:
+    def may_preempt(self, waiting: Job, running_rank: float) -> bool:
         """A waiting request ranks well enough above a running one."""
         return waiting.rank + self._margin < running_rank
 
-    def displaced(self, view: RunningView, now_s: float) -> Sequence[Job]:
+    def to_preempt(self, view: RunningView, now_s: float) -> Sequence[Job]:
         """The lowest ranked, for as long as a waiting request that ranks above them needs room."""
         head = self.head(now_s)
         if head is None or self._fits(view, head, view.free_slots, view.free_blocks):
             return ()  # it is admitted as it is, and the next one asked for after that
-        displaced: list[Job] = []
+        preempted: list[Job] = []
         free_slots, free_blocks = view.free_slots, view.free_blocks
         for rank, job in self._worst_first(view):
-            if not self.may_displace(head, rank):
+            if not self.may_preempt(head, rank):
                 break
-            displaced.append(job)
+            preempted.append(job)
             free_slots += 1
             free_blocks += view.held_blocks(job)
             if self._fits(view, head, free_slots, free_blocks):
-                return displaced
+                return preempted
         return ()
 
     def _worst_first(self, view: RunningView) -> list[tuple[float, Job]]:

@@ -21,9 +21,10 @@ from serving_sim.policies.srpt import GittinsPolicy, SrptPolicy
 from serving_sim.policies.starvation import StarvationPolicy
 
 ORACLE = "oracle-"
+"""Before a policy's name: it gets the true lengths."""
 
 TYPICAL_TOKENS = 256
-"""Of a request that is preempted: prompt and answer so far."""
+"""Prompt and answer so far of a request that is preempted: the size of a chat request's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Setting:
 
     Args:
         cost: The time of a step.
-        engine: What it runs on.
+        engine: The engine that the policy schedules.
     """
 
     cost: StepCost
@@ -90,7 +91,7 @@ POLICY_NAMES = tuple(_MAKERS)
 
 @dataclass(frozen=True, slots=True)
 class PolicyChoice:
-    """A policy by name: with "oracle-" before it, it is told the true lengths.
+    """A policy by name: with "oracle-" before it, it gets the true lengths.
 
     Args:
         name: One of POLICY_NAMES, or one after "oracle-".
@@ -115,7 +116,7 @@ class PolicyChoice:
 
     @property
     def oracle(self) -> bool:
-        """It is told the true lengths."""
+        """It gets the true lengths."""
         return self.name.startswith(ORACLE)
 
     def make(self, cost: StepCost, engine: Engine) -> Policy:

@@ -7,8 +7,7 @@ from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.rule import PriorityRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
-from serving_sim.policies.policy import Policy
-from serving_sim.policies.view import RunningView
+from serving_sim.policies.policy import Policy, RunningView
 
 
 class RulePolicy(Policy):
@@ -43,9 +42,9 @@ class RulePolicy(Policy):
             distribution=job.distribution,
         )
         job.key = self._rule.key(queued)
-        self.put_back(job, now_s)
+        self.requeue(job, now_s)
 
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """It keeps its key."""
         del now_s
         if job in self._removed:  # its entry is still there

@@ -4,18 +4,10 @@ from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.gittins import gittins_rank
 from serving_sim.job import Job
 from serving_sim.policies.ranked import RankedPolicy
+from serving_sim.policies.remaining import expected_remaining_tokens
 
-
-def expected_remaining_tokens(job: Job, generated_tokens: int) -> float:
-    """Tokens expected to come after so many.
-
-    With a distribution, the mean of what remains of it; without one, the prediction less what has
-    come, and of a request that outlived its prediction as much again as it has generated.
-    """
-    if job.distribution is not None:
-        return job.distribution.remaining(generated_tokens).mean()
-    left = job.predicted_tokens - generated_tokens
-    return left if left > 0 else float(max(1, generated_tokens))
+MAX_DISTRIBUTIONS = 1024
+"""Distributions whose ranks are kept after their request has gone: some megabytes at most."""
 
 
 class SrptPolicy(RankedPolicy):
@@ -60,7 +52,3 @@ class GittinsPolicy(RankedPolicy):
         """Forget ranks that were this request's alone, so that memory stays bounded."""
         if len(self._known) > MAX_DISTRIBUTIONS:
             self._known.pop(id(job.distribution), None)
-
-
-MAX_DISTRIBUTIONS = 1024
-"""Of which ranks are kept after the request has gone."""

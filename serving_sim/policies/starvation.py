@@ -18,9 +18,9 @@ class StarvationPolicy(RulePolicy):
     Args:
         service_time: What a predicted length amounts to.
         overhead_s: Of a request beside its tokens.
-        patience_s: The longest wait.
+        patience_s: Seconds of waiting after which a request goes first.
         patience_factor: The longest wait, in predicted durations.
-        name: In the results.
+        name: Its name in the results.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class StarvationPolicy(RulePolicy):
         self._arrived: deque[Job] = deque()
         self._gone: set[Job] = set()
 
-    def put_back(self, job: Job, now_s: float) -> None:
+    def requeue(self, job: Job, now_s: float) -> None:
         """It waits again, from its arrival as far as patience goes."""
-        super().put_back(job, now_s)
+        super().requeue(job, now_s)
         if job in self._gone:
             self._gone.discard(job)
         elif job.preemptions:

@@ -2,7 +2,7 @@
 
 Normalised latency (completion time over output tokens) against the request rate, for OPT-13B as a
 profile, with lengths like Alpaca's and ShareGPT's. Memory for keys and values is what runs out, as
-in their setting. All but the oracle are told noisy lengths of one Kendall tau-b.
+in their setting. All but the oracle get noisy lengths of one Kendall tau-b.
 """
 
 import math
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving_sim.engine.capacity import requests_per_s
-from serving_sim.engine.engine import Engine, SwapOptions
+from serving_sim.capacity import requests_per_s
+from serving_sim.engine.engine import Engine, KvSwap
 from serving_sim.engine.profile import Profile
 from serving_sim.policies.alise import AlisePolicy
 from serving_sim.policies.policy import Policy
@@ -21,7 +21,7 @@ from serving_sim.policies.registry import ORACLE, PolicyChoice
 from serving_sim.simulate import simulate
 from serving_sim.summary import Summary
 from serving_sim.workload.length_table import LengthTable
-from serving_sim.workload.predict import Predictor
+from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.workload import Workload, gamma_arrivals
 
 PROFILE = "opt-13b-a100-40gb"
@@ -30,8 +30,14 @@ SETS = {
     "ShareGPT": "lengths_only_sharegpt_nanoflow.csv.gz",
 }
 TAU = 0.6
+"""Kendall tau-b of predictions and truth: about that of the trained index on the Vicuna set."""
+
 SLOTS = 256
+"""More than memory holds requests for, so that memory is what runs out."""
+
 CPU_BYTES = 64e9
+"""The CPU's memory for swapped requests: some 80,000 tokens raw, twice as many in 8 bits."""
+
 QUANTISE_S_PER_TOKEN = 2e-6
 """To read 800 KB and write half of it at 1,555 GB/s takes 0.8 microseconds; with a margin."""
 
@@ -39,6 +45,8 @@ REQUESTS = {"Alpaca": 8_000, "ShareGPT": 2_000}
 """Of a run: minutes of traffic either way."""
 
 LOADS = (0.8, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
+"""Rates over what FCFS serves when saturated."""
+
 LIMITS_S = (0.05, 0.1, 0.2, 0.5)
 """Normalised latencies at which rates are compared."""
 
@@ -48,15 +56,15 @@ class Variant:
     """A policy with the way in which its engine preempts.
 
     Args:
-        name: For people.
+        name: Its name in the tables.
         policy: A policy of the registry.
-        swap: None: recompute.
+        swap: How preempted requests are swapped; None: they are computed again.
         aging: ALISE's; False for the ablation.
     """
 
     name: str
     policy: str
-    swap: SwapOptions | None = None
+    swap: KvSwap | None = None
     aging: bool = True
 
     def make(self, profile: Profile, engine: Engine) -> Policy:
@@ -70,7 +78,7 @@ def variants(profile: Profile) -> list[Variant]:
     """VLLM's FCFS, ALISE and what it is without each of its parts, oracles, and ours."""
     assert profile.kv_bytes_per_token is not None  # noqa: S101  it is shipped with it
     assert profile.link_bytes_per_s is not None  # noqa: S101  as above
-    full = SwapOptions(
+    full = KvSwap(
         profile.kv_bytes_per_token,
         profile.link_bytes_per_s,
         cpu_bytes=CPU_BYTES,
@@ -97,7 +105,7 @@ def variants(profile: Profile) -> list[Variant]:
 
 def workload(data: Path, name: str, profile: Profile) -> Workload:
     """Lengths of one of SETS, Poisson arrivals, noisy predictions."""
-    table = LengthTable.read(data / SETS[name]).within(profile.max_model_tokens)
+    table = LengthTable.from_file(data / SETS[name]).within(profile.max_model_tokens)
     predicted = Predictor("noise", str(TAU)).predict(table)
     return Workload(table, gamma_arrivals(1.0), predicted.tokens, predicted.distributions)
 
@@ -107,16 +115,16 @@ class AliseRow:
     """One point of a curve; means over seeds.
 
     Args:
-        lengths: One of SETS.
-        variant: Its name.
+        lengths: The set of lengths, a name in SETS.
+        variant: Name of the variant.
         load: Offered, over what FCFS serves when saturated.
-        rate_per_s: Requests.
-        s_per_token: Mean normalised latency.
-        mean_jct_s: Mean completion time.
-        p99_jct_s: 99th percentile.
+        rate_per_s: Requests per second offered.
+        s_per_token: Mean of completion time over output tokens (normalised latency), in seconds.
+        mean_jct_s: Mean job completion time, from arrival to the last token.
+        p99_jct_s: 99th percentile of the completion times.
         max_wait_s: Longest wait for a first token.
-        tokens_per_s: Generated.
-        preemptions: Per request.
+        tokens_per_s: Tokens generated per second, from the first arrival to the last completion.
+        preemptions: Mean number of preemptions of a request.
     """
 
     lengths: str
@@ -145,7 +153,7 @@ def curves(
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[AliseRow]:
     """Every variant at every rate."""
-    bench = _Bench.of(data, lengths, requests)
+    bench = _Bench.from_data(data, lengths, requests)
     for load in loads:
         for variant in variants(bench.profile):
             rows: list[Summary] = []
@@ -165,8 +173,8 @@ class _Bench:
     capacity_per_s: float
 
     @classmethod
-    def of(cls, data: Path, lengths: str, requests: int) -> "_Bench":
-        profile = Profile.named(PROFILE)
+    def from_data(cls, data: Path, lengths: str, requests: int) -> "_Bench":
+        profile = Profile.from_name(PROFILE)
         engine = Engine(
             "continuous", SLOTS, kv_blocks=profile.kv_blocks, block_tokens=profile.block_tokens
         )
@@ -182,7 +190,7 @@ class _Bench:
         engine = replace(self.engine, swap=variant.swap)
         policy = variant.make(self.profile, engine)
         result = simulate(requests, policy, engine, self.profile.cost)
-        return Summary.of(
+        return Summary.from_result(
             result,
             policy=variant.name,
             batching=engine.batching,
@@ -199,7 +207,10 @@ def _row(
         return float(np.mean([getattr(row, name) for row in rows]))
 
     return AliseRow(
-        *(lengths, variant, load, rate_per_s),
+        lengths,
+        variant,
+        load,
+        rate_per_s,
         s_per_token=mean("mean_s_per_token"),
         mean_jct_s=mean("mean_jct_s"),
         p99_jct_s=mean("p99_jct_s"),

@@ -8,6 +8,7 @@ import numpy as np
 from serving_sim.result import SimulationResult
 
 QUARTER = 0.25
+"""Share of the completions at which SSJF's authors count the throughput."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Comparison:
 
     Args:
         jct_reduction: Of the mean completion time, as a share: the mean over the runs.
-        jct_reduction_sem: Its standard error.
+        jct_reduction_sem: Standard error of that mean; 0 with one run.
         throughput_ratio: At the first quarter of the completions, as SSJF's authors count it.
         p99_ratio: Of the 99th percentile of the completion times.
         max_wait_ratio: Of the longest wait for a first token.
@@ -29,7 +30,7 @@ class Comparison:
     max_wait_ratio: float
 
     @classmethod
-    def of(
+    def from_runs(
         cls, policy: Sequence[SimulationResult], fcfs: Sequence[SimulationResult]
     ) -> "Comparison":
         """Run by run: both served the same requests in each."""

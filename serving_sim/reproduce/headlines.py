@@ -8,8 +8,13 @@ from typing import Any
 from serving_sim.reproduce import alise, ssjf
 
 SMALL_JOBS, SMALL_RUNS = 50, 20
+"""As SSJF's authors ran it: requests of a run, and runs."""
+
 LARGE_JOBS, LARGE_RUNS = 5_000, 1
+"""A queue long enough that its start and its end do not count."""
+
 QUICK_RUNS, QUICK_JOBS, QUICK_REQUESTS = 2, 200, 200
+"""Sizes of --quick: seconds, and figures that mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Headlines:
     Args:
         ssjf_small: As published: 50 jobs, 20 runs.
         ssjf_large: The same at 5,000 jobs.
-        alise: Curves over the rate.
+        alise: One row for each set of lengths, variant and rate.
         rate_ratios: Rates at equal latency over that of FCFS.
     """
 
@@ -46,7 +51,7 @@ def reproduce(
     Args:
         data: Folder of the public data sets.
         quick: Small sizes: does it run at all?
-        on_progress: Told how many more requests were simulated.
+        on_progress: Called with the number of requests simulated since the last call.
     """
     small = _ssjf(data, SMALL_JOBS, QUICK_RUNS if quick else SMALL_RUNS, on_progress)
     large_jobs, large_runs = (QUICK_JOBS, 1) if quick else (LARGE_JOBS, LARGE_RUNS)
@@ -79,12 +84,12 @@ def requests_in_all(*, quick: bool = False) -> int:
 def _ssjf(
     data: Path, jobs: int, runs: int, on_progress: Callable[[int], None] | None
 ) -> list[ssjf.SsjfRow]:
-    told = ssjf.workloads(data)
+    predicted = ssjf.workloads(data)
     return [
         row
         for batching in ssjf.ENGINES
         for scenario in ssjf.scenarios(data)
         for row in ssjf.compare(
-            *(told, scenario, batching), jobs=jobs, runs=runs, on_progress=on_progress
+            predicted, scenario, batching, jobs=jobs, runs=runs, on_progress=on_progress
         )
     ]

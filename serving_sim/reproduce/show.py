@@ -31,7 +31,9 @@ def _ssjf_table(batching: Batching, rows: Sequence[SsjfRow]) -> Table:
         one = row.comparison
         ratios = (one.throughput_ratio, one.p99_ratio, one.max_wait_ratio)
         shown.add_row(
-            *(row.arrivals, row.policy, f"{-one.jct_reduction:+.1%}"),
+            row.arrivals,
+            row.policy,
+            f"{-one.jct_reduction:+.1%}",
             *(f"x{ratio:.2f}" for ratio in ratios),
         )
     return shown

@@ -25,15 +25,20 @@ from serving_sim.result import SimulationResult
 from serving_sim.simulate import simulate
 from serving_sim.workload.arrivals import gamma_arrivals_s
 from serving_sim.workload.length_table import LengthTable
-from serving_sim.workload.predict import Predictor
+from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.requests import FloatArray, Requests
-from serving_sim.workload.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
+from serving_sim.workload.workload import ArrivalProcess, Workload, gamma_arrivals, trace_arrivals
 
 PREDICTIONS = "ssjf_lmsys_vicuna13b_predictions.csv.gz"
 TRACES = {"Azure conv": "trace_azure2023_conv.csv.gz", "Azure code": "trace_azure2023_code.csv.gz"}
 OVERHEAD_STEPS = 5
+"""Steps of 0.02 s that make up the 0.1 s of a request, with continuous batching."""
+
 BATCH_WAIT_S = 10.0
+"""Seconds after which a dynamic batch starts that is not full."""
+
 BATCH = 4
+"""Requests of a batch."""
 
 ENGINES: Mapping[Batching, tuple[Engine, StepCost]] = {
     "none": (Engine("none", 1), SSJF_COST),
@@ -53,17 +58,17 @@ class Scenario:
     """How requests come.
 
     Args:
-        name: For people.
-        rate_per_s: Mean.
-        arrivals: When they come.
+        name: Its name in the tables.
+        rate_per_s: Mean requests per second.
+        arrivals: Draws the times of arrival at that rate.
     """
 
     name: str
     rate_per_s: float
-    arrivals: Arrivals
+    arrivals: ArrivalProcess
 
 
-def sorted_gaps(cv: float) -> Arrivals:
+def sorted_gaps(cv: float) -> ArrivalProcess:
     """Gamma gaps from the shortest to the longest, as the authors' code has them.
 
     Most requests so come at once, and the last ones long after.
@@ -84,7 +89,7 @@ def scenarios(data: Path) -> list[Scenario]:
         Scenario(f"gamma 0.03/s, CV {cv:g}, sorted", 0.03, sorted_gaps(cv)) for cv in (2.0, 5.5)
     ]
     for name, file in TRACES.items():
-        timestamp_s = LengthTable.read(data / file).timestamp_s
+        timestamp_s = LengthTable.from_file(data / file).timestamp_s
         assert timestamp_s is not None, f"{file} has no times"  # noqa: S101  they are traces
         rate = (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
         found.append(Scenario(f"{name} {rate:.1f}/s", rate, trace_arrivals(timestamp_s)))
@@ -92,11 +97,11 @@ def scenarios(data: Path) -> list[Scenario]:
 
 
 def workloads(data: Path) -> dict[str, Workload]:
-    """The authors' test set, told by each predictor."""
+    """The authors' test set, with the lengths that each predictor gives."""
     made: dict[str, Workload] = {}
     for name, kind in PREDICTORS.items():
-        predictor = Predictor.named(kind)
-        table = LengthTable.read(data / PREDICTIONS, predicted_column=predictor.column)
+        predictor = Predictor.from_text(kind)
+        table = LengthTable.from_file(data / PREDICTIONS, predicted_column=predictor.column)
         predicted = predictor.predict(table)
         made[name] = Workload(table, gamma_arrivals(1.0), predicted.tokens, predicted.distributions)
     return made
@@ -120,7 +125,7 @@ class SsjfRow:
 
 
 def compare(
-    told: Mapping[str, Workload],
+    predicted: Mapping[str, Workload],
     scenario: Scenario,
     batching: Batching,
     *,
@@ -132,20 +137,20 @@ def compare(
     """SSJF by each predictor against FCFS, for some also without its starvation rule.
 
     Args:
-        told: The requests as each predictor tells of them, "oracle" among them.
-        scenario: How they come.
-        batching: How they are served.
-        jobs: Of a run.
-        runs: With a seed each.
+        predicted: The workload with each predictor's lengths, "oracle" among them.
+        scenario: The rate and the times at which requests arrive.
+        batching: How requests share a step, a key of ENGINES.
+        jobs: Requests in each run.
+        runs: Number of runs, with the seeds from 0.
         unruled: Predictors by which shortest first is also run without the rule.
-        on_progress: Told how many more requests were simulated.
+        on_progress: Called with the number of requests simulated since the last call.
     """
     engine, cost = ENGINES[batching]
     serve = partial(_serve, engine=engine, cost=cost, on_progress=on_progress)
     drawn = {
         name: [replace(workload, arrivals=scenario.arrivals).draw(jobs, scenario.rate_per_s, seed)
                for seed in range(runs)]
-        for name, workload in told.items()
+        for name, workload in predicted.items()
     }  # fmt: skip
     fcfs = serve(drawn["oracle"], FcfsPolicy)
     service_time = cost.service_time_model(engine.slots)
@@ -153,11 +158,11 @@ def compare(
     ssjf = partial(StarvationPolicy, service_time, overhead_s=overhead_s)
     plain = partial(RulePolicy, ShortestRule(), service_time)
     policies: list[tuple[str, str, Callable[[], Policy]]] = [
-        *((f"SSJF {name}", name, ssjf) for name in told),
+        *((f"SSJF {name}", name, ssjf) for name in predicted),
         *((f"{name}, no rule", name, plain) for name in unruled),
     ]
     for title, name, make in policies:
-        comparison = Comparison.of(serve(drawn[name], make), fcfs)
+        comparison = Comparison.from_runs(serve(drawn[name], make), fcfs)
         yield SsjfRow(batching, scenario.name, jobs, runs, title, comparison)
 
 

@@ -24,6 +24,7 @@ CHARS_PER_TOKEN = 4.0
 """Of English prose: a log rarely says how long its prompts are."""
 
 MIN_ROWS = 300
+"""Rows: an index of two thirds of fewer says little, and a fold is then under a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class CrossValidated:
 
     Args:
         lengths: True lengths; prompts by their characters.
-        predicted_tokens: Shape (rows,).
-        distributions: By row.
-        kendall_tau_b: Between predictions and truth.
+        predicted_tokens: Shape (rows,): expected length by the index of the other folds.
+        distributions: Of the predicted lengths, by row.
+        kendall_tau_b: Rank correlation of predicted and true lengths.
     """
 
     lengths: LengthTable
@@ -68,10 +69,10 @@ def cross_validated(
     """Predict each fold from an index of the others; prompts of one group stay together.
 
     Args:
-        records: Of the log.
+        records: Rows of the log; those cut off or without a length are left out.
         encoder: Makes the vectors; asked once for each prompt.
-        folds: How many.
-        on_progress: Told how many more prompts were encoded.
+        folds: Number of folds, at least 2.
+        on_progress: Called with the number of prompts encoded since the last call.
 
     Raises:
         InvalidWorkloadError: If there are too few rows or folds.
@@ -112,10 +113,12 @@ def _joined(
     outputs = np.array([record.output_tokens for record in records], np.int64)
     inputs = [max(1, round(len(record.prompt) / CHARS_PER_TOKEN)) for record in records]
     predicted = np.array([estimate.expected_tokens for estimate in estimates])
-    told = [
+    distributions = [
         LengthDistribution.from_quantiles(one.quantile_levels, one.quantile_tokens)
         for one in estimates
     ]
     tau = float(np.asarray(kendalltau(predicted, outputs))[0])
     table = LengthTable(outputs, np.array(inputs, np.int64))
-    return CrossValidated(table, predicted, Distributions(told, np.arange(len(told))), tau)
+    return CrossValidated(
+        table, predicted, Distributions(distributions, np.arange(len(distributions))), tau
+    )

@@ -14,12 +14,13 @@ from serving_sim.engine.profile import Profile
 from serving_sim.experiment import Experiment, Run
 from serving_sim.policies.registry import PolicyChoice
 from serving_sim.what_if.cross_validated import CHARS_PER_TOKEN, CrossValidated, cross_validated
-from serving_sim.what_if.outcome import outcomes
 from serving_sim.what_if.page import WhatIf, render_page
-from serving_sim.what_if.show import outcome_table
+from serving_sim.what_if.policy_at_load import by_policy_and_load
+from serving_sim.what_if.show import policy_table
 from serving_sim.workload.workload import Workload, gamma_arrivals
 
 LIMIT_FACTOR = 2.0
+"""Times the best mean completion time at the lowest load: the limit unless one is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,13 @@ class WhatIfJob:
 
     Args:
         history: Files, folders and globs of the log.
-        engine: What serves.
+        engine: The engine that serves the requests.
         profile: The cost of its steps.
         policies: By name; the first is compared with.
         loads: Shares of what the engine can serve.
-        seeds: Of the workloads.
-        requests: Of one simulation.
-        folds: Of the cross-validation.
+        seeds: One draw of the workload for each, at least one.
+        requests: Requests in each simulation, at least 1.
+        folds: Folds of the cross-validation, at least 2.
         cv: Variation of the arrivals' gaps.
     """
 
@@ -56,7 +57,7 @@ class WhatIfJob:
     def read(
         self, prompt_column: str | None, output_tokens_column: str | None
     ) -> list[HistoryRecord]:
-        """The log's rows that the engine takes; columns where its forms are not recognised."""
+        """The log's rows that the engine takes; columns where its row schema is not recognised."""
         standard = ReadOptions()
         options = replace(
             standard,
@@ -86,17 +87,21 @@ class WhatIfJob:
     ) -> WhatIf:
         """Serve it under every policy, at every load, with every seed."""
         workload = Workload(
-            *(learnt.lengths, gamma_arrivals(self.cv)),
+            learnt.lengths,
+            gamma_arrivals(self.cv),
             learnt.predicted_tokens,
             learnt.distributions,
         )
         experiment = Experiment(
-            *(workload, self.engine, self.profile.cost, self.policies),
+            workload,
+            self.engine,
+            self.profile.cost,
+            self.policies,
             seeds=self.seeds,
             count=self.requests,
         )
         runs: Iterator[Run] = experiment.at_loads(self.loads, on_progress)
-        rows = outcomes(runs)
+        rows = by_policy_and_load(runs)
         if limit_s is None:
             lightest = min(rows, key=lambda row: (row.load, row.mean_jct_s.mean))
             limit_s = LIMIT_FACTOR * lightest.mean_jct_s.mean
@@ -105,7 +110,7 @@ class WhatIfJob:
     @staticmethod
     def table(found: WhatIf) -> Table:
         """For a terminal."""
-        return outcome_table(found)
+        return policy_table(found)
 
     @staticmethod
     def write_page(found: WhatIf, folder: Path) -> Path:

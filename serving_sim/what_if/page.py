@@ -6,8 +6,8 @@ from typing import Any
 
 from lengthwise.report.page_template import page_template
 from lengthwise.report.style import PALETTE, svg_of
-from serving_sim.what_if.outcome import Interval, Outcome, rate_within
 from serving_sim.what_if.pictures import draw_by_load, draw_curves
+from serving_sim.what_if.policy_at_load import Interval, PolicyAtLoad, rate_within
 
 COLUMNS = (
     ("mean", "mean_jct_s"),
@@ -31,7 +31,7 @@ class WhatIf:
         notes: What must be known to read it: a heading and a text each.
     """
 
-    rows: Sequence[Outcome]
+    rows: Sequence[PolicyAtLoad]
     limit_s: float
     notes: Sequence[tuple[str, str]]
 
@@ -66,7 +66,7 @@ def render_page(what_if: WhatIf) -> str:
     )  # fmt: skip
 
 
-def _cells(row: Outcome, rows: Sequence[Outcome]) -> tuple[str, str, list[str]]:
+def _cells(row: PolicyAtLoad, rows: Sequence[PolicyAtLoad]) -> tuple[str, str, list[str]]:
     first = next(one for one in rows if one.load == row.load)
     gain = 1 - row.mean_jct_s.mean / first.mean_jct_s.mean
     shown_gain = "–" if row is first else f"{-gain:+.0%}".replace("%", " %")
@@ -82,7 +82,7 @@ def _rate(rate: float | None) -> str:
     return "none" if rate is None else f"{rate:.3g}"
 
 
-def _pictures(rows: Sequence[Outcome], loads: Sequence[float]) -> list[tuple[str, str]]:
+def _pictures(rows: Sequence[PolicyAtLoad], loads: Sequence[float]) -> list[tuple[str, str]]:
     heaviest = max(loads)
     drawn = [
         ("mean", "Mean completion time by load",

@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 
 from lengthwise.report.style import BLUE, GREY, ORANGE, new_figure, percent_ticks, styled
-from serving_sim.what_if.outcome import CURVE_LEVELS, Interval, Outcome
+from serving_sim.what_if.policy_at_load import CURVE_LEVELS, Interval, PolicyAtLoad
 
 COLOURS = (GREY, BLUE, ORANGE, "#009e73", "#cc79a7", "#8c6d31", "#6b4c9a", "#a6761d")
+"""Of the policies in turn; the ninth has that of the first again."""
 
 
 @styled
 def draw_by_load(
-    rows: Sequence[Outcome], value: Callable[[Outcome], Interval], label: str
+    rows: Sequence[PolicyAtLoad], value: Callable[[PolicyAtLoad], Interval], label: str
 ) -> Figure:
     """A figure of each policy against the load, with its confidence interval."""
     figure = new_figure()
@@ -36,7 +37,7 @@ def draw_by_load(
 
 
 @styled
-def draw_curves(rows: Sequence[Outcome], load: float) -> Figure:
+def draw_curves(rows: Sequence[PolicyAtLoad], load: float) -> Figure:
     """Share of the jobs completed within a time, at one load."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -50,9 +51,9 @@ def draw_curves(rows: Sequence[Outcome], load: float) -> Figure:
     return figure
 
 
-def _policies(rows: Sequence[Outcome]) -> list[str]:
+def _policies(rows: Sequence[PolicyAtLoad]) -> list[str]:
     return list(dict.fromkeys(row.policy for row in rows))
 
 
-def _colours(rows: Sequence[Outcome]) -> list[str]:
+def _colours(rows: Sequence[PolicyAtLoad]) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(len(_policies(rows)))]

@@ -3,8 +3,8 @@
 from rich import box
 from rich.table import Table
 
-from serving_sim.what_if.outcome import Interval
 from serving_sim.what_if.page import WhatIf
+from serving_sim.what_if.policy_at_load import Interval
 
 COLUMNS = (
     ("mean", "mean_jct_s"),
@@ -16,7 +16,7 @@ COLUMNS = (
 )
 
 
-def outcome_table(what_if: WhatIf) -> Table:
+def policy_table(what_if: WhatIf) -> Table:
     """Means over seeds, in seconds, the mean with its 95 % interval."""
     table = Table(
         title="Seconds; mean with its 95 % interval over seeds",

@@ -13,8 +13,8 @@ def poisson_arrivals_s(rate_per_s: float, count: int, rng: np.random.Generator) 
 
     Args:
         rate_per_s: Mean requests per second; infinity for all at once.
-        count: Of requests.
-        rng: Source of chance.
+        count: Number of requests, at least 1.
+        rng: Random generator; the same state gives the same arrivals.
 
     Returns:
         Shape (count,), ascending.
@@ -30,8 +30,8 @@ def gamma_arrivals_s(
     Args:
         rate_per_s: Mean requests per second; infinity for all at once.
         cv: Coefficient of variation of the gaps: 1 is Poisson, more is burstier.
-        count: Of requests.
-        rng: Source of chance.
+        count: Number of requests, at least 1.
+        rng: Random generator; the same state gives the same arrivals.
 
     Returns:
         Shape (count,), ascending.
@@ -60,8 +60,8 @@ def scaled_arrivals_s(
     Args:
         timestamps_s: Shape (rows,), ascending, at least 2.
         rate_per_s: Mean requests per second of the whole trace as it is replayed.
-        count: Of requests.
-        start: Row to begin at.
+        count: Number of requests, at least 1.
+        start: Row of the trace to begin at.
 
     Returns:
         Shape (count,), ascending from the first gap.

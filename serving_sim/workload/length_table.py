@@ -14,7 +14,10 @@ from serving_sim.errors import InvalidWorkloadError
 from serving_sim.workload.requests import FloatArray, IntArray
 
 DEFAULT_INPUT_TOKENS = 100
+"""Of a prompt where a file does not say: a short question with its instructions."""
+
 INPUT_NAMES = ("input_tokens", "prompt_tokens")
+"""Columns with the tokens of the prompt, in the order in which they are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class LengthTable:
         )
 
     @classmethod
-    def read(
+    def from_file(
         cls,
         path: Path,
         *,
@@ -73,7 +76,7 @@ class LengthTable:
         Args:
             path: With output_tokens, and input_tokens or prompt_tokens, timestamp_s and prompt
                 where there are any.
-            predicted_column: Where recorded predictions are.
+            predicted_column: Name of the column with recorded predictions; None reads none.
             input_tokens: Of rows that do not say.
 
         Raises:

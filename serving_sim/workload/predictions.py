@@ -1,4 +1,4 @@
-"""What schedulers are told of lengths: the truth, the truth with noise, or what was recorded."""
+"""What is predicted of lengths: the truth, the truth with noise, or what was recorded."""
 
 from typing import Any
 
@@ -11,11 +11,16 @@ from serving_sim.errors import InvalidWorkloadError
 from serving_sim.workload.requests import Distributions, FloatArray, IntArray
 
 QUANTILE_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Levels at which learnt distributions are kept."""
+
 TAU_ROWS = 4000
 """Rows that the rank correlation is measured on: it costs time."""
 
 MAX_SIGMA = 64.0
+"""Of the noise in the logarithm of a length: the correlation is nothing long before."""
+
 TAU_STEPS = 30
+"""Halvings of that range: the noise is then known to nine digits."""
 
 
 def oracle_with_noise(
@@ -24,9 +29,9 @@ def oracle_with_noise(
     """The truth times log-normal noise, so much that predictions order as badly as is asked for.
 
     Args:
-        output_tokens: Shape (rows,): the truth.
+        output_tokens: Shape (rows,): the true lengths, at least 1.
         kendall_tau_b: Between predictions and truth, in (0, 1]; 1 is the truth itself.
-        rng: Source of chance.
+        rng: Random generator; the same state gives the same noise.
 
     Returns:
         Shape (rows,): predicted tokens.
@@ -69,7 +74,7 @@ def learnt_distributions(
         known_predictions: Shape (known,): of other requests.
         known_tokens: Shape (known,): their true lengths.
         predictions: Shape (rows,): to be given distributions.
-        bins: At most so many.
+        bins: Number of bins, at most; each holds about as many known rows.
 
     Raises:
         InvalidWorkloadError: If nothing is known.

@@ -19,7 +19,7 @@ CHUNK = 4096
 
 
 class Distributions:
-    """Distributions of predicted lengths, shared by the requests that were told the same.
+    """Distributions of predicted lengths, shared by the requests with the same prediction.
 
     Args:
         shared: The distributions that there are.
@@ -43,7 +43,7 @@ class Requests:
     """Requests in the order of their arrival, as columns.
 
     Args:
-        arrival_s: Shape (requests,), ascending.
+        arrival_s: Shape (requests,): seconds of virtual time, ascending.
         input_tokens: Shape (requests,), at least 1.
         output_tokens: Shape (requests,): the truth, at least 1.
         predicted_tokens: Shape (requests,): at least 0.
@@ -85,7 +85,7 @@ class Requests:
     def with_predictions(
         self, predicted_tokens: FloatArray, distributions: Distributions | None = None
     ) -> "Requests":
-        """The same requests, told otherwise."""
+        """The same requests with other predictions."""
         return replace(self, predicted_tokens=predicted_tokens, distributions=distributions)
 
     def jobs(self) -> Iterator[Job]:

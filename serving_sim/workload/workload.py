@@ -10,16 +10,16 @@ from serving_sim.workload.arrivals import gamma_arrivals_s, scaled_arrivals_s
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.requests import Distributions, FloatArray, IntArray, Requests
 
-Arrivals = Callable[[float, int, np.random.Generator], FloatArray]
+ArrivalProcess = Callable[[float, int, np.random.Generator], FloatArray]
 """Rate per second, count and source of chance: arrival times, ascending."""
 
 
-def gamma_arrivals(cv: float) -> Arrivals:
+def gamma_arrivals(cv: float) -> ArrivalProcess:
     """Gaps of this coefficient of variation; 1 is Poisson."""
     return lambda rate_per_s, count, rng: gamma_arrivals_s(rate_per_s, cv, count, rng)
 
 
-def trace_arrivals(timestamp_s: FloatArray) -> Arrivals:
+def trace_arrivals(timestamp_s: FloatArray) -> ArrivalProcess:
     """A trace's gaps, in proportion, from a place that the seed says."""
 
     def arrivals(rate_per_s: float, count: int, rng: np.random.Generator) -> FloatArray:
@@ -35,7 +35,7 @@ class Workload:
 
     Args:
         lengths: Drawn without replacement while there are enough.
-        arrivals: When they come.
+        arrivals: Draws the times of arrival.
         predicted_tokens: Shape (rows,): what is predicted of each row.
         distributions: Of the predicted lengths, by row.
         ordered: Rows come in the table's order, from a place that the seed says, as they belong to
@@ -43,7 +43,7 @@ class Workload:
     """
 
     lengths: LengthTable
-    arrivals: Arrivals
+    arrivals: ArrivalProcess
     predicted_tokens: FloatArray
     distributions: Distributions | None = None
     ordered: bool = False
@@ -52,7 +52,7 @@ class Workload:
         """Requests in the order of their arrival; the same seed gives the same ones.
 
         Args:
-            count: How many.
+            count: Number of requests, at least 1.
             rate_per_s: On average; infinity for all at once.
             seed: Of the draw and the arrivals.
 

@@ -1,4 +1,4 @@
-"""vLLM's schedule() told request by request and step by step: slow, and easy to check by eye."""
+"""The rules of vLLM's schedule() applied request by request and step by step: slow, and plain."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from serving_sim.workload.requests import Requests
 
 
 @dataclass(eq=False)
-class Told:
+class SteppedJob:
     index: int
     arrival_s: float
     input_tokens: int
@@ -34,11 +34,11 @@ class Stepwise:
     requests: Requests
     engine: Engine
     cost: StepCost
-    key: Callable[[Told], float]
+    key: Callable[[SteppedJob], float]
     fcfs: bool = False
     now_s: float = 0.0
-    running: list[Told] = field(default_factory=list)
-    waiting: list[Told] = field(default_factory=list)
+    running: list[SteppedJob] = field(default_factory=list)
+    waiting: list[SteppedJob] = field(default_factory=list)
 
     def blocks(self, tokens: int) -> int:
         return (tokens + self.engine.block_tokens - 1) // self.engine.block_tokens
@@ -47,25 +47,25 @@ class Stepwise:
     def free(self) -> int:
         return self.engine.total_blocks - sum(self.held.values())
 
-    def order(self, job: Told) -> tuple[float, int]:
+    def order(self, job: SteppedJob) -> tuple[float, int]:
         return self.key(job), job.index
 
-    def run(self) -> Sequence[Told]:
-        told = [Told(job.index, job.arrival_s, job.input_tokens, job.output_tokens) for job in
+    def run(self) -> Sequence[SteppedJob]:
+        jobs = [SteppedJob(job.index, job.arrival_s, job.input_tokens, job.output_tokens) for job in
                 self.requests.jobs()]  # fmt: skip
-        coming = list(told)
-        self.held: dict[Told, int] = {}
+        coming = list(jobs)
+        self.held: dict[SteppedJob, int] = {}
         while coming or self.waiting or self.running:
             if not self.waiting and not self.running:
                 self.now_s = max(self.now_s, coming[0].arrival_s)
             while coming and coming[0].arrival_s <= self.now_s:
                 self.waiting.append(coming.pop(0))
             self.step()
-        return told
+        return jobs
 
     def step(self) -> None:
         budget = self.engine.step_tokens
-        scheduled: dict[Told, int] = {}
+        scheduled: dict[SteppedJob, int] = {}
         preempted = False
         place = 0
         while place < len(self.running) and budget > 0:
@@ -107,7 +107,7 @@ class Stepwise:
         if scheduled:
             self.compute(scheduled)
 
-    def compute(self, scheduled: dict[Told, int]) -> None:
+    def compute(self, scheduled: dict[SteppedJob, int]) -> None:
         cost = self.cost
         prefills = {job: tokens for job, tokens in scheduled.items() if job.prefilling}
         self.now_s += cost.step_s + cost.sequence_s * len(scheduled)

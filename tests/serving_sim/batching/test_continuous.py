@@ -102,12 +102,12 @@ def test_jumps_from_event_to_event_give_what_single_steps_give(kv_blocks, seed, 
     cost = StepCost(1.0, 0.25, 0.015625, 0.5, 0.125)
     policy = FcfsPolicy() if fcfs else shortest()
     key = (lambda job: job.index) if fcfs else (lambda job: job.output_tokens)
-    told = Stepwise(requests, engine, cost, key, fcfs).run()
+    stepped = Stepwise(requests, engine, cost, key, fcfs).run()
     result = simulate(requests, policy, engine, cost)
-    assert result.preemptions.tolist() == [job.preemptions for job in told]
-    assert np.allclose(result.started_s, [job.started_s for job in told], atol=1e-6)
-    assert np.allclose(result.first_token_s, [job.first_token_s for job in told], atol=1e-6)
-    assert np.allclose(result.completed_s, [job.completed_s for job in told], atol=1e-6)
+    assert result.preemptions.tolist() == [job.preemptions for job in stepped]
+    assert np.allclose(result.started_s, [job.started_s for job in stepped], atol=1e-6)
+    assert np.allclose(result.first_token_s, [job.first_token_s for job in stepped], atol=1e-6)
+    assert np.allclose(result.completed_s, [job.completed_s for job in stepped], atol=1e-6)
 
 
 def test_the_same_simulation_twice_gives_the_same_log_to_the_last_bit():

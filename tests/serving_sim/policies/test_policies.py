@@ -9,7 +9,7 @@ from lengthwise.scheduling.preemption import PreemptionRule
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.engine.cost_model import StepCost
-from serving_sim.engine.engine import Engine, SwapOptions
+from serving_sim.engine.engine import Engine, KvSwap
 from serving_sim.errors import SimulationError
 from serving_sim.policies.alise import AlisePolicy
 from serving_sim.policies.capped_remaining import CappedRemainingPolicy
@@ -186,7 +186,7 @@ def test_alise_moves_up_who_waits():
 
 
 def test_a_swapped_request_goes_on_where_it_was_once_its_memory_is_back():
-    swap = SwapOptions(bytes_per_token=8, link_bytes_per_s=16)
+    swap = KvSwap(bytes_per_token=8, link_bytes_per_s=16)
     engine = Engine(slots=1, swap=swap)
     requests = requests_of((0, 4, 9), (3, 1, 2))
     log = log_of(requests, SrptPolicy(review_tokens=1), engine, SECOND_STEPS)
@@ -195,14 +195,14 @@ def test_a_swapped_request_goes_on_where_it_was_once_its_memory_is_back():
 
 
 def test_eight_bits_halve_what_goes_over_the_link_and_take_time_to_convert():
-    sixteen = SwapOptions(bytes_per_token=8, link_bytes_per_s=16)
-    eight = SwapOptions(bytes_per_token=8, link_bytes_per_s=16, bits=8, quantise_s_per_token=0.125)
+    sixteen = KvSwap(bytes_per_token=8, link_bytes_per_s=16)
+    eight = KvSwap(bytes_per_token=8, link_bytes_per_s=16, bits=8, quantise_s_per_token=0.125)
     assert sixteen.transfer_s(6) == 3.0
     assert eight.transfer_s(6) == 1.5 + 0.75
 
 
 def test_a_full_cpu_memory_makes_the_preempted_be_computed_again():
-    swap = SwapOptions(bytes_per_token=8, link_bytes_per_s=16, cpu_bytes=40)
+    swap = KvSwap(bytes_per_token=8, link_bytes_per_s=16, cpu_bytes=40)
     requests = requests_of((0, 4, 9), (3, 1, 2))
     result = simulate(requests, SrptPolicy(review_tokens=1), Engine(slots=1, swap=swap),
                       SECOND_STEPS)  # fmt: skip
@@ -211,21 +211,21 @@ def test_a_full_cpu_memory_makes_the_preempted_be_computed_again():
 
 
 def test_lazily_swapped_requests_keep_their_memory_while_it_is_not_wanted():
-    swap = SwapOptions(bytes_per_token=8, link_bytes_per_s=16, lazy=True)
+    swap = KvSwap(bytes_per_token=8, link_bytes_per_s=16, lazy=True)
     requests = requests_of((0, 4, 9), (3, 1, 2))
     roomy, tight = (Engine(slots=1, swap=swap, kv_blocks=n, block_tokens=2) for n in (None, 6))
     kept = simulate(requests, SrptPolicy(review_tokens=1), roomy, SECOND_STEPS)
     assert (kept.swapped_tokens, kept.completed_s.tolist()) == (0, [11, 5])
     still_kept = simulate(requests, SrptPolicy(review_tokens=1), tight, SECOND_STEPS)
     assert (still_kept.swapped_tokens, still_kept.completed_s.tolist()) == (0, [11, 5])
-    put_out = simulate(
+    evicted = simulate(
         requests_of((0, 4, 9), (3, 6, 2)), SrptPolicy(review_tokens=1), tight, SECOND_STEPS
     )
-    assert put_out.swapped_tokens == 2 * 6
+    assert evicted.swapped_tokens == 2 * 6
 
 
 def test_who_waits_longest_by_estimate_gives_up_its_memory_first():
-    swap = SwapOptions(bytes_per_token=8, link_bytes_per_s=1e9, lazy=True)
+    swap = KvSwap(bytes_per_token=8, link_bytes_per_s=1e9, lazy=True)
     engine = Engine(slots=2, swap=swap, kv_blocks=8, block_tokens=2)
     requests = requests_of((0, 2, 9), (0, 2, 12), (2, 4, 2), (2, 4, 2), (2, 6, 3))
     policy = alise(aging_s=math.inf)
@@ -236,7 +236,7 @@ def test_who_waits_longest_by_estimate_gives_up_its_memory_first():
 
 @pytest.mark.parametrize("name", [*POLICY_NAMES, "oracle-sjf", "oracle-srpt"])
 @pytest.mark.parametrize("kv_blocks", [None, 23])
-@pytest.mark.parametrize("swap", [None, SwapOptions(8, 64), SwapOptions(8, 64, lazy=True)])
+@pytest.mark.parametrize("swap", [None, KvSwap(8, 64), KvSwap(8, 64, lazy=True)])
 def test_every_policy_serves_every_request_to_its_end(name, kv_blocks, swap):
     requests = drawn_requests(5, mean_gap_s=2.0)
     engine = Engine(slots=4, kv_blocks=kv_blocks, block_tokens=4, step_tokens=16, swap=swap)

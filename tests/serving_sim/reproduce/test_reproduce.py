@@ -49,7 +49,7 @@ def test_throughput_is_counted_to_the_first_quarter_of_completions():
 
 def test_a_policy_that_changes_nothing_has_no_gain_and_ratios_of_one():
     one = served(requests_of(*((i, 1, 4) for i in range(9))))
-    assert Comparison.of([one, one], [one, one]) == Comparison(0.0, 0.0, 1.0, 1.0, 1.0)
+    assert Comparison.from_runs([one, one], [one, one]) == Comparison(0.0, 0.0, 1.0, 1.0, 1.0)
 
 
 def test_sorted_gaps_bring_most_requests_at_once():

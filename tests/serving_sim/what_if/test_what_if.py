@@ -10,9 +10,9 @@ from lengthwise.index.record import HistoryRecord
 from serving_sim.cli.commands import app
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.what_if.cross_validated import cross_validated
-from serving_sim.what_if.outcome import Interval, Outcome, rate_within
+from serving_sim.what_if.policy_at_load import Interval, PolicyAtLoad, rate_within
 
-FORMS = (("Say yes or no: is {} red?", 3), ("Write a long story about {}.", 300))
+PREDICTOR_SYNTAX = (("Say yes or no: is {} red?", 3), ("Write a long story about {}.", 300))
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def log(tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
     with path.open("w") as file:
         for i in range(300):
-            form, tokens = FORMS[i % 2]
+            form, tokens = PREDICTOR_SYNTAX[i % 2]
             length = int(tokens * rng.uniform(0.8, 1.2)) + 1
             file.write(json.dumps({"prompt": form.format(f"thing {i}"), "output_tokens": length}))
             file.write("\n")
@@ -42,9 +42,9 @@ def found(log, tmp_path_factory):
     return json.loads((folder / "rows.json").read_text()), page, result.stdout
 
 
-def outcome(load: float, rate: float, mean_s: float) -> Outcome:
+def outcome(load: float, rate: float, mean_s: float) -> PolicyAtLoad:
     mean = Interval(mean_s, mean_s, mean_s)
-    return Outcome("fcfs", load, rate, *[mean] * 10, curve_s=())
+    return PolicyAtLoad("fcfs", load, rate, *[mean] * 10, curve_s=())
 
 
 def test_what_if_gains_on_a_log_whose_lengths_can_be_predicted(found):
@@ -86,7 +86,7 @@ def test_the_rate_within_a_limit_lies_between_the_loads_tried():
 
 
 def test_an_interval_over_seeds_holds_their_mean_and_widens_with_their_spread():
-    narrow, wide = Interval.of([1.0, 1.1, 0.9]), Interval.of([1.0, 2.0, 0.0])
+    narrow, wide = Interval.from_values([1.0, 1.1, 0.9]), Interval.from_values([1.0, 2.0, 0.0])
     assert narrow.low < narrow.mean < narrow.high
     assert wide.high - wide.low > narrow.high - narrow.low
-    assert Interval.of([3.0]) == Interval(3.0, 3.0, 3.0)
+    assert Interval.from_values([3.0]) == Interval(3.0, 3.0, 3.0)

@@ -12,8 +12,8 @@ from serving_sim.engine.profile import SHIPPED, Profile
 from serving_sim.errors import InvalidEngineError, InvalidWorkloadError
 from serving_sim.workload.arrivals import gamma_arrivals_s, poisson_arrivals_s, scaled_arrivals_s
 from serving_sim.workload.length_table import LengthTable
-from serving_sim.workload.predict import Predictor
 from serving_sim.workload.predictions import class_means, learnt_distributions, oracle_with_noise
+from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.requests import Requests
 from serving_sim.workload.workload import Workload, gamma_arrivals, trace_arrivals
 
@@ -91,8 +91,8 @@ def test_lengths_are_read_from_csv_and_from_json_lines_packed_or_not(tmp_path):
     (tmp_path / "a.csv").write_text("output_tokens,input_tokens,timestamp_s\n5,7,2\n0,0,1\n")
     with gzip.open(tmp_path / "b.jsonl.gz", "wt") as file:
         file.write(json.dumps({"output_tokens": 5, "prompt_tokens": 9, "prompt": "Hi"}) + "\n")
-    table = LengthTable.read(tmp_path / "a.csv")
-    packed = LengthTable.read(tmp_path / "b.jsonl.gz")
+    table = LengthTable.from_file(tmp_path / "a.csv")
+    packed = LengthTable.from_file(tmp_path / "b.jsonl.gz")
     assert table.output_tokens.tolist() == [5, 1]
     assert table.input_tokens.tolist() == [7, 1]
     assert table.timestamp_s is not None
@@ -103,7 +103,7 @@ def test_lengths_are_read_from_csv_and_from_json_lines_packed_or_not(tmp_path):
 def test_a_file_without_lengths_is_refused_with_its_row(tmp_path):
     (tmp_path / "a.csv").write_text("tokens\n5\n")
     with pytest.raises(InvalidWorkloadError, match=r"row 1: expected .* 'output_tokens'"):
-        LengthTable.read(tmp_path / "a.csv")
+        LengthTable.from_file(tmp_path / "a.csv")
 
 
 def test_rows_that_no_llm_takes_are_left_out():
@@ -113,7 +113,7 @@ def test_rows_that_no_llm_takes_are_left_out():
 @pytest.mark.parametrize("text", ["best", "oracle:1", "noise", "noise:much", "column:predicted"])
 def test_predictions_that_cannot_be_made_are_refused(text):
     with pytest.raises(InvalidWorkloadError):
-        Predictor.named(text).predict(table_of([1, 2]))
+        Predictor.from_text(text).predict(table_of([1, 2]))
 
 
 def test_requests_that_do_not_come_in_order_are_refused():
@@ -124,7 +124,7 @@ def test_requests_that_do_not_come_in_order_are_refused():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_profile_reads_and_names_its_source(name):
-    profile = Profile.named(name)
+    profile = Profile.from_name(name)
     assert profile.name == name
     assert profile.source
     assert Profile.from_dict(profile.to_dict()) == profile
@@ -134,4 +134,4 @@ def test_a_profile_with_an_unknown_cost_is_refused(tmp_path):
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"name": "x", "source": "y", "cost": {"speed": 1}}))
     with pytest.raises(InvalidEngineError, match="is no profile: expected JSON"):
-        Profile.named(str(path))
+        Profile.from_name(str(path))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from serving_sim.calibration import calibrate
 from serving_sim.cli.commands import app
-from serving_sim.engine.calibration import calibrate
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.engine.profile import Profile
-from serving_sim.engine.records import EngineRecord, EngineRun, write_records
+from serving_sim.engine_run import EngineRecord, EngineRun, write_records
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.registry import PolicyChoice
@@ -44,7 +44,7 @@ def records_of(requests: Requests, policy) -> list[EngineRecord]:
 
 @pytest.fixture(scope="module")
 def fitted():
-    return calibrate(EngineRun.of(records_of(drawn(0), FcfsPolicy())), ENGINE)
+    return calibrate(EngineRun.from_records(records_of(drawn(0), FcfsPolicy())), ENGINE)
 
 
 def test_a_fitted_model_tells_the_run_that_it_was_fitted_to(fitted):
@@ -70,13 +70,13 @@ def test_a_fitted_model_tells_other_requests_under_another_policy(fitted):
 
 def test_too_few_records_are_refused():
     with pytest.raises(InvalidWorkloadError, match="5 records: expected at least 30"):
-        calibrate(EngineRun.of(records_of(drawn(0, 5), FcfsPolicy())), ENGINE)
+        calibrate(EngineRun.from_records(records_of(drawn(0, 5), FcfsPolicy())), ENGINE)
 
 
 def test_records_in_any_order_are_a_run_in_the_order_of_arrival():
     records = records_of(drawn(2, 10), FcfsPolicy())
     told = [float(i) for i in range(10)]
-    run = EngineRun.of(records[::-1], told[::-1])
+    run = EngineRun.from_records(records[::-1], told[::-1])
     assert run.requests.arrival_s.tolist() == [record.arrival_s for record in records]
     assert run.requests.predicted_tokens.tolist() == told
 
@@ -86,7 +86,7 @@ def test_the_command_writes_a_profile_that_run_takes(tmp_path):
     arguments = ["--records", str(tmp_path / "run.jsonl"), "--out", str(tmp_path / "p.json")]
     result = CliRunner().invoke(app, ["calibrate", *arguments, "--slots", "8", "--json"])
     assert result.exit_code == 0
-    profile = Profile.named(str(tmp_path / "p.json"))
+    profile = Profile.from_name(str(tmp_path / "p.json"))
     assert profile.cost.to_dict() == json.loads(result.stdout)["cost"]
 
 

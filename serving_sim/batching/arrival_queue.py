@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from serving_sim.job import Job
 
 
-class Arrivals:
+class ArrivalQueue:
     """Hands requests over as virtual time passes their arrivals.
 
     Args:
-        jobs: In the order of their arrival.
+        jobs: Requests in the order of their arrival, made one by one as they are asked for.
     """
 
     def __init__(self, jobs: Iterator[Job]) -> None:

@@ -13,9 +13,12 @@ from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictions import class_means, learnt_distributions, oracle_with_noise
 from serving_sim.workload.requests import Distributions, FloatArray
 
-FORMS = "oracle, noise:TAU, column:NAME, classes:NAME, index:FOLDER or service:HOST:PORT"
+PREDICTOR_SYNTAX = "oracle, noise:TAU, column:NAME, classes:NAME, index:FOLDER or service:HOST:PORT"
 NOISE_SEED = 0
+"""Of the noise: the rows of a file are predicted alike in every simulation."""
+
 SERVICE_TIMEOUT_S = 60.0
+"""For a whole batch of prompts, which nobody waits for: not the milliseconds of a scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Predicted:
     """Predictions of all rows of a file.
 
     Args:
-        tokens: Shape (rows,).
+        tokens: Shape (rows,): predicted lengths.
         distributions: By row; None if there are none.
     """
 
@@ -43,7 +46,7 @@ class Predictor:
 
     Args:
         kind: The name before the colon.
-        value: What is after it.
+        value: The text after the colon: a number, name, folder or address, by kind.
 
     Raises:
         InvalidWorkloadError: If there is no such kind.
@@ -56,11 +59,12 @@ class Predictor:
         bare = self.kind == "oracle"
         if self.kind not in _KINDS or bare == bool(self.value):
             raise InvalidWorkloadError(
-                f"predictions are {f'{self.kind}:{self.value}'.rstrip(':')!r}: expected {FORMS}"
+                f"predictions are {f'{self.kind}:{self.value}'.rstrip(':')!r}: expected "
+                f"{PREDICTOR_SYNTAX}"
             )
 
     @classmethod
-    def named(cls, text: str) -> "Predictor":
+    def from_text(cls, text: str) -> "Predictor":
         """From "kind:value"."""
         kind, _, value = text.partition(":")
         return cls(kind, value)

@@ -12,8 +12,13 @@ from serving_sim.result import SimulationResult
 from serving_sim.summary import Summary
 
 SHORT_SHARE, LONG_SHARE = 0.5, 0.2
+"""The shorter half and the longest fifth of the requests, which are reported apart."""
+
 CONFIDENCE = 0.95
+"""Level of the intervals over seeds."""
+
 CURVE_LEVELS = tuple(i / 50 for i in range(51))
+"""Levels of the quantiles that a curve of completion times is drawn through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +26,9 @@ class Interval:
     """A mean over seeds and its 95 % confidence interval; none with one seed.
 
     Args:
-        mean: Over the seeds.
-        low: Lower end.
-        high: Upper end.
+        mean: Mean over the seeds.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
     """
 
     mean: float
@@ -31,7 +36,7 @@ class Interval:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Interval":
+    def from_values(cls, values: Sequence[float]) -> "Interval":
         """By Student's t."""
         mean = float(np.mean(values))
         if len(values) < 2:
@@ -42,20 +47,20 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PolicyAtLoad:
     """One policy at one load; times in seconds.
 
     Args:
-        policy: Its name.
+        policy: Name of the policy.
         load: Over what the engine can serve.
-        rate_per_s: Requests.
-        mean_jct_s: Mean completion time.
-        p50_jct_s: Median.
-        p90_jct_s: 90th percentile.
-        p99_jct_s: 99th percentile.
+        rate_per_s: Requests per second that arrived, mean over the seeds.
+        mean_jct_s: Mean job completion time, from arrival to the last token.
+        p50_jct_s: Median of the completion times.
+        p90_jct_s: 90th percentile of the completion times.
+        p99_jct_s: 99th percentile of the completion times.
         mean_ttft_s: Mean time to first token.
         max_wait_s: Longest wait for a first token.
-        tokens_per_s: Generated.
+        tokens_per_s: Tokens generated per second, from the first arrival to the last completion.
         mean_s_per_token: Completion time over output tokens.
         short_jct_s: Mean of the shorter half of the jobs.
         long_jct_s: Mean of the longest fifth.
@@ -93,7 +98,7 @@ class _Seed:
     curve_s: tuple[float, ...]
 
     @classmethod
-    def of(cls, run: Run) -> "_Seed":
+    def from_run(cls, run: Run) -> "_Seed":
         result = run.result
         rate_per_s = (len(result.requests) - 1) / max(result.requests.span_s, 1e-9)
         short_s, long_s = _by_length(result)
@@ -101,12 +106,12 @@ class _Seed:
         return cls(run.summary, rate_per_s, short_s, long_s, curve_s)
 
 
-def outcomes(runs: Iterable[Run]) -> list[Outcome]:
+def by_policy_and_load(runs: Iterable[Run]) -> list[PolicyAtLoad]:
     """Group runs by load and policy."""
-    seeds = [_Seed.of(run) for run in runs]
+    seeds = [_Seed.from_run(run) for run in runs]
     keys = dict.fromkeys((seed.summary.load or 0.0, seed.summary.policy) for seed in seeds)
     return [
-        _outcome(load, policy, [s for s in seeds if _key(s) == (load, policy)])
+        _policy_at_load(load, policy, [s for s in seeds if _key(s) == (load, policy)])
         for load, policy in keys
     ]
 
@@ -115,22 +120,24 @@ def _key(seed: _Seed) -> tuple[float, str]:
     return seed.summary.load or 0.0, seed.summary.policy
 
 
-def _outcome(load: float, policy: str, seeds: Sequence[_Seed]) -> Outcome:
-    def of(name: str) -> Interval:
-        return Interval.of([getattr(seed.summary, name) for seed in seeds])
+def _policy_at_load(load: float, policy: str, seeds: Sequence[_Seed]) -> PolicyAtLoad:
+    def interval(name: str) -> Interval:
+        return Interval.from_values([getattr(seed.summary, name) for seed in seeds])
 
-    return Outcome(
-        *(policy, load, float(np.mean([seed.rate_per_s for seed in seeds]))),
-        mean_jct_s=of("mean_jct_s"),
-        p50_jct_s=of("p50_jct_s"),
-        p90_jct_s=of("p90_jct_s"),
-        p99_jct_s=of("p99_jct_s"),
-        mean_ttft_s=of("mean_ttft_s"),
-        max_wait_s=of("max_wait_s"),
-        tokens_per_s=of("tokens_per_s"),
-        mean_s_per_token=of("mean_s_per_token"),
-        short_jct_s=Interval.of([seed.short_jct_s for seed in seeds]),
-        long_jct_s=Interval.of([seed.long_jct_s for seed in seeds]),
+    return PolicyAtLoad(
+        policy,
+        load,
+        float(np.mean([seed.rate_per_s for seed in seeds])),
+        mean_jct_s=interval("mean_jct_s"),
+        p50_jct_s=interval("p50_jct_s"),
+        p90_jct_s=interval("p90_jct_s"),
+        p99_jct_s=interval("p99_jct_s"),
+        mean_ttft_s=interval("mean_ttft_s"),
+        max_wait_s=interval("max_wait_s"),
+        tokens_per_s=interval("tokens_per_s"),
+        mean_s_per_token=interval("mean_s_per_token"),
+        short_jct_s=Interval.from_values([seed.short_jct_s for seed in seeds]),
+        long_jct_s=Interval.from_values([seed.long_jct_s for seed in seeds]),
         curve_s=tuple(np.mean([seed.curve_s for seed in seeds], axis=0).tolist()),
     )
 
@@ -142,7 +149,7 @@ def _by_length(result: SimulationResult) -> tuple[float, float]:
     return float(result.jct_s[short].mean()), float(result.jct_s[long].mean())
 
 
-def rate_within(rows: Sequence[Outcome], policy: str, limit_s: float) -> float | None:
+def rate_within(rows: Sequence[PolicyAtLoad], policy: str, limit_s: float) -> float | None:
     """The highest rate with a mean completion time within a limit, between loads tried.
 
     Returns:

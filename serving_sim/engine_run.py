@@ -1,4 +1,4 @@
-"""What a real engine did with each request: to calibrate by, and to be compared with."""
+"""What a real engine did with each request: to fit costs to, and to be compared with."""
 
 import json
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ class EngineRecord:
     """One request; times in seconds on any one clock.
 
     Args:
-        arrival_s: When it was sent.
+        arrival_s: When the client sent the request.
         first_token_s: When its first token came.
         finished_s: When its last token came.
-        input_tokens: Of its prompt.
-        output_tokens: Of its answer.
+        input_tokens: Tokens of the prompt.
+        output_tokens: Tokens of the answer.
     """
 
     arrival_s: float
@@ -37,8 +37,8 @@ class EngineRun:
 
     Args:
         requests: In the order of their arrival.
-        first_token_s: Shape (requests,).
-        finished_s: Shape (requests,).
+        first_token_s: Shape (requests,): when each first token came, on the clock of the arrivals.
+        finished_s: Shape (requests,): when each last token came, on the same clock.
     """
 
     requests: Requests
@@ -56,21 +56,21 @@ class EngineRun:
         return self.finished_s - self.requests.arrival_s
 
     @classmethod
-    def of(
+    def from_records(
         cls, records: Sequence[EngineRecord], predicted_tokens: Sequence[float] | None = None
     ) -> "EngineRun":
         """From records in any order.
 
         Args:
-            records: At least one.
-            predicted_tokens: What the scheduler was told of each; the truth unless given.
+            records: Finished requests, at least one.
+            predicted_tokens: The predicted length of each; the truth unless given.
 
         Raises:
             InvalidWorkloadError: If there is none, or one cannot be.
         """
         if not records:
             raise InvalidWorkloadError("no records: expected at least one request that ended")
-        told = predicted_tokens or [float(record.output_tokens) for record in records]
+        predicted = predicted_tokens or [float(record.output_tokens) for record in records]
         order = sorted(range(len(records)), key=lambda i: records[i].arrival_s)
         ordered = [records[i] for i in order]
 
@@ -81,7 +81,7 @@ class EngineRun:
             column("arrival_s"),
             column("input_tokens").astype(np.int64),
             column("output_tokens").astype(np.int64),
-            np.array([told[i] for i in order], np.float64),
+            np.array([predicted[i] for i in order], np.float64),
         )
         return cls(requests, column("first_token_s"), column("finished_s"))
 

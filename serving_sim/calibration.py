@@ -8,13 +8,15 @@ from scipy.optimize import least_squares, nnls
 
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
-from serving_sim.engine.records import EngineRun
+from serving_sim.engine_run import EngineRun
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.policies.registry import PolicyChoice
 from serving_sim.simulate import simulate
 from serving_sim.workload.requests import FloatArray
 
 MIN_RECORDS = 30
+"""Requests: six constants are fitted, so there are at least five for each."""
+
 NAMES = tuple(field.name for field in fields(StepCost))
 LEAST_SHARE = 0.01
 """Of a decoding step: what contributes less than this is searched in even steps, and may be 0."""
@@ -23,13 +25,17 @@ RELATIVE_STEP = 1e-3
 """Of finite differences in the logarithms."""
 
 MAX_SIMULATIONS = 40
+"""Evaluations of the optimiser: a bound on the time of a fit that does not settle."""
+
 REWEIGHTINGS = 20
+"""Rounds of reweighted least squares: a round costs milliseconds, so there are plenty."""
+
 LEAST_RESIDUAL = 0.002
 """Of a request's decoding time: below it all count alike."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class FittedCost:
     """What was fitted, and how well it tells what it was fitted to.
 
     Args:
@@ -37,7 +43,7 @@ class Calibration:
         outside_s: Of a request, outside of the engine's steps: HTTP, tokeniser, client.
         jct_error: Mean absolute error of the completion times, over their mean.
         ttft_error: The same of the times to first token.
-        records: Requests fitted to.
+        records: Number of requests that it was fitted to.
     """
 
     cost: StepCost
@@ -47,16 +53,16 @@ class Calibration:
     records: int
 
 
-def calibrate(run: EngineRun, engine: Engine, policy: str = "fcfs") -> Calibration:
+def calibrate(run: EngineRun, engine: Engine, policy: str = "fcfs") -> FittedCost:
     """Fit all constants at once: the simulated run is to tell the real one, request by request.
 
     Least squares over the times to first token and to completion, with the simulator in the loop.
     A queue must have formed and gone again, so that steps with few and with many requests are seen.
 
     Args:
-        run: Of the engine that is to be told.
-        engine: Its limits.
-        policy: That it ran under.
+        run: Of the real engine, request by request.
+        engine: Slots, memory and step size that the real engine ran with.
+        policy: Name of the policy that the real engine ran under.
 
     Raises:
         InvalidWorkloadError: If there are too few records, or no answer of several tokens.
@@ -88,7 +94,7 @@ def calibrate(run: EngineRun, engine: Engine, policy: str = "fcfs") -> Calibrati
     values = np.maximum(np.exp(fitted.x) - least, 0.0)
     jct_s, ttft_s = _simulated(run, engine, policy, values)
     cost, outside_s = _constants(values)
-    return Calibration(
+    return FittedCost(
         cost,
         outside_s,
         float(np.abs(jct_s - run.jct_s).mean() / run.jct_s.mean()),

@@ -17,7 +17,7 @@ def requests_per_s(requests: Requests, engine: Engine, cost: StepCost) -> float:
 
     Args:
         requests: That are typical; their arrivals do not matter.
-        engine: What it runs on.
+        engine: Slots, memory and way of batching.
         cost: The time of a step.
     """
     at_once = Requests(
