@@ -8,9 +8,7 @@ from pathlib import Path, PurePosixPath
 
 PRODUCT = (
     "autoscaler",
-    "completion_history",
     "index_builder",
-    "length_index",
     "lengthwise",
     "predictor_service",
     "scheduler_client",
