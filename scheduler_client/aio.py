@@ -11,7 +11,7 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
@@ -22,7 +22,7 @@ from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
-from scheduler_client.aio_stream import pack_async, write_parcels
+from scheduler_client.aio_stream import pack_async, pack_batches, write_parcels
 from scheduler_client.base import ClientBase, status_of
 from scheduler_client.completion import CompletedRequest, ReportReceipt
 from scheduler_client.errors import LengthPredictorError
@@ -229,7 +229,38 @@ class AsyncLengthPredictorClient(ClientBase):
         deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
         window = asyncio.Semaphore(messages_in_flight(max_in_flight, prompts_per_message))
         packer = Packer(prompts_per_message, self._config.max_send_bytes)
-        return self._stream(pack_async(prompts, packer), window, deadline_s)
+        return self._singly(self._stream(pack_async(prompts, packer), window, deadline_s))
+
+    async def predict_batches(
+        self,
+        batches: AsyncIterable[Sequence[str | PredictionQuery]],
+        *,
+        max_in_flight: int = 16,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[list[Outcome]]:
+        """Predict for batches as they come, over one stream; each goes as one message, and at once.
+
+        As `predict_stream`, but whoever calls decides what is sent together. A batch that is too
+        large for a message is divided.
+
+        Args:
+            batches: Read in another task, ahead of the outcomes by `max_in_flight` at most.
+            max_in_flight: Messages sent and not yet answered, at most.
+            timeout_s: Deadline of the whole stream, in seconds; default the client's
+                stream_timeout_s.
+
+        Yields:
+            The outcomes of a message, in the order of what was asked.
+
+        Raises:
+            LengthPredictorError: If the stream failed; outcomes already given stand.
+        """
+        deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
+        window = asyncio.Semaphore(max_in_flight)
+        parcels = pack_batches(batches, self._config.max_send_bytes)
+        async with aclosing(self._stream(parcels, window, deadline_s)) as answered:
+            async for answers in answered:
+                yield answers
 
     async def report(
         self, completions: Iterable[CompletedRequest], *, timeout_s: float | None = None
@@ -316,9 +347,15 @@ class AsyncLengthPredictorClient(ClientBase):
                 raise self._closed_error() from None
             raise
 
+    async def _singly(self, answered: AsyncGenerator[list[Outcome]]) -> AsyncIterator[Outcome]:
+        async with aclosing(answered):
+            async for answers in answered:
+                for answer in answers:
+                    yield answer
+
     async def _stream(
         self, parcels: AsyncGenerator[Parcel], window: asyncio.Semaphore, deadline_s: float
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[list[Outcome]]:
         call: Any = self._stub.PredictStream(**self._options(deadline_s))
         ledger = StreamLedger()
         writer = asyncio.create_task(write_parcels(call, parcels, ledger, window))
@@ -327,8 +364,7 @@ class AsyncLengthPredictorClient(ClientBase):
                 while isinstance(response := await call.read(), pb.PredictStreamResponse):
                     answers = ledger.answered(response)
                     window.release()
-                    for answer in answers:
-                        yield answer
+                    yield answers
             ledger.close()
         finally:
             writer.cancel()

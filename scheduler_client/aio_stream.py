@@ -1,14 +1,14 @@
 """The sending side of the asyncio client's stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 
 from lengthwise.v1 import length_predictor_pb2 as pb
-from scheduler_client.parcel import Packer, Parcel, StreamLedger
+from scheduler_client.parcel import Packer, Parcel, StreamLedger, pack
 from scheduler_client.query import PredictionQuery
 
 
@@ -27,6 +27,15 @@ async def pack_async(
                 yield parcel
     for parcel in packer.rest():
         yield parcel
+
+
+async def pack_batches(
+    batches: AsyncIterable[Sequence[str | PredictionQuery]], max_bytes: int
+) -> AsyncGenerator[Parcel]:
+    """Pack each batch into as few parcels as hold it."""
+    async for batch in batches:
+        for parcel in pack(batch, max_bytes):
+            yield parcel
 
 
 async def write_parcels(

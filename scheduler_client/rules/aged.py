@@ -24,5 +24,9 @@ class AgedRule:
         """Arrival and weighted service time, in microseconds."""
         return aged_key(job.arrival_s, job.service_time_s, self._weight)
 
+    def provisional_key(self, job: QueuedJob) -> int:
+        """As `key`, which learns nothing."""
+        return self.key(job)
+
     def finished(self, job: FinishedJob) -> None:
         """Nothing is learnt."""

@@ -13,5 +13,9 @@ class FcfsRule:
         """The arrival, in microseconds."""
         return aged_key(job.arrival_s, 0.0)
 
+    def provisional_key(self, job: QueuedJob) -> int:
+        """As `key`, which learns nothing."""
+        return self.key(job)
+
     def finished(self, job: FinishedJob) -> None:
         """Nothing is learnt."""

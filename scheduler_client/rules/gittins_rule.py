@@ -17,5 +17,9 @@ class GittinsRule:
         share = gittins_rank(job.distribution) / job.predicted_tokens
         return shortest_first_key(job.service_time_s * share)
 
+    def provisional_key(self, job: QueuedJob) -> int:
+        """As `key`, which learns nothing."""
+        return self.key(job)
+
     def finished(self, job: FinishedJob) -> None:
         """Nothing is learnt."""

@@ -18,10 +18,21 @@ class PriorityRule(Protocol):
     def key(self, job: QueuedJob) -> int:
         """The place of a request: lower goes first.
 
-        Called once per request, as it arrives.
+        Called once per request, when its length is known: as it arrives, or once it is predicted.
 
         Returns:
             Microseconds, within int64.
+        """
+        ...
+
+    def provisional_key(self, job: QueuedJob) -> int:
+        """The place of a request until its length is known; nothing is learnt from it.
+
+        Args:
+            job: With what is typical of its LLM for a length.
+
+        Returns:
+            Microseconds, within int64, comparable with those of `key`.
         """
         ...
 

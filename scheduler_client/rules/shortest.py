@@ -17,5 +17,9 @@ class ShortestRule:
         """The predicted service time, in microseconds."""
         return shortest_first_key(job.service_time_s)
 
+    def provisional_key(self, job: QueuedJob) -> int:
+        """As `key`, which learns nothing."""
+        return self.key(job)
+
     def finished(self, job: FinishedJob) -> None:
         """Nothing is learnt."""

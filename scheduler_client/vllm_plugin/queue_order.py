@@ -1,0 +1,483 @@
+"""The order of vLLM's waiting queue, by predicted lengths: all that runs in the engine's loop."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heapify
+from typing import Any
+
+from scheduler_client.advisor.key_maker import KeyMaker
+from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.advisor.typical_lengths import START_TOKENS
+from scheduler_client.length_distribution import LengthDistribution
+from scheduler_client.service_time import ServiceTimeModel
+from scheduler_client.temperature import known_temperature
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.messages import (
+    Arrived,
+    Asking,
+    Counted,
+    Ended,
+    Learnt,
+    Predicted,
+    Settled,
+)
+from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.prompt_text import head_and_tail
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler, WaitingQueue
+from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+
+COUNT_EVERY_S = 1.0
+"""Counts reach the metrics so often; the scraper comes every few seconds."""
+
+QUEUES = ("waiting", "kv_holding_waiting", "skipped_waiting")
+"""Heaps of vLLM's priority policy; which of the last two there is depends on the version."""
+
+REASONS: dict[str, FinishReason] = {
+    "FINISHED_STOPPED": "stop",
+    "FINISHED_LENGTH_CAPPED": "length",
+    # Cut off because it repeated itself: it would have gone on.
+    "FINISHED_REPETITION": "length",
+    "FINISHED_ABORTED": "abort",
+}
+
+
+@dataclass(slots=True)
+class Tracked:
+    """A request from its arrival to its end.
+
+    Args:
+        engine_request: vLLM's.
+        request: What its key is made of.
+        number: By which the sidecar knows it.
+        asking: Whether the sidecar is to ask about it, and if not why.
+        came_s: When, on the monotonic clock, as the next two.
+        started_s: When it was first scheduled; 0 before.
+        first_token_s: When its first token was seen; 0 before.
+        told: Whether the sidecar knows of it.
+        settled: Whether its length is known, or known to stay unknown.
+        keyed: Whether the rule counts it among those in the engine.
+        expected_tokens: Of its answer: the mean of the prediction, or what is typical of its LLM.
+        distribution: The prediction; None before, and if there is none.
+    """
+
+    engine_request: EngineRequest
+    request: Request
+    number: int
+    asking: Asking
+    came_s: float
+    started_s: float = 0.0
+    first_token_s: float = 0.0
+    told: bool = False
+    settled: bool = False
+    keyed: bool = False
+    expected_tokens: float = START_TOKENS
+    distribution: LengthDistribution | None = None
+
+
+class QueueOrder:
+    """Gives requests their priorities, and tells the sidecar of them.
+
+    No method raises or waits. The first exception turns everything off: the log says so, requests
+    that wait keep their places, and those that come are placed by their arrival, since vLLM's own
+    priority of 0 would go before every key.
+
+    Args:
+        scheduler: Whose queue it is.
+        settings: From the environment.
+        sidecar: That predicts and reports.
+        preempting: Takes slots; None if nobody's is to be taken.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        scheduler: EngineScheduler,
+        settings: AdvisorSettings,
+        sidecar: SidecarProcess,
+        *,
+        preempting: Preempting | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._settings = settings
+        self._sidecar = sidecar
+        self._preempting = preempting
+        self._clock = clock
+        self._keys = KeyMaker(settings.make_rule())
+        served = scheduler.vllm_config.model_config.served_model_name
+        self._model = settings.model or served
+        by_priority = scheduler.scheduler_config.policy == "priority"
+        self._asks = by_priority or settings.shadow
+        self._orders = by_priority and not settings.shadow
+        self._on = True
+        self._numbers = itertools.count()
+        self._tracked: dict[str, Tracked] = {}
+        self._by_number: dict[int, Tracked] = {}
+        self._new: list[Tracked] = []
+        self._prefilling: list[Tracked] = []
+        self._generation = sidecar.generation
+        self._counted = Counted()
+        self._count_at_s = 0.0
+
+    def arriving(self, engine_request: EngineRequest) -> None:
+        """A request is about to enter the queue: it gets its provisional place."""
+        if engine_request.request_id in self._scheduler.requests:
+            return  # more input of a request that is there
+        placed = engine_request.priority == 0 and self._orders
+        try:
+            if self._on:
+                tracked = self._track(engine_request)
+                if placed:
+                    engine_request.priority = self._first_key(tracked)
+                return
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("placing a request")
+        if placed:
+            engine_request.priority = self._keys.arrival_key(engine_request.arrival_time)
+
+    def before_step(self) -> None:
+        """Take in what the sidecar says, and bring the queue into that order."""
+        if not self._on:
+            return
+        began_s = time.perf_counter()
+        try:
+            self._see_first_tokens()
+            if self._take_in() and self._orders:
+                self._reorder()
+            if self._preempting is not None and self._orders:
+                self._preempting.preempt(self._tracked, self._keys.service_time)
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("ordering the queue")
+        self._counted.step_s += time.perf_counter() - began_s
+
+    def after_step(self, output: Any) -> None:
+        """See who started, and send what the sidecar is to know."""
+        if self._preempting is not None:
+            self._preempting.give_back()
+        if not self._on:
+            return
+        began_s = time.perf_counter()
+        try:
+            self._see_starts(output)
+            self._tell_again_if_new()
+            for tracked in self._new:
+                if not tracked.started_s:  # who runs is asked about after the first token
+                    self._tell(tracked)
+            self._new.clear()
+            self._count()
+            self._sidecar.flush()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("telling the sidecar")
+        self._counted.step_s += time.perf_counter() - began_s
+        self._counted.steps += 1
+
+    def ended(self, engine_request: EngineRequest) -> None:
+        """A request has ended, whichever way."""
+        tracked = self._tracked.pop(engine_request.request_id, None)
+        if tracked is None or not self._on:
+            return
+        try:
+            del self._by_number[tracked.number]
+            finished = self._finished(tracked)
+            if tracked.keyed:
+                self._keys.finished(tracked.request.arrival_s, finished)
+            if not tracked.told:
+                tracked.settled = True  # nobody needs to know any more
+                self._tell(tracked)
+            self._tell_end(tracked, finished)
+            self._sidecar.flush()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("taking in the end of a request")
+
+    def close(self) -> None:
+        """The engine ends: have the last reports sent."""
+        try:
+            self._sidecar.close(self._settings.close_timeout_s)
+        except Exception:  # noqa: BLE001  the engine must end
+            LOGGER.exception("Lengthwise's sidecar was not ended properly")
+
+    def _track(self, engine_request: EngineRequest) -> Tracked:
+        lora = engine_request.lora_request
+        tracked = Tracked(
+            engine_request,
+            Request(
+                model=self._model if lora is None else self._settings.model or lora.lora_name,
+                max_tokens=engine_request.max_tokens,
+                input_tokens=engine_request.num_prompt_tokens,
+                arrival_s=engine_request.arrival_time,
+            ),
+            next(self._numbers),
+            self._asking(engine_request),
+            self._clock(),
+        )
+        tracked.expected_tokens = self._keys.expected_tokens(tracked.request)
+        self._tracked[engine_request.request_id] = tracked
+        self._by_number[tracked.number] = tracked
+        self._new.append(tracked)
+        return tracked
+
+    def _asking(self, engine_request: EngineRequest) -> Asking:
+        if not self._asks:
+            return "policy"
+        if engine_request.priority != 0:
+            return "untouched"
+        if not _has_text(engine_request):
+            return "no_text"
+        return "not_asked" if engine_request.max_tokens == 1 else "ask"
+
+    def _first_key(self, tracked: Tracked) -> int:
+        if tracked.asking == "ask":
+            return self._keys.provisional_key(tracked.request)
+        tracked.keyed = tracked.settled = True
+        return self._keys.key(tracked.request)
+
+    def _take_in(self) -> bool:
+        """Read what the sidecar says; whether a place in the queue has changed."""
+        changed = False
+        for message in self._sidecar.read():
+            if isinstance(message, Learnt):
+                self._keys.service_time = ServiceTimeModel(*message.rates)
+                self._keys.typical_tokens = message.typical_tokens
+                self._keys.typical_of_all_tokens = message.typical_of_all_tokens
+            else:
+                changed |= self._predicted(message)
+        return changed
+
+    def _predicted(self, message: Predicted) -> bool:
+        changed = False
+        for number, tokens, points in message.lengths:
+            if (tracked := self._by_number.get(number)) is not None:
+                tracked.expected_tokens = tokens
+                tracked.distribution = LengthDistribution(*points)
+                changed |= self._settle(tracked)
+        for number in message.unknown:
+            if (tracked := self._by_number.get(number)) is not None:
+                changed |= self._settle(tracked)
+        return changed
+
+    def _settle(self, tracked: Tracked) -> bool:
+        """A request's length is known, or will not be: it gets its place."""
+        if tracked.settled:
+            return False
+        tracked.settled = True
+        if not self._orders:
+            return False
+        known = tracked.distribution is not None
+        tokens = tracked.expected_tokens if known else None
+        key = self._keys.key(tracked.request, tokens, tracked.distribution)
+        tracked.keyed = True
+        tracked.engine_request.priority = key
+        return True
+
+    def _reorder(self) -> None:
+        for name in QUEUES:
+            queue: WaitingQueue | None = getattr(self._scheduler, name, None)
+            if queue is not None:
+                heapify(queue._heap)  # noqa: SLF001  vLLM has no public way
+
+    def _see_starts(self, output: Any) -> None:
+        for new in output.scheduled_new_reqs:
+            tracked = self._tracked.get(new.req_id)
+            if tracked is None or tracked.started_s:
+                continue
+            tracked.started_s = self._clock()
+            self._prefilling.append(tracked)
+            if tracked.told and tracked.asking == "ask":
+                if tracked.distribution is None:
+                    self._counted.waited_typical += 1
+                else:
+                    self._counted.waited_predicted += 1
+
+    def _see_first_tokens(self) -> None:
+        if not self._prefilling:
+            return
+        still: list[Tracked] = []
+        for tracked in self._prefilling:
+            if tracked.engine_request.num_output_tokens:
+                tracked.first_token_s = self._clock()
+                if not tracked.told:
+                    self._tell(tracked)
+            elif tracked.engine_request.request_id in self._tracked:
+                still.append(tracked)
+        self._prefilling = still
+
+    def _tell_again_if_new(self) -> None:
+        """A new sidecar knows nothing: tell it of every request that the old one knew."""
+        if self._generation == self._sidecar.generation:
+            return
+        self._generation = self._sidecar.generation
+        for tracked in self._tracked.values():
+            if tracked.told:
+                self._tell(tracked)
+
+    def _tell(self, tracked: Tracked) -> None:
+        engine_request = tracked.engine_request
+        asking = tracked.asking
+        if asking == "ask" and tracked.settled:
+            asking = "not_asked"
+        ids = engine_request.prompt_token_ids if _has_text(engine_request) else None
+        params = engine_request.sampling_params
+        tracked.told = self._sidecar.put(
+            Arrived(
+                tracked.number,
+                asking,
+                head_and_tail(ids or ()),
+                tracked.request.model,
+                tracked.request.max_tokens,
+                known_temperature(getattr(params, "temperature", None)),
+            )
+        )
+
+    def _finished(self, tracked: Tracked) -> FinishedRequest:
+        engine_request = tracked.engine_request
+        now_s = self._clock()
+        started_s = tracked.started_s or now_s
+        first_s = tracked.first_token_s or now_s
+        return FinishedRequest(
+            output_tokens=engine_request.num_output_tokens,
+            input_tokens=engine_request.num_prompt_tokens,
+            finish_reason=REASONS.get(engine_request.status.name, "error"),
+            queued_s=started_s - tracked.came_s,
+            prefill_s=first_s - started_s,
+            decode_s=now_s - first_s,
+            preemptions=engine_request.num_preemptions,
+        )
+
+    def _tell_end(self, tracked: Tracked, finished: FinishedRequest) -> None:
+        engine_request = tracked.engine_request
+        params = engine_request.sampling_params
+        stop = _stop_strings(params) if finished.finish_reason == "abort" else []
+        self._sidecar.put(
+            Ended(
+                tracked.number,
+                engine_request.request_id,
+                finished.output_tokens,
+                finished.input_tokens,
+                finished.finish_reason,
+                finished.queued_s,
+                finished.prefill_s,
+                finished.decode_s,
+                finished.preemptions,
+                stop,
+                list(engine_request.output_token_ids) if stop else [],
+            )
+        )
+
+    def _count(self) -> None:
+        now_s = self._clock()
+        if now_s >= self._count_at_s:
+            self._count_at_s = now_s + COUNT_EVERY_S
+            self._counted.unsent = self._sidecar.unsent
+            if self._preempting is not None:
+                self._counted.preemptions = self._preempting.done
+            self._sidecar.put(self._counted)
+
+    def _fail(self, where: str) -> None:
+        """Swallow the exception that is being handled, and be off from now on."""
+        self._on = False
+        LOGGER.exception(
+            "Lengthwise is off: %s failed; requests that come now are served in order of arrival",
+            where,
+        )
+        try:
+            self._counted.internal_errors += 1
+            self._sidecar.put(self._counted)
+            self._sidecar.flush()
+        except Exception:  # noqa: BLE001  that may be what is broken
+            LOGGER.warning("Lengthwise's sidecar does not hear of it")
+
+
+def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
+    """What orders a scheduler's queue; None where nothing does, and then the log says why.
+
+    Args:
+        scheduler: vLLM's, made.
+        preempts: Take slots even without LENGTHWISE_PREEMPTION.
+    """
+    try:
+        settings = AdvisorSettings.from_environment(os.environ)
+        if settings is None:
+            return None
+        policy = scheduler.scheduler_config.policy
+        if (trouble := unexpected(scheduler, policy)) is not None:
+            LOGGER.warning(
+                "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
+                "(the middleware may still serve, see docs/vllm.md)",
+                trouble,
+            )
+            return None
+        wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
+        preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
+        sidecar = SidecarProcess(_settled(scheduler.vllm_config))
+        order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)
+    except Exception:  # noqa: BLE001  the engine must start
+        LOGGER.exception("Lengthwise is off: it did not start")
+        return None
+    _say_start(settings, policy, preempts=wanted)
+    return order
+
+
+def unexpected(scheduler: Any, policy: str) -> str | None:
+    """What is unexpected of a scheduler, in words; None if nothing is."""
+    for name in ("requests", "running", "waiting", "vllm_config"):
+        if not hasattr(scheduler, name):
+            return f"has no {name!r}"
+    if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
+        return "keeps its waiting requests in no heap"
+    return None
+
+
+def _settled(vllm_config: Any) -> Settled:
+    model = vllm_config.model_config
+    arguments: dict[str, Any] | None = None
+    if not model.skip_tokenizer_init:
+        arguments = {
+            "tokenizer_name": str(model.tokenizer),
+            "runner_type": model.runner_type,
+            "tokenizer_mode": model.tokenizer_mode,
+            "revision": model.tokenizer_revision,
+            "trust_remote_code": model.trust_remote_code,
+        }
+    return Settled(arguments, vllm_config.parallel_config.data_parallel_index)
+
+
+def _say_start(settings: AdvisorSettings, policy: str, *, preempts: bool) -> None:
+    if settings.shadow:
+        LOGGER.info(
+            "Lengthwise is in shadow: %s predicts lengths, priorities are left as they are",
+            settings.target,
+        )
+    elif policy != "priority":
+        LOGGER.warning(
+            "Lengthwise has no effect: the engine runs --scheduling-policy %s, which ignores "
+            "priorities, so the predictor is not asked; start vLLM with --scheduling-policy "
+            "priority",
+            policy,
+        )
+    else:
+        LOGGER.info(
+            "Lengthwise is on: %s predicts lengths, rule %s, preemption %s",
+            settings.target,
+            settings.rule,
+            "on" if preempts else "off",
+        )
+
+
+def _has_text(engine_request: EngineRequest) -> bool:
+    """Whether a prompt is text alone, all of which is there, and is to be answered with text."""
+    return (
+        engine_request.prompt_token_ids is not None
+        and engine_request.prompt_embeds is None
+        and not engine_request.mm_features
+        and engine_request.sampling_params is not None
+        and not engine_request.resumable
+    )
+
+
+def _stop_strings(params: Any) -> list[str]:
+    stop = getattr(params, "stop", None) or []
+    return [stop] if isinstance(stop, str) else list(stop)
