@@ -185,7 +185,7 @@ class Asker:
             self._patience.reschedule(self._out[0].sent_s + timeout_s if self._out else None)
 
     def _answered(self, outcomes: list[Outcome]) -> None:
-        answers = [_answer(outcome) for outcome in outcomes]
+        answers: list[Answer] = [_answer(outcome) for outcome in outcomes]
         for answer in answers:
             self._out.popleft().give(answer)
         # A refused prompt is an answer: the predictor is well.

@@ -30,9 +30,8 @@
 | LENGTHWISE_REPORT_BATCH_SIZE | 64 | true lengths in one call |
 | LENGTHWISE_REPORT_INTERVAL_S | 1 | true lengths are reported once in so many seconds |
 | LENGTHWISE_CLOSE_TIMEOUT_S | 2 | at the end: how long the last reports may take, in seconds |
-| LENGTHWISE_MAX_KNOWN | 65536 | requests in flight that are remembered for their end |
+| LENGTHWISE_MAX_KNOWN | 65536 | requests in flight that the sidecar remembers for their end |
 | LENGTHWISE_MAX_KNOWN_CHARS | 67108864 | characters of their prompts that are |
-| LENGTHWISE_KNOWN_FOR_S | 86400 | how long one is remembered, in seconds |
 
 An empty variable counts as unset. A bad value stops the start-up with the variable's name, the
 value and what was expected.
@@ -78,7 +77,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "close_timeout_s": (0, 60),
     "max_known": (1, 10_000_000),
     "max_known_chars": (1, 2**40),
-    "known_for_s": (1, 30 * 86_400),
 }
 
 
@@ -120,7 +118,6 @@ class AdvisorSettings:
     close_timeout_s: float = 2.0
     max_known: int = 65_536
     max_known_chars: int = 64 * 2**20
-    known_for_s: float = 86_400.0
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():

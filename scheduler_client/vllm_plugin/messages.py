@@ -4,6 +4,9 @@ One message is one packet of a socket that keeps packets apart, so that a send e
 does not go. MessagePack, by vLLM's own library for it: microseconds for a prompt.
 """
 
+# pyright: reportGeneralTypeIssues=false, reportCallIssue=false
+# msgspec comes with vLLM: it is not in the environment that types are checked in.
+
 from typing import Any, Literal
 
 import msgspec

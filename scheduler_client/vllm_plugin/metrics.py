@@ -82,9 +82,6 @@ class PluginMetrics:
         except OSError as error:
             LOGGER.warning("Lengthwise's metrics are not served at port %d: %s", port, error)
 
-    def close(self) -> None:
-        """The process ends."""
-
     def predicted(self, latency_s: float) -> None:
         """A prediction came."""
         self._predictions.inc()

@@ -35,6 +35,7 @@ def register() -> None:
         return
     if getattr(choose, MARK, False):
         return
+    _show_metrics()
 
     @functools.wraps(choose)
     def get_scheduler_cls(config: Any) -> type[Any]:
@@ -45,6 +46,15 @@ def register() -> None:
 
     setattr(get_scheduler_cls, MARK, True)
     SchedulerConfig.get_scheduler_cls = get_scheduler_cls
+
+
+def _show_metrics() -> None:
+    try:
+        from scheduler_client.vllm_plugin.metrics_page import show_metrics  # noqa: PLC0415  vLLM's
+
+        show_metrics()
+    except Exception:  # noqa: BLE001  orders need no metrics
+        LOGGER.warning("Lengthwise's metrics are not on vLLM's page", exc_info=True)
 
 
 def is_on() -> bool:

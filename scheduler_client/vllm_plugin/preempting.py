@@ -4,17 +4,14 @@
 # vLLM has no public way to preempt: what its own scheduler does is done here too.
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from scheduler_client.advisor.typical_lengths import START_TOKENS
+from scheduler_client.length_distribution import LengthDistribution
 from scheduler_client.rules import Preemption, PreemptionRule, ScheduledJob
 from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
-
-if TYPE_CHECKING:
-    from scheduler_client.vllm_plugin.queue_order import Tracked
 
 SAFE = 1 << 30
 """Preemptions of a request that is not to be preempted: more than any cap."""
@@ -24,6 +21,23 @@ REVIEW_S = 0.25
 
 MAX_SHARE = 0.05
 """Of its time that the scheduler may spend on deciding."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLength:
+    """The length of an answer, as far as it is known before.
+
+    Args:
+        tokens: The mean of the prediction, or what is typical of the LLM.
+        distribution: The prediction; None if there is none.
+    """
+
+    tokens: float = START_TOKENS
+    distribution: LengthDistribution | None = None
+
+
+Expected = Callable[[str], ExpectedLength | None]
+"""The length of a request, by vLLM's id; None of one that nobody knows."""
 
 
 class Preempting:
@@ -50,21 +64,21 @@ class Preempting:
         self._victims: list[EngineRequest] = []
         self.done = 0
 
-    def preempt(self, tracked: Mapping[str, "Tracked"], service_time: ServiceTimeModel) -> None:
+    def preempt(self, expected: Expected, service_time: ServiceTimeModel) -> None:
         """Take slots, if it is time to look and worth it.
 
         A victim is kept out of the queue for the step, until `give_back`: it may come before the
         favoured in it, and vLLM's model runner does not expect to see it again at once.
 
         Args:
-            tracked: What is known of requests, by vLLM's id.
+            expected: The length of any request.
             service_time: The engine's speed.
         """
         now_s = self._clock()
         if not self._is_due(now_s):
             return
         began_s = time.perf_counter()
-        decided = self._decide(tracked, service_time, now_s)
+        decided = self._decide(expected, service_time, now_s)
         self._next_s = now_s + (time.perf_counter() - began_s) / MAX_SHARE
         for preemption in decided:
             self._take_off(self._scheduler.requests[preemption.victim.request_id])
@@ -92,17 +106,16 @@ class Preempting:
         return True
 
     def _decide(
-        self, tracked: Mapping[str, "Tracked"], service_time: ServiceTimeModel, now_s: float
+        self, expected: Expected, service_time: ServiceTimeModel, now_s: float
     ) -> list[Preemption]:
         heap = self._scheduler.waiting._heap  # noqa: SLF001  in no order: iterating would sort it
-        known = tracked.get
         waiting = [
-            _job(request, known(request.request_id), request.num_preemptions)
+            _job(request, expected(request.request_id), request.num_preemptions)
             for request in heap
             if _is_ready(request)
         ]
         running = [
-            _running(request, known(request.request_id)) for request in self._scheduler.running
+            _running(request, expected(request.request_id)) for request in self._scheduler.running
         ]
         return replace(self._rule, service_time=service_time).decide(running, waiting, now_s)
 
@@ -119,26 +132,27 @@ class Preempting:
         self.done += 1
 
 
-def _running(request: EngineRequest, tracked: "Tracked | None") -> ScheduledJob:
+def _running(request: EngineRequest, expected: ExpectedLength | None) -> ScheduledJob:
     """A request that runs.
 
     It is left to run if nothing was predicted (its caller may have set the priority), while its
     prompt is being read, and if its input comes as a stream.
     """
     movable = not (request.is_prefill_chunk or request.resumable)
-    known = tracked is not None and tracked.distribution is not None
-    return _job(request, tracked, request.num_preemptions if known and movable else SAFE)
+    known = expected is not None and expected.distribution is not None
+    return _job(request, expected, request.num_preemptions if known and movable else SAFE)
 
 
-def _job(request: EngineRequest, tracked: "Tracked | None", preemptions: int) -> ScheduledJob:
+def _job(request: EngineRequest, expected: ExpectedLength | None, preemptions: int) -> ScheduledJob:
+    length = expected or ExpectedLength()
     return ScheduledJob(
         request_id=request.request_id,
         key=request.priority,
         arrival_s=request.arrival_time,
         input_tokens=request.num_prompt_tokens,
         generated_tokens=request.num_output_tokens,
-        predicted_tokens=START_TOKENS if tracked is None else tracked.expected_tokens,
-        distribution=None if tracked is None else tracked.distribution,
+        predicted_tokens=length.tokens,
+        distribution=length.distribution,
         preemptions=preemptions,
     )
 

@@ -1,81 +1,28 @@
 """The order of vLLM's waiting queue, by predicted lengths: all that runs in the engine's loop."""
 
 import itertools
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heapify
 from typing import Any
 
 from scheduler_client.advisor.key_maker import KeyMaker
-from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
+from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.advisor.typical_lengths import START_TOKENS
 from scheduler_client.length_distribution import LengthDistribution
 from scheduler_client.service_time import ServiceTimeModel
-from scheduler_client.temperature import known_temperature
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import (
-    Arrived,
-    Asking,
-    Counted,
-    Ended,
-    Learnt,
-    Predicted,
-    Settled,
-)
-from scheduler_client.vllm_plugin.preempting import Preempting
-from scheduler_client.vllm_plugin.prompt_text import head_and_tail
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler, WaitingQueue
+from scheduler_client.vllm_plugin.messages import Asking, Counted, Learnt, Predicted
+from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from scheduler_client.vllm_plugin.tracked import Tracked, has_text
 
 COUNT_EVERY_S = 1.0
 """Counts reach the metrics so often; the scraper comes every few seconds."""
 
 QUEUES = ("waiting", "kv_holding_waiting", "skipped_waiting")
 """Heaps of vLLM's priority policy; which of the last two there is depends on the version."""
-
-REASONS: dict[str, FinishReason] = {
-    "FINISHED_STOPPED": "stop",
-    "FINISHED_LENGTH_CAPPED": "length",
-    # Cut off because it repeated itself: it would have gone on.
-    "FINISHED_REPETITION": "length",
-    "FINISHED_ABORTED": "abort",
-}
-
-
-@dataclass(slots=True)
-class Tracked:
-    """A request from its arrival to its end.
-
-    Args:
-        engine_request: vLLM's.
-        request: What its key is made of.
-        number: By which the sidecar knows it.
-        asking: Whether the sidecar is to ask about it, and if not why.
-        came_s: When, on the monotonic clock, as the next two.
-        started_s: When it was first scheduled; 0 before.
-        first_token_s: When its first token was seen; 0 before.
-        told: Whether the sidecar knows of it.
-        settled: Whether its length is known, or known to stay unknown.
-        keyed: Whether the rule counts it among those in the engine.
-        expected_tokens: Of its answer: the mean of the prediction, or what is typical of its LLM.
-        distribution: The prediction; None before, and if there is none.
-    """
-
-    engine_request: EngineRequest
-    request: Request
-    number: int
-    asking: Asking
-    came_s: float
-    started_s: float = 0.0
-    first_token_s: float = 0.0
-    told: bool = False
-    settled: bool = False
-    keyed: bool = False
-    expected_tokens: float = START_TOKENS
-    distribution: LengthDistribution | None = None
 
 
 class QueueOrder:
@@ -149,7 +96,7 @@ class QueueOrder:
             if self._take_in() and self._orders:
                 self._reorder()
             if self._preempting is not None and self._orders:
-                self._preempting.preempt(self._tracked, self._keys.service_time)
+                self._preempting.preempt(self._expected, self._keys.service_time)
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("ordering the queue")
         self._counted.step_s += time.perf_counter() - began_s
@@ -182,13 +129,13 @@ class QueueOrder:
             return
         try:
             del self._by_number[tracked.number]
-            finished = self._finished(tracked)
+            finished = tracked.finished(self._clock())
             if tracked.keyed:
                 self._keys.finished(tracked.request.arrival_s, finished)
             if not tracked.told:
                 tracked.settled = True  # nobody needs to know any more
                 self._tell(tracked)
-            self._tell_end(tracked, finished)
+            self._sidecar.put(tracked.ended(finished))
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("taking in the end of a request")
@@ -202,19 +149,22 @@ class QueueOrder:
 
     def _track(self, engine_request: EngineRequest) -> Tracked:
         lora = engine_request.lora_request
+        request = Request(
+            model=self._model if lora is None else self._settings.model or lora.lora_name,
+            max_tokens=engine_request.max_tokens,
+            input_tokens=engine_request.num_prompt_tokens,
+            arrival_s=engine_request.arrival_time,
+        )
+        asking = self._asking(engine_request)
         tracked = Tracked(
             engine_request,
-            Request(
-                model=self._model if lora is None else self._settings.model or lora.lora_name,
-                max_tokens=engine_request.max_tokens,
-                input_tokens=engine_request.num_prompt_tokens,
-                arrival_s=engine_request.arrival_time,
-            ),
+            request,
             next(self._numbers),
-            self._asking(engine_request),
+            asking,
+            ExpectedLength(self._keys.expected_tokens(request)),
             self._clock(),
+            settled=asking != "ask",
         )
-        tracked.expected_tokens = self._keys.expected_tokens(tracked.request)
         self._tracked[engine_request.request_id] = tracked
         self._by_number[tracked.number] = tracked
         self._new.append(tracked)
@@ -225,14 +175,14 @@ class QueueOrder:
             return "policy"
         if engine_request.priority != 0:
             return "untouched"
-        if not _has_text(engine_request):
+        if not has_text(engine_request):
             return "no_text"
         return "not_asked" if engine_request.max_tokens == 1 else "ask"
 
     def _first_key(self, tracked: Tracked) -> int:
         if tracked.asking == "ask":
             return self._keys.provisional_key(tracked.request)
-        tracked.keyed = tracked.settled = True
+        tracked.keyed = True
         return self._keys.key(tracked.request)
 
     def _take_in(self) -> bool:
@@ -251,8 +201,7 @@ class QueueOrder:
         changed = False
         for number, tokens, points in message.lengths:
             if (tracked := self._by_number.get(number)) is not None:
-                tracked.expected_tokens = tokens
-                tracked.distribution = LengthDistribution(*points)
+                tracked.expected = ExpectedLength(tokens, LengthDistribution(*points))
                 changed |= self._settle(tracked)
         for number in message.unknown:
             if (tracked := self._by_number.get(number)) is not None:
@@ -266,18 +215,22 @@ class QueueOrder:
         tracked.settled = True
         if not self._orders:
             return False
-        known = tracked.distribution is not None
-        tokens = tracked.expected_tokens if known else None
-        key = self._keys.key(tracked.request, tokens, tracked.distribution)
+        distribution = tracked.expected.distribution
+        tokens = tracked.expected.tokens if distribution is not None else None
+        key = self._keys.key(tracked.request, tokens, distribution)
         tracked.keyed = True
         tracked.engine_request.priority = key
         return True
 
     def _reorder(self) -> None:
         for name in QUEUES:
-            queue: WaitingQueue | None = getattr(self._scheduler, name, None)
+            queue: Any = getattr(self._scheduler, name, None)
             if queue is not None:
                 heapify(queue._heap)  # noqa: SLF001  vLLM has no public way
+
+    def _expected(self, request_id: str) -> ExpectedLength | None:
+        tracked = self._tracked.get(request_id)
+        return None if tracked is None else tracked.expected
 
     def _see_starts(self, output: Any) -> None:
         for new in output.scheduled_new_reqs:
@@ -287,7 +240,7 @@ class QueueOrder:
             tracked.started_s = self._clock()
             self._prefilling.append(tracked)
             if tracked.told and tracked.asking == "ask":
-                if tracked.distribution is None:
+                if tracked.expected.distribution is None:
                     self._counted.waited_typical += 1
                 else:
                     self._counted.waited_predicted += 1
@@ -315,57 +268,7 @@ class QueueOrder:
                 self._tell(tracked)
 
     def _tell(self, tracked: Tracked) -> None:
-        engine_request = tracked.engine_request
-        asking = tracked.asking
-        if asking == "ask" and tracked.settled:
-            asking = "not_asked"
-        ids = engine_request.prompt_token_ids if _has_text(engine_request) else None
-        params = engine_request.sampling_params
-        tracked.told = self._sidecar.put(
-            Arrived(
-                tracked.number,
-                asking,
-                head_and_tail(ids or ()),
-                tracked.request.model,
-                tracked.request.max_tokens,
-                known_temperature(getattr(params, "temperature", None)),
-            )
-        )
-
-    def _finished(self, tracked: Tracked) -> FinishedRequest:
-        engine_request = tracked.engine_request
-        now_s = self._clock()
-        started_s = tracked.started_s or now_s
-        first_s = tracked.first_token_s or now_s
-        return FinishedRequest(
-            output_tokens=engine_request.num_output_tokens,
-            input_tokens=engine_request.num_prompt_tokens,
-            finish_reason=REASONS.get(engine_request.status.name, "error"),
-            queued_s=started_s - tracked.came_s,
-            prefill_s=first_s - started_s,
-            decode_s=now_s - first_s,
-            preemptions=engine_request.num_preemptions,
-        )
-
-    def _tell_end(self, tracked: Tracked, finished: FinishedRequest) -> None:
-        engine_request = tracked.engine_request
-        params = engine_request.sampling_params
-        stop = _stop_strings(params) if finished.finish_reason == "abort" else []
-        self._sidecar.put(
-            Ended(
-                tracked.number,
-                engine_request.request_id,
-                finished.output_tokens,
-                finished.input_tokens,
-                finished.finish_reason,
-                finished.queued_s,
-                finished.prefill_s,
-                finished.decode_s,
-                finished.preemptions,
-                stop,
-                list(engine_request.output_token_ids) if stop else [],
-            )
-        )
+        tracked.told = self._sidecar.put(tracked.arrived())
 
     def _count(self) -> None:
         now_s = self._clock()
@@ -389,95 +292,3 @@ class QueueOrder:
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  that may be what is broken
             LOGGER.warning("Lengthwise's sidecar does not hear of it")
-
-
-def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
-    """What orders a scheduler's queue; None where nothing does, and then the log says why.
-
-    Args:
-        scheduler: vLLM's, made.
-        preempts: Take slots even without LENGTHWISE_PREEMPTION.
-    """
-    try:
-        settings = AdvisorSettings.from_environment(os.environ)
-        if settings is None:
-            return None
-        policy = scheduler.scheduler_config.policy
-        if (trouble := unexpected(scheduler, policy)) is not None:
-            LOGGER.warning(
-                "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
-                "(the middleware may still serve, see docs/vllm.md)",
-                trouble,
-            )
-            return None
-        wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
-        preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
-        sidecar = SidecarProcess(_settled(scheduler.vllm_config))
-        order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)
-    except Exception:  # noqa: BLE001  the engine must start
-        LOGGER.exception("Lengthwise is off: it did not start")
-        return None
-    _say_start(settings, policy, preempts=wanted)
-    return order
-
-
-def unexpected(scheduler: Any, policy: str) -> str | None:
-    """What is unexpected of a scheduler, in words; None if nothing is."""
-    for name in ("requests", "running", "waiting", "vllm_config"):
-        if not hasattr(scheduler, name):
-            return f"has no {name!r}"
-    if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
-        return "keeps its waiting requests in no heap"
-    return None
-
-
-def _settled(vllm_config: Any) -> Settled:
-    model = vllm_config.model_config
-    arguments: dict[str, Any] | None = None
-    if not model.skip_tokenizer_init:
-        arguments = {
-            "tokenizer_name": str(model.tokenizer),
-            "runner_type": model.runner_type,
-            "tokenizer_mode": model.tokenizer_mode,
-            "revision": model.tokenizer_revision,
-            "trust_remote_code": model.trust_remote_code,
-        }
-    return Settled(arguments, vllm_config.parallel_config.data_parallel_index)
-
-
-def _say_start(settings: AdvisorSettings, policy: str, *, preempts: bool) -> None:
-    if settings.shadow:
-        LOGGER.info(
-            "Lengthwise is in shadow: %s predicts lengths, priorities are left as they are",
-            settings.target,
-        )
-    elif policy != "priority":
-        LOGGER.warning(
-            "Lengthwise has no effect: the engine runs --scheduling-policy %s, which ignores "
-            "priorities, so the predictor is not asked; start vLLM with --scheduling-policy "
-            "priority",
-            policy,
-        )
-    else:
-        LOGGER.info(
-            "Lengthwise is on: %s predicts lengths, rule %s, preemption %s",
-            settings.target,
-            settings.rule,
-            "on" if preempts else "off",
-        )
-
-
-def _has_text(engine_request: EngineRequest) -> bool:
-    """Whether a prompt is text alone, all of which is there, and is to be answered with text."""
-    return (
-        engine_request.prompt_token_ids is not None
-        and engine_request.prompt_embeds is None
-        and not engine_request.mm_features
-        and engine_request.sampling_params is not None
-        and not engine_request.resumable
-    )
-
-
-def _stop_strings(params: Any) -> list[str]:
-    stop = getattr(params, "stop", None) or []
-    return [stop] if isinstance(stop, str) else list(stop)

@@ -4,12 +4,18 @@
 LengthwiseAsyncScheduler are the same by name, with preemption on, for `vllm serve --scheduler-cls`.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
-from scheduler_client.vllm_plugin.queue_order import QueueOrder, order_queue
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.messages import Settled
+from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.queue_order import QueueOrder
+from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
 if TYPE_CHECKING:
     _Base = Scheduler
@@ -73,3 +79,79 @@ def with_lengthwise(scheduler_class: type[Any]) -> type[Any]:
     if issubclass(scheduler_class, LengthwiseMixin):
         return scheduler_class
     return type(f"Lengthwise{scheduler_class.__name__}", (LengthwiseMixin, scheduler_class), {})
+
+
+def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
+    """What orders a scheduler's queue; None where nothing does, and then the log says why.
+
+    Args:
+        scheduler: vLLM's, made.
+        preempts: Take slots even without LENGTHWISE_PREEMPTION.
+    """
+    try:
+        settings = AdvisorSettings.from_environment(os.environ)
+        if settings is None:
+            return None
+        policy = scheduler.scheduler_config.policy
+        if (trouble := unexpected(scheduler, policy)) is not None:
+            LOGGER.warning(
+                "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
+                "(the middleware may still serve, see docs/vllm.md)",
+                trouble,
+            )
+            return None
+        wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
+        preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
+        sidecar = SidecarProcess(_settled(scheduler.vllm_config))
+        order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)
+    except Exception:  # noqa: BLE001  the engine must start
+        LOGGER.exception("Lengthwise is off: it did not start")
+        return None
+    _say_start(settings, policy, preempts=wanted)
+    return order
+
+
+def unexpected(scheduler: Any, policy: str) -> str | None:
+    """What is unexpected of a scheduler, in words; None if nothing is."""
+    for name in ("requests", "running", "waiting", "vllm_config"):
+        if not hasattr(scheduler, name):
+            return f"has no {name!r}"
+    if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
+        return "keeps its waiting requests in no heap"
+    return None
+
+
+def _settled(vllm_config: Any) -> Settled:
+    model = vllm_config.model_config
+    arguments: dict[str, Any] | None = None
+    if not model.skip_tokenizer_init:
+        arguments = {
+            "tokenizer_name": str(model.tokenizer),
+            "runner_type": model.runner_type,
+            "tokenizer_mode": model.tokenizer_mode,
+            "revision": model.tokenizer_revision,
+            "trust_remote_code": model.trust_remote_code,
+        }
+    return Settled(arguments, vllm_config.parallel_config.data_parallel_index)
+
+
+def _say_start(settings: AdvisorSettings, policy: str, *, preempts: bool) -> None:
+    if settings.shadow:
+        LOGGER.info(
+            "Lengthwise is in shadow: %s predicts lengths, priorities are left as they are",
+            settings.target,
+        )
+    elif policy != "priority":
+        LOGGER.warning(
+            "Lengthwise has no effect: the engine runs --scheduling-policy %s, which ignores "
+            "priorities, so the predictor is not asked; start vLLM with --scheduling-policy "
+            "priority",
+            policy,
+        )
+    else:
+        LOGGER.info(
+            "Lengthwise is on: %s predicts lengths, rule %s, preemption %s",
+            settings.target,
+            settings.rule,
+            "on" if preempts else "off",
+        )

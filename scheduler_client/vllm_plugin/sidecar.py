@@ -42,9 +42,8 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.prompt_text import prompt_text
-from scheduler_client.vllm_plugin.stop_strings import tokens_until_stop
-from scheduler_client.vllm_plugin.tokenizer import load_tokenizer
+from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
+from scheduler_client.vllm_plugin.text import load_tokenizer, prompt_text, tokens_until_stop
 
 READ_AT_ONCE = 16
 """Messages between two looks at the network: detokenising them takes milliseconds."""
@@ -128,7 +127,8 @@ class Sidecar:
         await self._asker.close()
         await self._reporter.close()
         await self._connection.close()
-        self._metrics.close()
+        self._follow()
+        withdraw_metrics()
 
     async def _read(self) -> None:
         """Take in what the core says, until it ends."""
@@ -273,9 +273,7 @@ class Sidecar:
         loop = asyncio.get_running_loop()
         told = None
         while True:
-            self._metrics.follow(
-                self._asker, self._reporter, self._core_counted, self._speed.model, self._log.faults
-            )
+            self._follow()
             learnt = Learnt(
                 astuple(self._speed.model), self._typical.of_models(), self._typical.of_all_tokens
             )
@@ -284,6 +282,12 @@ class Sidecar:
                 with contextlib.suppress(OSError):
                     await loop.sock_sendall(self._core, encode(learnt))
             await asyncio.sleep(TELL_EVERY_S)
+
+    def _follow(self) -> None:
+        self._metrics.follow(
+            self._asker, self._reporter, self._core_counted, self._speed.model, self._log.faults
+        )
+        write_metrics()
 
     async def _seed(self) -> None:
         """Ask until the predictor answers what its history knows of LLMs."""
