@@ -71,11 +71,14 @@ class Reporter:
     async def _run(self) -> None:
         wait_s = self._settings.report_interval_s
         backoff_s = FIRST_BACKOFF_S
-        while not self._closing.is_set():
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._closing.wait()
-            if await self._send_all():
+            taken = await self._send_all()
+            if self._closing.is_set():
+                return
+            if taken:
                 wait_s, backoff_s = self._settings.report_interval_s, FIRST_BACKOFF_S
             else:
                 wait_s, backoff_s = backoff_s, min(2 * backoff_s, MAX_BACKOFF_S)

@@ -15,7 +15,7 @@
 | LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |
 | LENGTHWISE_PREEMPTION | false | take the slot of a running request for a much shorter one that waits |
 | LENGTHWISE_PREEMPTION_OPTIONS | none | options of that: "name=value,name=value" |
-| LENGTHWISE_METRICS_PORT | 0: none | serve the metrics there too; of several engines the second takes the next port, and so on |
+| LENGTHWISE_METRICS_PORT | 0 | serve the metrics at this port too, 0 at none; of several engines the second takes the next port, and so on |
 | LENGTHWISE_MAX_IN_FLIGHT | 4096 | requests that are asked about at a time; the next goes without |
 | LENGTHWISE_PREDICT_BATCH_SIZE | 64 | prompts in one message |
 | LENGTHWISE_PREDICT_CALLS | 16 | messages at a time; while as many are out, requests gather for the next |

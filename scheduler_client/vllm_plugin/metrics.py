@@ -1,6 +1,13 @@
 """Prometheus metrics of the sidecar, and of the middleware where that asks."""
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
 
 from scheduler_client.advisor.asker import FALLBACK_CAUSES, Asker
 from scheduler_client.advisor.breaker import BreakerState
@@ -16,62 +23,93 @@ LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2
 
 
 class PluginMetrics:
-    """What one process did; docs/vllm.md says what each means."""
+    """What one process did; docs/vllm.md says what each means.
 
-    def __init__(self) -> None:
-        self._predictions = Counter("lengthwise_predictions", "Requests that were predicted")
+    Args:
+        registry: That shows them.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._predictions = Counter(
+            "lengthwise_predictions", "Requests that were predicted", registry=registry
+        )
         self._fallbacks = Counter(
-            "lengthwise_fallbacks", "Requests that go by the LLM's typical length", ["cause"]
+            "lengthwise_fallbacks",
+            "Requests that go by the LLM's typical length",
+            ["cause"],
+            registry=registry,
         )
         for cause in FALLBACK_CAUSES:
             self._fallbacks.labels(cause)
         self._untouched = Counter(
-            "lengthwise_untouched", "Requests whose priority the caller had set"
+            "lengthwise_untouched", "Requests whose priority the caller had set", registry=registry
         )
         self._latency_s = Histogram(
             "lengthwise_latency_seconds",
             "From asking about a request to its prediction",
             buckets=LATENCY_BOUNDS_S,
+            registry=registry,
         )
         self._judged = Counter(
-            "lengthwise_judged_predictions", "Predicted requests that ended by themselves"
+            "lengthwise_judged_predictions",
+            "Predicted requests that ended by themselves",
+            registry=registry,
         )
         self._error_tokens = Counter(
-            "lengthwise_absolute_error_tokens", "Of those: |predicted - true|, summed"
+            "lengthwise_absolute_error_tokens",
+            "Of those: |predicted - true|, summed",
+            registry=registry,
         )
         self._waited = Counter(
-            "lengthwise_waited", "Requests that had to wait, by what ordered them", ["ordered_by"]
+            "lengthwise_waited",
+            "Requests that had to wait, by what ordered them",
+            ["ordered_by"],
+            registry=registry,
         )
         self._reports = Counter(
-            "lengthwise_reports", "True lengths on their way to the predictor", ["outcome"]
+            "lengthwise_reports",
+            "True lengths on their way to the predictor",
+            ["outcome"],
+            registry=registry,
         )
         self._internal_errors = Counter(
-            "lengthwise_internal_errors", "Faults of the plugin that were swallowed; see the log"
+            "lengthwise_internal_errors",
+            "Faults of the plugin that were swallowed; see the log",
+            registry=registry,
         )
         self._unsent = Counter(
-            "lengthwise_sidecar_unsent", "What the engine core could not tell its sidecar"
+            "lengthwise_sidecar_unsent",
+            "What the engine core could not tell its sidecar",
+            registry=registry,
         )
         self._preemptions = Counter(
-            "lengthwise_preemptions", "Running requests that made room for a shorter one"
+            "lengthwise_preemptions",
+            "Running requests that made room for a shorter one",
+            registry=registry,
         )
         self._step_s = Counter(
-            "lengthwise_step_seconds", "Time that ordering the queue took of the engine's steps"
+            "lengthwise_step_seconds",
+            "Time that ordering the queue took of the engine's steps",
+            registry=registry,
         )
-        self._steps = Counter("lengthwise_steps", "Those steps")
+        self._steps = Counter("lengthwise_steps", "Those steps", registry=registry)
         self._waiting = Gauge(
             "lengthwise_reports_waiting",
             "True lengths that wait to be reported",
             multiprocess_mode="livesum",
+            registry=registry,
         )
         self._breaker = Gauge(
             "lengthwise_breaker_state",
             "The predictor is asked (0), tried again (1), left alone (2)",
             multiprocess_mode="livemax",
+            registry=registry,
         )
         self._token_s = Gauge(
             "lengthwise_decode_seconds_per_output_token",
             "The engine's own speed, as fitted to its finished requests",
             multiprocess_mode="mostrecent",
+            registry=registry,
         )
         self._seen: dict[int, float] = {}
 

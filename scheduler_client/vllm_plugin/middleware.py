@@ -75,6 +75,7 @@ class Placing:
         settings: From the environment.
         clock: Wall clock, in seconds since 1970: keys of several API servers share it.
         connection: To the predictor; None makes one.
+        metrics: Of this process; None makes them.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Placing:
         *,
         clock: Callable[[], float] = time.time,
         connection: Connection | None = None,
+        metrics: PluginMetrics | None = None,
     ) -> None:
         log_with_vllm()
         self._settings = settings
@@ -90,7 +92,7 @@ class Placing:
         self._log = RateLimitedLog(time.monotonic)
         self._asker = Asker(settings, connection or Connection(settings), self._log)
         self._keys = KeyMaker(settings.make_rule())
-        self.metrics = PluginMetrics()
+        self.metrics = metrics or PluginMetrics()
 
     async def key(self, body: HttpBody) -> int | None:
         """The priority of a request; None where it is to be left as it is. It never raises.

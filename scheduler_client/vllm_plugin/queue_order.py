@@ -103,8 +103,11 @@ class QueueOrder:
 
     def after_step(self, output: Any) -> None:
         """See who started, and send what the sidecar is to know."""
-        if self._preempting is not None:
-            self._preempting.give_back()
+        try:  # even if off: what was taken for this step must not be lost
+            if self._preempting is not None:
+                self._preempting.give_back()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("giving victims of preemption back")
         if not self._on:
             return
         began_s = time.perf_counter()
@@ -124,10 +127,12 @@ class QueueOrder:
 
     def ended(self, engine_request: EngineRequest) -> None:
         """A request has ended, whichever way."""
-        tracked = self._tracked.pop(engine_request.request_id, None)
-        if tracked is None or not self._on:
+        if not self._on:
             return
         try:
+            tracked = self._tracked.pop(engine_request.request_id, None)
+            if tracked is None:
+                return
             del self._by_number[tracked.number]
             finished = tracked.finished(self._clock())
             if tracked.keyed:

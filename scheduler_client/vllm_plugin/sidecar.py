@@ -83,16 +83,19 @@ class Sidecar:
     Args:
         settings: From the environment.
         core: The socket to the engine core.
+        metrics: Of this process.
     """
 
-    def __init__(self, settings: AdvisorSettings, core: socket.socket) -> None:
+    def __init__(
+        self, settings: AdvisorSettings, core: socket.socket, metrics: PluginMetrics
+    ) -> None:
         self._settings = settings
         self._core = core
         self._log = RateLimitedLog(time.monotonic)
         self._connection = Connection(settings)
         self._asker = Asker(settings, self._connection, self._log)
         self._reporter = Reporter(settings, self._connection, self._log)
-        self._metrics = PluginMetrics()
+        self._metrics = metrics
         self._typical = TypicalLengths()
         self._speed = ServiceTimeFit()
         self._known: OrderedDict[int, Known] = OrderedDict()
@@ -321,7 +324,7 @@ def main(descriptor: str) -> None:
     assert settings is not None  # noqa: S101  the core has read them
     core = socket.socket(fileno=int(descriptor))
     core.setblocking(False)
-    asyncio.run(Sidecar(settings, core).run())
+    asyncio.run(Sidecar(settings, core, PluginMetrics()).run())
 
 
 if __name__ == "__main__":

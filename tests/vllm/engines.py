@@ -61,7 +61,7 @@ def engine(model, predictor, folder):
 
 @pytest.fixture(scope="session")
 def llm_engine(model, predictor):
-    """vLLM's LLM class in this process, one slot, preemption on: a test makes every step."""
+    """An LLM of vLLM's in this process, one slot, preemption on: a test makes every step."""
     from vllm import LLM
     from vllm.distributed import cleanup_dist_env_and_memory
 
