@@ -1,5 +1,7 @@
 """Prometheus metrics of the sidecar, and of the middleware where that asks."""
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
@@ -14,7 +16,9 @@ from scheduler_client.advisor.breaker import BreakerState
 from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Counted
+
+if TYPE_CHECKING:
+    from scheduler_client.vllm_plugin.messages import Counted
 
 BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -149,7 +153,7 @@ class PluginMetrics:
         self,
         asker: Asker,
         reporter: Reporter,
-        core: Counted,
+        core: "Counted",
         speed: ServiceTimeModel,
         faults: int,
     ) -> None:

@@ -141,6 +141,8 @@ class QueueOrder:
                 tracked.settled = True  # nobody needs to know any more
                 self._tell(tracked)
             self._sidecar.put(tracked.ended(finished))
+            if not self._tracked:
+                self._count()
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("taking in the end of a request")
@@ -277,7 +279,7 @@ class QueueOrder:
 
     def _count(self) -> None:
         now_s = self._clock()
-        if now_s >= self._count_at_s:
+        if now_s >= self._count_at_s or not self._tracked:  # an idle engine makes no more steps
             self._count_at_s = now_s + COUNT_EVERY_S
             self._counted.unsent = self._sidecar.unsent
             if self._preempting is not None:

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.vllm.engines import Caller, counted, sidecars_of
+from tests.vllm.engines import Caller, counted, sidecars_of, until
 from tests.wait_until import wait_until
 
 REQUESTS = 60
@@ -22,20 +23,23 @@ def healed(engine, predictor):
     yield
     predictor.kill()
     predictor.start()
-    wait_until(lambda: asked_again(engine), "predictions after the predictor's return")
+    wait_until(asked_again(engine), "predictions after the predictor's return")
 
 
-def asked_again(engine) -> bool:
-    """Whether a request is predicted now; a new sidecar counts from 0."""
+def asked_again(engine) -> Callable[[], bool]:
+    """Whether requests are predicted from now on, found by asking; a new sidecar counts from 0."""
     before = counted(engine, PREDICTIONS)
-    asyncio.run(one(engine))
-    return counted(engine, PREDICTIONS) != before
+
+    def holds() -> bool:
+        asyncio.run(one(engine))
+        return counted(engine, PREDICTIONS) not in (0, before)
+
+    return holds
 
 
 async def one(engine) -> None:
     async with Caller(engine) as caller:
         await caller.complete("are you there", 2)
-    await asyncio.sleep(1.5)  # the metrics' own period
 
 
 async def serve_while(engine, *happenings) -> int:
@@ -81,7 +85,7 @@ async def test_a_predictor_that_was_restarted_is_asked_again(engine, predictor, 
 async def test_a_sidecar_that_was_killed_is_started_again_and_no_request_is_lost(engine):
     (pid,) = sidecars_of(engine)
     assert await serve_while(engine, lambda: os.kill(pid, signal.SIGKILL)) == REQUESTS
-    wait_until(lambda: asked_again(engine), "predictions through another sidecar")
+    await until(asked_again(engine), "predictions through another sidecar")
     assert sidecars_of(engine) not in ([], [pid])
 
 
@@ -99,7 +103,7 @@ async def test_requests_go_on_while_the_sidecar_stands_still_and_the_socket_is_f
     finally:
         os.kill(pid, signal.SIGCONT)
     assert len(answers) == 100
-    wait_until(lambda: asked_again(engine), "predictions afterwards")
+    await until(asked_again(engine), "predictions afterwards")
     wait_until(lambda: len(predictor.reported()) >= before + 100, "every length of that time")
 
 
