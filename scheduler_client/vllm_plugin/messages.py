@@ -1,7 +1,7 @@
 """What the engine core and its sidecar tell each other, and how it is written.
 
-One message is one packet of a socket that keeps packets apart, so that a send either goes whole or
-does not go. MessagePack, by vLLM's own library for it: microseconds for a prompt.
+A few messages are one packet of a socket that keeps packets apart, so that a send either goes whole
+or does not go. MessagePack, by vLLM's own library for it: microseconds for a prompt.
 """
 
 # pyright: reportGeneralTypeIssues=false, reportCallIssue=false
@@ -58,7 +58,7 @@ class Ended(msgspec.Struct, array_like=True, tag=True):
         number: As it arrived.
         request_id: The engine's own.
         stop: Strings that end an answer: the API server sees them, and aborts the request.
-        output_ids: The answer's tokens where one of those may have ended it.
+        output_ids: The answer's last tokens, where one of those may have ended it.
     """
 
     number: int
@@ -125,9 +125,12 @@ class Learnt(msgspec.Struct, array_like=True, tag=True):
 ToSidecar = Settled | Arrived | Ended | Counted
 ToCore = Predicted | Learnt
 
+MESSAGES_PER_PACKET = 8
+"""A send costs as much as writing a prompt; eight of 2,048 token ids take 80 KB."""
+
 MAX_PACKET_BYTES = 128 * 1024
-"""A prompt of 2,048 token ids takes 10 KB; a packet must fit the kernel's socket buffer, 208 KB."""
+"""A packet must fit the kernel's socket buffer, 208 KB."""
 
 encode = msgspec.msgpack.Encoder().encode
-decode_to_sidecar = msgspec.msgpack.Decoder(ToSidecar).decode
+decode_to_sidecar = msgspec.msgpack.Decoder(list[ToSidecar]).decode
 decode_to_core = msgspec.msgpack.Decoder(ToCore).decode

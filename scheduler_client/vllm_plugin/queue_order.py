@@ -141,9 +141,9 @@ class QueueOrder:
                 tracked.settled = True  # nobody needs to know any more
                 self._tell(tracked)
             self._sidecar.put(tracked.ended(finished))
-            if not self._tracked:
+            if not self._tracked:  # there may be no further step
                 self._count()
-            self._sidecar.flush()
+                self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("taking in the end of a request")
 
@@ -279,7 +279,7 @@ class QueueOrder:
 
     def _count(self) -> None:
         now_s = self._clock()
-        if now_s >= self._count_at_s or not self._tracked:  # an idle engine makes no more steps
+        if now_s >= self._count_at_s or not self._tracked:
             self._count_at_s = now_s + COUNT_EVERY_S
             self._counted.unsent = self._sidecar.unsent
             if self._preempting is not None:
@@ -288,6 +288,8 @@ class QueueOrder:
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""
+        if not self._on:
+            return
         self._on = False
         LOGGER.exception(
             "Lengthwise is off: %s failed; requests that come now are served in order of arrival",

@@ -45,9 +45,6 @@ from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
 from scheduler_client.vllm_plugin.text import load_tokenizer, prompt_text, tokens_until_stop
 
-READ_AT_ONCE = 16
-"""Messages between two looks at the network: detokenising them takes milliseconds."""
-
 TELL_EVERY_S = 1.0
 """What was learnt changes slowly."""
 
@@ -111,7 +108,7 @@ class Sidecar:
     async def run(self) -> None:
         """Serve the core until it ends, then send the last reports."""
         loop = asyncio.get_running_loop()
-        settled = decode_to_sidecar(await loop.sock_recv(self._core, MAX_PACKET_BYTES))
+        (settled,) = decode_to_sidecar(await loop.sock_recv(self._core, MAX_PACKET_BYTES))
         assert isinstance(settled, Settled)  # noqa: S101  the core's first message
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.metrics_port + settled.engine_index)
@@ -136,7 +133,6 @@ class Sidecar:
     async def _read(self) -> None:
         """Take in what the core says, until it ends."""
         loop = asyncio.get_running_loop()
-        taken = 0
         while True:
             try:
                 packet = await loop.sock_recv(self._core, MAX_PACKET_BYTES)
@@ -144,10 +140,9 @@ class Sidecar:
                 return
             if not packet:
                 return
-            self._take(decode_to_sidecar(packet))
-            taken += 1
-            if taken % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            for message in decode_to_sidecar(packet):
+                self._take(message)
+            await asyncio.sleep(0)  # the network's turn: detokenising takes its time
 
     def _take(self, message: Any) -> None:
         try:
@@ -226,7 +221,7 @@ class Sidecar:
         if reason == "abort" and ended.stop:
             stopped = tokens_until_stop(self._tokenizer, ended.output_ids, ended.stop)
             if stopped is not None:
-                tokens, reason = stopped, "stop"
+                tokens, reason = tokens - len(ended.output_ids) + stopped, "stop"
         return FinishedRequest(
             output_tokens=tokens,
             input_tokens=ended.input_tokens,

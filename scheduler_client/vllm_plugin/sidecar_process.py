@@ -12,6 +12,7 @@ from contextlib import suppress
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
+    MESSAGES_PER_PACKET,
     Settled,
     ToCore,
     ToSidecar,
@@ -77,9 +78,9 @@ class SidecarProcess:
             self._restart_if_due()
             return
         try:
-            for _ in range(min(limit, len(self._waiting))):
-                self._socket.send(encode(self._waiting[0]))
-                self._waiting.popleft()
+            while self._waiting and limit > 0:
+                self._send_some(self._socket)
+                limit -= MESSAGES_PER_PACKET
         except BlockingIOError:
             pass
         except OSError:
@@ -114,7 +115,7 @@ class SidecarProcess:
             self._socket.settimeout(timeout_s)
             with suppress(OSError):
                 while self._waiting:
-                    self._socket.send(encode(self._waiting.popleft()))
+                    self._send_some(self._socket)
             self._socket.close()
             self._socket = None
         if self._child is not None:
@@ -124,6 +125,13 @@ class SidecarProcess:
                 self._child.kill()
                 self._child.wait()
 
+    def _send_some(self, to: socket.socket) -> None:
+        """Send the oldest of what waits; where it does not go, it waits on."""
+        count = min(MESSAGES_PER_PACKET, len(self._waiting))
+        to.send(encode([self._waiting[i] for i in range(count)]))
+        for _ in range(count):
+            self._waiting.popleft()
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -132,7 +140,7 @@ class SidecarProcess:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        ours.send(encode(self._settled))
+        ours.send(encode([self._settled]))
         ours.setblocking(False)
         self.generation += 1
         self._socket = ours

@@ -43,14 +43,14 @@ def prompt_text(tokenizer: Tokenizer | None, token_ids: Sequence[int]) -> str:
 def tokens_until_stop(
     tokenizer: Tokenizer | None, output_ids: Sequence[int], stop: Sequence[str]
 ) -> int | None:
-    """The tokens of an answer up to the one that completed a stop string.
+    """The tokens of an answer's end up to the one that completed a stop string.
 
     The engine core knows no text: the API server sees a stop string come and aborts the request, a
     token or two later. Such an answer ended by itself, as long as it was when the string came.
 
     Args:
         tokenizer: The engine's.
-        output_ids: The answer's tokens, and perhaps some after it.
+        output_ids: The answer's last tokens.
         stop: The strings.
 
     Returns:
@@ -58,17 +58,14 @@ def tokens_until_stop(
     """
     if tokenizer is None:
         return None
-    before = len(output_ids) - min(len(output_ids), MAX_TAIL_TOKENS)
 
     def stopped(tokens: int) -> bool:
         text = tokenizer.decode(list(output_ids[:tokens]), skip_special_tokens=True)
         return any(string in text for string in stop)
 
-    if not output_ids or not stopped(len(output_ids)):
+    if not stopped(len(output_ids)):
         return None
-    if before and stopped(before):
-        return None
-    return bisect_left(range(before, len(output_ids) + 1), True, key=stopped) + before
+    return bisect_left(range(len(output_ids) + 1), True, key=stopped)
 
 
 def load_tokenizer(

@@ -8,7 +8,7 @@ from scheduler_client.temperature import known_temperature
 from scheduler_client.vllm_plugin.messages import Arrived, Asking, Ended
 from scheduler_client.vllm_plugin.preempting import ExpectedLength
 from scheduler_client.vllm_plugin.seams import EngineRequest
-from scheduler_client.vllm_plugin.text import head_and_tail
+from scheduler_client.vllm_plugin.text import MAX_TAIL_TOKENS, head_and_tail
 
 REASONS: dict[str, FinishReason] = {
     "FINISHED_STOPPED": "stop",
@@ -94,7 +94,7 @@ class Tracked:
             finished.decode_s,
             finished.preemptions,
             stop,
-            list(engine_request.output_token_ids) if stop else [],
+            list(engine_request.output_token_ids[-MAX_TAIL_TOKENS:]) if stop else [],
         )
 
 

@@ -38,13 +38,13 @@ class Core:
 
     def tell(self, *messages) -> None:
         for message in messages:
-            self.ours.send(encode(message))
+            self.ours.send(encode([message]))
 
     async def tell_as_it_reads(self, *messages) -> None:
         """The same for more than the socket holds."""
         loop = asyncio.get_running_loop()
         for message in messages:
-            await loop.sock_sendall(self.ours, encode(message))
+            await loop.sock_sendall(self.ours, encode([message]))
 
     async def hear(self) -> Predicted:
         loop = asyncio.get_running_loop()
@@ -163,8 +163,8 @@ async def test_an_abort_by_a_stop_string_is_an_end_at_the_token_that_completed_i
     start, arrived, stored
 ):
     core = start()
-    ids = [*HELLO * 100, WORLD, POINT, POINT]
-    core.tell(arrived(1), ended(1, len(ids), "abort", stop=["world"], output_ids=ids))
+    tail = [*HELLO * 10, WORLD, POINT, POINT]
+    core.tell(arrived(1), ended(1, 90 + len(tail), "abort", stop=["world"], output_ids=tail))
     core.tell(arrived(2), ended(2, 4, "abort", stop=["never"], output_ids=HELLO * 4))
     await until(stored)
     await core.end()
