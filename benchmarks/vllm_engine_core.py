@@ -49,7 +49,8 @@ class Burst:
     """What became of requests that came at once.
 
     Args:
-        waited: Those that got no token within WAITED_S.
+        waited: Those that got no token within WAITED_S, less those that found a free slot: these
+            never stood in the queue.
         predicted: Those that had a prediction when they were ordered.
     """
 
@@ -120,7 +121,10 @@ def _measure(options: argparse.Namespace) -> Measured:
         bursts: dict[str, list[Burst]] = {NOW: [], BEFORE: []}
         for seed in range(options.bursts):
             for kind, found in bursts.items():
-                found.append(_burst(engines[kind], asked, options.burst_size, seed))
+                drawn = workload(
+                    asked.pairs, options.burst_size, 1.0, burst, seed, tokens_per_s=1.0
+                )
+                found.append(_burst(engines[kind], drawn, options.slots))
         return Measured(ttft_ms, bursts, _step_us(engines[NOW]))
 
 
@@ -179,12 +183,13 @@ def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, lis
     return found
 
 
-def _burst(engine: Engine, asked: Asked, count: int, seed: int) -> Burst:
+def _burst(engine: Engine, requests: Sequence[Request], slots: int) -> Burst:
     before = _predicted(engine)
-    outcomes = replay(engine, workload(asked.pairs, count, 1.0, burst, seed, tokens_per_s=1.0))
+    outcomes = replay(engine, requests)
     time.sleep(METRICS_LAG_S)
-    waited = sum(not o.failed and o.first_token_after_s >= WAITED_S for o in outcomes)
-    return Burst(waited, _predicted(engine) - before)
+    late = sum(not o.failed and o.first_token_after_s >= WAITED_S for o in outcomes)
+    in_queue = len(requests) - slots
+    return Burst(min(late, in_queue), _predicted(engine) - before)
 
 
 def _predicted(engine: Engine) -> int:
