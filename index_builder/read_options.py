@@ -3,7 +3,7 @@
 from index_builder.dataclass_options import with_dataclass
 from index_builder.history import ReadOptions
 
-HELP = {
+READING_HELP = {
     "prompt_column": "Text of the prompt.",
     "output_tokens_column": "Tokens generated.",
     "model_column": "The LLM that answered.",
@@ -24,5 +24,5 @@ HELP = {
 }
 
 
-with_read_options = with_dataclass("reading", ReadOptions, HELP, "Reading the history")
+with_read_options = with_dataclass("reading", ReadOptions, READING_HELP, "Reading the history")
 """Gives a command every reading option; it receives them as `reading: ReadOptions`."""

@@ -3,7 +3,7 @@
 from index_builder.dataclass_options import with_dataclass
 from index_builder.training.options import TrainOptions
 
-HELP = {
+TRAINING_HELP = {
     "epochs": "Passes over the history.",
     "first_epochs": "Passes over --learn-first before that.",
     "batch_size": "Rows in a step.",
@@ -19,5 +19,5 @@ HELP = {
     "max_rows": "Rows learnt from at most: a random sample of larger histories.",
 }
 
-with_train_options = with_dataclass("training", TrainOptions, HELP, "Training the encoder")
+with_train_options = with_dataclass("training", TrainOptions, TRAINING_HELP, "Training the encoder")
 """Gives a command every training option but the seed; it receives them as `training`."""
