@@ -12,13 +12,13 @@ from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, RecordList, data_file, read_records
-from index_builder.builder import SilentProgress, build_index
-from index_builder.evaluate import evaluate_file, evaluate_split
-from index_builder.evaluation import Evaluation
-from index_builder.history import History, ReadOptions
-from length_index.encoder import Encoder, load_encoder
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
+from index_builder.build.builder import SilentProgress, build_index
+from index_builder.evaluation.evaluate import evaluate_file, evaluate_split
+from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.encoder.encoder import Encoder, load_encoder
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 
 HOLDOUT = 0.2
 QUICK_ROWS = 1_500

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.table import Column, Row, Table
-from index_builder.evaluation import ANOTHER_DRAW, CONSTANT, MEAN_OF_DRAWS, Evaluation
-from index_builder.metrics import LengthMetrics
+from index_builder.evaluation.evaluation import ANOTHER_DRAW, CONSTANT, MEAN_OF_DRAWS, Evaluation
+from index_builder.evaluation.metrics import LengthMetrics
 
 Named = tuple[str, str, Evaluation]
 """A set, how it was kept apart or what was learnt, and the evaluation."""

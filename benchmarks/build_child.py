@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.processes import own_peak_mib
-from index_builder.builder import build_index
-from index_builder.history import History
-from length_index.encoder import Encoder, load_encoder
-from length_index.record import HistoryRecord
+from index_builder.build.builder import build_index
+from lengthwise.history.files import History
+from lengthwise.index.encoder.encoder import Encoder, load_encoder
+from lengthwise.index.record import HistoryRecord
 
 WARM_UP = ("warm up",) * 64
 

@@ -16,8 +16,8 @@ from benchmarks.options import DATA, recorded_command
 from benchmarks.report import finish
 from benchmarks.say import say
 from benchmarks.workloads import VICUNA
-from index_builder.history import History
-from length_index.encoder import DEFAULT_ENCODER
+from lengthwise.history.files import History
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 
 
 def main(argv: Sequence[str] | None = None) -> None:

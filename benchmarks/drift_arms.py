@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from index_builder.metrics import PredictedLengths, measure
+from index_builder.evaluation.metrics import PredictedLengths, measure
 from index_builder.rebuild.comparison import predicted
 from index_builder.rebuild.vector_rows import VectorRows
-from length_index.arrays import FloatMatrix
-from length_index.encoder import Encoder
-from length_index.index import LengthIndex
-from length_index.length_scale import FloatArray
-from length_index.published import Published
-from length_index.record import HistoryRecord
-from length_index.rows import HistoryRows
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.store import Published
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ import numpy as np
 from benchmarks.drift_arms import Arm, Score
 from benchmarks.drift_traffic import Day
 from benchmarks.workloads import RecordList
-from completion_history.completion import Report
-from completion_history.place import Place
-from completion_history.writer import HistoryWriter
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import Outcome
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
-from length_index.encoder import Encoder, load_encoder
-from length_index.index import LengthIndex
-from length_index.published import Published
-from length_index.record import HistoryRecord
+from lengthwise.history.database.completion import Report
+from lengthwise.history.database.place import Place
+from lengthwise.history.database.writer import HistoryWriter
+from lengthwise.index.encoder.encoder import Encoder, load_encoder
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store import Published
 
 FROZEN, LOOP, LIVE, UNCHANGED = "frozen", "rebuilt", "rebuilt + live rows", "nothing changed"
 SECONDS_PER_HOUR = 3_600.0

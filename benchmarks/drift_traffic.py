@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 
 
 @dataclass(frozen=True, slots=True)

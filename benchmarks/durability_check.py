@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.durability_reporters import Receipts
 from benchmarks.durability_workload import all_completions
-from completion_history.reader import HistoryReader
+from lengthwise.history.database.reader import HistoryReader
 
 
 @dataclass(frozen=True, slots=True)

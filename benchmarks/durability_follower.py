@@ -4,7 +4,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from completion_history.reader import HistoryReader
+from lengthwise.history.database.reader import HistoryReader
 
 PERIOD_S = 0.05
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from benchmarks.template_workload import template_records
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import CompletedRequest
 
 FORMS = 1_000

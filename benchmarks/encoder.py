@@ -27,8 +27,8 @@ from benchmarks.say import say
 from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import SplitWorkload, unique_prompts
-from length_index.arrays import FloatMatrix
-from length_index.encoder import DEFAULT_ENCODER, locate_encoder
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
 
 CALIBRATION_TEXTS = 300
 

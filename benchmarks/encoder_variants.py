@@ -37,7 +37,7 @@ class Variant:
 
 def _packed(precision: Any) -> Callable[[Path, int], Encode]:
     def load(_: Path, __: int) -> Encode:
-        from length_index.encoder import load_encoder  # noqa: PLC0415  not in every environment
+        from lengthwise.index.encoder.encoder import load_encoder  # noqa: PLC0415  not in every environment
 
         return load_encoder(device="cpu", precision=precision).encode
 

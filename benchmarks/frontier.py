@@ -28,9 +28,9 @@ from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
 from benchmarks.spread import Spread
 from benchmarks.workloads import VICUNA
-from serving_sim.engine import Engine
-from serving_sim.requests import Requests
+from serving_sim.engine.engine import Engine
 from serving_sim.simulate import simulate
+from serving_sim.workload.requests import Requests
 
 LOADS = (0.7, 0.9, 1.1, BURST)
 SLOTS = (1, 8, 32)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from benchmarks.frontier_workload import COST
-from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, make_rule
-from scheduler_client.rules.guarded import GuardedRule
+from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, make_rule
+from lengthwise.scheduling.guarded import GuardedRule
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.preempting import PreemptingPolicy
 from serving_sim.policies.rule_policy import RulePolicy

@@ -10,7 +10,7 @@ from benchmarks.frontier_workload import LMSYS, Scenario
 from benchmarks.spread import Spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import VICUNA
-from scheduler_client.rules import DEFAULT_RULE
+from lengthwise.scheduling import DEFAULT_RULE
 
 QUEUE_FORMS = 0.1
 """The least that the oracle gains, as a share of the mean, for a queue to be worth ordering."""

@@ -18,10 +18,10 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from benchmarks.workloads import VICUNA, read_records
-from scheduler_client.length_distribution import LengthDistribution
-from serving_sim.arrivals import gamma_arrivals_s, scaled_arrivals_s
-from serving_sim.cost_model import StepCost
-from serving_sim.requests import Distributions, Requests
+from lengthwise.length_distribution import LengthDistribution
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.workload.arrivals import gamma_arrivals_s, scaled_arrivals_s
+from serving_sim.workload.requests import Distributions, Requests
 
 FloatArray = npt.NDArray[np.float64]
 

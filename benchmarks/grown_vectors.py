@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from length_index.arrays import FloatMatrix, IntMatrix
-from length_index.encoder import Encoder
-from length_index.vectors import import_faiss
+from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.vectors import import_faiss
 
 NEIGHBOURS = 8
 NOISE = 0.15

@@ -23,7 +23,7 @@ from benchmarks.report import finish
 from benchmarks.say import say
 from benchmarks.template_workload import template_records
 from benchmarks.workloads import RecordList
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 
 INDEX_ROWS = 1_000
 OPEN_SHARE = 0.8

@@ -69,8 +69,8 @@ def _body(data: bytes) -> Body:
 
 def _target() -> Callable[[bytes], None]:
     from predictor_service.errors import InvalidRequestError  # noqa: PLC0415  instrumented
-    from predictor_service.validation import RequestLimits  # noqa: PLC0415  instrumented
-    from predictor_service.wire import Malformed, tolerant  # noqa: PLC0415  instrumented
+    from predictor_service.rpc.validation import RequestLimits  # noqa: PLC0415  instrumented
+    from predictor_service.rpc.wire import Malformed, tolerant  # noqa: PLC0415  instrumented
 
     limits = RequestLimits(max_prompt_chars=1_000, max_batch_items=64)
     parsers = {path: tolerant(type(make())) for path, make in KINDS.items()}
@@ -104,7 +104,7 @@ def main() -> None:
     """Fuzz in this process, which ends with it."""
     atheris: Any = import_module("atheris")  # an extra
     folder, seeds, seconds = sys.argv[1:]
-    with atheris.instrument_imports(include=["predictor_service", "length_index.record"]):
+    with atheris.instrument_imports(include=["predictor_service", "lengthwise.index.record"]):
         target = _target()
     arguments = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT_BYTES}"]
     arguments.append(f"-artifact_prefix={folder}/")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from benchmarks.template_workload import template_records
 from benchmarks.workloads import RecordList
-from index_builder.builder import build_index
-from index_builder.train_and_build import train_and_build
+from index_builder.build.builder import build_index
+from index_builder.build.train_and_build import train_and_build
 from index_builder.training.options import TrainOptions
-from length_index.encoder import DEFAULT_ENCODER, Encoder
-from length_index.estimate import Query
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Encoder
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import Prediction
 
 FACTORS = {"a": 1.0, "b": 3.0, "c": 9.0}

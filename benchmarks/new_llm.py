@@ -18,14 +18,14 @@ from benchmarks.say import say
 from benchmarks.spread import Spread, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import RecordList, learnt_and_asked, read_records
-from index_builder.builder import SilentProgress, build_index
-from index_builder.evaluate import evaluate_file
-from index_builder.history import ReadOptions
-from index_builder.metrics import LengthMetrics
-from length_index.encoder import Encoder, load_encoder
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
-from length_index.remembering_encoder import RememberingEncoder
+from index_builder.build.builder import SilentProgress, build_index
+from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluation.metrics import LengthMetrics
+from lengthwise.history.files import ReadOptions
+from lengthwise.index.encoder.encoder import Encoder, load_encoder
+from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 
 SETS = {
     "arena_hard": ReadOptions(group_column="uid"),

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.workloads import RecordList, SplitWorkload
-from index_builder.builder import build_index
-from index_builder.evaluation import Evaluation, evaluate_index
-from length_index.arrays import FloatMatrix
-from length_index.index import LengthIndex
+from index_builder.build.builder import build_index
+from index_builder.evaluation.evaluation import Evaluation, evaluate_index
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.index import LengthIndex
 
 
 class PrecomputedEncoder:
@@ -51,7 +51,7 @@ class PrecomputedEncoder:
         return "precomputed"
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
-        """The vectors of known prompts; see `length_index.encoder.Encoder`."""
+        """The vectors of known prompts; see `lengthwise.index.encoder.encoder.Encoder`."""
         if not prompts:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([self._vectors[prompt] for prompt in prompts])

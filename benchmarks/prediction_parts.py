@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.spread import percentile
-from length_index.calibration import Calibration
-from length_index.encoder import Encoder
-from length_index.estimate import Query
-from length_index.fitting import FittedEstimator
-from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
-from length_index.layout import EncoderIdentity, Manifest
-from length_index.retrieval import RetrievalParameters
-from length_index.rows import SCHEMA, HistoryRows
-from length_index.vectors import VectorIndex
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.calibration import Calibration
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.estimate.fitting import FittedEstimator
+from lengthwise.index.estimate.retrieval import RetrievalParameters
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from lengthwise.index.search.rows import SCHEMA, HistoryRows
+from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.store.layout import EncoderIdentity, Manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.spread import percentile
-from length_index.arrays import FloatMatrix
-from length_index.encoder import DEFAULT_ENCODER, Encoder, load_encoder, locate_encoder
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Encoder, load_encoder, locate_encoder
 
 WARM_UP_PROMPTS = 64
 CHUNKS = (32, 128, 512, 0)

@@ -22,10 +22,10 @@ from benchmarks.searched import Searched, build_flat, build_hnsw, build_ours
 from benchmarks.spread import Spread, percentile
 from benchmarks.table import Row
 from benchmarks.workloads import CHATDOCTOR, DAVINCI, VICUNA, read_records, unique_prompts
-from length_index.arrays import FloatMatrix, IntMatrix
-from length_index.encoder import Encoder
-from length_index.searcher import NEIGHBOURS
-from length_index.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
+from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.searcher import NEIGHBOURS
+from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUICK_SIZES = (4_000, 20_000)

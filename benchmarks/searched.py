@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from length_index.arrays import FloatMatrix, IntMatrix
-from length_index.vectors import (
+from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.search.vectors import (
     RECALL_K,
     TARGET_RECALL,
     SearchPlan,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environments import PEER
-from length_index.encoder import DEFAULT_ENCODER, locate_encoder
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
 
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0

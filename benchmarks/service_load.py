@@ -33,7 +33,7 @@ from benchmarks.service_tables import (
     single_table,
 )
 from benchmarks.workloads import RecordList, SplitWorkload
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 
 CALLERS = (1, 8, 32, 128)
 STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)

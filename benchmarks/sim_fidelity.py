@@ -18,17 +18,17 @@ from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import VICUNA, read_records
-from scheduler_client.rules.registry import make_rule
-from scheduler_client.service_time import ServiceTimeModel
-from serving_sim.calibration import Calibration, calibrate
-from serving_sim.engine import Engine
+from lengthwise.scheduling.registry import make_rule
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from serving_sim.engine.calibration import Calibration, calibrate
+from serving_sim.engine.engine import Engine
+from serving_sim.engine.records import EngineRecord, EngineRun, write_records
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.rule_policy import RulePolicy
-from serving_sim.predictions import oracle_with_noise
-from serving_sim.records import EngineRecord, EngineRun, write_records
-from serving_sim.requests import FloatArray
 from serving_sim.result import SimulationResult
 from serving_sim.simulate import simulate
+from serving_sim.workload.predictions import oracle_with_noise
+from serving_sim.workload.requests import FloatArray
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, running_engine
 from testbed.engine import Engine as RealEngine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from index_builder.report.style import BLUE, GREY, MUTED, ORANGE, styled
+from lengthwise.report.style import BLUE, GREY, MUTED, ORANGE, styled
 from serving_sim.reproduce.alise import AliseRow
 from serving_sim.reproduce.headlines import Headlines
 from serving_sim.reproduce.ssjf import SsjfRow

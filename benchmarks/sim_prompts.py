@@ -19,19 +19,19 @@ from benchmarks.report import Report, finish
 from benchmarks.say import say
 from benchmarks.sim_prompts_tables import prompts_table
 from benchmarks.workloads import VICUNA, read_records
-from index_builder.peers.fit_peers import fit_peers
-from index_builder.split import is_held_out
-from length_index.estimate import Query
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
-from scheduler_client.length_distribution import LengthDistribution
-from serving_sim.capacity import requests_per_s
-from serving_sim.engine import Batching
-from serving_sim.length_table import DEFAULT_INPUT_TOKENS, LengthTable
-from serving_sim.progress import progress_bar
+from index_builder.baselines.fit_baselines import fit_peers
+from index_builder.build.split import is_held_out
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.length_distribution import LengthDistribution
+from serving_sim.cli.progress import progress_bar
+from serving_sim.engine.capacity import requests_per_s
+from serving_sim.engine.engine import Batching
 from serving_sim.reproduce.ssjf import ENGINES, Scenario, SsjfRow, compare
-from serving_sim.requests import Distributions, FloatArray
-from serving_sim.workload import Workload, gamma_arrivals
+from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS, LengthTable
+from serving_sim.workload.requests import Distributions, FloatArray
+from serving_sim.workload.workload import Workload, gamma_arrivals
 
 NAME = "sim_prompts"
 HOLDOUT = 0.2

@@ -12,14 +12,14 @@ from benchmarks.aims import Aim, aims_table
 from benchmarks.options import base_parser, parsed
 from benchmarks.report import Report, finish
 from benchmarks.table import Column, Row, Table
-from serving_sim.arrivals import scaled_arrivals_s
-from serving_sim.engine import Engine
-from serving_sim.length_table import LengthTable
+from serving_sim.engine.engine import Engine
+from serving_sim.engine.profile import Profile
 from serving_sim.policies.registry import PolicyChoice
-from serving_sim.predictions import oracle_with_noise
-from serving_sim.profile import Profile
-from serving_sim.requests import Requests
 from serving_sim.simulate import simulate
+from serving_sim.workload.arrivals import scaled_arrivals_s
+from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.predictions import oracle_with_noise
+from serving_sim.workload.requests import Requests
 
 NAME = "sim_speed"
 TRACE = "trace_azure2023_conv.csv.gz"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.table import Column, Row, Table
-from serving_sim.engine import Batching
+from serving_sim.engine.engine import Batching
 from serving_sim.reproduce.alise import LIMITS_S, AliseRow
 from serving_sim.reproduce.ssjf import BATCH, SsjfRow
 

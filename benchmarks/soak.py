@@ -25,7 +25,7 @@ from benchmarks.soak_tables import soak_report, summary
 from benchmarks.spread import percentile
 from benchmarks.template_workload import template_records
 from benchmarks.workloads import RecordList
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 from scheduler_client.aio import AsyncLengthPredictorClient
 
 INDEX_ROWS = 1_000

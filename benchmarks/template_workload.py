@@ -2,7 +2,7 @@
 
 import random
 
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 
 FORMS = (
     ("Summarise the following ticket in one sentence:\n{a} reports that {b} fails since {c}.", 24),

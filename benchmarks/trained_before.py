@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.workloads import RecordList
-from index_builder.builder import BuildResult, TrainedEncoder, build_index
-from index_builder.train_and_build import train_and_build
+from index_builder.build.builder import BuildResult, TrainedEncoder, build_index
+from index_builder.build.train_and_build import train_and_build
 from index_builder.training.options import TrainOptions
-from length_index.encoder import DEFAULT_ENCODER, load_encoder
-from length_index.layout import ENCODER_FOLDER, ArtifactLayout, read_manifest
-from length_index.record import HistoryRecord
-from length_index.store import IndexStore
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store.layout import ENCODER_FOLDER, ArtifactLayout, read_manifest
+from lengthwise.index.store.store import IndexStore
 
 
 def build_trained(

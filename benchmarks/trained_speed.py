@@ -18,10 +18,10 @@ from benchmarks.say import say
 from benchmarks.spread import Spread, percentile, ratio_spread
 from benchmarks.table import Column, Row, Table
 from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
-from index_builder.builder import build_index
-from length_index.encoder import load_encoder
-from length_index.estimate import Query
-from length_index.index import LengthIndex
+from index_builder.build.builder import build_index
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.index import LengthIndex
 
 BATCH = 32
 SINGLE = 100

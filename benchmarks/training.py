@@ -21,14 +21,14 @@ from benchmarks.workloads import (
     learnt_and_asked,
     read_records,
 )
-from index_builder.builder import SilentProgress
-from index_builder.evaluate import evaluate_file
-from index_builder.evaluation import Evaluation
-from index_builder.history import ReadOptions
-from index_builder.peers.registry import peer_names
+from index_builder.baselines.registry import peer_names
+from index_builder.build.builder import SilentProgress
+from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluation.evaluation import Evaluation
 from index_builder.training.options import TrainOptions
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
+from lengthwise.history.files import ReadOptions
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 
 QUICK_ROWS = 600
 DEFAULT_EPOCHS = TrainOptions().epochs

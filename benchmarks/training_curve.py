@@ -19,15 +19,15 @@ from benchmarks.say import say
 from benchmarks.table import Column, Row, Table
 from benchmarks.trained_before import build_trained
 from benchmarks.workloads import VICUNA, RecordList, learnt_and_asked, read_records
-from index_builder.builder import SilentProgress
-from index_builder.evaluate import evaluate_file
-from index_builder.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS
-from index_builder.metrics import LengthMetrics
+from index_builder.build.builder import SilentProgress
+from index_builder.evaluation.evaluate import evaluate_file
+from index_builder.evaluation.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS
+from index_builder.evaluation.metrics import LengthMetrics
 from index_builder.training.base_model import BaseModel
 from index_builder.training.options import TrainOptions
-from length_index.encoder import DEFAULT_ENCODER
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 
 EVERY_ROW = 1_000_000
 WHOLE = 6

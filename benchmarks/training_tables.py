@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.accuracy_tables import INTERVAL_COLUMNS, POINT_COLUMNS, Named
 from benchmarks.table import Column, Row, Table
-from index_builder.tables import NAMES
+from index_builder.cli.tables import NAMES
 
 CostRow = tuple[str, int, int, float | None, tuple[float, ...]]
 """A case, rows, rows learnt from before, seconds or None, validation tau-b after each pass."""

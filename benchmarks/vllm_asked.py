@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.workloads import RecordList
-from index_builder.builder import build_index
-from index_builder.history import History, ReadOptions
-from index_builder.split import is_held_out
-from index_builder.train_and_build import train_and_build
-from length_index.encoder import DEFAULT_ENCODER, load_encoder
-from length_index.errors import InvalidInputError
-from length_index.record import HistoryRecord
+from index_builder.build.builder import build_index
+from index_builder.build.split import is_held_out
+from index_builder.build.train_and_build import train_and_build
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.record import HistoryRecord
 
 HELD_OUT_SHARE = 0.2
 CURRENT = "CURRENT"

@@ -21,7 +21,7 @@ from benchmarks.report import Report, finish
 from benchmarks.spread import percentile
 from benchmarks.table import Column, Row, Table
 from benchmarks.vllm_asked import Asked, ready_index
-from length_index.errors import LengthIndexError
+from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, ROOT, Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import CPU_NICENESS, CPU_PREDICTOR, EngineOptions, default_step_ms

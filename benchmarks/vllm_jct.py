@@ -21,7 +21,7 @@ from benchmarks.vllm_plan import EngineRuns, Plan, known_capacity
 from benchmarks.vllm_policies import parse_policies
 from benchmarks.vllm_rows import JctRow, read_rows, write_rows
 from benchmarks.vllm_tables import jct_report
-from length_index.errors import LengthIndexError
+from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
 from testbed.engine_options import CPU_PREDICTOR, default_step_ms
 from testbed.errors import TestbedError

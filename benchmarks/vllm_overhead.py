@@ -22,7 +22,7 @@ from benchmarks.vllm_asked import Asked, ready_index
 from benchmarks.vllm_engines import Host, warm_up
 from benchmarks.vllm_ordered import Ordered
 from benchmarks.vllm_policies import Policy
-from length_index.errors import LengthIndexError
+from lengthwise.index.errors import LengthIndexError
 from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, Engine
 from testbed.engine_options import CPU_PREDICTOR, default_step_ms

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scheduler_client.rules import RULE_NAMES, make_rule
+from lengthwise.scheduling import RULE_NAMES, make_rule
 from testbed.engine_options import EngineOptions
 from testbed.workload import Request
 

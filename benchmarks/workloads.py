@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from index_builder.history import History, ReadOptions
-from index_builder.split import is_held_out
-from length_index.record import HistoryRecord
+from index_builder.build.split import is_held_out
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.record import HistoryRecord
 
 VICUNA = "alpaca_vicuna7b_train"
 DAVINCI = "alpaca_davinci003"

@@ -14,13 +14,13 @@ from demo.sample_history import SAMPLE_ROWS, write_sample_history
 from demo.schedule_preview import completion_times
 from demo.service_process import DemoError, running_service
 from demo.tables import predictions_table, schedules_table
-from index_builder.builder import build_index
-from index_builder.evaluate import SplitHistory
-from index_builder.history import History, ReadOptions
-from index_builder.progress import terminal_progress
-from length_index.encoder import load_encoder
-from length_index.errors import LengthIndexError
-from length_index.record import HistoryRecord
+from index_builder.build.builder import build_index
+from index_builder.cli.progress import terminal_progress
+from index_builder.evaluation.evaluate import SplitHistory
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.errors import LengthIndexError
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import (
     LengthPredictorClient,
     LengthPredictorError,

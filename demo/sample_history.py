@@ -30,8 +30,8 @@ from demo.sample_material import (
     WORDS,
     Task,
 )
-from length_index.conversation import ChatMessage, render_conversation
-from length_index.record import HistoryRecord
+from lengthwise.conversation import ChatMessage, render_conversation
+from lengthwise.index.record import HistoryRecord
 
 SAMPLE_MODEL = "sample-llm"
 SAMPLE_ROWS = 6_000

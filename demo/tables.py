@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.schedule_preview import CompletionTimes
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import Prediction
 
 

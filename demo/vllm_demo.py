@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from demo.__main__ import HELD_OUT_SHARE, SEED, build, console, open_history
 from demo.vllm_contest import Contest, Round, by_predicted_length, first_come_first_served
 from demo.vllm_tables import completion_table, draw_rounds
-from index_builder.evaluate import SplitHistory
-from length_index.errors import LengthIndexError
+from index_builder.evaluation.evaluate import SplitHistory
+from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
 from testbed.engine_options import CPU_PREDICTOR
 from testbed.errors import TestbedError

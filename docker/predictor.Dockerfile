@@ -10,9 +10,7 @@ WORKDIR /source
 # The dependencies, the embedding model among them: a layer that stays while the code changes.
 COPY LICENSE README.md constraints.txt pyproject.toml ./
 RUN /opt/lengthwise/bin/pip install --constraint constraints.txt '.[service,postgres,s3,otel]'
-COPY completion_history completion_history
 COPY index_builder index_builder
-COPY length_index length_index
 COPY lengthwise lengthwise
 COPY predictor_service predictor_service
 COPY scheduler_client scheduler_client

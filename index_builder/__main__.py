@@ -2,12 +2,12 @@
 
 import sys
 
-from length_index.errors import LengthIndexError
+from lengthwise.index.errors import LengthIndexError
 
 
 def main() -> None:
     """Run a command; what goes wrong on purpose is one line, not a traceback."""
-    from index_builder.cli import app  # noqa: PLC0415  heavy: only once it is surely wanted
+    from index_builder.cli.commands import app  # noqa: PLC0415  heavy: only once it is surely wanted
 
     try:
         app()

@@ -1,1 +1,1 @@
-"""The wire contract as Python, one package for each of its versions; generated."""
+"""The library: nouns, scheduling, the index, the history. No process, no command."""

@@ -6,8 +6,8 @@ import os
 # when it is imported; the worker processes inherit it.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+from predictor_service.batching.threads import leave
 from predictor_service.cli import main
-from predictor_service.threads import leave
 
 if __name__ == "__main__":
     leave(main())

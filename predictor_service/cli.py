@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from predictor_service.address import target
 from predictor_service.config import (
     ENV_PREFIX,
     ServiceConfig,
@@ -16,7 +15,8 @@ from predictor_service.config import (
 from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import OnReady, run_process, write_port
 from predictor_service.logs import set_up_logs
-from predictor_service.served_index import ArtifactSource
+from predictor_service.rpc.address import target
+from predictor_service.serving_index.served_index import ArtifactSource
 from predictor_service.supervisor import Supervisor
 
 

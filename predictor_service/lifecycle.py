@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from predictor_service.batching.threads import share_cores
 from predictor_service.config import ServiceConfig
-from predictor_service.served_index import IndexSource
 from predictor_service.service import Service
-from predictor_service.threads import share_cores
+from predictor_service.serving_index.served_index import IndexSource
 
 log = structlog.get_logger(__name__)
 

@@ -6,33 +6,32 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from predictor_service.address import check_free
-from predictor_service.batcher import MicroBatcher
-from predictor_service.cache import PredictionCache
-from predictor_service.calls.call_meter import CallMeter
-from predictor_service.calls.guard import Guard
+from predictor_service.batching.batcher import MicroBatcher
+from predictor_service.batching.cache import Generation, PredictionCache
+from predictor_service.batching.predictions import Predictions
+from predictor_service.callers.authority import Authority
+from predictor_service.callers.call_meter import CallMeter
+from predictor_service.callers.caller_limits import CallerLimits
+from predictor_service.callers.exposure import exposures
+from predictor_service.callers.guard import Guard
+from predictor_service.callers.server_credentials import server_credentials
+from predictor_service.completions.opening import open_completions
 from predictor_service.config import ServiceConfig
 from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.errors import StartUpError, SwapRefusedError
-from predictor_service.generation import Generation
-from predictor_service.health import Health
-from predictor_service.history.opening import open_completions
-from predictor_service.index_holder import IndexHolder
-from predictor_service.limits.caller_limits import CallerLimits
-from predictor_service.live import LiveLearner
 from predictor_service.metrics.on_loop import on_loop
 from predictor_service.metrics.sources import Sources
-from predictor_service.predictions import Predictions
-from predictor_service.security.authority import Authority
-from predictor_service.security.exposure import exposures
-from predictor_service.security.server_credentials import server_credentials
-from predictor_service.served_index import IndexSource, ServedIndex
-from predictor_service.server import bind, build_server
-from predictor_service.servicer import SERVICE_NAME, LengthPredictorServicer
-from predictor_service.swap.admin import SERVICE_NAME as ADMIN_NAME
-from predictor_service.swap.admin import IndexAdminServicer
-from predictor_service.swap.switcher import Switcher
-from predictor_service.swap.watcher import Watcher
+from predictor_service.rpc.address import check_free
+from predictor_service.rpc.admin import SERVICE_NAME as ADMIN_NAME
+from predictor_service.rpc.admin import IndexAdminServicer
+from predictor_service.rpc.health import Health
+from predictor_service.rpc.server import bind, build_server
+from predictor_service.rpc.servicer import SERVICE_NAME, LengthPredictorServicer
+from predictor_service.serving_index.index_holder import IndexHolder
+from predictor_service.serving_index.live_rows import LiveLearner
+from predictor_service.serving_index.served_index import IndexSource, ServedIndex
+from predictor_service.serving_index.switcher import Switcher
+from predictor_service.serving_index.watcher import Watcher
 from predictor_service.tracing.opening import open_tracer
 
 if TYPE_CHECKING:

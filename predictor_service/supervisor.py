@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 
-from predictor_service.address import held_port
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import OnReady
-from predictor_service.served_index import IndexSource
+from predictor_service.rpc.address import held_port
+from predictor_service.serving_index.served_index import IndexSource
 from predictor_service.worker import Failed, Ready, run_worker
 
 log = structlog.get_logger(__name__)

@@ -8,12 +8,12 @@ from multiprocessing.connection import Connection
 
 import structlog
 
+from predictor_service.batching.threads import leave, share_cores
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import run_loop, serve
 from predictor_service.logs import set_up_logs
-from predictor_service.served_index import IndexSource
-from predictor_service.threads import leave, share_cores
+from predictor_service.serving_index.served_index import IndexSource
 
 
 @dataclass(frozen=True, slots=True)

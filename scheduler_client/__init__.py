@@ -6,8 +6,25 @@ a scheduler which only wants the priorities does not pay for it.
 
 from typing import TYPE_CHECKING, Any
 
+from lengthwise.index_info import IndexInfo, IndexSwitch, ModelDrift, ModelInfo
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.prediction import Basis, Neighbour, Prediction, Timing
+from lengthwise.request import (
+    ChatMessage,
+    CompletedRequest,
+    FinishReason,
+    PredictionQuery,
+    ReportReceipt,
+)
+from lengthwise.scheduling.gittins import gittins_rank
+from lengthwise.scheduling.keys import (
+    aged_key,
+    dispatch_order,
+    gittins_key,
+    shortest_first_key,
+)
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.access import Access
-from scheduler_client.completion import CompletedRequest, FinishReason, ReportReceipt
 from scheduler_client.errors import (
     AccessDeniedError,
     ClientClosedError,
@@ -19,28 +36,8 @@ from scheduler_client.errors import (
     ServerOverloadedError,
     ServerUnavailableError,
 )
-from scheduler_client.gittins import gittins_rank
 from scheduler_client.health import HealthStatus
-from scheduler_client.index_info import IndexInfo, ModelInfo
-from scheduler_client.index_switch import IndexSwitch
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.model_drift import ModelDrift
-from scheduler_client.prediction import (
-    Basis,
-    Neighbour,
-    Outcome,
-    Prediction,
-    PredictionFailure,
-    Timing,
-)
-from scheduler_client.priorities import (
-    aged_key,
-    dispatch_order,
-    gittins_key,
-    shortest_first_key,
-)
-from scheduler_client.query import ChatMessage, PredictionQuery
-from scheduler_client.service_time import ServiceTimeModel
+from scheduler_client.outcome import Outcome, PredictionFailure
 
 if TYPE_CHECKING:
     from scheduler_client.aio import AsyncLengthPredictorClient

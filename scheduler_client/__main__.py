@@ -4,7 +4,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from scheduler_client.cli import main
+        from scheduler_client.cli.commands import main
 
         code = main()
     except KeyboardInterrupt:

@@ -7,9 +7,9 @@ from typing import Any
 
 import grpc
 
+from lengthwise.request import PredictionQuery
 from lengthwise.v1 import length_predictor_pb2 as pb
-from scheduler_client.parcel import Packer, Parcel, StreamLedger, pack
-from scheduler_client.query import PredictionQuery
+from scheduler_client.request_batch import Packer, Parcel, StreamLedger, pack
 
 
 async def pack_async(

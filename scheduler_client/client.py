@@ -7,12 +7,20 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import grpc
 
+from lengthwise.index_info import LOADING_TIMEOUT_S, IndexInfo, IndexSwitch
+from lengthwise.prediction import Prediction
+from lengthwise.request import (
+    AnyChatMessage,
+    CompletedRequest,
+    PredictionQuery,
+    ReportReceipt,
+    as_query,
+)
 from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1.index_admin_pb2_grpc import IndexAdminStub
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
 from scheduler_client.base import ClientBase, status_of
-from scheduler_client.completion import CompletedRequest, ReportReceipt
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.health import (
     HEALTH_CHECK_METHOD,
@@ -20,9 +28,8 @@ from scheduler_client.health import (
     decode_health_response,
     encode_health_request,
 )
-from scheduler_client.index_info import IndexInfo
-from scheduler_client.index_switch import LOADING_TIMEOUT_S, IndexSwitch
-from scheduler_client.parcel import (
+from scheduler_client.outcome import Outcome
+from scheduler_client.request_batch import (
     Parcel,
     StreamLedger,
     encode_within,
@@ -32,8 +39,6 @@ from scheduler_client.parcel import (
     pack_completions,
     predictions_or_raise,
 )
-from scheduler_client.prediction import Outcome, Prediction
-from scheduler_client.query import AnyChatMessage, PredictionQuery, as_query
 from scheduler_client.wire import decode_index_info, decode_prediction, decode_switch
 
 _Answer = TypeVar("_Answer")

@@ -13,6 +13,8 @@ LengthPredictorError
 
 import re
 
+from lengthwise.errors import LengthwiseError
+
 _OK_STATUS = 0
 _CANCELLED = 1
 _INVALID_ARGUMENT = 3
@@ -29,7 +31,7 @@ _UNAUTHENTICATED = 16
 _TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 
 
-class LengthPredictorError(Exception):
+class LengthPredictorError(LengthwiseError):
     """Base of everything that the client raises on purpose."""
 
 

@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import SupportsFloat, SupportsIndex, cast
 
+from lengthwise.index_info import IndexInfo, IndexSwitch, ModelDrift, ModelInfo
+from lengthwise.prediction import Basis, Neighbour, Prediction, Timing
+from lengthwise.request import MAX_TEMPERATURE, AnyChatMessage, CompletedRequest, PredictionQuery
 from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
-from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
-from scheduler_client.index_info import IndexInfo, ModelInfo
-from scheduler_client.index_switch import IndexSwitch
-from scheduler_client.model_drift import ModelDrift
-from scheduler_client.prediction import Basis, Neighbour, Prediction, Timing
-from scheduler_client.query import AnyChatMessage, PredictionQuery
-from scheduler_client.temperature import MAX_TEMPERATURE
 
 _UINT32_MAX = 2**32 - 1
 _INT64_MAX = 2**63 - 1

@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run a command; what goes wrong on purpose is one line, not a traceback."""
-    from serving_sim.cli import app  # noqa: PLC0415  heavy: only once it is surely wanted
+    from serving_sim.cli.commands import app  # noqa: PLC0415  heavy: only once it is surely wanted
     from serving_sim.errors import SimulationError  # noqa: PLC0415  as above
 
     try:

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serving_sim.capacity import requests_per_s
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from serving_sim.engine.capacity import requests_per_s
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.policies.registry import PolicyChoice
-from serving_sim.requests import Requests
 from serving_sim.result import SimulationResult
 from serving_sim.simulate import simulate
 from serving_sim.summary import Summary
-from serving_sim.workload import Workload
+from serving_sim.workload.requests import Requests
+from serving_sim.workload.workload import Workload
 
 CAPACITY_REQUESTS = 4000
 CAPACITY_SEED = 0

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from scheduler_client.length_distribution import LengthDistribution
+from lengthwise.length_distribution import LengthDistribution
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving_sim.job import Job
-from serving_sim.requests import FloatArray, IntArray, Requests
+from serving_sim.workload.requests import FloatArray, IntArray, Requests
 
 
 @dataclass(frozen=True, slots=True)

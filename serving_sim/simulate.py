@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from serving_sim.batching.continuous import ContinuousBatching
 from serving_sim.batching.dynamic import DynamicBatching
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.errors import InvalidEngineError
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy
-from serving_sim.requests import Requests
 from serving_sim.result import Recorder, SimulationResult
+from serving_sim.workload.requests import Requests
 
 WHOLE_PROMPTS = 1 << 40
 """Tokens of a step that no prompt exceeds."""

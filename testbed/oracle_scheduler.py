@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
 from testbed.workload import TRUE_TOKENS
 

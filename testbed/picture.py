@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.report.style import log_ticks, percent, plain_ticks, styled
+from lengthwise.report.style import log_ticks, percent, plain_ticks, styled
 
 COLOURS = ("#1b1f24", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by the colour-blind (Okabe and Ito 2008)."""

@@ -10,12 +10,14 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 if TYPE_CHECKING:
-    from length_index.encoder import Encoder
+    from lengthwise.index.encoder.encoder import Encoder
 
 
 @pytest.fixture(scope="session")
 def encoder() -> "Encoder":
     """all-MiniLM-L6-v2 from its package, as it runs by default on this machine's CPU."""
-    from length_index.encoder import load_encoder  # not in the environment of tests/vllm
+    from lengthwise.index.encoder.encoder import (
+        load_encoder,  # not in the environment of tests/vllm
+    )
 
     return load_encoder(device="cpu")

@@ -9,24 +9,24 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from index_builder.evaluation import evaluate_validation
+from index_builder.evaluation.evaluation import evaluate_validation
 from index_builder.rebuild.players import Cast
 from index_builder.rebuild.source import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows
-from length_index.file_hash import sha256_of
-from length_index.fitting import fit_estimator
-from length_index.index import LengthIndex, write_fitted
-from length_index.layout import (
+from lengthwise.index.estimate.fitting import fit_estimator
+from lengthwise.index.index import LengthIndex, write_fitted
+from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.search.searcher import Searcher
+from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.store.layout import (
     NOTHING_TRAINED,
     TRAINED,
     ArtifactLayout,
     HistoryFacts,
     Manifest,
     describe_files,
+    sha256_of,
 )
-from length_index.rows import HistoryRows
-from length_index.searcher import Searcher
-from length_index.vectors import VectorIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

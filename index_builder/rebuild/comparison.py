@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from index_builder.metrics import PredictedLengths, covered, measure
-from index_builder.quantiles import from_quantiles
+from index_builder.evaluation.metrics import PredictedLengths, covered, measure
+from index_builder.evaluation.quantiles import from_quantiles
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
-from length_index.arrays import FloatMatrix, IntVector
-from length_index.estimate import Query
-from length_index.index import LengthIndex
-from length_index.length_scale import FloatArray
+from lengthwise.index.arrays import FloatMatrix, IntVector
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.index import LengthIndex
 
 STATED_COVERAGE = 0.9
 RESAMPLES = 200

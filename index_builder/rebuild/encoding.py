@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from index_builder.builder import encode_unique
+from index_builder.build.builder import encode_unique
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.vector_rows import PROMPT, VectorRows
-from length_index.arrays import FloatVector
-from length_index.encoder import Encoder
-from length_index.rows import HistoryRows
+from lengthwise.index.arrays import FloatVector
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.rows import HistoryRows
 
 ENCODED_AT_A_TIME = 1_024
 """Enough to sort by length within, little enough to stop soon."""

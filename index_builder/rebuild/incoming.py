@@ -7,11 +7,11 @@ from itertools import islice
 
 import pyarrow as pa
 
-from completion_history.completion import StoredCompletion
-from length_index.arrays import FloatVector
-from length_index.errors import InvalidInputError
-from length_index.layout import EncoderIdentity
-from length_index.rows import SCHEMA, HistoryRows
+from lengthwise.history.database.completion import StoredCompletion
+from lengthwise.index.arrays import FloatVector
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.search.rows import SCHEMA, HistoryRows
+from lengthwise.index.store.layout import EncoderIdentity
 
 READ_ROWS = 4_096
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
-from length_index.arrays import IntVector
-from length_index.errors import InvalidInputError
+from lengthwise.index.arrays import IntVector
+from lengthwise.index.errors import InvalidInputError
 
 MIN_ROWS = 20
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from index_builder.rebuild.vector_rows import VectorRows
-from length_index.encoder import Device, Precision
-from length_index.index import LengthIndex
-from length_index.published import Published
+from lengthwise.index.encoder.encoder import Device, Precision
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store import Published
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from length_index.arrays import BoolVector, IntVector
+from lengthwise.index.arrays import BoolVector, IntVector
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index_builder.build.split import is_validation
 from index_builder.rebuild.source import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows
-from index_builder.split import is_validation
-from length_index.arrays import BoolVector, IntVector
-from length_index.errors import InvalidInputError
-from length_index.fitting import Players
+from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.fitting import Players
 
 MIN_NEWEST = 200
 """Fewer would leave the calibration to chance, more would describe the traffic of before."""

@@ -12,10 +12,10 @@ from index_builder.rebuild.source import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows, records_of
 from index_builder.training.options import TrainOptions
 from index_builder.training.train import train
-from length_index.encoder import Device, Precision, load_encoder
-from length_index.layout import ENCODER_FOLDER, EncoderIdentity
-from length_index.rows import HistoryRows
-from length_index.sentence_encoder import choose_device
+from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
+from lengthwise.index.encoder.sentence_encoder import choose_device
+from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.store.layout import ENCODER_FOLDER, EncoderIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

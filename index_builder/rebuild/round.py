@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from completion_history.reader import HistoryReader
-from index_builder.builder import new_version
+from index_builder.build.builder import new_version
 from index_builder.rebuild.candidate import Recipe
 from index_builder.rebuild.comparison import Comparison, compare
 from index_builder.rebuild.encoding import encoded
@@ -23,10 +22,11 @@ from index_builder.rebuild.retraining import Retraining, encoded_anew
 from index_builder.rebuild.source import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows
 from index_builder.training.options import TrainOptions
-from length_index.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
-from length_index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
-from length_index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
-from length_index.published import Published
+from lengthwise.history.database.reader import HistoryReader
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
+from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from lengthwise.index.store import Published
 
 KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
 

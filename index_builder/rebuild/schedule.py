@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
-from completion_history.errors import HistoryError
 from index_builder.rebuild.outcome import Ending, Outcome
 from index_builder.rebuild.progress import StopRoundError
-from length_index.errors import LengthIndexError
+from lengthwise.history.database.errors import HistoryError
+from lengthwise.index.errors import LengthIndexError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

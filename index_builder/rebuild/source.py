@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from length_index.encoder import Encoder
-from length_index.head import LengthHead
-from length_index.index import LengthIndex
-from length_index.layout import ENCODER_FOLDER, HEAD_FILE, EncoderIdentity, TrainingFacts
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, EncoderIdentity, TrainingFacts
 
 
 @dataclass(frozen=True, slots=True)

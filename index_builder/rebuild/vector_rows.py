@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from length_index.arrays import BoolVector, FloatMatrix, IntVector
-from length_index.record import HistoryRecord
-from length_index.rows import SCHEMA, HistoryRows
+from lengthwise.index.arrays import BoolVector, FloatMatrix, IntVector
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.rows import SCHEMA, HistoryRows
 
 TIME = SCHEMA.get_field_index("stored_unix_s")
 PROMPT = SCHEMA.get_field_index("prompt")

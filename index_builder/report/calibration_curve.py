@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from index_builder.evaluated_rows import EvaluatedRows
-from index_builder.metrics import covered
+from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.metrics import covered
 from index_builder.report.share import Share, error_bars
-from index_builder.report.style import (
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.report.style import (
     BLUE,
     INK,
     MUTED,
@@ -21,7 +22,6 @@ from index_builder.report.style import (
     styled,
     tokens,
 )
-from length_index.length_scale import FloatArray
 
 DECILES = 10
 

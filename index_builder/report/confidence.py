@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from index_builder.report.share import Share, error_bars
-from index_builder.report.style import (
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.report.style import (
     BLUE,
     GREY,
     MUTED,
@@ -15,7 +16,6 @@ from index_builder.report.style import (
     percent_ticks,
     styled,
 )
-from length_index.length_scale import FloatArray
 
 BINS = 10
 MIN_BIN_ROWS = 10

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from index_builder.evaluation import Evaluation
+from index_builder.evaluation.evaluation import Evaluation
 from index_builder.report.calibration_curve import CalibrationCurve, IntervalCoverage
 from index_builder.report.confidence import Reliability
 from index_builder.report.learning_curve import LearningCurve
 from index_builder.report.predicted_against_true import PredictedAgainstTrue
 from index_builder.report.predictors import Scores, predictor_scores, tau_by_llm
 from index_builder.report.remaining import RemainingAccuracy
-from length_index.errors import InvalidInputError
+from lengthwise.index.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index_builder.builder import BuildProgress
-from index_builder.evaluate import SplitHistory
-from index_builder.evaluation import Evaluation
-from index_builder.history import History
-from length_index.encoder import Encoder
-from length_index.errors import InvalidInputError, MissingExtraError
+from index_builder.build.builder import BuildProgress
+from index_builder.evaluation.evaluate import SplitHistory
+from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.history.files import History
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from index_builder.report.learning_curve import LearningCurve

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from length_index.arrays import FloatMatrix
-from length_index.encoder import Encoder
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.encoder import Encoder
 
 BATCH_PROMPTS = 1024
 
@@ -55,5 +55,5 @@ class KnownVectors:
         return f"looked up, made by {self._encoder.runtime}"
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
-        """The vectors of known prompts; see `length_index.encoder.Encoder`."""
+        """The vectors of known prompts; see `lengthwise.index.encoder.encoder.Encoder`."""
         return self._vectors[[self._places[prompt] for prompt in prompts]]

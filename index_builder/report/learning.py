@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from index_builder.builder import BuildOptions, BuildProgress, SilentProgress, build_index
-from index_builder.evaluation import CONSTANT, Evaluation, evaluate_index
+from index_builder.build.builder import BuildOptions, BuildProgress, SilentProgress, build_index
+from index_builder.evaluation.evaluation import CONSTANT, Evaluation, evaluate_index
 from index_builder.report.known_vectors import KnownVectors
 from index_builder.report.learning_curve import LearningCurve
-from length_index.encoder import Encoder
-from length_index.errors import InvalidInputError
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
 MAX_HELD_OUT_ROWS = 5_000

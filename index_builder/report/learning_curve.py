@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.report.style import BLUE, ORANGE, new_figure, plain_ticks, styled, tokens
+from lengthwise.report.style import BLUE, ORANGE, new_figure, plain_ticks, styled, tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from index_builder.evaluation import Evaluation
-from index_builder.metrics import LengthMetrics
+from index_builder.cli.tables import NAMES
+from index_builder.evaluation.evaluation import Evaluation
+from index_builder.evaluation.metrics import LengthMetrics
 from index_builder.report.data import ReportData
-from index_builder.report.page_template import page_template
 from index_builder.report.sections import sections_of
-from index_builder.report.style import PALETTE
-from index_builder.tables import NAMES
+from lengthwise.report.page_template import page_template
+from lengthwise.report.style import PALETTE
 
 COLUMNS = (
     ("rows", "rows", "{:,}"),

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from index_builder.metrics import PredictedLengths, measure
-from index_builder.report.style import BLUE, INK, MUTED, ORANGE, new_figure, plain_log, styled
-from length_index.length_scale import FloatArray
+from index_builder.evaluation.metrics import PredictedLengths, measure
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.report.style import BLUE, INK, MUTED, ORANGE, new_figure, plain_log, styled
 
 CELLS = 44
 OUTSIDE = 0.001

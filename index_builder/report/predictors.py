@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS, Evaluation
-from index_builder.report.style import BLUE, GREY, INK, ORANGE, PAPER, new_figure, styled
-from index_builder.tables import NAMES
+from index_builder.cli.tables import NAMES
+from index_builder.evaluation.evaluation import ANOTHER_DRAW, MEAN_OF_DRAWS, Evaluation
+from lengthwise.report.style import BLUE, GREY, INK, ORANGE, PAPER, new_figure, styled
 
 CEILINGS = {ANOTHER_DRAW: "LLM's other draw", MEAN_OF_DRAWS: "mean of its draws"}
 """No predictors: how well the LLM's other answers to the same prompt predict this one."""

@@ -6,9 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from index_builder.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.evaluated_rows import EvaluatedRows
 from index_builder.report.share import Share, error_bars
-from index_builder.report.style import (
+from lengthwise.index.arrays import BoolVector
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.report.style import (
     BLUE,
     MUTED,
     ORANGE,
@@ -20,9 +23,6 @@ from index_builder.report.style import (
     styled,
     tokens,
 )
-from length_index.arrays import BoolVector
-from length_index.length_scale import FloatArray
-from scheduler_client.length_distribution import LengthDistribution
 
 FIRST_TOKENS = (0, 10, 25, 50)
 """Then twice as many each time, as long as enough rows are alive."""

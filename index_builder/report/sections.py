@@ -12,7 +12,7 @@ from index_builder.report.learning_curve import draw_learning_mae, draw_learning
 from index_builder.report.predicted_against_true import draw_predicted_against_true
 from index_builder.report.predictors import draw_scores
 from index_builder.report.remaining import draw_remaining_coverage, draw_remaining_error
-from index_builder.report.style import percent, svg_of
+from lengthwise.report.style import percent, svg_of
 
 
 @dataclass(frozen=True, slots=True)

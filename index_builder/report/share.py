@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from length_index.arrays import BoolVector
+from lengthwise.index.arrays import BoolVector
 
 Z_95 = 1.959964
 """Standard normal quantile at 97.5 %."""

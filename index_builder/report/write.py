@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from index_builder.evaluation import Evaluation
+from index_builder.evaluation.evaluation import Evaluation
 from index_builder.report.data import ReportData
 from index_builder.report.learning_curve import LearningCurve
 from index_builder.report.page import render_page

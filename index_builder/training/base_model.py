@@ -10,10 +10,14 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from length_index.encoder import locate_encoder
-from length_index.errors import EncoderError
-from length_index.sentence_encoder import BERT_SPECIAL_TOKENS, hash_model, is_mean_pooled
-from length_index.windowing import clip_text, shorten
+from lengthwise.index.encoder.encoder import locate_encoder
+from lengthwise.index.encoder.sentence_encoder import (
+    BERT_SPECIAL_TOKENS,
+    hash_model,
+    is_mean_pooled,
+)
+from lengthwise.index.encoder.windowing import clip_text, shorten
+from lengthwise.index.errors import EncoderError
 
 
 @dataclass(frozen=True, slots=True)

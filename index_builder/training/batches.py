@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from length_index.arrays import IntVector
+from lengthwise.index.arrays import IntVector
 
 BUCKET_BATCHES = 32
 """Batches sorted by length together: enough to waste little, few enough to stay random."""

@@ -11,7 +11,7 @@ DROPOUT = 0.1
 
 
 class HeadModule(nn.Module):
-    """The trainable side of `length_index.head.LengthHead`, which says what is computed.
+    """The trainable side of `lengthwise.index.estimate.head.LengthHead`, which says how.
 
     Args:
         dimension: Of the vectors.
@@ -72,6 +72,6 @@ def fast_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 is computed in hardware; on CPUs it was 1.6 times as fast."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    from length_index.sentence_encoder import cpu_has_bfloat16  # noqa: PLC0415  imports a lot
+    from lengthwise.index.encoder.sentence_encoder import cpu_has_bfloat16  # noqa: PLC0415  imports a lot
 
     return cpu_has_bfloat16()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from length_index.errors import InvalidInputError
+from lengthwise.index.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True)

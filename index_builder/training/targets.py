@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from length_index.arrays import BoolVector, FloatMatrix
-from length_index.length_scale import FloatArray, to_log
-from length_index.record import HistoryRecord
+from lengthwise.index.arrays import BoolVector, FloatMatrix
+from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.record import HistoryRecord
 
 SMOOTHING_BINS = 1.0
 """Standard deviation by which an observed bin is spread over its neighbours: a length that falls

@@ -19,12 +19,12 @@ from index_builder.training.progress import SilentTraining, TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets, draws_of
 from index_builder.training.trainer import Subject, Trained, Trainer, seed_everything
 from index_builder.training.training_set import LlmOffsets, TrainingRows, split_records
-from length_index.arrays import FloatMatrix
-from length_index.errors import InvalidInputError
-from length_index.head import LengthHead
-from length_index.layout import ENCODER_FOLDER, HEAD_FILE, TrainingFacts
-from length_index.prompt_features import prompt_features
-from length_index.record import HistoryRecord
+from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.encoder.prompt_features import prompt_features
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, TrainingFacts
 
 MIN_ROWS = 100
 UNKNOWN_SHARE = 0.1

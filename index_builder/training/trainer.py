@@ -19,8 +19,8 @@ from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets
 from index_builder.training.training_set import TrainingRows
-from length_index.arrays import FloatMatrix, IntVector
-from length_index.length_scale import FloatArray
+from lengthwise.index.arrays import FloatMatrix, IntVector
+from lengthwise.index.estimate.length_scale import FloatArray
 
 PREDICTED_TOGETHER = 64
 CHECKPOINT_STEPS = 500

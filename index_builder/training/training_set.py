@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index_builder.split import is_validation
-from length_index.arrays import FloatMatrix, IntVector
-from length_index.length_scale import FloatArray, to_log
-from length_index.prior import SHRINKAGE_ROWS
-from length_index.record import HistoryRecord
+from index_builder.build.split import is_validation
+from lengthwise.index.arrays import FloatMatrix, IntVector
+from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.estimate.prior import SHRINKAGE_ROWS
+from lengthwise.index.record import HistoryRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from predictor_service.batching.fair_queue import QueueLimits
 from predictor_service.config.units import MIB
-from predictor_service.fair_queue import QueueLimits
 
 
 class BatchingOptions(BaseModel):

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from completion_history.place_kind import names_database
-from completion_history.retention import SECONDS_PER_DAY, Retention
-from length_index.recent import CAPACITY_ROWS
+from lengthwise.history.database.place_kind import names_database
+from lengthwise.history.database.retention import SECONDS_PER_DAY, Retention
+from lengthwise.index.search.recent import CAPACITY_ROWS
 from predictor_service.config.units import MIB
 
 

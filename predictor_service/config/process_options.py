@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from predictor_service.address import is_unix
-from predictor_service.threads import threads_per_process
+from predictor_service.batching.threads import threads_per_process
+from predictor_service.rpc.address import is_unix
 
 MAX_LANES = 8
 """Beyond these, Python itself, which runs one thread at a time, would be what they wait for."""

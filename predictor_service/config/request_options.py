@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from length_index.record import MAX_PROMPT_CHARS
+from lengthwise.index.record import MAX_PROMPT_CHARS
 from predictor_service.config.units import MIB
-from predictor_service.validation import RequestLimits
+from predictor_service.rpc.validation import RequestLimits
 
 
 class RequestOptions(BaseModel):

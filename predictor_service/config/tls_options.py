@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from predictor_service.address import is_unix
+from predictor_service.rpc.address import is_unix
 
 
 class TlsOptions(BaseModel):

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from predictor_service.drift.figures import Figures
 from predictor_service.drift.promise import Promise
+from predictor_service.drift.window import Figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 from predictor_service.drift.band import Band
-from predictor_service.drift.figures import Figures, rank_agreement
-from predictor_service.drift.given import GivenPredictions
-from predictor_service.drift.judged import Judged, judge
 from predictor_service.drift.model_drift import ModelDrift
+from predictor_service.drift.outstanding import GivenPredictions
 from predictor_service.drift.promise import Promise, Promises
+from predictor_service.drift.scored_prediction import Judged, judge
+from predictor_service.drift.window import Figures, rank_agreement
 
 log = structlog.get_logger(__name__)
 

@@ -5,8 +5,8 @@ from wsgiref.simple_server import WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
-from predictor_service.address import is_unix
 from predictor_service.errors import StartUpError
+from predictor_service.rpc.address import is_unix
 
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,13 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from predictor_service.metrics.collectors.call_metrics import call_metrics
-from predictor_service.metrics.collectors.completion_metrics import completion_metrics
-from predictor_service.metrics.collectors.drift_metrics import drift_metrics
-from predictor_service.metrics.collectors.index_metrics import index_metrics
-from predictor_service.metrics.collectors.prediction_metrics import prediction_metrics
+from predictor_service.metrics.collectors import (
+    call_metrics,
+    completion_metrics,
+    drift_metrics,
+    index_metrics,
+    prediction_metrics,
+)
 from predictor_service.metrics.sources import Sources
 
 ReadMetrics = Callable[[Sources], Iterable[Metric]]

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from predictor_service.batcher import MicroBatcher
-from predictor_service.cache import PredictionCache
-from predictor_service.calls.call_meter import CallMeter
-from predictor_service.completions import CompletionStore
+from predictor_service.batching.batcher import MicroBatcher
+from predictor_service.batching.cache import PredictionCache
+from predictor_service.callers.call_meter import CallMeter
+from predictor_service.completions.completion_store import CompletionStore
 from predictor_service.drift.model_drift import ModelDrift
 from predictor_service.drift.monitor import DriftMonitor
-from predictor_service.health import Health
-from predictor_service.index_holder import IndexHolder
-from predictor_service.live import LiveLearner
+from predictor_service.rpc.health import Health
+from predictor_service.serving_index.index_holder import IndexHolder
+from predictor_service.serving_index.live_rows import LiveLearner
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.breaker import CircuitBreaker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.errors import InvalidRequestError
-from scheduler_client.prediction import Outcome, Prediction
-from scheduler_client.query import PredictionQuery
+from scheduler_client.outcome import Outcome
 
 FallbackCause = Literal[
     "deadline",

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol
 
+from lengthwise.index_info import IndexInfo
+from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.completion import CompletedRequest, ReportReceipt
-from scheduler_client.index_info import IndexInfo
-from scheduler_client.prediction import Outcome
-from scheduler_client.query import PredictionQuery
+from scheduler_client.outcome import Outcome
 
 
 class PredictorClient(Protocol):

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Mapping
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling import FinishedJob, PriorityRule, QueuedJob, UniqueKeys
+from lengthwise.scheduling.keys import aged_key
 from scheduler_client.advisor.request import FinishedRequest, Request
 from scheduler_client.advisor.service_time_fit import START
 from scheduler_client.advisor.typical_lengths import START_TOKENS
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.priorities import aged_key
-from scheduler_client.rules import FinishedJob, PriorityRule, QueuedJob, UniqueKeys
 
 
 class KeyMaker:

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from collections import deque
 
+from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import InvalidRequestError, LengthPredictorError
 
 REPORT_TIMEOUT_S = 10.0

@@ -1,8 +1,8 @@
 """The engine's own speed, from the requests that it finished."""
 
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.least_squares import RunningLeastSquares
 from scheduler_client.advisor.request import FinishedRequest
-from scheduler_client.service_time import ServiceTimeModel
 
 START = ServiceTimeModel(
     prefill_s_per_input_token=2e-4,

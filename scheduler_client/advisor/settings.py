@@ -10,7 +10,7 @@
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
 | LENGTHWISE_ANSWER_TIMEOUT_S | 5 | no answer for so long, in seconds, and the predictor counts as failing; no request waits for it |
 | LENGTHWISE_DEADLINE_S | 0.05 | with the middleware, which asks before the engine: the longest that a request waits, in seconds |
-| LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of scheduler_client.rules |
+| LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of lengthwise.scheduling |
 | LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
 | LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |
 | LENGTHWISE_PREEMPTION | false | take the slot of a running request for a much shorter one that waits |
@@ -42,6 +42,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, Self
 
+from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, PriorityRule, make_rule
 from scheduler_client.access import Access
 from scheduler_client.advisor.parse_setting import (
     parse_bool,
@@ -51,7 +52,6 @@ from scheduler_client.advisor.parse_setting import (
     parse_text,
 )
 from scheduler_client.errors import InvalidRequestError, ServerUnavailableError
-from scheduler_client.rules import DEFAULT_RULE, PreemptionRule, PriorityRule, make_rule
 from scheduler_client.targets import resolve_target
 
 PREFIX = "LENGTHWISE_"

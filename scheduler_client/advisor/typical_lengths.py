@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scheduler_client.index_info import ModelInfo
+from lengthwise.index_info import ModelInfo
 
 START_TOKENS = 200.0
 """Between the means of chat (100 to 400 tokens) and of short tasks: until something is known."""

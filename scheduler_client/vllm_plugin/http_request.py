@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from scheduler_client.temperature import known_temperature
+from lengthwise.request import known_temperature
 
 _T = TypeVar("_T")
 

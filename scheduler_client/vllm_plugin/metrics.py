@@ -11,10 +11,10 @@ from prometheus_client import (
     start_http_server,
 )
 
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.asker import FALLBACK_CAUSES, Asker
 from scheduler_client.advisor.breaker import BreakerState
 from scheduler_client.advisor.reporter import Reporter
-from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.log import LOGGER
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client.advisor.asker import Answer, Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.prediction import Prediction
-from scheduler_client.query import PredictionQuery
 from scheduler_client.vllm_plugin.http_request import (
     HttpBody,
     HttpRequest,

@@ -11,14 +11,13 @@ from statistics import median
 from typing import Any, Protocol
 from uuid import uuid4
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import CompletedRequest, PredictionQuery, known_temperature
+from lengthwise.scheduling.keys import shortest_first_key
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.client import LengthPredictorClient
-from scheduler_client.completion import CompletedRequest
 from scheduler_client.errors import LengthPredictorError
-from scheduler_client.prediction import Outcome, Prediction
-from scheduler_client.priorities import shortest_first_key
-from scheduler_client.query import PredictionQuery
-from scheduler_client.service_time import ServiceTimeModel
-from scheduler_client.temperature import known_temperature
+from scheduler_client.outcome import Outcome
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.plugin import is_on
 from scheduler_client.vllm_plugin.seams import VllmConfig

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling import Preemption, PreemptionRule, ScheduledJob
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.typical_lengths import START_TOKENS
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.rules import Preemption, PreemptionRule, ScheduledJob
-from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 
 SAFE = 1 << 30

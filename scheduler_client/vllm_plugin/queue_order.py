@@ -6,11 +6,11 @@ from collections.abc import Callable
 from heapq import heapify
 from typing import Any
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Asking, Counted, Learnt, Predicted
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting

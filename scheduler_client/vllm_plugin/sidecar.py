@@ -19,6 +19,8 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import CompletedRequest, PredictionQuery
 from scheduler_client.advisor.asker import Answer, Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
@@ -27,9 +29,6 @@ from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.service_time_fit import ServiceTimeFit
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
-from scheduler_client.completion import CompletedRequest
-from scheduler_client.prediction import Prediction
-from scheduler_client.query import PredictionQuery
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lengthwise.request import known_temperature
 from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
-from scheduler_client.temperature import known_temperature
 from scheduler_client.vllm_plugin.messages import Arrived, Asking, Ended
 from scheduler_client.vllm_plugin.preempting import ExpectedLength
 from scheduler_client.vllm_plugin.seams import EngineRequest

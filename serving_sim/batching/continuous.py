@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from serving_sim.batching.arrivals import Arrivals
 from serving_sim.batching.decode_batch import DecodeBatch
 from serving_sim.batching.memory import Memory
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy
 

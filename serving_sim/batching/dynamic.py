@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 
 from serving_sim.batching.arrivals import Arrivals
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy
 

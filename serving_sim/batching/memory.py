@@ -1,6 +1,6 @@
 """Memory for keys and values: blocks in the GPU, and bytes in the CPU for what was swapped out."""
 
-from serving_sim.engine import Engine
+from serving_sim.engine.engine import Engine
 from serving_sim.job import Job
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import KeysView
 
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
-from serving_sim.policies.patient import PatientPolicy
+from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.remaining_time import remaining_time_s
 from serving_sim.policies.view import RunningView
 

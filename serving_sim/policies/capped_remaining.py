@@ -1,7 +1,7 @@
 """Arrival plus a multiple of what remains, up to a cap: preemptive, and aging by itself."""
 
-from scheduler_client.rules.recent_values import RecentValues
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.recent_values import RecentValues
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.ranked import RankedPolicy
 from serving_sim.policies.remaining_time import remaining_time_s

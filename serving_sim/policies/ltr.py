@@ -1,7 +1,7 @@
 """Scheduling by a learnt order alone."""
 
 from serving_sim.job import Job
-from serving_sim.policies.patient import PatientPolicy
+from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.view import RunningView
 
 PROMOTED = -1.0

@@ -3,7 +3,7 @@
 import math
 
 from serving_sim.job import Job
-from serving_sim.policies.patient import PatientPolicy
+from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.view import RunningView
 
 LEVEL = float(1 << 40)

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from scheduler_client.rules.preemption import PreemptionRule, ScheduledJob
-from scheduler_client.rules.rule import PriorityRule
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.preemption import PreemptionRule, ScheduledJob
+from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.rule_policy import RulePolicy
 from serving_sim.policies.view import RunningView

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler_client.rules.preemption import PreemptionRule
-from scheduler_client.rules.registry import DEFAULT_RULE, RULE_NAMES, make_rule
-from scheduler_client.service_time import ServiceTimeModel
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from lengthwise.scheduling.preemption import PreemptionRule
+from lengthwise.scheduling.registry import DEFAULT_RULE, RULE_NAMES, make_rule
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.errors import SimulationError
 from serving_sim.policies.alise import AlisePolicy
 from serving_sim.policies.capped_remaining import CappedRemainingPolicy

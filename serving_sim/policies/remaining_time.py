@@ -1,6 +1,6 @@
 """How long the rest of a request takes."""
 
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
-from scheduler_client.rules.job import FinishedJob, QueuedJob
-from scheduler_client.rules.rule import PriorityRule
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.job import FinishedJob, QueuedJob
+from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.view import RunningView

@@ -1,7 +1,7 @@
 """Shortest remaining processing time first, and its like for lengths that are not known."""
 
-from scheduler_client.gittins import gittins_rank
-from scheduler_client.length_distribution import LengthDistribution
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.gittins import gittins_rank
 from serving_sim.job import Job
 from serving_sim.policies.ranked import RankedPolicy
 

@@ -2,8 +2,8 @@
 
 from collections import deque
 
-from scheduler_client.rules.shortest import ShortestRule
-from scheduler_client.service_time import ServiceTimeModel
+from lengthwise.scheduling.rules import ShortestRule
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.rule_policy import RulePolicy
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from serving_sim.capacity import requests_per_s
-from serving_sim.engine import Engine, SwapOptions
-from serving_sim.length_table import LengthTable
+from serving_sim.engine.capacity import requests_per_s
+from serving_sim.engine.engine import Engine, SwapOptions
+from serving_sim.engine.profile import Profile
 from serving_sim.policies.alise import AlisePolicy
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.registry import ORACLE, PolicyChoice
-from serving_sim.predict import Predictor
-from serving_sim.profile import Profile
 from serving_sim.simulate import simulate
 from serving_sim.summary import Summary
-from serving_sim.workload import Workload, gamma_arrivals
+from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.predict import Predictor
+from serving_sim.workload.workload import Workload, gamma_arrivals
 
 PROFILE = "opt-13b-a100-40gb"
 SETS = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from serving_sim.engine import Batching
+from serving_sim.engine.engine import Batching
 from serving_sim.reproduce.alise import LIMITS_S
 from serving_sim.reproduce.headlines import Headlines
 from serving_sim.reproduce.ssjf import ENGINES, SsjfRow

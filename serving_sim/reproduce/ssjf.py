@@ -13,21 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
-from scheduler_client.rules.shortest import ShortestRule
-from serving_sim.arrivals import gamma_arrivals_s
-from serving_sim.cost_model import SSJF_COST, StepCost
-from serving_sim.engine import Batching, Engine
-from serving_sim.length_table import LengthTable
+from lengthwise.scheduling.rules import ShortestRule
+from serving_sim.engine.cost_model import SSJF_COST, StepCost
+from serving_sim.engine.engine import Batching, Engine
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.rule_policy import RulePolicy
 from serving_sim.policies.starvation import StarvationPolicy
-from serving_sim.predict import Predictor
 from serving_sim.reproduce.comparison import Comparison
-from serving_sim.requests import FloatArray, Requests
 from serving_sim.result import SimulationResult
 from serving_sim.simulate import simulate
-from serving_sim.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
+from serving_sim.workload.arrivals import gamma_arrivals_s
+from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.predict import Predictor
+from serving_sim.workload.requests import FloatArray, Requests
+from serving_sim.workload.workload import Arrivals, Workload, gamma_arrivals, trace_arrivals
 
 PREDICTIONS = "ssjf_lmsys_vicuna13b_predictions.csv.gz"
 TRACES = {"Azure conv": "trace_azure2023_conv.csv.gz", "Azure code": "trace_azure2023_code.csv.gz"}

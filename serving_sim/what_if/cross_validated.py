@@ -8,17 +8,17 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.stats import kendalltau
 
-from index_builder.builder import BuildOptions, build_index
+from index_builder.build.builder import BuildOptions, build_index
+from index_builder.build.split import is_held_out
 from index_builder.report.known_vectors import KnownVectors
-from index_builder.split import is_held_out
-from length_index.encoder import Encoder
-from length_index.estimate import LengthEstimate, Query
-from length_index.index import LengthIndex
-from length_index.record import HistoryRecord
-from scheduler_client.length_distribution import LengthDistribution
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.length_distribution import LengthDistribution
 from serving_sim.errors import InvalidWorkloadError
-from serving_sim.length_table import LengthTable
-from serving_sim.requests import Distributions, FloatArray
+from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.requests import Distributions, FloatArray
 
 CHARS_PER_TOKEN = 4.0
 """Of English prose: a log rarely says how long its prompts are."""

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from rich.table import Table
 
-from index_builder.history import History, ReadOptions
-from length_index.encoder import DEFAULT_ENCODER, load_encoder
-from length_index.record import HistoryRecord
-from serving_sim.engine import Engine
+from lengthwise.history.files import History, ReadOptions
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder
+from lengthwise.index.record import HistoryRecord
+from serving_sim.engine.engine import Engine
+from serving_sim.engine.profile import Profile
 from serving_sim.experiment import Experiment, Run
 from serving_sim.policies.registry import PolicyChoice
-from serving_sim.profile import Profile
 from serving_sim.what_if.cross_validated import CHARS_PER_TOKEN, CrossValidated, cross_validated
 from serving_sim.what_if.outcome import outcomes
 from serving_sim.what_if.page import WhatIf, render_page
 from serving_sim.what_if.show import outcome_table
-from serving_sim.workload import Workload, gamma_arrivals
+from serving_sim.workload.workload import Workload, gamma_arrivals
 
 LIMIT_FACTOR = 2.0
 

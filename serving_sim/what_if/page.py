@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from index_builder.report.page_template import page_template
-from index_builder.report.style import PALETTE, svg_of
+from lengthwise.report.page_template import page_template
+from lengthwise.report.style import PALETTE, svg_of
 from serving_sim.what_if.outcome import Interval, Outcome, rate_within
 from serving_sim.what_if.pictures import draw_by_load, draw_curves
 

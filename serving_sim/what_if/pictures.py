@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
-from index_builder.report.style import BLUE, GREY, ORANGE, new_figure, percent_ticks, styled
+from lengthwise.report.style import BLUE, GREY, ORANGE, new_figure, percent_ticks, styled
 from serving_sim.what_if.outcome import CURVE_LEVELS, Interval, Outcome
 
 COLOURS = (GREY, BLUE, ORANGE, "#009e73", "#cc79a7", "#8c6d31", "#6b4c9a", "#a6761d")

@@ -7,7 +7,7 @@ from benchmarks.drift_day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
 from benchmarks.drift_tables import Recovery
 from benchmarks.drift_traffic import Day
 from index_builder.rebuild.outcome import Ending, Outcome
-from tests.length_index.fakes import topic_history
+from tests.lengthwise.index.fakes import topic_history
 
 REBUILT = Outcome(ending=Ending.REFUSED, version="a", before="a")
 

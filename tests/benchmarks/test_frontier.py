@@ -11,10 +11,10 @@ from benchmarks.frontier_tables import Outcome, aims, frontier_table
 from benchmarks.frontier_workload import COST, PredictedLengths, Scenario
 from benchmarks.spread import Spread
 from scheduler_client import LengthDistribution
-from serving_sim.arrivals import gamma_arrivals_s
-from serving_sim.engine import Engine
-from serving_sim.requests import Distributions, Requests
+from serving_sim.engine.engine import Engine
 from serving_sim.simulate import simulate
+from serving_sim.workload.arrivals import gamma_arrivals_s
+from serving_sim.workload.requests import Distributions, Requests
 
 LENGTHS = np.random.default_rng(0).lognormal(4.6, 0.8, 4000).astype(int) + 1
 

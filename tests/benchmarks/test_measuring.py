@@ -22,7 +22,7 @@ from benchmarks.raw_encoder import Timed, timed
 from benchmarks.service_load import Sizes, jobs
 from benchmarks.service_measure import Asked, job_name
 from benchmarks.workloads import SplitWorkload, data_file, unique_prompts
-from length_index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 
 

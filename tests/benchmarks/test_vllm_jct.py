@@ -11,8 +11,8 @@ from benchmarks.vllm_plan import Plan, default_requests, known_capacity
 from benchmarks.vllm_policies import SCHEDULERS, Policy, parse_policies
 from benchmarks.vllm_rows import JctRow, RunKey, read_rows, write_rows
 from benchmarks.vllm_tables import jct_report
-from length_index.errors import InvalidInputError
-from scheduler_client.rules import RULE_NAMES
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.scheduling import RULE_NAMES
 from testbed.engine_options import EngineOptions
 from testbed.replay import Outcome
 from testbed.workload import Request

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from demo.sample_history import held_out_prompts, sample_history, write_sample_history
-from index_builder.history import read_history
-from length_index.record import HistoryRecord
+from lengthwise.history.files import read_history
+from lengthwise.index.record import HistoryRecord
 
 
 @pytest.fixture(scope="module")

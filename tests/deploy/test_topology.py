@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from benchmarks.private_postgres import NONE_FOUND, find_binaries, private_postgres
-from completion_history.reader import HistoryReader
+from lengthwise.history.database.reader import HistoryReader
 from scheduler_client import LengthPredictorClient
 from testbed.engine_metrics import parse_metrics, total
 from tests.deploy.composed import read_services

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from length_index.estimate import LengthEstimate, Neighbour, Query
-from length_index.recent import RecentRows
-from length_index.summary import IndexSummary, ModelSummary
+from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.search.recent import RecentRows
+from lengthwise.index.summary import IndexSummary, ModelSummary
 from predictor_service.drift.promise import Promises
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -1,6 +1,6 @@
 """A place of versions in memory, whose indexes a test chooses."""
 
-from length_index.errors import StoreError
+from lengthwise.index.errors import StoreError
 from predictor_service.drift.promise import Promises
 from tests.predictor_service.fakes import FakeIndex
 

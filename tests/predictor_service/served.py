@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from predictor_service.batching.threads import leave
 from predictor_service.cli import announcer
 from predictor_service.config import read_config
 from predictor_service.drift.promise import Promises
@@ -17,7 +18,6 @@ from predictor_service.errors import StartUpError
 from predictor_service.lifecycle import run_process
 from predictor_service.logs import set_up_logs
 from predictor_service.supervisor import Supervisor
-from predictor_service.threads import leave
 from tests.predictor_service.fakes import FakeIndex
 
 KILL = "kill the worker"

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client import LengthPredictorClient
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.aio import AsyncLengthPredictorClient
-from scheduler_client.prediction import Prediction
-from scheduler_client.query import PredictionQuery
 from tests.predictor_service.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]

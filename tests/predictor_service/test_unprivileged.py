@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from index_builder.builder import build_index
-from length_index.record import HistoryRecord
+from index_builder.build.builder import build_index
+from lengthwise.index.record import HistoryRecord
 from scheduler_client import LengthPredictorClient
 
 NOBODY = 65_534

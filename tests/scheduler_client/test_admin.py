@@ -11,7 +11,7 @@ from lengthwise.v1 import index_admin_pb2_grpc as pb_grpc
 from lengthwise.v1 import length_predictor_pb2_grpc as predictor_grpc
 from scheduler_client import IndexSwitch, InvalidRequestError, LengthPredictorClient
 from scheduler_client.aio import AsyncLengthPredictorClient
-from scheduler_client.cli import main
+from scheduler_client.cli.commands import main
 from tests.scheduler_client.fake_service import FakeService
 
 
@@ -127,7 +127,7 @@ def test_info_shows_drift_beside_what_was_promised_and_the_alarm(administered, c
 
 
 def test_loading_is_given_longer_than_a_prediction(administered):
-    from scheduler_client.cli import _parser
+    from scheduler_client.cli.commands import _parser
 
     parser = _parser()
     assert parser.parse_args(["rollback"]).timeout_s == 300

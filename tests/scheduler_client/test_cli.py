@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from grpc_health.v1 import health_pb2
 
-from scheduler_client.cli import main
+from scheduler_client.cli.commands import main
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
-from serving_sim.requests import Requests
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
+from serving_sim.workload.requests import Requests
 
 
 @dataclass(eq=False)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from scheduler_client.rules.registry import make_rule
-from scheduler_client.service_time import ServiceTimeModel
-from serving_sim.arrivals import poisson_arrivals_s
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from lengthwise.scheduling.registry import make_rule
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.rule_policy import RulePolicy
 from serving_sim.policies.srpt import SrptPolicy
-from serving_sim.requests import Requests
 from serving_sim.simulate import simulate
+from serving_sim.workload.arrivals import poisson_arrivals_s
+from serving_sim.workload.requests import Requests
 
 STEP = StepCost(step_s=0.02)
 ONE = Engine("none", slots=1)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from serving_sim.cost_model import StepCost
-from serving_sim.engine import Engine
+from serving_sim.engine.cost_model import StepCost
+from serving_sim.engine.engine import Engine
 from serving_sim.policies.policy import Policy
-from serving_sim.requests import Requests
 from serving_sim.simulate import simulate
+from serving_sim.workload.requests import Requests
 
 
 def requests_of(*rows: tuple[float, int, int] | tuple[float, int, int, float]) -> Requests:

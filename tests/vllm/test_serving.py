@@ -4,7 +4,7 @@ import asyncio
 import re
 from dataclasses import fields
 
-from scheduler_client.rules import RULE_NAMES, PreemptionRule
+from lengthwise.scheduling import RULE_NAMES, PreemptionRule
 from testbed.engine import ROOT
 from tests.vllm.engines import LONG, Caller, counted, queue_up, until
 from tests.wait_until import wait_until

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from completion_history.completion import Report
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import Outcome
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
-from length_index.index import LengthIndex
-from length_index.published import Published
-from tests.completion_history.helpers import writing
-from tests.length_index.fakes import BagOfWords, Source, topic_history
+from lengthwise.history.database.completion import Report
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store import Published
+from tests.lengthwise.history.database.helpers import writing
+from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 OPTIONS = RebuildOptions(min_new_rows=40)
 
@@ -61,7 +61,7 @@ def encoder(monkeypatch):
     """The fake encoder, whatever is asked for."""
     fake = BagOfWords()
     monkeypatch.setattr("index_builder.rebuild.round.load_encoder", lambda *_, **__: fake)
-    monkeypatch.setattr("length_index.index.load_encoder", lambda *_, **__: fake)
+    monkeypatch.setattr("lengthwise.index.index.load_encoder", lambda *_, **__: fake)
     return fake
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from index_builder import cli
-from tests.completion_history.helpers import writing
+from index_builder.cli import commands as cli
 from tests.index_builder.rebuild.conftest import new_records
 from tests.index_builder.rebuild.test_round import wrong_then_right
+from tests.lengthwise.history.database.helpers import writing
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,9 +21,9 @@ import sys
 from index_builder.rebuild import round
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.progress import RoundProgress
-from length_index import index
-from length_index.published import Published
-from tests.length_index.fakes import BagOfWords
+from lengthwise.index import index
+from lengthwise.index.store import Published
+from tests.lengthwise.index.fakes import BagOfWords
 
 index.load_encoder = lambda *_, **__: BagOfWords()
 

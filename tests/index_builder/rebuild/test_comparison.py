@@ -4,7 +4,7 @@ import pytest
 
 from index_builder.rebuild.comparison import Accuracy, Comparison, Loss
 from index_builder.rebuild.options import RebuildOptions
-from length_index.errors import InvalidInputError
+from lengthwise.index.errors import InvalidInputError
 
 NO_LUCK = Loss(0.0, 0.0, 0.0)
 

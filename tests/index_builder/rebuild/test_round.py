@@ -10,11 +10,11 @@ import pytest
 
 from index_builder.rebuild.outcome import Ending
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
-from length_index.errors import InvalidInputError
-from length_index.layout import ArtifactLayout, check_files, read_manifest
-from length_index.published import Published
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.store import Published
+from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
 from tests.index_builder.rebuild.conftest import new_records
-from tests.length_index.fakes import topic_history
+from tests.lengthwise.index.fakes import topic_history
 
 
 def ids(index):

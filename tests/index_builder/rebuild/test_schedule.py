@@ -2,10 +2,10 @@
 
 from threading import Event
 
-from completion_history.errors import UnavailableError
 from index_builder.rebuild.outcome import Ending, Outcome
 from index_builder.rebuild.progress import StopRoundError
 from index_builder.rebuild.schedule import run_every
+from lengthwise.history.database.errors import UnavailableError
 
 NOTHING = Outcome(ending=Ending.NOTHING_NEW, version="a", before="a")
 

@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from completion_history.completion import Report
-from index_builder.builder import build_index
+from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import Ending
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
 from index_builder.training.options import TrainOptions
-from length_index.encoder import load_encoder
-from length_index.index import LengthIndex
-from length_index.published import Published
-from tests.completion_history.helpers import writing
+from lengthwise.history.database.completion import Report
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store import Published
 from tests.index_builder.rebuild.conftest import new_records
 from tests.index_builder.training.conftest import tiny_model  # noqa: F401  a fixture
-from tests.length_index.fakes import topic_history
+from tests.lengthwise.history.database.helpers import writing
+from tests.lengthwise.index.fakes import topic_history
 
 TRAINING = TrainOptions(epochs=2, encoder_lr=1e-3, head_lr=1e-2)
 

@@ -4,10 +4,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from index_builder.breakdown import accuracy_by_model
-from index_builder.evaluated_rows import EvaluatedRows
-from index_builder.evaluation import Evaluation
-from index_builder.metrics import PredictedLengths, measure
+from index_builder.evaluation.breakdown import accuracy_by_model
+from index_builder.evaluation.evaluated_rows import EvaluatedRows
+from index_builder.evaluation.evaluation import Evaluation
+from index_builder.evaluation.metrics import PredictedLengths, measure
 
 LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 SPREAD = 0.6

@@ -5,8 +5,8 @@ import pytest
 
 from index_builder.report.known_vectors import KnownVectors
 from index_builder.report.learning import measure_learning_curve, sizes_of
-from length_index.errors import InvalidInputError
-from tests.length_index.fakes import BagOfWords, topic_history
+from lengthwise.index.errors import InvalidInputError
+from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from index_builder.metrics import LengthMetrics
+from index_builder.evaluation.metrics import LengthMetrics
 from index_builder.report.calibration_curve import (
     CalibrationCurve,
     IntervalCoverage,

@@ -15,9 +15,9 @@ from index_builder.report.learning_curve import (
 from index_builder.report.page import render_page
 from index_builder.report.predictors import Scores, draw_scores
 from index_builder.report.sections import sections_of
-from index_builder.report.style import PALETTE, log_ticks, svg_of
 from index_builder.report.write import write_report
-from length_index.errors import InvalidInputError
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.report.style import PALETTE, log_ticks, svg_of
 from tests.index_builder.report.made_rows import made_evaluation, made_rows
 
 CURVE = LearningCurve(

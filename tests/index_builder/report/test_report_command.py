@@ -7,9 +7,9 @@ import pytest
 
 from index_builder.report import job
 from index_builder.report.job import ReportJob
-from length_index.errors import InvalidInputError, MissingExtraError
-from tests.index_builder.test_cli import fake_encoder, ok, write_history
-from tests.length_index.fakes import topic_history
+from lengthwise.index.errors import InvalidInputError, MissingExtraError
+from tests.index_builder.cli.test_cli import fake_encoder, ok, write_history
+from tests.lengthwise.index.fakes import topic_history
 
 __all__ = ["fake_encoder"]
 

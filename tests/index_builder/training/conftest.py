@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.length_index.fakes import TOPICS
-from tests.length_index.tiny_bert import save_tiny_bert
+from tests.lengthwise.index.fakes import TOPICS
+from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ import json
 
 from typer.testing import CliRunner
 
-from index_builder import cli
-from length_index.layout import ArtifactLayout, read_manifest
-from length_index.store import resolve_artifact
-from tests.index_builder.test_cli import write_history
-from tests.length_index.fakes import topic_history
+from index_builder.cli import commands as cli
+from lengthwise.index.store.layout import ArtifactLayout, read_manifest
+from lengthwise.index.store.store import resolve_artifact
+from tests.index_builder.cli.test_cli import write_history
+from tests.lengthwise.index.fakes import topic_history
 
 
 def run(*arguments):

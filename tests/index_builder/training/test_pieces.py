@@ -13,8 +13,8 @@ from index_builder.training.optimiser import rate_factor
 from index_builder.training.options import TrainOptions
 from index_builder.training.targets import Bins, LengthTargets
 from index_builder.training.training_set import LlmOffsets
-from length_index.errors import InvalidInputError
-from length_index.record import HistoryRecord
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.record import HistoryRecord
 
 
 def test_every_row_is_in_exactly_one_batch():

@@ -6,21 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from index_builder.builder import SilentProgress
-from index_builder.evaluate import evaluate_file
-from index_builder.split import is_validation
-from index_builder.train_and_build import CHECKPOINTS, train_and_build
+from index_builder.build.builder import SilentProgress
+from index_builder.build.split import is_validation
+from index_builder.build.train_and_build import CHECKPOINTS, train_and_build
+from index_builder.evaluation.evaluate import evaluate_file
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from index_builder.training.train import train
-from length_index.encoder import load_encoder
-from length_index.errors import ArtifactIncompleteError, EncoderError, InvalidInputError
-from length_index.estimate import Query
-from length_index.head import LengthHead
-from length_index.index import LengthIndex
-from length_index.layout import ENCODER_FOLDER, HEAD_FILE
-from tests.length_index.fakes import Source, topic_history
-from tests.length_index.tiny_bert import save_tiny_bert
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.errors import ArtifactIncompleteError, EncoderError, InvalidInputError
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
+from tests.lengthwise.index.fakes import Source, topic_history
+from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
 OPTIONS = TrainOptions(epochs=3, encoder_lr=2e-3, batch_size=16, masking=0.05, averaging=0.9)
 THOROUGH = replace(OPTIONS, epochs=10, patience=10)

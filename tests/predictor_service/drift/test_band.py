@@ -3,8 +3,8 @@
 import pytest
 
 from predictor_service.drift.band import Band
-from predictor_service.drift.figures import Figures
 from predictor_service.drift.promise import Promise
+from predictor_service.drift.window import Figures
 
 PROMISE = Promise(rows=10_000, mae_tokens=50.0, coverage_90=0.9)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from predictor_service.drift.figures import Figures, coverage, rank_agreement
-from predictor_service.drift.judged import ABOVE, BELOW, Judged
+from predictor_service.drift.scored_prediction import ABOVE, BELOW, Judged
+from predictor_service.drift.window import Figures, coverage, rank_agreement
 
 
 def row(median=100.0, true=100.0, place=0.5, *, censored=False):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from length_index.estimate import Query
-from length_index.record import HistoryRecord
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.drift.given import GivenPredictions
+from predictor_service.drift.outstanding import GivenPredictions
 
 LEVELS = (0.05, 0.5, 0.95)
 

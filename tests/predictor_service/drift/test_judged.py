@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from length_index.record import HistoryRecord
-from predictor_service.drift.given import Given
-from predictor_service.drift.judged import ABOVE, BELOW, judge
+from lengthwise.index.record import HistoryRecord
+from predictor_service.drift.outstanding import Given
+from predictor_service.drift.scored_prediction import ABOVE, BELOW, judge
 
 GIVEN = Given("v1", (0.05, 0.5, 0.95), (20.0, 100.0, 400.0), given_s=0)
 

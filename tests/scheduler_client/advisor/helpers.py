@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from lengthwise.prediction import Prediction, Timing
+from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
 from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.completion import CompletedRequest, ReportReceipt
-from scheduler_client.prediction import Prediction, Timing
-from scheduler_client.query import PredictionQuery
 
 SLACK_S = 0.5
 """What a machine under load may take on top of a deadline."""

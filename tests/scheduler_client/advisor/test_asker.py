@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from lengthwise.prediction import Prediction
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
@@ -13,7 +14,7 @@ from scheduler_client.errors import (
     ServerFailedError,
     ServerUnavailableError,
 )
-from scheduler_client.prediction import Prediction, PredictionFailure
+from scheduler_client.outcome import PredictionFailure
 from tests.scheduler_client.advisor.helpers import (
     ScriptedClient,
     TurnedClock,

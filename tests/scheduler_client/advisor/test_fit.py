@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.least_squares import RunningLeastSquares
 from scheduler_client.advisor.service_time_fit import START, ServiceTimeFit
-from scheduler_client.service_time import ServiceTimeModel
 from tests.scheduler_client.advisor.helpers import finished
 
 FAST = ServiceTimeModel(2e-5, 7e-4, 1e-6)

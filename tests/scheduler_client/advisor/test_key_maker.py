@@ -5,12 +5,12 @@ import time
 
 import pytest
 
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling import RULE_NAMES, make_rule
+from lengthwise.scheduling.keys import INT64_MAX, INT64_MIN
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.typical_lengths import START_TOKENS
-from scheduler_client.length_distribution import LengthDistribution
-from scheduler_client.priorities import INT64_MAX, INT64_MIN
-from scheduler_client.rules import RULE_NAMES, make_rule
 from tests.scheduler_client.advisor.helpers import finished
 
 SPREAD = LengthDistribution((0.0, 0.5, 1.0), (10.0, 20.0, 40.0))

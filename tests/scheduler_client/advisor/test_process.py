@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_client.prediction import Prediction
+from lengthwise.prediction import Prediction
 from tests.scheduler_client.advisor.helpers import SLACK_S, query
 
 REPOSITORY = Path(__file__).parents[3]

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from lengthwise.scheduling import PreemptionRule
 from scheduler_client.advisor import settings as settings_module
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.rules import PreemptionRule
 
 TARGET = {"LENGTHWISE_TARGET": "predictor:50051"}
 

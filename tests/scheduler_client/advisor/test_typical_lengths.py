@@ -2,8 +2,8 @@
 
 import pytest
 
+from lengthwise.index_info import ModelInfo
 from scheduler_client.advisor.typical_lengths import START_TOKENS, TypicalLengths, mean_tokens
-from scheduler_client.index_info import ModelInfo
 
 
 def test_an_llm_nothing_is_known_of_starts_at_a_sensible_value():

@@ -1,1 +1,0 @@
-"""What differs from database to database, one file each; all else is SQLAlchemy Core."""

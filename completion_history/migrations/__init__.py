@@ -1,1 +1,0 @@
-"""The tables' history, applied by `completion_history.migrate`."""

@@ -1,0 +1,1 @@
+"""From rows of a history to an artifact."""

@@ -1,0 +1,83 @@
+"""Training and building in one go: the encoder learns from the history that is then indexed."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from index_builder.build.builder import (
+    BuildOptions,
+    BuildProgress,
+    BuildResult,
+    RecordSource,
+    TrainedEncoder,
+    build_index,
+)
+from index_builder.training.options import TrainOptions
+from index_builder.training.progress import TrainingProgress
+from index_builder.training.train import train
+from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
+from lengthwise.index.encoder.sentence_encoder import choose_device
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store.layout import ENCODER_FOLDER
+
+CHECKPOINTS = ".training"
+"""Folder in the store where a killed training left off."""
+
+
+def train_and_build(
+    history: RecordSource,
+    out: Path,
+    base: str,
+    options: BuildOptions | None = None,
+    train_options: TrainOptions | None = None,
+    *,
+    learn_first: Iterable[HistoryRecord] = (),
+    device: Device = "auto",
+    precision: Precision = "auto",
+    skipped_rows: Callable[[], int] = lambda: 0,
+    training_progress: TrainingProgress | None = None,
+    progress: BuildProgress | None = None,
+) -> BuildResult:
+    """Train an encoder on a history, then build an index of it in the trained space.
+
+    Args:
+        history: The records; read twice.
+        out: The store's folder.
+        base: Name or folder of the model that training starts from.
+        options: How the index is built.
+        train_options: How the encoder is trained.
+        learn_first: Other LLMs' histories, learnt from before.
+        device: Where training and encoding run.
+        precision: Of the encoding.
+        skipped_rows: Asked after reading how many rows the reader left out.
+        training_progress: Is told how far the training is.
+        progress: Is told how far the build is.
+
+    Raises:
+        InvalidInputError: The history has too few rows.
+        EncoderError: The base model cannot be trained.
+        StoreError: The store cannot be written, the disk is full; nothing is published.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".trained-", dir=out) as name:
+        folder = Path(name)
+        facts = train(
+            history,
+            base,
+            folder,
+            train_options,
+            learn_first=learn_first,
+            device=choose_device(device),
+            checkpoints=out / CHECKPOINTS,
+            progress=training_progress,
+        )
+        encoder = load_encoder(str(folder / ENCODER_FOLDER), device=device, precision=precision)
+        return build_index(
+            history,
+            out,
+            encoder,
+            options,
+            trained=TrainedEncoder(folder, facts),
+            skipped_rows=skipped_rows,
+            progress=progress,
+        )

@@ -1,0 +1,1 @@
+"""The commands of the index job: options, progress, tables."""

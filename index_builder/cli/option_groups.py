@@ -1,0 +1,49 @@
+"""Reading and training as command-line options: one for each field of their options."""
+
+from index_builder.cli.dataclass_options import with_dataclass
+from index_builder.training.options import TrainOptions
+from lengthwise.history.files import ReadOptions
+
+READING_HELP = {
+    "prompt_column": "Text of the prompt.",
+    "output_tokens_column": "Tokens generated.",
+    "model_column": "The LLM that answered.",
+    "id_column": "The row's id.",
+    "max_tokens_column": "The caller's limit on generated tokens.",
+    "temperature_column": "The temperature of the sampling; 0 is greedy decoding.",
+    "finish_reason_column": "Why the answer ended; 'length' means it was cut off.",
+    "group_column": "Rows of one group are never split between learning and testing.",
+    "samples_column": "Further draws for the same prompt.",
+    "conversation_column": "Messages earlier than the prompt.",
+    "messages_column": "A conversation in OpenAI's chat form.",
+    "conversations_column": "A conversation in ShareGPT's form.",
+    "answer_column": "Text of the answer, counted with --tokenizer where no length is given.",
+    "lengths_by_model_column": "An object LLM -> tokens: one row for each LLM.",
+    "group_regex": "Takes a row's group from its id: the first capture group, as in '(.*)-[0-9]+'.",
+    "tokenizer": "Counts answers: a Hugging Face name, a folder or a tokenizer.json.",
+    "on_error": "At a bad row: 'stop', or 'skip' it and count it.",
+}
+
+
+with_read_options = with_dataclass("reading", ReadOptions, READING_HELP, "Reading the history")
+"""Gives a command every reading option; it receives them as `reading: ReadOptions`."""
+
+
+TRAINING_HELP = {
+    "epochs": "Passes over the history.",
+    "first_epochs": "Passes over --learn-first before that.",
+    "batch_size": "Rows in a step.",
+    "encoder_lr": "Peak learning rate of the encoder.",
+    "head_lr": "Peak learning rate of the head.",
+    "max_tokens_learnt": "What of a prompt is learnt from: so many tokens, head and tail.",
+    "bins": "Bins of the length.",
+    "masking": "Share of tokens hidden in each step.",
+    "averaging": "Weight of the past in the moving average of the weights, which is what is kept.",
+    "train_words": "Also train the word embeddings.",
+    "validation_share": "Of rows, kept apart to stop early, to weigh neighbours and to calibrate.",
+    "patience": "Passes without a better order after which training ends.",
+    "max_rows": "Rows learnt from at most: a random sample of larger histories.",
+}
+
+with_train_options = with_dataclass("training", TrainOptions, TRAINING_HELP, "Training the encoder")
+"""Gives a command every training option but the seed; it receives them as `training`."""

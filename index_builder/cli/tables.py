@@ -1,0 +1,132 @@
+"""What the commands print for people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.table import Table
+
+from index_builder.evaluation.evaluation import Evaluation
+from index_builder.evaluation.metrics import LengthMetrics
+from lengthwise.index.store.layout import Manifest, TrainingFacts
+from lengthwise.index.summary import ModelSummary
+
+COLUMNS = (
+    ("tau-b", "kendall_tau_b", "{:.3f}"),
+    ("MAE", "mae", "{:.1f}"),
+    ("≤50", "within_50", "{:.0%}"),
+    ("≤100", "within_100", "{:.0%}"),
+    ("cov50", "coverage_50", "{:.1%}"),
+    ("cov90", "coverage_90", "{:.1%}"),
+    ("w90", "width_90", "{:.0f}"),
+    ("cls5", "class_accuracy", "{:.0%}"),
+)
+"""Narrow enough for a terminal of 80 columns; the JSON has the rest."""
+
+NAMES = {
+    "head_alone": "trained head alone",
+    "neighbours_alone": "neighbours alone",
+    "constant_median": "constant median",
+    "another_draw": "LLM's other draw",
+    "mean_of_other_draws": "mean of its draws",
+}
+
+
+def _cell(metrics: LengthMetrics, name: str, form: str) -> str:
+    value = getattr(metrics, name)
+    return "-" if value is None else form.format(value)
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """Predictors side by side; the last rows are the ceiling that the LLM's own chance sets."""
+    rows = evaluation.metrics[evaluation.predictor].rows
+    table = Table(
+        title=f"{rows:,} rows, lengths in tokens",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
+    )
+    table.add_column("predictor", no_wrap=True)
+    for title, _, _ in COLUMNS:
+        table.add_column(title, justify="right")
+    for name, metrics in evaluation.metrics.items():
+        label = NAMES.get(name, name) + (" (served)" if name == evaluation.predictor else "")
+        table.add_row(label, *(_cell(metrics, column, form) for _, column, form in COLUMNS))
+    return table
+
+
+def evaluation_notes(evaluation: Evaluation) -> list[str]:
+    """What must be known to read the table."""
+    notes = [
+        f"Protocol: {evaluation.protocol}.",
+        "≤50: share within 50 tokens; cov90: share inside the 90 % interval, of mean width w90; "
+        "cls5: share in the right one of five length classes.",
+        f"Confidence {evaluation.mean_confidence:.1%} on average; "
+        f"{evaluation.within_factor_2:.1%} were within a factor of two.",
+    ]
+    if evaluation.censored_rows:
+        notes.append(f"{evaluation.censored_rows:,} censored rows left out.")
+    if evaluation.missing_peers:
+        notes.append(f"{evaluation.missing_peers}.")
+    if evaluation.seen_prompts:
+        notes.append(f"{evaluation.seen_prompts:,} of the prompts are in the index itself.")
+    return notes
+
+
+def manifest_table(manifest: Manifest) -> Table:
+    """What an artifact says of itself."""
+    created = datetime.fromtimestamp(manifest.created_unix_s, UTC)
+    search = manifest.search
+    how = "exact"
+    if search.kind != "flat":
+        how = (
+            f"{search.probes} of {search.cells} cells, "
+            f"measured recall@32 {search.measured_recall:.1%}"
+        )
+    table = Table(
+        show_header=False, box=box.SIMPLE, title=f"Index {manifest.version}", title_justify="left"
+    )
+    for name, value in (
+        ("rows", f"{manifest.rows:,} ({manifest.skipped_rows:,} skipped)"),
+        ("encoder", f"{manifest.encoder.name} ({manifest.encoder.dimension} dimensions)"),
+        ("encoder hash", manifest.encoder.content_hash[:16]),
+        ("training", _training(manifest.training)),
+        ("search", f"{search.kind}: {how}"),
+        ("metric", manifest.metric),
+        ("quantile levels", " ".join(f"{level:g}" for level in manifest.quantile_levels)),
+        ("prompts kept", "yes" if manifest.keeps_text else "no"),
+        ("data fingerprint", manifest.data_fingerprint[:16]),
+        ("created", f"{created:%Y-%m-%d %H:%M:%S} UTC by {manifest.created_by}"),
+        ("schema", str(manifest.schema_version)),
+        ("size", f"{sum(f['bytes'] for f in manifest.files.values()) / 1e6:,.1f} MB"),
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _training(facts: TrainingFacts | None) -> str:
+    if facts is None:
+        return "none: the encoder as it is"
+    before = f", after {facts.first_rows:,} of other LLMs" if facts.first_rows else ""
+    tau = facts.validation_kendall_tau_b[facts.best_epoch - 1]
+    return (
+        f"{facts.rows:,} rows{before}; best pass {facts.best_epoch} of {facts.epochs}, "
+        f"tau-b {tau:.3f} on {facts.validation_rows:,} rows apart"
+    )
+
+
+def models_table(models: Sequence[ModelSummary]) -> Table:
+    """The LLMs in an index."""
+    table = Table(title="LLMs", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("model")
+    for name in ("rows", "median tokens", "p90 tokens"):
+        table.add_column(name, justify="right")
+    for m in models:
+        table.add_row(
+            m.model or "(not named)",
+            f"{m.rows:,}",
+            f"{m.median_tokens:,.0f}",
+            f"{m.p90_tokens:,.0f}",
+        )
+    return table

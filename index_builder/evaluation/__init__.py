@@ -1,0 +1,1 @@
+"""How good predictions are on rows that the index has not seen."""

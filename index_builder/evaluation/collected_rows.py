@@ -1,0 +1,120 @@
+"""Asks predictors about rows, a handful at a time, and keeps of each row only numbers."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from index_builder.baselines.baseline import Peer, lengths_of
+from index_builder.evaluation.metrics import Interval, PredictedLengths
+from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+
+SAME_SIMILARITY = 0.9999
+
+
+class CollectedRows:
+    """True lengths and what predictors said, so that memory stays small: no prompt is kept.
+
+    Args:
+        index: The index asked.
+        peers: Predictors asked about the same rows, with the index's vectors; fitted.
+    """
+
+    def __init__(self, index: LengthIndex, peers: Sequence[Peer]) -> None:
+        self._index = index
+        self._peers = peers
+        self._truth: list[FloatArray] = []
+        self._quantiles: list[FloatArray] = []
+        self._confidence: list[FloatArray] = []
+        self._by_peer: dict[str, list[PredictedLengths]] = {peer.name: [] for peer in peers}
+        self.models: list[str] = []
+        self.samples: list[tuple[int, ...]] = []
+        self.seen = 0
+        self.censored = 0
+
+    def ask(self, records: Sequence[HistoryRecord]) -> None:
+        """Ask about some more rows; censored ones are counted and left out."""
+        known = [record for record in records if not record.censored]
+        self.censored += len(records) - len(known)
+        if not known:
+            return
+        queries = [
+            Query(
+                r.prompt,
+                r.model,
+                neighbour_count=1,
+                include_neighbour_text=True,
+                temperature=r.temperature,
+            )
+            for r in known
+        ]
+        vectors = self._index.encode([query.prompt for query in queries])
+        self._keep(known, self._index.estimate(self._index.search(vectors, queries), queries))
+        hidden = [without_answer(record) for record in known] if self._peers else []
+        for peer in self._peers:
+            self._by_peer[peer.name].append(peer.predict(hidden, vectors))
+
+    def _keep(self, known: list[HistoryRecord], estimates: list[LengthEstimate]) -> None:
+        self._truth.append(lengths_of(known))
+        self._quantiles.append(np.array([e.quantile_tokens for e in estimates], float))
+        self._confidence.append(np.array([e.confidence for e in estimates], float))
+        self.models += [record.model for record in known]
+        self.samples += [record.samples for record in known]
+        self.seen += sum(
+            any(_is_same(record, neighbour) for neighbour in estimate.neighbours)
+            for record, estimate in zip(known, estimates, strict=True)
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows asked about."""
+        return len(self.models)
+
+    @property
+    def truth(self) -> FloatArray:
+        """Shape (rows,), in tokens."""
+        return np.concatenate(self._truth)
+
+    @property
+    def quantile_tokens(self) -> FloatArray:
+        """Shape (rows, levels): the index's quantiles at its own levels."""
+        return np.concatenate(self._quantiles)
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Shape (rows,): the index's."""
+        return np.concatenate(self._confidence)
+
+    def peer_predictions(self) -> dict[str, PredictedLengths]:
+        """What each peer said about all rows, by its name."""
+        return {name: _joined(parts) for name, parts in self._by_peer.items()}
+
+
+def without_answer(record: HistoryRecord) -> HistoryRecord:
+    """A record as it was before it was answered: a peer cannot read what it is to predict."""
+    return replace(record, output_tokens=0, samples=())
+
+
+def _is_same(record: HistoryRecord, neighbour: Neighbour) -> bool:
+    """True if a neighbour is that very prompt; without its text, if it lies where that lies."""
+    if neighbour.text:
+        return neighbour.text == record.prompt
+    return neighbour.similarity > SAME_SIMILARITY
+
+
+def _joined(parts: Sequence[PredictedLengths]) -> PredictedLengths:
+    return PredictedLengths(
+        np.concatenate([part.point for part in parts]),
+        interval_50=_joined_intervals([part.interval_50 for part in parts]),
+        interval_90=_joined_intervals([part.interval_90 for part in parts]),
+    )
+
+
+def _joined_intervals(parts: Sequence[Interval | None]) -> Interval | None:
+    given = [part for part in parts if part is not None]
+    if len(given) < len(parts):
+        return None
+    return np.concatenate([p[0] for p in given]), np.concatenate([p[1] for p in given])

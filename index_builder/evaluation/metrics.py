@@ -1,0 +1,126 @@
+"""How good predicted lengths are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau, spearmanr
+
+from index_builder.evaluation.shortest_first import shortest_first_gain
+from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.estimate.length_scale import FloatArray
+
+CLASS_PERCENTILES = (25, 50, 75, 99)
+"""Where SSJF cuts lengths into its five classes (Qiu et al. 2024, arXiv 2404.08509)."""
+
+Interval = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLengths:
+    """One predictor's answers.
+
+    Args:
+        point: Shape (rows,): the predicted length, in tokens (the median, where there is one).
+        interval_50: Low and high ends of the 50 % interval, each of shape (rows,), if it has any.
+        interval_90: The same at 90 %.
+    """
+
+    point: FloatArray
+    interval_50: Interval | None = None
+    interval_90: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LengthMetrics:
+    """Agreement of predicted with true lengths.
+
+    Rank correlations are None where all predictions are equal; coverage and width (mean, in
+    tokens) where the predictor gives no intervals; class accuracy where no edges were given; the
+    gain of shortest first (see `shortest_first_gain`) where all lengths are equal.
+    """
+
+    rows: int
+    kendall_tau_b: float | None
+    spearman: float | None
+    mae: float
+    median_ae: float
+    within_50: float
+    within_100: float
+    coverage_50: float | None
+    coverage_90: float | None
+    width_50: float | None
+    width_90: float | None
+    class_accuracy: float | None = None
+    shortest_first_gain: float | None = None
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """As JSON."""
+        return asdict(self)
+
+
+def measure(
+    predicted: PredictedLengths,
+    truth: Sequence[int] | FloatArray,
+    edges: FloatArray | None = None,
+) -> LengthMetrics:
+    """Compare predictions with true lengths, both in tokens.
+
+    Args:
+        predicted: Of some rows.
+        truth: Shape (rows,).
+        edges: Of the length classes, as `class_edges` gives them.
+    """
+    true = np.asarray(truth, float)
+    error = np.abs(predicted.point - true)
+    ranked = len(true) > 1 and np.ptp(predicted.point) > 0 and np.ptp(true) > 0
+    return LengthMetrics(
+        rows=len(true),
+        kendall_tau_b=_correlation(kendalltau, predicted.point, true) if ranked else None,
+        spearman=_correlation(spearmanr, predicted.point, true) if ranked else None,
+        mae=float(error.mean()),
+        median_ae=float(np.median(error)),
+        within_50=float((error <= 50).mean()),
+        within_100=float((error <= 100).mean()),
+        coverage_50=_coverage(predicted.interval_50, true),
+        coverage_90=_coverage(predicted.interval_90, true),
+        width_50=_width(predicted.interval_50),
+        width_90=_width(predicted.interval_90),
+        class_accuracy=None if edges is None else class_accuracy(predicted.point, true, edges),
+        shortest_first_gain=shortest_first_gain(predicted.point, true),
+    )
+
+
+def class_edges(lengths: Sequence[int] | IntVector | FloatArray) -> FloatArray:
+    """Ends of SSJF's length classes in a history: its 25th, 50th, 75th and 99th percentiles."""
+    return np.percentile(np.asarray(lengths, float), CLASS_PERCENTILES)
+
+
+def class_accuracy(predicted: FloatArray, truth: FloatArray, edges: FloatArray) -> float:
+    """Share of rows whose predicted length lies in the class of the true one.
+
+    Args:
+        predicted: Shape (rows,), in tokens.
+        truth: Shape (rows,), in tokens.
+        edges: Ascending; a length on an edge belongs to the class above it.
+    """
+    return float((np.digitize(predicted, edges) == np.digitize(truth, edges)).mean())
+
+
+def covered(interval: Interval, true: FloatArray) -> BoolVector:
+    """Which true lengths lie inside; the ends are rounded, since lengths are whole."""
+    low, high = np.rint(interval[0]), np.rint(interval[1])
+    return (true >= low) & (true <= high)
+
+
+def _correlation(of: Any, predicted: FloatArray, true: FloatArray) -> float:
+    return float(of(predicted, true).statistic)
+
+
+def _coverage(interval: Interval | None, true: FloatArray) -> float | None:
+    return None if interval is None else float(covered(interval, true).mean())
+
+
+def _width(interval: Interval | None) -> float | None:
+    return None if interval is None else float((interval[1] - interval[0]).mean())

@@ -1,0 +1,1 @@
+"""Past requests and their lengths: read from files, kept in a database."""

@@ -1,0 +1,121 @@
+"""A completion on its way into the history, and out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lengthwise.history.database.errors import NoTextError
+from lengthwise.index.arrays import FloatMatrix, FloatVector
+from lengthwise.index.record import FinishReason, HistoryRecord
+
+NUL = "\x00"
+REPLACEMENT = "\ufffd"
+
+
+def storable(text: str) -> tuple[str, int]:
+    """Replace what some database refuses: NUL characters, and halves of surrogate pairs.
+
+    Returns:
+        The text, and its size in bytes.
+    """
+    if NUL in text:
+        text = text.replace(NUL, REPLACEMENT)
+    if text.isascii():
+        return text, len(text)
+    try:
+        return text, len(text.encode())
+    except UnicodeEncodeError:
+        raw = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        return raw.decode(), len(raw)
+
+
+VECTOR_TYPE = np.dtype("<f2")
+"""How vectors are kept: little-endian float16. Of a unit vector that loses some 0.0003."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Completions to be stored together: all of them or none.
+
+    Args:
+        records: The completions.
+        vectors: One row for each, float32; if given, the prompts themselves are not stored.
+        encoder_hash: Of the encoder that made the vectors.
+    """
+
+    records: Sequence[HistoryRecord]
+    vectors: FloatMatrix | None = None
+    encoder_hash: str = ""
+
+    def __post_init__(self) -> None:
+        if self.vectors is not None and len(self.vectors) != len(self.records):
+            raise ValueError(f"{len(self.vectors)} vectors for {len(self.records)} completions")
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a report.
+
+    Args:
+        new: Those of its completions that were stored.
+        duplicates: How many had been stored before, by their ids.
+    """
+
+    new: tuple[HistoryRecord, ...]
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCompletion:
+    """One row of the history.
+
+    Args:
+        sequence: Its number, which ascends in the order in which rows were committed.
+        request_id: Unique.
+        stored_unix_s: When it was stored.
+        model: The LLM that answered; "" where it is not known.
+        prompt: None where only the vector was kept.
+        prompt_chars: Length of the prompt.
+        output_tokens: Length of the answer.
+        max_tokens: The caller's limit, if there was one.
+        temperature: Of the sampling; None where it is not known.
+        finish_reason: "length" marks an answer that was cut off.
+        vector: Of the prompt, float32; None where the text was kept.
+        encoder_hash: Of the encoder that made the vector; "" without one.
+    """
+
+    sequence: int
+    request_id: str
+    stored_unix_s: float
+    model: str
+    prompt: str | None
+    prompt_chars: int
+    output_tokens: int
+    max_tokens: int | None
+    temperature: float | None
+    finish_reason: FinishReason
+    vector: FloatVector | None
+    encoder_hash: str
+
+    @property
+    def record(self) -> HistoryRecord:
+        """The same as the index job reads it from files.
+
+        Raises:
+            NoTextError: The prompt was not kept.
+        """
+        if self.prompt is None:
+            raise NoTextError(
+                f"completion {self.sequence} was stored as a vector of encoder "
+                f"{self.encoder_hash!r}, without its text: use the vector"
+            )
+        return HistoryRecord(
+            prompt=self.prompt,
+            output_tokens=self.output_tokens,
+            model=self.model,
+            id=self.request_id,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            finish_reason=self.finish_reason,
+        )

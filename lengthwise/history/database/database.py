@@ -1,0 +1,47 @@
+"""The contract of a database, which each kind keeps in its own way."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from lengthwise.history.database.errors import HistoryError
+from lengthwise.history.database.place import Place
+from lengthwise.history.database.schema import CompletionRow
+
+
+class Database(Protocol):
+    """One kind of database."""
+
+    def writing_engine(self, place: Place) -> Engine:
+        """An engine whose commits survive a crash of the machine; makes the database if it can.
+
+        Raises:
+            OpenError: The place cannot be used.
+        """
+        ...
+
+    def reading_engine(self, place: Place) -> Engine:
+        """An engine that cannot write.
+
+        Raises:
+            OpenError: The place cannot be used.
+        """
+        ...
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Keep other processes from migrating until this transaction ends."""
+        ...
+
+    def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
+        """Insert completions, but for those whose request_id is there already.
+
+        Returns:
+            How many were inserted.
+        """
+        ...
+
+    def explain(self, error: DBAPIError) -> HistoryError:
+        """What a failure means for whoever asked."""
+        ...

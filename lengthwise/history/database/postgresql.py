@@ -1,0 +1,121 @@
+"""PostgreSQL: one history for several replicas of the service."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.exc import DBAPIError
+
+from lengthwise.history.database.errors import FullError, HistoryError, OpenError, UnavailableError
+from lengthwise.history.database.place import Place
+from lengthwise.history.database.schema import CompletionRow, completions
+
+SCHEMA_LOCK = 0x6C656E6774687769
+"""Key of the advisory lock on the tables' form: the letters "lengthwi"."""
+
+CONNECT_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 30
+
+NAMES = [c.name for c in completions.c]
+ROWS = func.unnest(*[bindparam(c.name, type_=ARRAY(c.type)) for c in completions.c])
+INSERT = (
+    insert(completions)
+    .from_select(
+        NAMES,
+        select(
+            ROWS.table_valued(*[column(c.name, c.type) for c in completions.c]).render_derived()
+        ),
+    )
+    .on_conflict_do_nothing(index_elements=["request_id"])
+)
+"""One statement whatever the number of rows, each column an array."""
+
+SETTINGS = (
+    f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
+    f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'",
+)
+SYNCED = (
+    # A server may acknowledge before it syncs, to be fast: what is acknowledged here must last.
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
+READ_ONLY = "SET default_transaction_read_only = on"
+
+MISSING_DRIVER = (
+    "PostgreSQL needs a driver that is not installed: pip install 'lengthwise[postgres]'"
+)
+
+
+class Postgresql:
+    """A server reached by URL."""
+
+    def writing_engine(self, place: Place) -> Engine:
+        """See `Database.writing_engine`."""
+        return _engine(place, (*SETTINGS, SYNCED))
+
+    def reading_engine(self, place: Place) -> Engine:
+        """See `Database.reading_engine`."""
+        return _engine(place, (*SETTINGS, READ_ONLY))
+
+    def lock_schema(self, connection: Connection) -> None:
+        """See `Database.lock_schema`."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+
+    def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
+        """See `Database.insert`."""
+        arrays = map(list, zip(*rows, strict=True))
+        return connection.execute(INSERT, dict(zip(NAMES, arrays, strict=True))).rowcount
+
+    def explain(self, error: DBAPIError) -> HistoryError:
+        """See `Database.explain`.
+
+        The classes of SQLSTATE: 53 is out of a resource, 08 and 57 a connection or a server that
+        goes away, 40 and 55 a lock or a transaction that came too late.
+        """
+        state = str(getattr(error.orig, "sqlstate", None) or "08000")
+        reason = _first_line(error)
+        if state == "53100":
+            return FullError(reason)
+        if state[:2] in ("08", "40", "53", "55", "57"):
+            return UnavailableError(reason)
+        # The first line names columns and constraints; the rest would quote the row.
+        return HistoryError(f"{reason} (SQLSTATE {state})")
+
+
+def _engine(place: Place, settings: Sequence[str]) -> Engine:
+    try:
+        engine = create_engine(
+            place.url,
+            pool_size=1,
+            max_overflow=1,
+            pool_pre_ping=True,  # a server that was restarted is found again
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        )
+    except ModuleNotFoundError as error:
+        raise OpenError(MISSING_DRIVER) from error
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.autocommit = True
+        for setting in settings:
+            connection.execute(setting)
+        connection.autocommit = False
+
+    return engine
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__

@@ -1,0 +1,134 @@
+"""Writes the history. Blocking: one thread at a time."""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from lengthwise.history.database.batch import Batch
+from lengthwise.history.database.completion import Appended, Report
+from lengthwise.history.database.database import Database
+from lengthwise.history.database.errors import HistoryError, OpenError
+from lengthwise.history.database.migrate import migrate
+from lengthwise.history.database.place import Place
+from lengthwise.history.database.registry import database_of
+from lengthwise.history.database.retention import OldRow, Retention
+from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
+
+EXPIRED_AT_A_TIME = 2_000
+"""Rows looked at and removed in one transaction, so that reports hardly wait for it."""
+
+LEDGER = select(ledger).where(ledger.c.id == LEDGER_ID).with_for_update()
+OLDEST = (
+    select(completions.c.sequence, completions.c.stored_unix_s, completions.c.row_bytes)
+    .order_by(completions.c.sequence)
+    .limit(EXPIRED_AT_A_TIME)
+)
+
+
+class HistoryWriter:
+    """A database that completions are written to. Several processes may write to it at once.
+
+    Args:
+        database: Its kind.
+        engine: Connected to it.
+        clock: Gives Unix time.
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, place: Place, clock: Callable[[], float] = time.time) -> "HistoryWriter":
+        """Connect, and make or migrate the tables.
+
+        Raises:
+            OpenError: The place cannot be used.
+        """
+        database = database_of(place)
+        try:
+            engine = database.writing_engine(place)
+            writer = cls(database, engine, clock)
+            with writer._transaction() as connection:
+                database.lock_schema(connection)
+                migrate(connection)
+        except HistoryError as error:
+            raise OpenError(f"{place}: {error}") from error
+        return writer
+
+    def append(self, reports: Sequence[Report]) -> list[Appended]:
+        """Store several reports in one commit.
+
+        Returns:
+            What became of each; on return all of it is synced to disk.
+
+        Raises:
+            HistoryError: None of it is known to be stored; to repeat it does no harm.
+        """
+        with self._transaction() as connection:
+            kept = self._lock_ledger(connection)
+            batch = Batch(reports, first_sequence=kept.last_sequence + 1, now_unix_s=self._clock())
+            self._insert(connection, batch, kept.last_sequence)
+            self._write_ledger(
+                connection,
+                last_sequence=max(kept.last_sequence, batch.last_sequence),
+                kept_rows=kept.kept_rows + len(batch.rows),
+                kept_bytes=kept.kept_bytes + batch.total_bytes,
+            )
+        return batch.outcomes
+
+    def remove_expired(self, retention: Retention) -> int:
+        """Remove some of what is too old or too much.
+
+        Returns:
+            How many rows went; 0 once nothing is left to remove.
+
+        Raises:
+            HistoryError: Nothing was removed.
+        """
+        with self._transaction() as connection:
+            kept = self._lock_ledger(connection)
+            oldest = [OldRow(*row) for row in connection.execute(OLDEST)]
+            count = retention.expired(oldest, kept_bytes=kept.kept_bytes, now_unix_s=self._clock())
+            if count:
+                last = oldest[count - 1].sequence
+                connection.execute(delete(completions).where(completions.c.sequence <= last))
+                self._write_ledger(
+                    connection,
+                    kept_rows=kept.kept_rows - count,
+                    kept_bytes=kept.kept_bytes - sum(row.row_bytes for row in oldest[:count]),
+                )
+        return count
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.dispose()
+
+    def _insert(self, connection: Connection, batch: Batch, last_sequence: int) -> None:
+        rows = batch.rows
+        if not rows or self._database.insert(connection, rows) == len(rows):
+            return
+        added = select(completions.c.request_id).where(completions.c.sequence > last_sequence)
+        batch.drop_all_but(connection.scalars(added).all())
+
+    def _lock_ledger(self, connection: Connection) -> Row[Any]:
+        return connection.execute(LEDGER).one()
+
+    def _write_ledger(self, connection: Connection, **values: int) -> None:
+        connection.execute(update(ledger).where(ledger.c.id == LEDGER_ID).values(**values))
+
+    @contextmanager
+    def _transaction(self) -> Generator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            # Its own text quotes the statement's parameters, which are prompts.
+            raise self._database.explain(error) from None

@@ -1,0 +1,79 @@
+"""The formats that are understood, and which of them a file is."""
+
+from pathlib import Path
+
+from lengthwise.history.files.errors import HistoryReadError
+from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
+from lengthwise.history.files.formats.csv_table import CsvTable
+from lengthwise.history.files.formats.json_lines import JsonLines
+from lengthwise.history.files.formats.parquet import Parquet
+
+FORMATS: tuple[HistoryFormat, ...] = (JsonLines(), CsvTable(), Parquet())
+
+_COMPRESSIONS = (".gz", ".zst")
+_PARQUET_MAGIC = b"PAR1"
+
+
+def _suffixes() -> dict[str, HistoryFormat]:
+    """Give every ending of a file's name with its format."""
+    known: dict[str, HistoryFormat] = {}
+    for fmt in FORMATS:
+        for suffix in fmt.suffixes:
+            known[suffix] = fmt
+            if fmt.compressible:
+                known |= {suffix + compression: fmt for compression in _COMPRESSIONS}
+    return known
+
+
+KNOWN_SUFFIXES = _suffixes()
+
+
+def suffix_of(path: Path) -> str:
+    """Give the known suffix with which a name ends, the longest; "" if there is none."""
+    name = path.name.lower()
+    return max((s for s in KNOWN_SUFFIXES if name.endswith(s)), key=len, default="")
+
+
+def stem_of(path: Path) -> str:
+    """Give the name without its suffix: "logs/may.jsonl.gz" is "may"."""
+    suffix = suffix_of(path)
+    return path.name[: -len(suffix)] if suffix else path.stem
+
+
+def format_of(path: Path) -> HistoryFormat:
+    """Tell the format of a file, by its suffix, or by its first bytes where that says nothing.
+
+    Raises:
+        HistoryReadError: If neither does, or the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise HistoryReadError(path, None, f"cannot be read: {error.strerror}") from error
+    suffix = suffix_of(path)
+    if suffix:
+        return KNOWN_SUFFIXES[suffix]
+    for fmt in FORMATS:
+        if isinstance(fmt, Parquet) and head.startswith(_PARQUET_MAGIC):
+            return fmt
+        if isinstance(fmt, JsonLines) and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return fmt
+    raise HistoryReadError(
+        path,
+        None,
+        f"unknown kind of file: expected a name that ends in {', '.join(KNOWN_SUFFIXES)}",
+        kind="unknown format",
+    )
+
+
+__all__ = [
+    "FORMATS",
+    "KNOWN_SUFFIXES",
+    "FileRows",
+    "HistoryFormat",
+    "NumberedRow",
+    "format_of",
+    "stem_of",
+    "suffix_of",
+]

@@ -1,0 +1,194 @@
+"""A history: files in, records out, streaming."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import structlog
+
+from lengthwise.history.files.columns import column_fault, needed_columns
+from lengthwise.history.files.errors import (
+    HistoryColumnError,
+    HistoryEmptyError,
+    HistoryReadError,
+    RowError,
+)
+from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
+from lengthwise.history.files.options import ReadOptions
+from lengthwise.history.files.position import BytePosition
+from lengthwise.history.files.report import ReadReport
+from lengthwise.history.files.row_schemas import FORMS
+from lengthwise.history.files.sources import FoundFiles, find_files
+from lengthwise.history.files.values import Row
+from lengthwise.index.record import HistoryRecord
+
+_LOOK_AHEAD_ROWS = 50
+"""Rows of each file from which its columns are judged before any is converted."""
+
+_NAMES_LOGGED = 10
+
+log = structlog.get_logger(__name__)
+
+
+class History:
+    """The records of one or many files, iterated in bounded memory as often as wanted.
+
+    Args:
+        found: The files.
+        options: Columns and policies.
+    """
+
+    def __init__(self, found: FoundFiles, options: ReadOptions) -> None:
+        self.files = found.files
+        self.options = options
+        self.total_bytes = sum(path.stat().st_size for path in self.files)
+        self.report = ReadReport()
+        self._position = BytePosition()
+        self._hash = hashlib.sha256()
+        self._fields = Fields(options)
+
+    @classmethod
+    def from_paths(
+        cls, sources: Sequence[str | Path] | str | Path, options: ReadOptions | None = None
+    ) -> "History":
+        """Find the files of a history; nothing is read yet.
+
+        Args:
+            sources: Files, folders and globs.
+            options: Columns and policies; the defaults if None.
+
+        Raises:
+            HistoryReadError: If a source leads to no file.
+        """
+        found = find_files(sources)
+        if found.ignored:
+            log.warning(
+                "history.files_ignored",
+                count=len(found.ignored),
+                files=[str(path) for path in found.ignored[:_NAMES_LOGGED]],
+            )
+        return cls(found, options or ReadOptions())
+
+    @property
+    def position_bytes(self) -> int:
+        """Bytes read so far, of `total_bytes`."""
+        return self._position.total_bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the records read so far, in order; ids, groups and file names not counted.
+
+        The same rows give the same fingerprint from any format.
+        """
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[HistoryRecord]:
+        """Read from the start; report, position and fingerprint start anew.
+
+        Raises:
+            HistoryReadError: At the first fault under "stop"; at wrong columns, or if no row is
+                usable, always.
+        """
+        self.report = ReadReport()
+        self._position = BytePosition()
+        self._hash = hashlib.sha256()
+        for path in self.files:
+            for record in self._read_file(path):
+                self.report.records += 1
+                self._hash.update(_content(record))
+                yield record
+            self._position.finish_file(path.stat().st_size)
+        if not self.report.records:
+            raise self._empty()
+
+    def _read_file(self, path: Path) -> Iterator[HistoryRecord]:
+        """Read one file; where it cannot be read on, the rest of it is one fault."""
+        try:
+            fmt, stem = format_of(path), stem_of(path)
+            for number, row in self._checked_rows(path, fmt):
+                self.report.rows += 1
+                try:
+                    records = self._convert(row, f"{stem}:{number}")
+                except RowError as error:
+                    self._refuse(
+                        HistoryReadError(path, number, str(error), kind=error.kind, unit=fmt.unit),
+                        error,
+                    )
+                else:
+                    yield from records
+        except HistoryColumnError:
+            raise
+        except HistoryReadError as error:
+            self._refuse(error, error.__cause__)
+
+    def _checked_rows(self, path: Path, fmt: HistoryFormat) -> Iterator[NumberedRow]:
+        """Give the rows of a file once its columns are known to be those that are wanted."""
+        file = fmt.open(path, needed_columns(self.options), self._position)
+        ahead: list[NumberedRow] = []
+        fault: HistoryReadError | None = None
+        try:
+            for numbered in islice(file.rows, _LOOK_AHEAD_ROWS):
+                ahead.append(numbered)  # noqa: PERF402 (list() would lose the rows before a fault)
+        except HistoryReadError as error:
+            fault = error
+        readable = [row for _, row in ahead if not isinstance(row, RowError)]
+        if readable:
+            reason = column_fault(readable, self.options, file.columns)
+            if reason:
+                raise HistoryColumnError(path, None, reason, kind="wrong columns")
+        yield from ahead
+        if fault is not None:
+            raise fault
+        yield from file.rows
+
+    def _convert(self, row: Row | RowError, default_id: str) -> list[HistoryRecord]:
+        if isinstance(row, RowError):
+            raise row
+        form = next(form for form in FORMS if form.applies(row, self._fields))
+        return form.records(row, default_id, self._fields)
+
+    def _refuse(self, error: HistoryReadError, cause: BaseException | None) -> None:
+        """Stop at the fault, or count it, as the options say."""
+        if self.options.on_error == "stop":
+            raise error from cause
+        self.report.skip(error)
+
+    def _empty(self) -> HistoryEmptyError:
+        path = self.files[0] if len(self.files) == 1 else None
+        where = "" if path else f"{len(self.files)} files: "
+        if not self.report.total_skipped:
+            return HistoryEmptyError(path, None, f"{where}no rows: nothing to learn from")
+        return HistoryEmptyError(
+            path,
+            None,
+            f"{where}no usable row: {self.report.total_skipped:,} skipped "
+            f"({self.report.reasons()}); the first: {self.report.examples[0]}",
+        )
+
+
+def read_history(
+    sources: Sequence[str | Path] | str | Path, options: ReadOptions | None = None
+) -> Iterator[HistoryRecord]:
+    """Read the records of a history, for callers who need neither progress nor report.
+
+    Args:
+        sources: Files, folders and globs.
+        options: Columns and policies; the defaults if None.
+
+    Raises:
+        HistoryReadError: See `History`.
+    """
+    return iter(History.from_paths(sources, options))
+
+
+def _content(record: HistoryRecord) -> bytes:
+    """Write down what is learnt from a record, unambiguously: texts stand with their size."""
+    # Left out where it is not known, so that older histories keep their fingerprints.
+    known = "" if record.temperature is None else f"at {record.temperature} "
+    return (
+        f"{known}{record.output_tokens} {record.max_tokens} {record.finish_reason} "
+        f"{record.samples} {len(record.model)} {record.model} "
+        f"{len(record.prompt)} {record.prompt}\n"
+    ).encode()

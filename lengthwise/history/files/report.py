@@ -1,0 +1,47 @@
+"""What a reading found: rows, records, and what was skipped and why."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from lengthwise.history.files.errors import HistoryReadError
+
+EXAMPLES = 5
+
+
+@dataclass
+class ReadReport:
+    """Counts of one reading, running while it reads.
+
+    Args:
+        rows: Rows seen, good or bad.
+        records: Records made of them; one row can give several.
+        skipped: Rows or rests of files left out, by kind.
+        examples: The full messages of the first few.
+    """
+
+    rows: int = 0
+    records: int = 0
+    skipped: Counter[str] = field(default_factory=Counter[str])
+    examples: list[str] = field(default_factory=list[str])
+
+    @property
+    def total_skipped(self) -> int:
+        """How many rows or rests of files were left out."""
+        return self.skipped.total()
+
+    def skip(self, error: HistoryReadError) -> None:
+        """Count what was left out."""
+        self.skipped[error.kind] += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(str(error))
+
+    def reasons(self) -> str:
+        """List the kinds, most frequent first: "12 bad JSON, 3 bad prompt"."""
+        return ", ".join(f"{count:,} {kind}" for kind, count in self.skipped.most_common())
+
+    def summary(self) -> str:
+        """Say it in one line for people."""
+        line = f"{self.records:,} records from {self.rows:,} rows"
+        if self.total_skipped:
+            line += f"; {self.total_skipped:,} skipped ({self.reasons()})"
+        return line

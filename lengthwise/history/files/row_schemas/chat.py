@@ -1,0 +1,74 @@
+"""OpenAI's chat form: `messages`, with the answer as the last of them or only its length."""
+
+from lengthwise.conversation import render_conversation
+from lengthwise.history.files.errors import RowError
+from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.messages import LoggedMessage, plain, read_messages
+from lengthwise.history.files.values import Row, is_absent, lookup
+from lengthwise.index.record import HistoryRecord
+
+
+class ChatForm:
+    """`messages`, with `output_tokens`, `usage.completion_tokens` or the answer as last message."""
+
+    def applies(self, row: Row, fields: Fields) -> bool:
+        """Take rows with something in the messages column."""
+        return not is_absent(lookup(row, fields.options.messages_column))
+
+    def records(self, row: Row, default_id: str, fields: Fields) -> list[HistoryRecord]:
+        """Convert the row to one record, for its last answer.
+
+        Raises:
+            RowError: If it cannot be used.
+        """
+        column = fields.options.messages_column
+        messages = read_messages(lookup(row, column), column)
+        name = fields.name_of(row, default_id)
+        answer_text = lookup(row, fields.options.answer_column)
+        if fields.given_tokens(row) is not None or not is_absent(answer_text):
+            prompt = _prompt(_without_answer(messages), column)
+            return [fields.record(row, name, prompt, fields.output_tokens(row))]
+        position = _last_answer(messages, column)
+        answer = messages[position]
+        if answer.calls_tool:
+            raise RowError(
+                f"{column}[{position}], the answer, calls a tool, so its text is not all that was "
+                "generated: expected its length in a column",
+                kind="no output_tokens",
+            )
+        prompt = _prompt(messages[:position], column)
+        return [fields.record(row, name, prompt, fields.count(answer.message.content, column))]
+
+
+def chat_prompt(row: Row, fields: Fields) -> str:
+    """Render the messages of a row whose lengths are given elsewhere; "" if it has none.
+
+    Raises:
+        RowError: If they have another shape.
+    """
+    column = fields.options.messages_column
+    value = lookup(row, column)
+    if is_absent(value):
+        return ""
+    return _prompt(_without_answer(read_messages(value, column)), column)
+
+
+def _without_answer(messages: list[LoggedMessage]) -> list[LoggedMessage]:
+    """Drop a last message of the assistant: it is the answer, which a predictor must not see."""
+    return messages[:-1] if messages and messages[-1].by_assistant else messages
+
+
+def _prompt(messages: list[LoggedMessage], column: str) -> str:
+    if not messages:
+        raise RowError(f"{column} has no message before the answer", kind="no prompt")
+    return render_conversation(plain(messages))
+
+
+def _last_answer(messages: list[LoggedMessage], column: str) -> int:
+    for position in range(len(messages) - 1, -1, -1):
+        if messages[position].by_assistant:
+            return position
+    raise RowError(
+        f"{column} has no answer (no message of the assistant), and the row gives no length",
+        kind="no output_tokens",
+    )

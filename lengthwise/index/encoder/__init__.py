@@ -1,0 +1,1 @@
+"""From a prompt to a vector: the embedding model and how it is run."""

@@ -1,0 +1,1 @@
+"""From the lengths of similar prompts to a calibrated distribution."""

@@ -1,0 +1,1 @@
+"""From a vector to the past rows that count for it."""

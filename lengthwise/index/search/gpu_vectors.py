@@ -1,0 +1,45 @@
+"""The same search on an NVIDIA GPU: exact, in half precision, since there it needs no shortcut."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
+from lengthwise.index.search.vectors import SearchPlan, VectorIndex, import_faiss
+
+
+def gpu_count() -> int:
+    """GPUs that the installed FAISS can use; 0 for faiss-cpu."""
+    faiss = import_faiss()
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
+
+
+class GpuVectorIndex(VectorIndex):
+    """Vectors on the first GPU.
+
+    Args:
+        source: The index as it was built; it stays in memory for searches among chosen rows,
+            which FAISS does not offer on a GPU.
+    """
+
+    def __init__(self, source: VectorIndex) -> None:
+        faiss = import_faiss()
+        self._resources: Any = faiss.StandardGpuResources()
+        options = faiss.GpuIndexFlatConfig()
+        options.useFloat16 = True
+        index = faiss.GpuIndexFlatIP(self._resources, source.dimension, options)
+        for piece in source.stored_vectors():
+            index.add(np.ascontiguousarray(piece, np.float32))
+        super().__init__(index, SearchPlan())
+        self._source = source
+        self._one_at_a_time = threading.Lock()  # FAISS's GPU indexes are not thread-safe
+
+    def search(
+        self, queries: FloatMatrix, k: int, *, among: IntVector | None = None
+    ) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query; see `VectorIndex.search`."""
+        if among is not None:
+            return self._source.search(queries, k, among=among)
+        with self._one_at_a_time:
+            return super().search(queries, k)

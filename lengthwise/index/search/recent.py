@@ -1,0 +1,214 @@
+"""Rows that came after the build: found at once, until the next build takes them in.
+
+One thread adds while others search. What is searched is a snapshot, which never changes: rows are
+written behind the end that every earlier snapshot knows, and when room is made the rows that stay
+move to new arrays, while the old ones live on as long as a snapshot looks at them.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVector
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.decoding import decodings_at
+from lengthwise.index.estimate.length_scale import FloatArray, to_log
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.nearest_rows import nearest_rows
+
+CAPACITY_ROWS = 50_000
+CAPACITY_CHARS = 64 * 2**20
+
+KEPT_SHARE = 7 / 8
+"""Kept when room is made: moving rows costs the same for one dropped as for many."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentSnapshot:
+    """The recent rows as they were at one moment, whatever is added or dropped since.
+
+    Args:
+        vectors: Shape (rows, dimension), of unit length.
+        log_lengths: Shape (rows,).
+        censored: Shape (rows,): the true length was longer.
+        decodings: Shape (rows,): how each answer's tokens were chosen, see `Decoding`.
+        model_codes: Shape (rows,): which of `models` answered.
+        models: Names of the LLMs, each with at least one row.
+        history: What the rows were made from; may go on beyond the last of them.
+    """
+
+    vectors: FloatMatrix
+    log_lengths: FloatArray
+    censored: BoolVector
+    decodings: IntVector
+    model_codes: IntVector
+    models: tuple[str, ...]
+    history: Sequence[HistoryRecord]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def records(self) -> Sequence[HistoryRecord]:
+        """What the rows were made from, oldest first."""
+        return self.history[: len(self)]
+
+    def search(
+        self, queries: FloatMatrix, k: int, *, model: int | None = None
+    ) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query, nearest first, all rows compared.
+
+        Args:
+            queries: Shape (queries, dimension), rows of unit length.
+            k: At least 1.
+            model: Only rows of this LLM (a place in `models`) are searched.
+
+        Returns:
+            Cosine similarities and row numbers, of shape (queries, k) or as many as there are.
+        """
+        if model is None:
+            return nearest_rows(self.vectors, queries, k)
+        members = np.flatnonzero(self.model_codes == model)
+        similarities, places = nearest_rows(self.vectors[members], queries, k)
+        return similarities, members[places]
+
+
+class RecentRows:
+    """Holds the newest rows. Safe to use from several threads.
+
+    When it is full the oldest are dropped: traffic drifts, so the newest tell more, and reports
+    are kept elsewhere for the next build.
+
+    Args:
+        capacity_rows: Rows held.
+        capacity_chars: Characters of prompts held, give or take one call of `add`.
+    """
+
+    def __init__(
+        self, *, capacity_rows: int = CAPACITY_ROWS, capacity_chars: int = CAPACITY_CHARS
+    ) -> None:
+        if capacity_rows < 1:
+            raise InvalidInputError(f"capacity_rows is {capacity_rows}: expected at least 1")
+        self._capacity_rows = capacity_rows
+        self._capacity_chars = capacity_chars
+        self._lock = threading.Lock()
+        self._columns: _Columns | None = None
+        self._snapshot: RecentSnapshot | None = None
+
+    def __len__(self) -> int:
+        return len(self._snapshot) if self._snapshot is not None else 0
+
+    @property
+    def snapshot(self) -> RecentSnapshot | None:
+        """The rows as they are now; None if there are none."""
+        return self._snapshot
+
+    def add(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> int:
+        """Add rows, which are found as soon as this returns.
+
+        Args:
+            records: Oldest first; those whose id is held already are left out. Without an id
+                every one counts.
+            vectors: Shape (len(records), dimension), rows of unit length.
+
+        Returns:
+            How many were added; the oldest of them may have been dropped again.
+
+        Raises:
+            InvalidInputError: Records and vectors do not fit each other or the rows held.
+        """
+        _require_fitting(records, vectors, self._snapshot)
+        with self._lock:
+            columns = self._columns or _Columns(self._capacity_rows, vectors.shape[1])
+            fresh = columns.not_held(records)
+            newest = fresh[-self._capacity_rows :]
+            if newest:
+                columns = self._with_room(columns, [records[i] for i in newest])
+                columns.append([records[i] for i in newest], vectors[newest])
+                self._columns, self._snapshot = columns, columns.snapshot()
+            return len(fresh)
+
+    def _with_room(self, columns: "_Columns", coming: Sequence[HistoryRecord]) -> "_Columns":
+        """The columns, or a copy of the newest of them that leaves room for more."""
+        rows, chars = len(coming), sum(len(r.prompt) for r in coming)
+        held = columns.records
+        if (
+            len(held) + rows <= self._capacity_rows
+            and columns.chars + chars <= self._capacity_chars
+        ):
+            return columns
+        most_rows = min(int(KEPT_SHARE * self._capacity_rows), self._capacity_rows - rows)
+        most_chars = min(int(KEPT_SHARE * self._capacity_chars), self._capacity_chars - chars)
+        from_newest = np.cumsum([len(record.prompt) for record in reversed(held)])
+        kept = min(most_rows, int(np.searchsorted(from_newest, most_chars, side="right")))
+        roomy = _Columns(self._capacity_rows, columns.vectors.shape[1])
+        first = len(held) - kept
+        roomy.append(held[first:], columns.vectors[first : len(held)])
+        return roomy
+
+
+class _Columns:
+    """Arrays that rows are written to one after the other, never over an earlier one."""
+
+    def __init__(self, capacity_rows: int, dimension: int) -> None:
+        # Memory that is not written to is not taken: a large capacity costs nothing yet.
+        self.vectors: FloatMatrix = np.empty((capacity_rows, dimension), np.float32)
+        self.log_lengths: FloatArray = np.empty(capacity_rows, np.float64)
+        self.censored: BoolVector = np.empty(capacity_rows, np.bool_)
+        self.decodings: IntVector = np.empty(capacity_rows, np.int64)
+        self.model_codes: IntVector = np.empty(capacity_rows, np.int64)
+        self.records: list[HistoryRecord] = []
+        self.chars = 0
+        self._ids: set[str] = set()
+        self._models: dict[str, int] = {}
+
+    def not_held(self, records: Sequence[HistoryRecord]) -> list[int]:
+        """Which records have an id that neither a row nor a record before them has."""
+        seen: set[str] = set()
+        fresh: list[int] = []
+        for i, record in enumerate(records):
+            if not record.id or (record.id not in self._ids and record.id not in seen):
+                fresh.append(i)
+                seen.add(record.id)
+        return fresh
+
+    def append(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
+        """Write rows behind the last; there must be room."""
+        new = slice(len(self.records), len(self.records) + len(records))
+        self.vectors[new] = vectors
+        self.log_lengths[new] = to_log(np.array([r.output_tokens for r in records]))
+        self.censored[new] = [r.censored for r in records]
+        self.decodings[new] = decodings_at(r.temperature for r in records)
+        self.model_codes[new] = [
+            self._models.setdefault(r.model, len(self._models)) for r in records
+        ]
+        self._ids.update(r.id for r in records)
+        self.chars += sum(len(r.prompt) for r in records)
+        self.records.extend(records)
+
+    def snapshot(self) -> RecentSnapshot:
+        """All rows so far."""
+        rows = slice(len(self.records))
+        return RecentSnapshot(
+            self.vectors[rows],
+            self.log_lengths[rows],
+            self.censored[rows],
+            self.decodings[rows],
+            self.model_codes[rows],
+            tuple(self._models),
+            self.records,
+        )
+
+
+def _require_fitting(
+    records: Sequence[HistoryRecord], vectors: FloatMatrix, held: RecentSnapshot | None
+) -> None:
+    if len(vectors) != len(records):
+        raise InvalidInputError(f"{len(vectors)} vectors for {len(records)} records")
+    if held is not None and vectors.shape[1] != held.vectors.shape[1]:
+        raise InvalidInputError(
+            f"vectors have {vectors.shape[1]} dimensions, those held {held.vectors.shape[1]}: "
+            "expected vectors of the same encoder"
+        )

@@ -1,0 +1,166 @@
+"""The rows of an index as columns: what retrieval looks up once it knows which rows are near."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.errors import ArtifactAlteredError
+from lengthwise.index.estimate.decoding import Decoding
+from lengthwise.index.estimate.length_scale import FloatArray
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.summary import ModelSummary
+
+SCHEMA: pa.Schema = pa.schema(
+    [
+        ("id", pa.string()),
+        ("model", pa.dictionary(pa.int32(), pa.string())),
+        ("output_tokens", pa.int64()),
+        ("censored", pa.bool_()),
+        ("group", pa.string()),
+        ("prompt", pa.string()),
+        ("stored_unix_s", pa.float64()),
+        ("temperature", pa.float64()),
+    ]
+)
+"""`stored_unix_s` is when a completion was reported; 0 where that is not known, as in rows read
+from files. `temperature` is that of the sampling; null where it is not known. Artifacts from before
+there were such columns are read as if nothing were known."""
+
+
+def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
+    """Arrow table of some records; without `keep_text` the prompts stay out (empty strings)."""
+    columns = [
+        [r.id for r in records],
+        [r.model for r in records],
+        [r.output_tokens for r in records],
+        [r.censored for r in records],
+        [r.group for r in records],
+        [r.prompt if keep_text else "" for r in records],
+        [0.0] * len(records),
+        [r.temperature for r in records],
+    ]
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+@dataclass(frozen=True)
+class HistoryRows:
+    """Columns of an index, row i belonging to vector i.
+
+    Args:
+        table: As laid out in SCHEMA.
+    """
+
+    table: pa.Table
+
+    @classmethod
+    def read(cls, path: Path) -> "HistoryRows":
+        """Read an artifact's rows.
+
+        Raises:
+            ArtifactAlteredError: The file is not what a build writes.
+        """
+        try:
+            return cls(pq.read_table(path, schema=SCHEMA))
+        except (pa.ArrowException, OSError) as error:
+            raise ArtifactAlteredError(f"{path} is not a readable Parquet file: {error}") from error
+
+    @classmethod
+    def from_records(cls, records: Iterable[HistoryRecord]) -> "HistoryRows":
+        """Columns of records that are all in memory."""
+        return cls(rows_to_table(list(records), keep_text=True))
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @cached_property
+    def output_tokens(self) -> IntVector:
+        """Shape (rows,), in tokens."""
+        return self.table.column("output_tokens").to_numpy()
+
+    @cached_property
+    def censored(self) -> BoolVector:
+        """Shape (rows,): the true length was longer."""
+        return np.asarray(self.table.column("censored").to_numpy(zero_copy_only=False), bool)
+
+    @cached_property
+    def stored_unix_s(self) -> FloatArray:
+        """Shape (rows,): when each was reported; 0 where that is not known."""
+        column = self.table.column("stored_unix_s").to_numpy(zero_copy_only=False)
+        return np.nan_to_num(np.asarray(column, float))
+
+    @cached_property
+    def decodings(self) -> IntVector:
+        """Shape (rows,): how each answer's tokens were chosen, see `Decoding`."""
+        column = self.table.column("temperature").to_numpy(zero_copy_only=False)
+        temperatures = np.asarray(column, float)
+        known = np.where(temperatures == 0, Decoding.GREEDY, Decoding.SAMPLED)
+        return np.where(np.isnan(temperatures), Decoding.UNKNOWN, known)
+
+    @cached_property
+    def _model_dictionary(self) -> Any:
+        column: Any = self.table.unify_dictionaries().column("model").combine_chunks()
+        return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the LLMs; `model_codes` points into it."""
+        return tuple(self._model_dictionary.dictionary.to_pylist())
+
+    @cached_property
+    def model_codes(self) -> IntVector:
+        """Shape (rows,): which of `models` answered."""
+        return self._model_dictionary.indices.to_numpy().astype(np.int64)
+
+    @cached_property
+    def group_codes(self) -> IntVector:
+        """Shape (rows,): rows of one group share a code; -1 for rows without a group."""
+        encoded = self.table.column("group").combine_chunks().dictionary_encode()
+        codes = encoded.indices.to_numpy().astype(np.int64)
+        names = encoded.dictionary.to_pylist()
+        return np.where(codes == names.index(""), -1, codes) if "" in names else codes
+
+    def take(self, rows: Sequence[int]) -> "HistoryRows":
+        """Some rows, in the order given."""
+        return HistoryRows(self.table.take(pa.array(rows, pa.int64())))
+
+    def id(self, row: int) -> str:
+        """The row's id in the history."""
+        return self.table.column("id")[row].as_py()
+
+    def holding(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of some ids that a row has."""
+        column: Any = self.table.column("id")
+        is_in = pc.is_in  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
+        held = is_in(column, value_set=pa.array(list(ids), pa.string()))
+        return frozenset(column.filter(held).to_pylist())
+
+    def model(self, row: int) -> str:
+        """The LLM that answered."""
+        return self.models[self.model_codes[row]]
+
+    def prompt(self, row: int) -> str:
+        """The prompt's text, or "" where the index was built without it."""
+        return self.table.column("prompt")[row].as_py()
+
+    def summaries(self) -> tuple[ModelSummary, ...]:
+        """One per LLM, most rows first."""
+        found = [
+            self._summary(code, name)
+            for code, name in enumerate(self.models)
+            if np.any(self.model_codes == code)
+        ]
+        return tuple(sorted(found, key=lambda s: (-s.rows, s.model)))
+
+    def _summary(self, code: int, name: str) -> ModelSummary:
+        lengths = self.output_tokens[self.model_codes == code]
+        median, p90 = np.quantile(lengths, [0.5, 0.9])
+        return ModelSummary(name, int(lengths.size), float(median), float(p90))

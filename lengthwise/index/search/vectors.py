@@ -1,0 +1,251 @@
+"""The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
+from lengthwise.index.encoder.openmp import bound_spinning
+from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
+
+SearchKind = Literal["flat", "ivf"]
+
+FLAT_ROWS = 5_000
+"""Up to here every vector is compared. Beyond, cells are four times as fast and lose almost
+nothing (`benchmarks.search`)."""
+
+RECALL_K = 32
+TARGET_RECALL = 0.99
+"""What the search is tuned for at the build, on rows of the index. New prompts lie farther from the
+rows than these from each other and get a little less; `benchmarks.search` measures how much."""
+
+RECALL_QUERIES = 512
+TRAINING_ROWS_PER_CELL = 64
+CODE_ITERATIONS = 8
+ADD_ROWS = 65_536
+REFINEMENTS = (4, 16)
+"""Candidates per neighbour asked for that are compared again with their full vectors: the first
+is enough for text, the second for vectors without any structure."""
+
+
+def import_faiss() -> Any:
+    """FAISS, for the CPU or with GPU support, whichever is installed."""
+    bound_spinning()
+    try:
+        import faiss  # noqa: PLC0415  heavy, and absent from the base install
+    except ImportError as error:
+        raise MissingExtraError.for_module("faiss", "index") from error
+    return faiss
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """How vectors are searched.
+
+    Args:
+        kind: "flat" compares with every vector; "ivf" with those of the nearest cells only, first
+            by 4-bit codes, then the best few by their full vectors.
+        cells: Cells of the coarse quantiser; 0 for "flat".
+        probes: Cells visited per query; 0 for "flat".
+        refinement: Candidates compared again per neighbour asked for; 0 for "flat".
+        measured_recall: Share of the true 32 nearest that were found, measured at the build on
+            rows of the index; 1 for "flat".
+    """
+
+    kind: SearchKind = "flat"
+    cells: int = 0
+    probes: int = 0
+    refinement: int = 0
+    measured_recall: float = 1.0
+
+    @classmethod
+    def for_size(cls, rows: int) -> "SearchPlan":
+        """The plan for an index of some size."""
+        if rows <= FLAT_ROWS:
+            return cls()
+        cells = 2 ** round(np.log2(3 * np.sqrt(rows)))
+        return cls("ivf", cells=int(cells), measured_recall=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+class VectorIndex:
+    """Unit vectors, searched by inner product (cosine).
+
+    Args:
+        index: A FAISS index.
+        plan: How it was built.
+    """
+
+    def __init__(self, index: Any, plan: SearchPlan) -> None:
+        self._index = index
+        self.plan = plan
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    @classmethod
+    def build(cls, vectors: FloatMatrix, plan: SearchPlan | None = None) -> "VectorIndex":
+        """Index vectors, choosing how by their number.
+
+        Args:
+            vectors: Shape (rows, dimension), rows of unit length; may be a memory map, which is
+                read in pieces.
+            plan: Overrides the choice.
+
+        Raises:
+            InvalidInputError: There are no vectors.
+        """
+        if len(vectors) == 0:
+            raise InvalidInputError("no vectors to index: expected at least one row")
+        plan = plan or SearchPlan.for_size(len(vectors))
+        if plan.kind == "flat":
+            index = import_faiss().IndexFlatIP(vectors.shape[1])
+            _add(index, vectors)
+            return cls(index, plan)
+        index = _train_ivf(vectors, plan.cells)
+        _add(index, vectors)
+        # A search that misses its promise whatever it visits is none: compare with every vector.
+        return tuned(cls(index, plan), vectors) or cls.build(vectors, SearchPlan())
+
+    def search(
+        self, queries: FloatMatrix, k: int, *, among: IntVector | None = None
+    ) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query, nearest first.
+
+        Args:
+            queries: Shape (queries, dimension), rows of unit length.
+            k: At least 1.
+            among: Only these rows are searched.
+
+        Returns:
+            Cosine similarities and row numbers, both of shape (queries, k); row -1 where fewer
+            than k were found.
+        """
+        queries = np.ascontiguousarray(queries, np.float32)
+        parameters = self._parameters(among)
+        return self._index.search(queries, k, params=parameters)
+
+    def _parameters(self, among: IntVector | None) -> Any:
+        faiss = import_faiss()
+        selector: dict[str, Any] = {} if among is None else {"sel": faiss.IDSelectorBatch(among)}
+        if self.plan.kind == "flat":
+            return faiss.SearchParameters(**selector) if selector else None
+        # A selection may leave little in each cell: look into more of them.
+        probes = self.plan.probes if among is None else min(8 * self.plan.probes, self.plan.cells)
+        inner = faiss.IVFSearchParameters(nprobe=probes, **selector)
+        return faiss.IndexRefineSearchParameters(
+            k_factor=self.plan.refinement, base_index_params=inner
+        )
+
+    def stored_vectors(self) -> Iterator[FloatMatrix]:
+        """The vectors themselves, in pieces of at most ADD_ROWS rows, in row order."""
+        exact = self._index if self.plan.kind == "flat" else self._index.refine_index
+        for start in range(0, len(self), ADD_ROWS):
+            yield exact.reconstruct_n(start, min(ADD_ROWS, len(self) - start))
+
+    def save(self, path: Path) -> None:
+        """Write to a file.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        faiss = import_faiss()
+        with path.open("wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write, 1 << 22))
+
+    @classmethod
+    def load(cls, path: Path, plan: SearchPlan) -> "VectorIndex":
+        """Read from a file.
+
+        Raises:
+            ArtifactAlteredError: The file is not a FAISS index.
+        """
+        try:
+            return cls(import_faiss().read_index(str(path)), plan)
+        except RuntimeError as error:
+            raise ArtifactAlteredError(f"{path} is not a readable FAISS index: {error}") from error
+
+
+def _train_ivf(vectors: FloatMatrix, cells: int) -> Any:
+    faiss = import_faiss()
+    dimension = vectors.shape[1]
+    codes = dimension // 2 if dimension % 2 == 0 else dimension
+    index = faiss.index_factory(
+        dimension, f"IVF{cells},PQ{codes}x4fs,Refine(SQfp16)", faiss.METRIC_INNER_PRODUCT
+    )
+    rng = np.random.default_rng(0)
+    wanted = min(len(vectors), TRAINING_ROWS_PER_CELL * cells)
+    sample = np.sort(rng.choice(len(vectors), wanted, replace=False))
+    points = np.ascontiguousarray(vectors[sample])
+    cells_index = faiss.extract_index_ivf(index.base_index)
+    # FAISS warns on the error stream of few points per cell, which a small index means to have.
+    cells_index.cp.min_points_per_centroid = 1
+    cells_index.train_q1(len(points), faiss.swig_ptr(points), False, cells_index.metric_type)
+    # What is left are hundreds of tiny clusterings: threads only wait for each other there, and
+    # made this step 13 times slower on two busy cores.
+    faiss.downcast_index(cells_index).pq.cp.niter = CODE_ITERATIONS
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        index.train(points)
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return index
+
+
+def tuned(index: VectorIndex, vectors: FloatMatrix) -> VectorIndex | None:
+    """The cheapest search that reaches the target recall on a sample of the rows, if any does."""
+    rng = np.random.default_rng(0)
+    sample = np.sort(rng.choice(len(vectors), min(RECALL_QUERIES, len(vectors)), replace=False))
+    queries = np.ascontiguousarray(vectors[sample])
+    truth = exact_neighbours(vectors, queries, RECALL_K)
+    for refinement, probes in product(REFINEMENTS, _probe_ladder(index.plan.cells)):
+        index.plan = replace(index.plan, probes=probes, refinement=refinement)
+        recall = recall_of(index.search(queries, RECALL_K)[1], truth)
+        if recall >= TARGET_RECALL:
+            index.plan = replace(index.plan, measured_recall=round(recall, 4))
+            return index
+    return None
+
+
+def _probe_ladder(cells: int) -> list[int]:
+    """Numbers of probes to try: each a half more than the one before, the last all cells."""
+    ladder = [1]
+    while ladder[-1] < cells:
+        ladder.append(min(cells, max(ladder[-1] + 1, ladder[-1] * 3 // 2)))
+    return ladder
+
+
+def _add(index: Any, vectors: FloatMatrix) -> None:
+    for start in range(0, len(vectors), ADD_ROWS):
+        index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
+
+
+def exact_neighbours(vectors: FloatMatrix, queries: FloatMatrix, k: int) -> IntMatrix:
+    """The true k nearest rows of each query, reading `vectors` in pieces: shape (queries, k)."""
+    faiss = import_faiss()
+    best = faiss.ResultHeap(len(queries), k, keep_max=True)
+    for start in range(0, len(vectors), ADD_ROWS):
+        piece = np.ascontiguousarray(vectors[start : start + ADD_ROWS])
+        similarity, rows = faiss.knn(queries, piece, min(k, len(piece)), faiss.METRIC_INNER_PRODUCT)
+        best.add_result(similarity, rows + start)
+    best.finalize()
+    return best.I
+
+
+def recall_of(found: IntMatrix, truth: IntMatrix) -> float:
+    """Mean share of the true neighbours that were found."""
+    shares = [np.isin(t, f).mean() for f, t in zip(found, truth, strict=True)]
+    return float(np.mean(shares))

@@ -1,0 +1,29 @@
+"""Loads the template of a page: each package has its own, and all share one style sheet."""
+
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+
+STYLE_SHEET = "page.css"
+PAGE = "page.html"
+
+
+def page_template(package: str) -> Template:
+    """The page.html of a package; it may include page.css.
+
+    Args:
+        package: Dotted name of the package that the page lies in.
+    """
+
+    def load(name: str) -> str:
+        owner = "lengthwise.report" if name == STYLE_SHEET else package
+        return files(owner).joinpath(name).read_text("utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(load),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(PAGE)

@@ -1,0 +1,31 @@
+"""Measures micro-batches. Written under the batcher's lock."""
+
+from collections.abc import Iterable
+
+from predictor_service.batching.fair_queue import Answer, BatchFacts, Outcome
+from predictor_service.metrics.histogram import BATCH_BOUNDS, LATENCY_BOUNDS_S, Histogram
+
+
+class BatchMeter:
+    """How large micro-batches were, and where the time of their prompts went."""
+
+    def __init__(self) -> None:
+        self.sizes = Histogram(BATCH_BOUNDS)
+        self.queue_s = Histogram(LATENCY_BOUNDS_S)
+        self.encode_s = Histogram(LATENCY_BOUNDS_S)
+        self.search_s = Histogram(LATENCY_BOUNDS_S)
+        self.failed = 0
+
+    def computed(self, outcomes: Iterable[Outcome | None]) -> None:
+        """Count a micro-batch, which was computed at once or, if that failed, prompt by prompt."""
+        last: BatchFacts | None = None
+        for outcome in outcomes:
+            if not isinstance(outcome, Answer):
+                self.failed += 1
+                continue
+            self.queue_s.observe(outcome.queue_us / 1e6)
+            if outcome.batch is not last:
+                last = outcome.batch
+                self.sizes.observe(last.size)
+                self.encode_s.observe(last.encode_us / 1e6)
+                self.search_s.observe(last.search_us / 1e6)

@@ -1,0 +1,1 @@
+"""Who calls, what they may, how fast, and how each call ended."""

@@ -1,1 +1,0 @@
-"""What surrounds every call: who calls, how fast, how it ended and how long it took."""

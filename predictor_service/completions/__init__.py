@@ -1,0 +1,1 @@
+"""Where reported completions go: the service's side of `lengthwise.history`."""

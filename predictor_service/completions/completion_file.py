@@ -1,0 +1,165 @@
+"""Completions as lines of JSON in a file that several processes may append to.
+
+Every commit holds an exclusive lock on the file, first reads what other processes have added since
+its own last look, then writes its new rows in one call and syncs. So an id is stored once however
+many processes serve, and an end of file without a line end can only be the leftover of a writer
+that died: nobody is writing while the lock is held, and the torn line is cut off.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from lengthwise.index.record import HistoryRecord
+from predictor_service.completions.completion_store import Stored, to_line
+from predictor_service.errors import CallError, InternalFailureError, OverloadedError, StartUpError
+
+log = structlog.get_logger(__name__)
+
+READ_CHUNK_BYTES = 2**20
+LINE_START = b'{"id": '
+"""How every line that this module writes begins: anything else is somebody else's file."""
+
+
+class CompletionFile:
+    """The file, its lock and the ids in it. Blocking: one thread at a time.
+
+    Args:
+        path: Made if it does not exist; its folder must.
+
+    Raises:
+        StartUpError: The file cannot be opened or read, or holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ids: set[str] = set()
+        self._end = 0
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            _sync_folder(path.parent)
+            with self._locked():
+                self._catch_up()
+        except (OSError, ValueError) as error:
+            raise StartUpError(
+                f"--completions {path} cannot be used: expected a file of completions, new or "
+                f"from an earlier run; {error}"
+            ) from error
+
+    def append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:
+        """Write the new rows of several reports with one sync.
+
+        Returns:
+            What became of each report; on return all of it is on disk.
+
+        Raises:
+            CallError: Nothing was written.
+        """
+        try:
+            return self._append(reports)
+        except (OSError, ValueError) as error:
+            raise refusal(error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def _append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:
+        with self._locked():
+            self._catch_up()
+            lines: dict[str, bytes] = {}
+            outcomes: list[Stored] = []
+            for records in reports:
+                new: list[HistoryRecord] = []
+                for record in records:
+                    if record.id not in self._ids and record.id not in lines:
+                        lines[record.id] = to_line(record)
+                        new.append(record)
+                outcomes.append(Stored(len(new), len(records) - len(new), tuple(new)))
+            if lines:
+                self._write(b"".join(lines.values()))
+            self._ids.update(lines)
+            return outcomes
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+            self._sync()
+        except OSError:
+            # Nothing of it was acknowledged, so nothing of it may stay.
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(data)
+
+    def _sync(self) -> None:
+        os.fsync(self._fd)
+
+    def _catch_up(self) -> None:
+        """Learn the ids that were added since the last look, and cut off a torn last line."""
+        size = os.fstat(self._fd).st_size
+        if size < self._end:  # truncated or rotated by hand: what is there now counts
+            self._ids.clear()
+            self._end = 0
+        rest = b""
+        position = self._end
+        while position < size:
+            chunk = os.pread(self._fd, min(READ_CHUNK_BYTES, size - position), position)
+            if not chunk:
+                break
+            position += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._learn(line)
+                self._end += len(line) + 1
+        if rest:
+            if not rest.startswith(LINE_START[: len(rest)]):
+                self._learn(rest)
+            os.ftruncate(self._fd, self._end)
+            log.warning("torn last line cut off", file=str(self._path), bytes=len(rest))
+
+    def _learn(self, line: bytes) -> None:
+        try:
+            self._ids.add(str(json.loads(line)["id"]))
+        except (ValueError, TypeError, KeyError):
+            raise ValueError(
+                f"the line at byte {self._end:,} is not a completion: expected a JSON object "
+                "with an id"
+            ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a newly created file's name survive a crash too."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def refusal(error: OSError | ValueError) -> CallError:
+    """What a caller is told whose completions could not be written."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OverloadedError(
+            f"completions cannot be stored: {os.strerror(error.errno)}; none of this report was "
+            "kept, report it again later"
+        )
+    reason = error.strerror or error if isinstance(error, OSError) else error
+    return InternalFailureError(
+        f"completions cannot be stored: {reason}; none of this report was kept"
+    )

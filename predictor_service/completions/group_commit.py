@@ -1,0 +1,176 @@
+"""Many concurrent reports, one sync: whoever comes while one commit runs goes into the next."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import structlog
+
+from lengthwise.index.record import HistoryRecord
+from predictor_service.completions.completion_store import Stored
+from predictor_service.errors import CallError, InternalFailureError, OverloadedError
+from predictor_service.failures import unexpected
+
+log = structlog.get_logger(__name__)
+
+MAX_WAITING_ROWS = 65_536
+"""Rows that may wait for a slow disk, beyond which reports are refused."""
+
+MAX_WAITING_CHARS = 256 * 2**20
+"""Characters of their prompts."""
+
+MAX_COMMIT_ROWS = 16_384
+"""Rows of one commit, or those of one report: so the first of many reports waits for few others."""
+
+T = TypeVar("T")
+Records = Sequence[HistoryRecord]
+
+
+class CommitLog(Protocol):
+    """Where commits go. Blocking: called by one thread at a time."""
+
+    def append(self, reports: Sequence[Records]) -> list[Stored]:
+        """Store several reports with one sync.
+
+        Raises:
+            CallError: None of them is stored.
+        """
+        ...
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A report that waits for its commit."""
+
+    records: Records
+    chars: int
+    done: asyncio.Future[Stored]
+
+
+class GroupCommit:
+    """Keeps completions in a log.
+
+    Args:
+        log: Opened by the caller; closed by `close`.
+        max_waiting_rows: Rows that may wait.
+        max_commit_rows: Rows of one commit.
+        prepare_thread: Called once in the thread that commits.
+    """
+
+    def __init__(
+        self,
+        log: CommitLog,
+        *,
+        max_waiting_rows: int = MAX_WAITING_ROWS,
+        max_commit_rows: int = MAX_COMMIT_ROWS,
+        prepare_thread: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log = log
+        self._max_waiting_rows = max_waiting_rows
+        self._max_commit_rows = max_commit_rows
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="completions", initializer=prepare_thread
+        )
+        self._waiting: list[Waiting] = []
+        self._waiting_rows = 0
+        self._waiting_chars = 0
+        self._committing: asyncio.Task[None] | None = None
+        self._reported = 0
+
+    @property
+    def reported(self) -> int:
+        """Completions stored since the service started."""
+        return self._reported
+
+    async def add(self, records: Records) -> Stored:
+        """Write completions; returns once they are synced to disk.
+
+        Raises:
+            OverloadedError: The disk is full, or too slow for what is reported.
+            NotServingError: The database cannot be reached.
+            InternalFailureError: They cannot be written.
+        """
+        chars = sum(len(record.prompt) for record in records)
+        self._check_room(len(records), chars)
+        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Waiting(records, chars, done))
+        self._waiting_rows += len(records)
+        self._waiting_chars += chars
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all())
+        # A caller who hangs up does not take back what the next commit holds.
+        return await asyncio.shield(done)
+
+    async def between_commits(self, work: Callable[[], T]) -> T:
+        """Do something else with the log, in the thread that commits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def close(self) -> None:
+        """Write what waits and close the log."""
+        if self._committing is not None:
+            await self._committing
+        self._thread.shutdown()
+        self._log.close()
+
+    def _check_room(self, rows: int, chars: int) -> None:
+        if (
+            self._waiting_rows + rows > self._max_waiting_rows
+            or self._waiting_chars + chars > MAX_WAITING_CHARS
+        ) and self._waiting:
+            raise OverloadedError(
+                f"{self._waiting_rows:,} completions wait to be written: back off and retry"
+            )
+
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            await self._commit(self._take())
+        self._committing = None
+
+    def _take(self) -> list[Waiting]:
+        """The reports of the next commit: the first, and those after it that it has room for."""
+        taken, rows = 0, 0
+        for one in self._waiting:
+            rows += len(one.records)
+            if taken and rows > self._max_commit_rows:
+                break
+            taken += 1
+        batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._waiting_rows -= sum(len(one.records) for one in batch)
+        self._waiting_chars -= sum(one.chars for one in batch)
+        return batch
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        try:
+            outcomes = await self.between_commits(
+                lambda: self._log.append([one.records for one in batch])
+            )
+        except CallError as error:
+            await self._refuse(batch, error)
+        except Exception as error:  # noqa: BLE001  the task must outlive whatever happens
+            await self._refuse(batch, unexpected(error, where="Report"))
+        else:
+            for one, outcome in zip(batch, outcomes, strict=True):
+                self._reported += outcome.stored
+                _settle(one.done, outcome)
+
+    async def _refuse(self, batch: Sequence[Waiting], error: CallError) -> None:
+        """Answer reports that were not stored, after trying whether just one of them is bad."""
+        if len(batch) > 1 and isinstance(error, InternalFailureError):
+            for one in batch:
+                await self._commit([one])
+            return
+        log.error("completions not stored", error=str(error), reports=len(batch))
+        for one in batch:
+            if not one.done.done():
+                one.done.set_exception(error)
+
+
+def _settle(done: asyncio.Future[Stored], outcome: Stored) -> None:
+    if not done.done():
+        done.set_result(outcome)

@@ -1,0 +1,68 @@
+"""Removes, now and then, what the history is not to keep any longer."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from lengthwise.history.database.errors import HistoryError
+from lengthwise.history.database.retention import Retention
+from lengthwise.history.database.writer import HistoryWriter
+from predictor_service.completions.group_commit import GroupCommit
+from predictor_service.failures import unexpected
+
+log = structlog.get_logger(__name__)
+
+PERIOD_S = 60.0
+
+
+class Housekeeping:
+    """A task that applies the retention between commits. Made inside a running event loop.
+
+    Args:
+        writer: Of the history.
+        commits: In whose thread the writer works.
+        retention: What is kept.
+        period_s: Time between two looks.
+    """
+
+    def __init__(
+        self,
+        writer: HistoryWriter,
+        commits: GroupCommit,
+        retention: Retention,
+        *,
+        period_s: float = PERIOD_S,
+    ) -> None:
+        self._writer = writer
+        self._commits = commits
+        self._retention = retention
+        self._period_s = period_s
+        self.removed = 0
+        self._task = asyncio.create_task(self._run()) if retention.limited else None
+
+    async def stop(self) -> None:
+        """Remove nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._remove_expired()
+            except HistoryError as error:
+                log.warning("old completions not removed, tried again later", error=str(error))
+            except Exception as error:  # noqa: BLE001  the task must outlive whatever happens
+                unexpected(error, where="removing old completions")
+            await asyncio.sleep(self._period_s)
+
+    async def _remove_expired(self) -> None:
+        before = self.removed
+        while removed := await self._commits.between_commits(
+            lambda: self._writer.remove_expired(self._retention)
+        ):
+            self.removed += removed
+        if self.removed > before:
+            log.info("old completions removed", rows=self.removed - before)

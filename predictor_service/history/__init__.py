@@ -1,1 +1,0 @@
-"""The service's side of the history: where reported completions go. See `completion_history`."""

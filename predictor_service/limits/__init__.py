@@ -1,1 +1,0 @@
-"""How fast a caller may send."""

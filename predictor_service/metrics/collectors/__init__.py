@@ -1,1 +1,0 @@
-"""One file for each concern: what Prometheus is told of it."""

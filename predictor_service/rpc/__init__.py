@@ -1,0 +1,1 @@
+"""What is on the wire: the server, its RPCs, and what a message must be."""

@@ -1,0 +1,112 @@
+"""The RPCs of `lengthwise.v1.IndexAdmin`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import grpc
+
+from lengthwise.v1 import index_admin_pb2 as pb
+from predictor_service.errors import CallError, InvalidRequestError, NotServingError
+from predictor_service.failures import unexpected
+from predictor_service.rpc.validation import MAX_NAME_CHARS
+from predictor_service.rpc.wire import Malformed, tolerant
+from predictor_service.serving_index.index_holder import IndexHolder
+from predictor_service.serving_index.switcher import Switcher
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["IndexAdmin"].full_name
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class IndexAdminServicer:
+    """Answers the RPCs. Who may call them is decided before they get here.
+
+    Args:
+        switcher: Does what is asked.
+        holder: Of the served index.
+        is_stopping: True once nothing more is accepted.
+    """
+
+    def __init__(
+        self, switcher: Switcher, holder: IndexHolder, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._switcher = switcher
+        self._holder = holder
+        self._is_stopping = is_stopping
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def switch_index(self, request: pb.SwitchIndexRequest) -> pb.SwitchIndexResponse:
+        """Serve a version."""
+        if len(request.version) > MAX_NAME_CHARS:
+            raise InvalidRequestError(
+                f"version has {len(request.version):,} characters: expected at most "
+                f"{MAX_NAME_CHARS:,}"
+            )
+        done = await self._finish(self._switcher.switch(request.version))
+        return pb.SwitchIndexResponse(
+            index_version=done.version, version_before=done.before, place_told=done.place_told
+        )
+
+    async def roll_back(self, _: pb.RollBackRequest) -> pb.RollBackResponse:
+        """Serve the version before."""
+        done = await self._finish(self._switcher.roll_back())
+        return pb.RollBackResponse(
+            index_version=done.version, version_before=done.before, place_told=done.place_told
+        )
+
+    async def _finish(self, work: Coroutine[Any, Any, R]) -> R:
+        """Do it to its end, also if the caller hangs up: half a switch helps nobody."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio would report it where the caller hung up
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The RPCs as gRPC takes them."""
+        unary = grpc.unary_unary_rpc_method_handler
+        return grpc.method_handlers_generic_handler(
+            SERVICE_NAME,
+            {
+                "SwitchIndex": unary(
+                    self._guarded("SwitchIndex", self.switch_index),
+                    tolerant(pb.SwitchIndexRequest),
+                    pb.SwitchIndexResponse.SerializeToString,
+                ),
+                "RollBack": unary(
+                    self._guarded("RollBack", self.roll_back),
+                    tolerant(pb.RollBackRequest),
+                    pb.RollBackResponse.SerializeToString,
+                ),
+            },
+        )
+
+    def _guarded(
+        self, name: str, method: Callable[[Q], Awaitable[R]]
+    ) -> Callable[[Q | Malformed, Context], Awaitable[R | None]]:
+        async def call(request: Q | Malformed, context: Context) -> R | None:
+            try:
+                if isinstance(request, Malformed):
+                    raise InvalidRequestError(request.reason)  # noqa: TRY301  one way out
+                self._check_serving()
+                return await method(request)
+            except CallError as error:
+                refusal = error
+            except Exception as error:  # noqa: BLE001  becomes INTERNAL with an id
+                refusal = unexpected(error, where=name)
+            await context.abort(refusal.status, str(refusal))
+            return None
+
+        return call
+
+    def _check_serving(self) -> None:
+        if self._is_stopping():
+            raise NotServingError("the service is stopping: retry elsewhere or later")
+        _ = self._holder.current

@@ -1,0 +1,205 @@
+"""What a request must be. Every refusal says which field, what was expected and what came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lengthwise.conversation import ChatMessage, render_conversation
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.record import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason, HistoryRecord
+from lengthwise.v1 import length_predictor_pb2 as pb
+from predictor_service.errors import InvalidRequestError
+
+DEFAULT_NEIGHBOURS = 3
+MAX_NEIGHBOURS = 32
+MAX_MESSAGES = 4_096
+MAX_NAME_CHARS = 1_024
+"""Bound on ids, roles and names of LLMs, which are kept and logged."""
+
+FINISH_REASONS: dict[int, FinishReason] = {
+    pb.FINISH_REASON_STOP: "stop",
+    pb.FINISH_REASON_LENGTH: "length",
+}
+
+
+class HasPrompt(Protocol):
+    """The fields that PredictRequest and Completion share."""
+
+    @property
+    def prompt(self) -> str: ...  # noqa: D102
+    @property
+    def messages(self) -> Sequence[pb.ChatMessage]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What a request may be at most.
+
+    Args:
+        max_prompt_chars: Characters of a prompt, or of a conversation once rendered.
+        max_batch_items: Items of one message.
+    """
+
+    max_prompt_chars: int
+    max_batch_items: int
+
+    def check_count(self, field: str, count: int) -> None:
+        """Check the number of items in a message.
+
+        Raises:
+            InvalidRequestError: There are none or too many.
+        """
+        if not 1 <= count <= self.max_batch_items:
+            raise InvalidRequestError(
+                f"{field} has {count:,} items: expected 1 to {self.max_batch_items:,}"
+                + (f"; split it into {-(-count // self.max_batch_items)}" if count else "")
+            )
+
+    def query(self, request: pb.PredictRequest) -> Query:
+        """What a request asks.
+
+        Raises:
+            InvalidRequestError: It cannot be asked.
+        """
+        model = request.model
+        if len(model) > MAX_NAME_CHARS or len(request.request_id) > MAX_NAME_CHARS:
+            _check_name("model", model)
+            _check_name("request_id", request.request_id)
+        neighbour_count = DEFAULT_NEIGHBOURS
+        if request.HasField("neighbour_count"):
+            neighbour_count = request.neighbour_count
+            if neighbour_count > MAX_NEIGHBOURS:
+                raise InvalidRequestError(
+                    f"neighbour_count is {neighbour_count}: expected 0 to {MAX_NEIGHBOURS}"
+                )
+        max_tokens = None
+        if request.HasField("max_tokens"):
+            max_tokens = _limit(request.max_tokens)
+        temperature = None
+        if request.HasField("temperature"):
+            temperature = _temperature(request.temperature)
+        return Query(
+            self._text(request),
+            model,
+            max_tokens,
+            neighbour_count,
+            request.include_neighbour_text,
+            temperature,
+        )
+
+    def record(self, completion: pb.Completion, where: str) -> HistoryRecord:
+        """The row of history that a completion is.
+
+        Args:
+            completion: As reported.
+            where: Put before the field's name in errors.
+
+        Raises:
+            InvalidRequestError: It cannot be one.
+        """
+        try:
+            return self._record(completion)
+        except (InvalidRequestError, InvalidInputError) as error:
+            raise InvalidRequestError(f"{where}{error}") from error
+
+    def _record(self, completion: pb.Completion) -> HistoryRecord:
+        if not completion.request_id:
+            raise InvalidRequestError(
+                "request_id is empty: expected an id unique to this completion, so that a "
+                "repeated report is recognised"
+            )
+        _check_name("request_id", completion.request_id)
+        _check_name("model", completion.model)
+        max_tokens = None
+        if completion.HasField("max_tokens"):
+            max_tokens = _limit(completion.max_tokens)
+        temperature = None
+        if completion.HasField("temperature"):
+            temperature = _temperature(completion.temperature)
+        return HistoryRecord(
+            prompt=self._text(completion),
+            output_tokens=completion.output_tokens,
+            model=completion.model,
+            id=completion.request_id,
+            max_tokens=max_tokens,
+            finish_reason=_finish_reason(completion, max_tokens),
+            temperature=temperature,
+        )
+
+    def _text(self, request: HasPrompt) -> str:
+        """The prompt, or the conversation rendered into one."""
+        text = request.prompt
+        field = "prompt"
+        if request.messages:
+            if text:
+                raise InvalidRequestError(
+                    "both prompt and messages are set: expected one of them, the rendered prompt "
+                    "or the conversation"
+                )
+            text = _conversation(request.messages)
+            field = "messages"
+        if not text or text.isspace():
+            raise InvalidRequestError(
+                f"{field} is empty: expected at least one visible character in prompt or messages"
+            )
+        if len(text) > self.max_prompt_chars:
+            raise InvalidRequestError(
+                f"{field} has {len(text):,} characters: expected at most {self.max_prompt_chars:,}"
+            )
+        return text
+
+
+def _check_name(field: str, value: str) -> None:
+    if len(value) > MAX_NAME_CHARS:
+        raise InvalidRequestError(
+            f"{field} has {len(value):,} characters: expected at most {MAX_NAME_CHARS:,}"
+        )
+
+
+def _limit(max_tokens: int) -> int | None:
+    """A limit that no answer reaches, such as the largest int32, is none."""
+    if max_tokens == 0:
+        raise InvalidRequestError("max_tokens is 0: expected at least 1, or leave it out")
+    return max_tokens if max_tokens <= MAX_OUTPUT_TOKENS else None
+
+
+def _temperature(temperature: float) -> float:
+    """As the caller wrote it, before 32 bits made 0.699999988 of 0.7."""
+    if not 0 <= temperature <= MAX_TEMPERATURE:  # which nan is not either
+        raise InvalidRequestError(
+            f"temperature is {temperature:g}: expected 0 to {MAX_TEMPERATURE:g}, or leave it out"
+        )
+    return float(str(np.float32(temperature)))
+
+
+def _conversation(messages: Sequence[pb.ChatMessage]) -> str:
+    if len(messages) > MAX_MESSAGES:
+        raise InvalidRequestError(
+            f"messages has {len(messages):,} items: expected at most {MAX_MESSAGES:,}"
+        )
+    turns: list[ChatMessage] = []
+    for i, message in enumerate(messages):
+        if not message.role:
+            raise InvalidRequestError(
+                f"messages[{i}].role is empty: expected 'system', 'user' or 'assistant'"
+            )
+        _check_name(f"messages[{i}].role", message.role)
+        turns.append(ChatMessage(message.role, message.content))
+    return render_conversation(turns)
+
+
+def _finish_reason(completion: pb.Completion, max_tokens: int | None) -> FinishReason:
+    """Given, or told by whether the answer reached its limit."""
+    if completion.finish_reason == pb.FINISH_REASON_UNSPECIFIED:
+        reached = max_tokens is not None and completion.output_tokens >= max_tokens
+        return "length" if reached else "stop"
+    reason = FINISH_REASONS.get(completion.finish_reason)
+    if reason is None:
+        raise InvalidRequestError(
+            f"finish_reason is {completion.finish_reason}: expected FINISH_REASON_STOP (1) or "
+            "FINISH_REASON_LENGTH (2)"
+        )
+    return reason

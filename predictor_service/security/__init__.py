@@ -1,1 +1,0 @@
-"""Who may call what: TLS, and bearer tokens for each class of methods."""

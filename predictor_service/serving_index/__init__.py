@@ -1,0 +1,1 @@
+"""Which version of the index is served, and how another takes its place."""

@@ -1,0 +1,1 @@
+"""The commands of the client. argparse: it depends on grpcio and protobuf alone."""

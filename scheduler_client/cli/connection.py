@@ -1,0 +1,53 @@
+"""The options of every command that say where the service is and what to show it."""
+
+import argparse
+import os
+
+from scheduler_client.access import FLAGS, VARIABLES, Access
+from scheduler_client.cli.inputs import InputError
+from scheduler_client.client import LengthPredictorClient
+from scheduler_client.errors import InvalidRequestError
+from scheduler_client.targets import DEFAULT_TARGET
+
+TARGET_VARIABLE = "LENGTHWISE_TARGET"
+
+_HELP = {
+    "tls_ca": "speak TLS with a service whose certificate an authority in FILE (PEM) vouches for; "
+    "'system' for those that gRPC brings along",
+    "tls_cert": "the client's own certificate (PEM), where the service wants one",
+    "tls_key": "its private key (PEM)",
+    "token": "file that holds the token, where the service wants one",
+}
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add them; each defaults to its environment variable."""
+    parser.add_argument(
+        "--target",
+        default=os.environ.get(TARGET_VARIABLE) or DEFAULT_TARGET,
+        help=f"host:port, or several with commas (default: ${TARGET_VARIABLE}, else %(default)s)",
+    )
+    parser.add_argument(
+        "--timeout-s", type=float, default=10.0, help="seconds per call (default: %(default)g)"
+    )
+    for name, flag in FLAGS.items():
+        parser.add_argument(
+            flag,
+            dest=name,
+            metavar="FILE",
+            default=os.environ.get(VARIABLES[name], ""),
+            help=f"{_HELP[name]} (default: ${VARIABLES[name]})",
+        )
+
+
+def client_of(args: argparse.Namespace) -> LengthPredictorClient:
+    """The client that the options describe.
+
+    Raises:
+        InputError: If one cannot be used.
+    """
+    try:
+        access = Access(**{name: getattr(args, name) for name in FLAGS})
+        return LengthPredictorClient(args.target, timeout_s=args.timeout_s, access=access)
+    except InvalidRequestError as error:
+        raise InputError(str(error)) from error

@@ -1,0 +1,260 @@
+"""python -m serving_sim run | calibrate | reproduce | what-if."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.run_setup import engine_of, numbers, workload_of
+from serving_sim.cli.tables import summary_table
+from serving_sim.engine.calibration import calibrate
+from serving_sim.engine.engine import Engine
+from serving_sim.engine.profile import SHIPPED, Profile
+from serving_sim.engine.records import EngineRun, read_records
+from serving_sim.errors import SimulationError
+from serving_sim.experiment import Experiment
+from serving_sim.policies.registry import POLICY_NAMES, PolicyChoice
+from serving_sim.reproduce.headlines import reproduce as compute_headlines
+from serving_sim.reproduce.headlines import requests_in_all
+from serving_sim.reproduce.show import tables
+from serving_sim.summary import Summary
+from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS
+from serving_sim.workload.predict import FORMS, Predictor
+
+if TYPE_CHECKING:
+    from serving_sim.what_if.job import WhatIfJob
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Simulate what a scheduling policy would give, in virtual time.",
+)
+out = Console()
+
+
+@app.callback()
+def commands() -> None:
+    """Simulate what a scheduling policy would give, in virtual time."""
+
+
+@app.command()
+def run(
+    *,
+    policy: Annotated[
+        str,
+        typer.Option(
+            help=f"Names with commas between: {', '.join(POLICY_NAMES)}; with oracle- before one "
+            "it is told the truth."
+        ),
+    ] = "fcfs,lengthwise,oracle-sjf",
+    lengths: Annotated[
+        Path | None,
+        typer.Option(help="CSV or JSON lines with output_tokens; by default those of the trace."),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="CSV with timestamp_s: arrivals in its proportions.")
+    ] = None,
+    poisson: Annotated[
+        float | None, typer.Option(help="Requests per second, in place of --load.")
+    ] = None,
+    cv: Annotated[
+        float, typer.Option(help="Without a trace: variation of the gaps; 1 is Poisson.")
+    ] = 1.0,
+    load: Annotated[
+        str, typer.Option(help="Shares of what the engine can serve, with commas between.")
+    ] = "0.7,0.9,1.1",
+    predict: Annotated[
+        str, typer.Option("--predict", help=f"What schedulers are told: {FORMS}.")
+    ] = "noise:0.6",
+    batching: Annotated[str, typer.Option(help="none, dynamic or continuous.")] = "continuous",
+    slots: Annotated[int, typer.Option(help="Requests that run at once.")] = 32,
+    requests: Annotated[int, typer.Option(help="Of one simulation.")] = 2000,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with other requests.")] = 3,
+    profile: Annotated[
+        str, typer.Option(help=f"Cost and memory: {', '.join(SHIPPED)}, or a file.")
+    ] = "opt-13b-a100-40gb",
+    kv_blocks: Annotated[
+        int | None, typer.Option(help="Blocks of keys and values, if not the profile's.")
+    ] = None,
+    step_tokens: Annotated[int, typer.Option(help="Tokens that a step computes.")] = 2048,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Preempted requests are swapped, not computed again.")
+    ] = False,
+    input_tokens: Annotated[
+        int, typer.Option(help="Of prompts, where the file does not say.")
+    ] = DEFAULT_INPUT_TOKENS,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
+) -> None:
+    """Serve the same requests under each policy, at each load and seed."""
+    figures = Profile.named(profile)
+    engine = engine_of(
+        *(figures, batching, slots), kv_blocks=kv_blocks, step_tokens=step_tokens, swapping=swap
+    )
+    choices = [PolicyChoice(name) for name in policy.split(",")]
+    loads = numbers(load, "--load")
+    workload = workload_of(
+        *(lengths, trace, cv, Predictor.named(predict)),
+        input_tokens=input_tokens,
+        max_tokens=figures.max_model_tokens,
+    )
+    experiment = Experiment(workload, engine, figures.cost, choices, range(seeds), requests)
+    points = 1 if poisson is not None else len(loads)
+    rows: list[Summary] = []
+    with progress_bar("Requests served", points * seeds * len(choices) * requests) as advance:
+        if poisson is not None:
+            runs = experiment.at_rate(poisson, None, advance)
+        else:
+            runs = experiment.at_loads(loads, advance)
+        rows.extend(one.summary for one in runs)
+    if json_path is not None:
+        text = json.dumps([row.to_dict() for row in rows], indent=1)
+        json_path.write_text(text + "\n", "utf-8")
+    out.print(summary_table(rows))
+
+
+@app.command()
+def reproduce(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of the public data sets.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes: does it run at all?")
+    ] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
+) -> None:
+    """Compute the published headlines of SSJF and ALISE anew."""
+    with progress_bar("Requests simulated", requests_in_all(quick=quick)) as advance:
+        headlines = compute_headlines(data, quick=quick, on_progress=advance)
+    if json_path is not None:
+        json_path.write_text(json.dumps(headlines.to_dict(), indent=1) + "\n", "utf-8")
+    for table in tables(headlines):
+        out.print(table)
+
+
+@app.command("calibrate")
+def fit(
+    *,
+    records: Annotated[
+        Path,
+        typer.Option(
+            help="JSON lines of what a real engine did: arrival_s, first_token_s, finished_s, "
+            "input_tokens, output_tokens."
+        ),
+    ],
+    save_to: Annotated[Path, typer.Option("--out", help="The profile to write.")],
+    slots: Annotated[int, typer.Option(help="That it ran with (max_num_seqs).")],
+    name: Annotated[str, typer.Option(help="Of the engine and its LLM.")] = "calibrated",
+    kv_blocks: Annotated[
+        int | None, typer.Option(help="Its blocks of keys and values; by default enough.")
+    ] = None,
+    block_tokens: Annotated[int, typer.Option(help="Of a block.")] = 16,
+    step_tokens: Annotated[int, typer.Option(help="max_num_batched_tokens.")] = 2048,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+) -> None:
+    """Fit the cost of a step to a run of a real engine, first come first served."""
+    run_of_it = EngineRun.of(read_records(records))
+    engine = Engine(
+        slots=slots,
+        kv_blocks=kv_blocks,
+        block_tokens=block_tokens,
+        step_tokens=max(step_tokens, slots),
+    )
+    with Console(stderr=True).status("Fitting"):
+        fitted = calibrate(run_of_it, engine)
+    profile = Profile(
+        name,
+        f"Fitted to {fitted.records:,} requests of a real engine with {slots} slots",
+        fitted.cost,
+        kv_blocks,
+        block_tokens,
+        outside_s=fitted.outside_s,
+    )
+    save_to.write_text(json.dumps(profile.to_dict(), indent=1) + "\n", "utf-8")
+    if as_json:
+        typer.echo(json.dumps(asdict(fitted)))
+        return
+    for constant, value in fitted.cost.to_dict().items():
+        out.print(f"{constant:16} {value:.3g}", highlight=False)
+    out.print(
+        f"Mean error of completion times {fitted.jct_error:.1%}, of times to first token "
+        f"{fitted.ttft_error:.1%}: {save_to}",
+        highlight=False,
+    )
+
+
+@app.command("what-if")
+def what_if(
+    *,
+    history: Annotated[
+        list[str], typer.Option("--history", help="Your log: JSON lines, CSV or Parquet.")
+    ],
+    prompt_column: Annotated[
+        str | None, typer.Option(help="Of the log, where its forms are not recognised.")
+    ] = None,
+    output_tokens_column: Annotated[str | None, typer.Option(help="The same.")] = None,
+    policy: Annotated[
+        str, typer.Option(help="Names with commas between; the first is compared with.")
+    ] = "fcfs,lengthwise,lengthwise:shortest,oracle-sjf",
+    load: Annotated[
+        str, typer.Option(help="Shares of what the engine can serve.")
+    ] = "0.5,0.7,0.9,1.1,1.5",
+    cv: Annotated[float, typer.Option(help="Variation of the arrivals' gaps; 1 is Poisson.")] = 1.0,
+    slots: Annotated[int, typer.Option(help="Requests that run at once.")] = 32,
+    requests: Annotated[int, typer.Option(help="Of one simulation.")] = 2000,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with other requests.")] = 5,
+    folds: Annotated[int, typer.Option(help="Of the cross-validation.")] = 3,
+    profile: Annotated[
+        str, typer.Option(help=f"Cost and memory: {', '.join(SHIPPED)}, or a file.")
+    ] = "opt-13b-a100-40gb",
+    limit_s: Annotated[
+        float | None,
+        typer.Option(help="On the mean completion time; by default twice that at the lowest load."),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="A sentence-transformers model; by default the packaged one.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures to this folder.")
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here.")
+    ] = None,
+) -> None:
+    """Learn from your log, predict it fold by fold, and serve it under each policy."""
+    figures = Profile.named(profile)
+    engine = engine_of(
+        figures, "continuous", slots, kv_blocks=None, step_tokens=2048, swapping=False
+    )
+    choices = [PolicyChoice(name) for name in policy.split(",")]
+    job = _what_if_job()(
+        *(history, engine, figures, choices, numbers(load, "--load")),
+        seeds=range(seeds),
+        requests=requests,
+        folds=folds,
+        cv=cv,
+    )
+    records = job.read(prompt_column, output_tokens_column)
+    with progress_bar("Prompts encoded", len(records)) as advance:
+        learnt = job.learn(records, encoder, advance)
+    with progress_bar("Requests served", job.served) as advance:
+        found = job.run(learnt, limit_s, advance)
+    if json_path is not None:
+        json_path.write_text(json.dumps(found.to_dict(), indent=1) + "\n", "utf-8")
+    out.print(job.table(found))
+    if report is not None:
+        out.print(f"Report: {job.write_page(found, report)}", highlight=False)
+
+
+def _what_if_job() -> "type[WhatIfJob]":
+    """Imported when it is wanted: it needs what builds an index and draws, `run` does not."""
+    try:
+        from serving_sim.what_if.job import WhatIfJob  # noqa: PLC0415  as said
+    except ImportError as error:
+        raise SimulationError(
+            f"what-if needs {error.name}: install it with pip install 'lengthwise[sim,report]'"
+        ) from error
+    return WhatIfJob

@@ -1,0 +1,79 @@
+"""When requests come: drawn, or replayed from a trace at another rate."""
+
+import math
+
+import numpy as np
+
+from serving_sim.errors import InvalidWorkloadError
+from serving_sim.workload.requests import FloatArray
+
+
+def poisson_arrivals_s(rate_per_s: float, count: int, rng: np.random.Generator) -> FloatArray:
+    """Arrivals that know nothing of each other.
+
+    Args:
+        rate_per_s: Mean requests per second; infinity for all at once.
+        count: Of requests.
+        rng: Source of chance.
+
+    Returns:
+        Shape (count,), ascending.
+    """
+    return gamma_arrivals_s(rate_per_s, 1.0, count, rng)
+
+
+def gamma_arrivals_s(
+    rate_per_s: float, cv: float, count: int, rng: np.random.Generator
+) -> FloatArray:
+    """Arrivals with gamma-distributed gaps.
+
+    Args:
+        rate_per_s: Mean requests per second; infinity for all at once.
+        cv: Coefficient of variation of the gaps: 1 is Poisson, more is burstier.
+        count: Of requests.
+        rng: Source of chance.
+
+    Returns:
+        Shape (count,), ascending.
+
+    Raises:
+        InvalidWorkloadError: If a number is out of range.
+    """
+    if not rate_per_s > 0 or not (math.isfinite(cv) and cv > 0) or count < 1:
+        raise InvalidWorkloadError(
+            f"rate {rate_per_s}, cv {cv}, count {count}: expected a rate and a cv above 0, and at "
+            "least one request"
+        )
+    if rate_per_s == math.inf:
+        return np.zeros(count)
+    shape = 1 / cv**2
+    return np.cumsum(rng.gamma(shape, 1 / (rate_per_s * shape), count))
+
+
+def scaled_arrivals_s(
+    timestamps_s: FloatArray, rate_per_s: float, count: int, start: int = 0
+) -> FloatArray:
+    """A trace's arrivals at another rate: its gaps, in proportion, and so its bursts.
+
+    A trace that is too short goes round.
+
+    Args:
+        timestamps_s: Shape (rows,), ascending, at least 2.
+        rate_per_s: Mean requests per second of the whole trace as it is replayed.
+        count: Of requests.
+        start: Row to begin at.
+
+    Returns:
+        Shape (count,), ascending from the first gap.
+
+    Raises:
+        InvalidWorkloadError: If the trace is too short, or a number is out of range.
+    """
+    gaps_s = np.diff(timestamps_s)
+    if not rate_per_s > 0 or len(gaps_s) < 1 or not gaps_s.sum() > 0:
+        raise InvalidWorkloadError(
+            f"a rate of {rate_per_s} on a trace of {len(timestamps_s)} rows: expected a rate above "
+            "0 and at least two different times"
+        )
+    rows = (start + np.arange(count)) % len(gaps_s)
+    return np.cumsum(gaps_s[rows] / (gaps_s.mean() * rate_per_s))

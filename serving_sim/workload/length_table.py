@@ -1,0 +1,126 @@
+"""Lengths, arrivals and predictions from files."""
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from serving_sim.errors import InvalidWorkloadError
+from serving_sim.workload.requests import FloatArray, IntArray
+
+DEFAULT_INPUT_TOKENS = 100
+INPUT_NAMES = ("input_tokens", "prompt_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class LengthTable:
+    """Rows of a file, as columns.
+
+    Args:
+        output_tokens: Shape (rows,), at least 1.
+        input_tokens: Shape (rows,), at least 1.
+        timestamp_s: Shape (times,), ascending: as many as rows unless some of these were left out;
+            None if the file has none.
+        predicted: Shape (rows,): lengths or classes; None if none were asked for.
+        prompts: Of the rows; empty if there are none.
+    """
+
+    output_tokens: IntArray
+    input_tokens: IntArray
+    timestamp_s: FloatArray | None = None
+    predicted: FloatArray | None = None
+    prompts: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.output_tokens)
+
+    def within(self, tokens: int | None) -> "LengthTable":
+        """Without the rows whose prompt and answer together are longer; no LLM takes them.
+
+        Raises:
+            InvalidWorkloadError: If none is left.
+        """
+        if tokens is None:
+            return self
+        rows = np.flatnonzero(self.input_tokens + self.output_tokens <= tokens)
+        if len(rows) == 0:
+            raise InvalidWorkloadError(f"no row has at most {tokens} tokens, prompt and answer")
+        return replace(
+            self,
+            output_tokens=self.output_tokens[rows],
+            input_tokens=self.input_tokens[rows],
+            predicted=None if self.predicted is None else self.predicted[rows],
+            prompts=tuple(self.prompts[row] for row in rows) if self.prompts else (),
+        )
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        *,
+        predicted_column: str | None = None,
+        input_tokens: int = DEFAULT_INPUT_TOKENS,
+    ) -> "LengthTable":
+        """From CSV or JSON lines, gzip'd or not.
+
+        Answers and prompts of no tokens count as one.
+
+        Args:
+            path: With output_tokens, and input_tokens or prompt_tokens, timestamp_s and prompt
+                where there are any.
+            predicted_column: Where recorded predictions are.
+            input_tokens: Of rows that do not say.
+
+        Raises:
+            InvalidWorkloadError: It cannot be read, or lacks a column.
+        """
+        outputs: list[int] = []
+        inputs: list[int] = []
+        times_s: list[float] = []
+        predicted: list[float] = []
+        prompts: list[str] = []
+        try:
+            for row in _rows(path):
+                outputs.append(max(1, int(row["output_tokens"])))
+                inputs.append(max(1, int(_first(row, INPUT_NAMES, input_tokens))))
+                if predicted_column is not None:
+                    predicted.append(float(row[predicted_column]))
+                if "timestamp_s" in row:
+                    times_s.append(float(row["timestamp_s"]))
+                if "prompt" in row:
+                    prompts.append(str(row["prompt"]))
+        except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+            raise InvalidWorkloadError(
+                f"{path}, row {len(outputs) + 1}: expected CSV or JSON lines with the column "
+                f"{error if isinstance(error, KeyError) else 'output_tokens'} ({error!r})"
+            ) from error
+        if not outputs:
+            raise InvalidWorkloadError(f"{path} has no rows: expected at least one")
+        return cls(
+            np.array(outputs, np.int64),
+            np.array(inputs, np.int64),
+            np.sort(np.array(times_s)) if times_s else None,
+            np.array(predicted) if predicted_column is not None else None,
+            tuple(prompts),
+        )
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    with _opened(path) as lines:
+        if ".json" in path.name:
+            yield from (json.loads(line) for line in lines if line.strip())
+        else:
+            yield from csv.DictReader(lines)
+
+
+def _opened(path: Path) -> TextIO:
+    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...], default: int) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), default)

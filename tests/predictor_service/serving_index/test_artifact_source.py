@@ -1,0 +1,133 @@
+"""Real artifacts from real places: a store, a URL, a folder that is replaced."""
+
+import secrets
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from index_builder.build.builder import build_index
+from lengthwise.index.errors import StoreError
+from lengthwise.index.store import Published
+from lengthwise.index.store.store import IndexStore
+from predictor_service.errors import ConfigError, VersionRefusedError
+from predictor_service.serving_index.index_holder import IndexHolder
+from predictor_service.serving_index.place import open_place
+from predictor_service.serving_index.served_index import ArtifactSource
+from predictor_service.serving_index.switcher import Switcher
+from tests.lengthwise.index.fakes import BagOfWords, topic_history
+
+
+@pytest.fixture
+def encoders(monkeypatch) -> list[BagOfWords]:
+    """The encoders that were loaded, in place of a real one."""
+    loaded: list[BagOfWords] = []
+
+    def load(name: str, **_: object) -> BagOfWords:
+        loaded.append(BagOfWords())
+        return loaded[-1]
+
+    monkeypatch.setattr("lengthwise.index.index.load_encoder", load)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A store of three versions, whose lengths differ by a factor of two each."""
+    store = tmp_path_factory.mktemp("built") / "index"
+    for seed, factor in enumerate((1.0, 2.0, 4.0)):
+        build_index(topic_history(300, seed=seed, factor=factor), store, BagOfWords())
+    return store
+
+
+@pytest.fixture
+def store(built, tmp_path) -> IndexStore:
+    shutil.copytree(built, tmp_path / "store")
+    return IndexStore(tmp_path / "store")
+
+
+def source_of(place, **options) -> ArtifactSource:
+    return ArtifactSource(place, threads=1, remembered_vectors=100, **options)
+
+
+async def serving(source) -> tuple[IndexHolder, Switcher]:
+    holder = IndexHolder(source, batch_size=4)
+    await holder.reload()
+    return holder, Switcher(holder, source)
+
+
+async def test_a_version_that_is_published_is_served_and_the_encoder_is_shared(store, encoders):
+    first, second, third = store.versions()
+    store.use(first)
+    holder, switcher = await serving(source_of(store.root))
+    assert holder.version == first
+    store.use(third)
+    await switcher.follow()
+    assert holder.version == third
+    await switcher.roll_back()
+    assert (holder.version, store.current()) == (first, first)
+    await switcher.switch(second)
+    assert (holder.version, store.current(), len(encoders)) == (second, second, 1)
+
+
+async def test_an_altered_version_is_refused_and_the_old_one_serves_on(store, encoders):
+    first, second, _ = store.versions()
+    store.use(first)
+    holder, switcher = await serving(source_of(store.root))
+    rows = store.path_of(second) / "rows.parquet"
+    rows.write_bytes(rows.read_bytes()[:-1])
+    store.use(second)
+    await switcher.follow()
+    await switcher.follow()
+    assert (holder.version, holder.refused_swaps) == (first, 1)
+
+
+async def test_it_promises_what_the_evaluation_of_each_version_says(store, encoders):
+    source = source_of(store.root)
+    first, _, third = store.versions()
+    promised = []
+    for version in (first, third):
+        source.load(version)
+        promised.append(source.promises(version).of("llm"))
+    assert promised[0].rows == 150
+    assert promised[1].mae_tokens > 2 * promised[0].mae_tokens
+    assert 0.8 < promised[0].coverage_90 <= 1
+
+
+async def test_versions_behind_a_url_are_followed_and_copies_do_not_pile_up(
+    store, encoders, tmp_path
+):
+    url, cache = f"memory://{secrets.token_hex(6)}/indexes", tmp_path / "cache"
+    published = Published.at(url)
+    versions = store.versions()
+    published.publish(store.path_of(versions[0]), versions[0], expected=None)
+    holder, switcher = await serving(source_of(url, cache=cache))
+    for before, version in pairwise(versions):
+        published.publish(store.path_of(version), version, expected=before)
+        await switcher.follow()
+        assert holder.version == version
+    assert len(IndexStore(cache).versions()) == 3
+    await switcher.roll_back()
+    assert (holder.version, published.current()) == (versions[1], versions[1])
+
+
+async def test_a_single_artifact_that_is_replaced_is_followed(store, encoders, tmp_path):
+    first, second, _ = store.versions()
+    served = tmp_path / "served"
+    served.symlink_to(store.path_of(first))
+    holder, switcher = await serving(source_of(served))
+    served.unlink()
+    served.symlink_to(store.path_of(second))
+    await switcher.follow()
+    assert holder.version == second
+    with pytest.raises(VersionRefusedError, match="is one artifact"):
+        await switcher.switch(first)
+
+
+def test_a_url_needs_a_folder_for_copies(make_config, tmp_path):
+    with pytest.raises(StoreError, match="--index-cache"):
+        open_place("memory://somewhere")
+    with pytest.raises(ConfigError, match="--index-cache is 'None': expected a folder for copies"):
+        make_config(index="memory://somewhere")
+    assert make_config(index="memory://somewhere", index_cache=tmp_path).index_cache == tmp_path
