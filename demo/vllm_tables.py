@@ -31,7 +31,7 @@ def completion_table(rounds: Sequence[Round]) -> Table:
             seconds = value(one.outcomes)
             cells.append(f"{seconds:.2f} ({seconds / base_s - 1:+.0%})")
         table.add_row(what, *cells)
-    table.add_row("ordered by a prediction", *(f"{one.predicted}" for one in rounds))
+    table.add_row("waited, ordered by a prediction", *(f"{one.predicted}" for one in rounds))
     table.add_row("failed", *(f"{sum(o.failed for o in one.outcomes)}" for one in rounds))
     return table
 

@@ -136,10 +136,20 @@ def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
         template: The LLM's own; without one, or where it does not fit, the families of templates
             in `turn_formats` are tried.
     """
+    return chat_text(rendered, template) or less_begin_mark(rendered)
+
+
+def chat_text(rendered: str, template: ChatTemplate | None = None) -> str:
+    """The canonical text of a rendered chat; empty if the text is none.
+
+    Args:
+        rendered: As for `canonical_text`.
+        template: As for `canonical_text`.
+    """
     messages = template.messages(rendered) if template is not None else None
     if messages is None:
         messages = read_turns(rendered)
-    return (render_conversation(messages) if messages else "") or less_begin_mark(rendered)
+    return render_conversation(messages) if messages else ""
 
 
 def _chat(*contents: str) -> list[ChatMessage]:

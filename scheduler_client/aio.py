@@ -1,7 +1,14 @@
 """The client for asyncio. What its methods mean stands at those of client.py, its twin."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
 from types import TracebackType
@@ -29,6 +36,7 @@ from scheduler_client.request_batch import (
     Packer,
     RequestBatch,
     messages_in_flight,
+    pack,
     refuse_one_string,
 )
 
@@ -141,7 +149,38 @@ class AsyncLengthPredictorClient(ClientBase):
         deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
         window = asyncio.Semaphore(messages_in_flight(max_in_flight, prompts_per_message))
         packer = Packer(prompts_per_message, self._config.max_send_bytes)
-        return self._stream(_pack(prompts, packer), window, deadline_s)
+        return self._singly(self._stream(_pack(prompts, packer), window, deadline_s))
+
+    async def predict_batches(
+        self,
+        batches: AsyncIterable[Sequence[str | PredictionQuery]],
+        *,
+        max_in_flight: int = 16,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[list[Outcome]]:
+        """Predict for batches as they come, over one stream; each goes as one message, and at once.
+
+        As `predict_stream`, but whoever calls decides what is sent together. A batch that is too
+        large for a message is divided.
+
+        Args:
+            batches: Read in another task, ahead of the outcomes by `max_in_flight` at most.
+            max_in_flight: Messages sent and not yet answered, at most.
+            timeout_s: Deadline of the whole stream, in seconds; default the client's
+                stream_timeout_s.
+
+        Yields:
+            The outcomes of a message, in the order of what was asked.
+
+        Raises:
+            LengthPredictorError: If the stream failed; outcomes already given stand.
+        """
+        deadline_s = self._deadline_s(timeout_s, self._config.stream_timeout_s)
+        window = asyncio.Semaphore(max_in_flight)
+        messages = _pack_batches(batches, self._config.max_send_bytes)
+        async with aclosing(self._stream(messages, window, deadline_s)) as answered:
+            async for answers in answered:
+                yield answers
 
     async def report(
         self, completions: Iterable[CompletedRequest], *, timeout_s: float | None = None
@@ -187,9 +226,15 @@ class AsyncLengthPredictorClient(ClientBase):
                 raise self._closed_error() from None
             raise
 
+    async def _singly(self, answered: AsyncGenerator[list[Outcome]]) -> AsyncIterator[Outcome]:
+        async with aclosing(answered):
+            async for answers in answered:
+                for answer in answers:
+                    yield answer
+
     async def _stream(
         self, batches: AsyncGenerator[RequestBatch], window: asyncio.Semaphore, deadline_s: float
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[list[Outcome]]:
         call: Any = self._methods["PredictStream"](**self._options(deadline_s))
         outstanding = OutstandingBatches()
         writer = asyncio.create_task(_write(call, batches, outstanding, window))
@@ -198,8 +243,7 @@ class AsyncLengthPredictorClient(ClientBase):
                 while isinstance(response := await call.read(), pb.PredictStreamResponse):
                     answers = outstanding.answered(response)
                     window.release()
-                    for answer in answers:
-                        yield answer
+                    yield answers
             outstanding.close()
         finally:
             writer.cancel()
@@ -222,6 +266,15 @@ async def _pack(
                 yield batch
     for batch in packer.rest():
         yield batch
+
+
+async def _pack_batches(
+    batches: AsyncIterable[Sequence[str | PredictionQuery]], max_bytes: int
+) -> AsyncGenerator[RequestBatch]:
+    """Pack each batch into as few messages as hold it."""
+    async for batch in batches:
+        for message in pack(batch, max_bytes):
+            yield message
 
 
 async def _write(

@@ -32,14 +32,6 @@ class ChatTemplate:
         """The prompt that the LLM sees."""
         return self._compiled.render(messages=[message._asdict() for message in messages])
 
-    def decode(self, ids: list[int], *, skip_special_tokens: bool = False) -> str:
-        """Token ids have no text here: prompts come as texts.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError(f"{self.name} decodes no tokens ({len(ids)} came)")
-
     @cached_property
     def _compiled(self) -> Template:
         # As Hugging Face's tokenizers render theirs: without these, line ends would differ.

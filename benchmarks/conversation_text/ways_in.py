@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.conversation_text.templates import TEMPLATES, ChatTemplate
+from lengthwise.chat_template import ChatTemplate as LearntTemplate
+from lengthwise.chat_template import canonical_text
 from lengthwise.conversation import ChatMessage, render_conversation
-from scheduler_client.vllm_plugin.http_question import read_question
-from scheduler_client.vllm_plugin.prompt_text import PromptText
+from scheduler_client.vllm_plugin.http_request import read_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,28 @@ def middleware_text(messages: Sequence[ChatMessage]) -> str:
         ValueError: It made no text of it.
     """
     body = json.dumps({"messages": [message._asdict() for message in messages]})
-    question = read_question(body.encode())
-    return _made("the middleware", question.text if question is not None else None)
+    request = read_request(body.encode())
+    return _made("the middleware", request.text if request is not None else None)
 
 
-def plugin_text(template: ChatTemplate, messages: Sequence[ChatMessage]) -> str:
+def plugin_text(
+    template: ChatTemplate, learnt: LearntTemplate, messages: Sequence[ChatMessage]
+) -> str:
     """What the plugin makes of a prompt that vLLM rendered with a template.
 
-    Raises:
-        ValueError: It made no text of it.
+    Args:
+        template: What vLLM rendered with.
+        learnt: What the plugin has learnt of that template.
+        messages: The chat.
     """
-    return _made("the plugin", PromptText(template).of(template.render(messages), None))
+    return canonical_text(template.render(messages), learnt)
+
+
+def _learnt(template: ChatTemplate) -> LearntTemplate:
+    def render(messages: list[dict[str, str]]) -> str:
+        return template.render([ChatMessage(**message) for message in messages])
+
+    return LearntTemplate.from_renderer(render)
 
 
 def _made(by: str, text: str | None) -> str:
@@ -53,5 +65,5 @@ def _made(by: str, text: str | None) -> str:
 WAYS_IN = (
     WayIn("history, service", render_conversation),
     WayIn("middleware", middleware_text),
-    *(WayIn(f"plugin, {one.name}", partial(plugin_text, one)) for one in TEMPLATES),
+    *(WayIn(f"plugin, {one.name}", partial(plugin_text, one, _learnt(one))) for one in TEMPLATES),
 )

@@ -77,6 +77,7 @@ class GuardedRule(PriorityRule):
         self._times_s = RecentValues(RANKED)
         self._meter = QueueMeter()
         self._peak_s = 0.0
+        self._latest_head_start_s = 0.0
         self._latest_s = float("-inf")
         self._queue_since_s = float("-inf")
 
@@ -85,9 +86,16 @@ class GuardedRule(PriorityRule):
         self._times_s.add(job.service_time_s)
         head_start_s = self._head_start_s(job.arrival_s)
         self._meter.arrived(job.arrival_s, job.service_time_s)
+        self._latest_head_start_s = head_start_s
+        return self.provisional_key(job)
+
+    def provisional_key(self, job: QueuedJob) -> int:
+        """The same with the head start that was given last; the arrival before the first."""
+        if not len(self._times_s):
+            return aged_key(job.arrival_s, 0.0)
         rank = self._times_s.rank(job.service_time_s)
         share = 1 - min(1.0, rank / self._long_rank) ** self._shape
-        return aged_key(job.arrival_s - head_start_s * share, 0.0)
+        return aged_key(job.arrival_s - self._latest_head_start_s * share, 0.0)
 
     def finished(self, job: FinishedJob) -> None:
         """Learn what requests take and how many run at once."""

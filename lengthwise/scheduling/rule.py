@@ -20,11 +20,24 @@ class PriorityRule(ABC):
     def key(self, job: QueuedJob) -> int:
         """The place of a request: lower goes first.
 
-        Called once per request, as it arrives.
+        Called once per request, when its length is known: as it arrives, or once it is predicted.
 
         Returns:
             Microseconds, within int64.
         """
+
+    def provisional_key(self, job: QueuedJob) -> int:
+        """The place of a request until its length is known; nothing is learnt from it.
+
+        Unless a rule says otherwise it is that of `key`, for rules whose `key` learns nothing.
+
+        Args:
+            job: With what is typical of its LLM for a length.
+
+        Returns:
+            Microseconds, within int64, comparable with those of `key`.
+        """
+        return self.key(job)
 
     def finished(self, job: FinishedJob) -> None:  # noqa: B027  most rules learn nothing
         """Learn from a request that ended."""

@@ -80,6 +80,12 @@ class CappedRule(PriorityRule):
     def key(self, job: QueuedJob) -> int:
         """Arrival less the weighted time under the cap, in microseconds."""
         self._times_s.add(job.service_time_s)
+        return self.provisional_key(job)
+
+    def provisional_key(self, job: QueuedJob) -> int:
+        """The same by the cap as it is; the arrival while there is none."""
+        if not len(self._times_s):
+            return aged_key(job.arrival_s, 0.0)
         under_s = max(0.0, self._times_s.quantile(self._quantile) - job.service_time_s)
         return aged_key(job.arrival_s - self._weight * under_s, 0.0)
 

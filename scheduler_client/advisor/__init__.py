@@ -1,24 +1,13 @@
 """Everything of an engine's plugin that does not need the engine.
 
-Asks the predictor within a deadline, makes keys by a priority rule, learns from finished requests,
-reports their true lengths, and never fails a request: of the standard library and grpc alone.
+| module | is |
+|---|---|
+| settings | every LENGTHWISE_ variable, checked when read |
+| request | a request as it comes, and as it has ended |
+| asker, breaker, connection | predictions over one stream, and when nobody is asked |
+| reporter | true lengths back to the predictor |
+| key_maker | places in the queue, by a rule |
+| typical_lengths, service_time_fit, least_squares | what finished requests teach |
+
+Of the standard library and grpc alone, and grpc is imported by whoever connects.
 """
-
-from scheduler_client.advisor.advice import Advice, FallbackCause
-from scheduler_client.advisor.advisor import Advisor
-from scheduler_client.advisor.counters import AdvisorCounters, BreakerState
-from scheduler_client.advisor.ending import Ending, EndReason
-from scheduler_client.advisor.question import Question
-from scheduler_client.advisor.settings import AdvisorSettings
-
-__all__ = [
-    "Advice",
-    "Advisor",
-    "AdvisorCounters",
-    "AdvisorSettings",
-    "BreakerState",
-    "EndReason",
-    "Ending",
-    "FallbackCause",
-    "Question",
-]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from scheduler_client.advisor.counters import BreakerState
+BreakerState = Literal["closed", "open", "half_open"]
 
 Admission = Literal["ask", "probe", "leave"]
 """ask: go on; probe: try whether it is back, and tell what came; leave: do not call."""

@@ -1,36 +1,63 @@
 """The connection to the predictor, made when it is needed and anew when it seems dead."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from typing import Protocol
 
-from scheduler_client.advisor.predictor_port import PredictorPort
+from lengthwise.index_info import IndexInfo
+from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.outcome import Outcome
+
+
+class PredictorClient(Protocol):
+    """The calls that are made; AsyncLengthPredictorClient says what each does."""
+
+    def predict_batches(
+        self, batches: AsyncIterable[Sequence[PredictionQuery]], *, max_in_flight: int
+    ) -> AsyncIterator[list[Outcome]]:
+        """Outcomes of every query, in the queries' order."""
+        ...
+
+    async def report(
+        self, completions: Iterable[CompletedRequest], *, timeout_s: float
+    ) -> ReportReceipt:
+        """Hand true lengths over; the same ids again change nothing."""
+        ...
+
+    async def info(self, *, timeout_s: float) -> IndexInfo:
+        """What the predictor's index holds."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection."""
+        ...
 
 
 class Connection:
     """Holds the one client that predictions and reports share. It belongs to one event loop.
 
     Args:
+        settings: Where the predictor is, and what it is shown.
         connect: Makes a client; it may block to look names up, and raise.
     """
 
-    def __init__(self, connect: Callable[[], PredictorPort]) -> None:
-        self._connect = connect
-        self._port: PredictorPort | None = None
+    def __init__(
+        self,
+        settings: AdvisorSettings,
+        connect: Callable[[AdvisorSettings], PredictorClient] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._connect = connect or _connect
+        self._client: PredictorClient | None = None
         self._making = asyncio.Lock()
 
-    def prepare(self) -> None:
-        """Make the client now, before there is an event loop to hold up; it raises what that does.
-
-        This imports gRPC, which would cost the first request its deadline.
-        """
-        self._port = self._connect()
-
-    async def port(self) -> PredictorPort:
+    async def client(self) -> PredictorClient:
         """The client; it raises what making one raises."""
         async with self._making:
-            if self._port is None:
-                self._port = await asyncio.to_thread(self._connect)
-            return self._port
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._connect, self._settings)
+            return self._client
 
     async def renew(self) -> None:
         """Give the client up, and connect anew at the next call.
@@ -38,11 +65,18 @@ class Connection:
         A peer that vanished without a word (a dead machine, a dropped route) leaves a connection
         on which the kernel goes on trying for a quarter of an hour.
         """
-        port, self._port = self._port, None
-        if port is not None:
-            await port.close()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def close(self) -> None:
         """End the connection."""
-        if self._port is not None:
-            await self._port.close()
+        if self._client is not None:
+            await self._client.close()
+
+
+def _connect(settings: AdvisorSettings) -> PredictorClient:
+    # gRPC is imported by who connects: a process that loads plugins and serves nothing needs none.
+    from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415
+
+    return AsyncLengthPredictorClient(settings.target, access=settings.access, max_attempts=1)

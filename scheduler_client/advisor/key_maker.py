@@ -1,20 +1,21 @@
-"""Makes keys of lengths by a priority rule, and learns from what ended."""
+"""Makes keys of lengths by a priority rule."""
 
 import time
+from collections.abc import Mapping
 
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import FinishedJob, PriorityRule, QueuedJob, UniqueKeys
 from lengthwise.scheduling.keys import aged_key
-from scheduler_client.advisor.ending import Ending
-from scheduler_client.advisor.pending import PendingRequest
-from scheduler_client.advisor.question import Question
-from scheduler_client.advisor.service_time_fit import ServiceTimeFit
+from scheduler_client.advisor.request import FinishedRequest, Request
+from scheduler_client.advisor.service_time_fit import START
+from scheduler_client.advisor.typical_lengths import START_TOKENS
 
 
 class KeyMaker:
-    """The rule, the engine's speed that it needs, and keys of which no two are equal.
+    """The rule, what it needs to know of the engine, and keys of which no two are equal.
 
-    Not thread-safe.
+    A request whose length is not known yet has a provisional key, from what is typical of its LLM;
+    it ages like all others. Not thread-safe.
 
     Args:
         rule: Gives each request its place.
@@ -23,51 +24,69 @@ class KeyMaker:
     def __init__(self, rule: PriorityRule) -> None:
         self._rule = rule
         self._keys = UniqueKeys()
-        self.fit = ServiceTimeFit()
+        self.service_time = START
+        self.typical_tokens: Mapping[str, float] = {}
+        self.typical_of_all_tokens = START_TOKENS
+
+    def expected_tokens(self, request: Request) -> float:
+        """What to take an answer for that was not predicted, in tokens; within its limit."""
+        tokens = self.typical_tokens.get(request.model, self.typical_of_all_tokens)
+        return tokens if request.max_tokens is None else max(0.0, min(tokens, request.max_tokens))
+
+    def provisional_key(self, request: Request) -> int:
+        """The place of a request until its length is known."""
+        job = self._job(request, self.expected_tokens(request), None)
+        return self._keys.unique(self._rule.provisional_key(job))
 
     def key(
-        self, question: Question, tokens: float, distribution: LengthDistribution | None
+        self,
+        request: Request,
+        tokens: float | None = None,
+        distribution: LengthDistribution | None = None,
     ) -> int:
-        """The place of a request whose answer is expected to have so many tokens.
+        """The place of a request; once for each.
 
         Args:
-            question: The request.
-            tokens: The mean of the prediction, or what is typical of the LLM.
-            distribution: The prediction; None if there is none.
-        """
-        input_tokens = float(max(0, question.input_tokens))
-        job = QueuedJob(
-            arrival_s=question.arrival_s,
-            input_tokens=input_tokens,
-            predicted_tokens=tokens,
-            service_time_s=self.fit.model.service_time_s(tokens, input_tokens),
-            distribution=distribution,
-        )
-        return self._keys.unique(self._rule.key(job))
+            request: That arrived.
+            tokens: The mean of the prediction; None if there is none.
+            distribution: The prediction.
 
-    def arrival_key(self, question: Question) -> int:
+        Raises:
+            ValueError: If the length can be none.
+        """
+        tokens = self.expected_tokens(request) if tokens is None else tokens
+        return self._keys.unique(self._rule.key(self._job(request, tokens, distribution)))
+
+    def arrival_key(self, arrival_s: float) -> int:
         """The place by arrival alone: for where making a key failed, so it cannot fail itself."""
         try:
-            key = aged_key(question.arrival_s, 0.0)
+            key = aged_key(arrival_s, 0.0)
         except (TypeError, ValueError):
             key = aged_key(time.time(), 0.0)
         return self._keys.unique(key)
 
-    def ended(self, ending: Ending, request: PendingRequest | None) -> None:
-        """Learn from a request that ran to its end; None if nothing else is known of it."""
-        self.fit.add(ending)
-        if request is not None:
-            self._rule.finished(
-                FinishedJob(
-                    arrival_s=request.arrival_s,
-                    queued_s=max(0.0, ending.queued_s),
-                    service_s=max(0.0, ending.service_s),
-                    input_tokens=ending.input_tokens,
-                    output_tokens=ending.output_tokens,
-                    censored=ending.censored,
-                )
+    def finished(self, arrival_s: float, finished: FinishedRequest) -> None:
+        """Learn from the end of a request that has a key; one that was given up counts as out."""
+        completed = finished.completed
+        self._rule.finished(
+            FinishedJob(
+                arrival_s=arrival_s,
+                queued_s=max(0.0, finished.queued_s) if completed else 0.0,
+                service_s=max(0.0, finished.service_s) if completed else 0.0,
+                input_tokens=finished.input_tokens,
+                output_tokens=finished.output_tokens,
+                censored=finished.censored,
             )
+        )
 
-    def abandoned(self, request: PendingRequest) -> None:
-        """A request went without an answer: the rule need not count with it any more."""
-        self._rule.finished(FinishedJob(request.arrival_s, 0.0, 0.0, 0, 0, censored=True))
+    def _job(
+        self, request: Request, tokens: float, distribution: LengthDistribution | None
+    ) -> QueuedJob:
+        input_tokens = float(max(0, request.input_tokens))
+        return QueuedJob(
+            arrival_s=request.arrival_s,
+            input_tokens=input_tokens,
+            predicted_tokens=tokens,
+            service_time_s=self.service_time.service_time_s(tokens, input_tokens),
+            distribution=distribution,
+        )

@@ -1,8 +1,8 @@
 """The engine's own speed, from the requests that it finished."""
 
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.advisor.ending import Ending
 from scheduler_client.advisor.least_squares import RunningLeastSquares
+from scheduler_client.advisor.request import FinishedRequest
 
 START = ServiceTimeModel(
     prefill_s_per_input_token=2e-4,
@@ -50,12 +50,14 @@ class ServiceTimeFit:
         """Requests that were learnt from."""
         return self._prefill.observations
 
-    def add(self, ending: Ending) -> None:
-        """Learn from a finished request; one token is no decoding yet."""
-        inputs, outputs = float(ending.input_tokens), float(ending.output_tokens)
-        self._prefill.add([inputs], ending.prefill_s)
+    def add(self, finished: FinishedRequest) -> None:
+        """Learn from a finished request: one token is no decoding yet, and a pause none at all."""
+        if finished.preemptions:
+            return
+        inputs, outputs = float(finished.input_tokens), float(finished.output_tokens)
+        self._prefill.add([inputs], finished.prefill_s)
         if outputs > 1:
-            self._decode.add([outputs * inputs, outputs], ending.decode_s)
+            self._decode.add([outputs * inputs, outputs], finished.decode_s)
         (prefill_s,) = self._prefill.rates
         alpha_s, beta_s = self._decode.rates
         self._model = ServiceTimeModel(prefill_s, beta_s, alpha_s)

@@ -8,17 +8,21 @@
 | LENGTHWISE_TLS_KEY_FILE | none | PEM file of its private key |
 | LENGTHWISE_TOKEN_FILE | none | file of the token, if the predictor wants one; read again when it changes |
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
-| LENGTHWISE_DEADLINE_S | 0.05 | the longest that a request waits for its prediction, in seconds |
+| LENGTHWISE_ANSWER_TIMEOUT_S | 5 | no answer for so long, in seconds, and the predictor counts as failing; no request waits for it |
+| LENGTHWISE_DEADLINE_S | 0.05 | with the middleware, which asks before the engine: the longest that a request waits, in seconds |
 | LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of lengthwise.scheduling |
 | LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
 | LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |
-| LENGTHWISE_MAX_IN_FLIGHT | 512 | requests that wait for a prediction at a time; the next goes without |
-| LENGTHWISE_PREDICT_BATCH_SIZE | 64 | prompts in one call |
-| LENGTHWISE_PREDICT_CALLS | 16 | calls at a time; while as many are out, requests gather for the next |
-| LENGTHWISE_BREAKER_FAILURES | 5 | failed calls in a row after which the predictor is left alone |
-| LENGTHWISE_BREAKER_FAILURE_RATE | 0.5 | share of failed calls in the window that does the same |
-| LENGTHWISE_BREAKER_WINDOW | 50 | calls in that window |
-| LENGTHWISE_BREAKER_OPEN_S | 1 | how long it is left alone before one call tries it, in seconds; doubles at each failure |
+| LENGTHWISE_PREEMPTION | false | take the slot of a running request for a much shorter one that waits |
+| LENGTHWISE_PREEMPTION_OPTIONS | none | options of that: "name=value,name=value" |
+| LENGTHWISE_METRICS_PORT | 0 | serve the metrics at this port too, 0 at none; of several engines the second takes the next port, and so on |
+| LENGTHWISE_MAX_IN_FLIGHT | 4096 | requests that are asked about at a time; the next goes without |
+| LENGTHWISE_PREDICT_BATCH_SIZE | 64 | prompts in one message |
+| LENGTHWISE_PREDICT_CALLS | 16 | messages at a time; while as many are out, requests gather for the next |
+| LENGTHWISE_BREAKER_FAILURES | 5 | failed messages in a row after which the predictor is left alone |
+| LENGTHWISE_BREAKER_FAILURE_RATE | 0.5 | share of failed messages in the window that does the same |
+| LENGTHWISE_BREAKER_WINDOW | 50 | messages in that window |
+| LENGTHWISE_BREAKER_OPEN_S | 1 | how long it is left alone before one message tries it, in seconds; doubles at each failure |
 | LENGTHWISE_BREAKER_MAX_OPEN_S | 30 | and grows no longer than this, in seconds |
 | LENGTHWISE_REPORT | true | report true lengths to the predictor |
 | LENGTHWISE_REPORT_QUEUE | 10000 | true lengths that may wait to be reported; the oldest go first |
@@ -26,10 +30,8 @@
 | LENGTHWISE_REPORT_BATCH_SIZE | 64 | true lengths in one call |
 | LENGTHWISE_REPORT_INTERVAL_S | 1 | true lengths are reported once in so many seconds |
 | LENGTHWISE_CLOSE_TIMEOUT_S | 2 | at the end: how long the last reports may take, in seconds |
-| LENGTHWISE_MAX_KNOWN | 65536 | requests in flight that are remembered for their end |
+| LENGTHWISE_MAX_KNOWN | 65536 | requests in flight that the sidecar remembers for their end |
 | LENGTHWISE_MAX_KNOWN_CHARS | 67108864 | characters of their prompts that are |
-| LENGTHWISE_KNOWN_FOR_S | 86400 | how long one is remembered, in seconds |
-| LENGTHWISE_SCHEDULER_HINTS | true | hand predictions on to Lengthwise's scheduler class, where the engine runs it |
 
 An empty variable counts as unset. A bad value stops the start-up with the variable's name, the
 value and what was expected.
@@ -40,8 +42,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, Self
 
-from lengthwise.scheduling import DEFAULT_RULE, make_rule
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, PriorityRule, make_rule
 from scheduler_client.access import Access
 from scheduler_client.advisor.parse_setting import (
     parse_bool,
@@ -55,9 +56,12 @@ from scheduler_client.targets import resolve_target
 
 PREFIX = "LENGTHWISE_"
 FIRST_COME = "off"
+_WHOLE_NUMBERS = ("max_preemptions", "max_at_once")
 
 _RANGES: dict[str, tuple[float, float]] = {
+    "answer_timeout_s": (0.01, 600),
     "deadline_s": (0.001, 10),
+    "metrics_port": (0, 65_535),
     "max_in_flight": (1, 100_000),
     "predict_batch_size": (1, 256),
     "predict_calls": (1, 1_000),
@@ -73,7 +77,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "close_timeout_s": (0, 60),
     "max_known": (1, 10_000_000),
     "max_known_chars": (1, 2**40),
-    "known_for_s": (1, 30 * 86_400),
 }
 
 
@@ -91,11 +94,15 @@ class AdvisorSettings:
     tls_key_file: str = ""
     token_file: str = ""
     model: str = ""
+    answer_timeout_s: float = 5.0
     deadline_s: float = 0.05
     rule: str = DEFAULT_RULE
     rule_options: Mapping[str, float] | None = None
     shadow: bool = False
-    max_in_flight: int = 512
+    preemption: bool = False
+    preemption_options: Mapping[str, float] | None = None
+    metrics_port: int = 0
+    max_in_flight: int = 4_096
     predict_batch_size: int = 64
     predict_calls: int = 16
     breaker_failures: int = 5
@@ -111,8 +118,6 @@ class AdvisorSettings:
     close_timeout_s: float = 2.0
     max_known: int = 65_536
     max_known_chars: int = 64 * 2**20
-    known_for_s: float = 86_400.0
-    scheduler_hints: bool = True
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -129,10 +134,16 @@ class AdvisorSettings:
         try:
             self.make_rule()
         except ValueError as error:
-            options = ",".join(f"{k}={v:g}" for k, v in (self.rule_options or {}).items())
             raise ValueError(
                 f"{_variable('rule')} is {self.rule!r} and {_variable('rule_options')} is "
-                f"{options!r}: {error}"
+                f"{_written(self.rule_options)!r}: {error}"
+            ) from error
+        try:
+            self.make_preemption_rule()
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{_variable('preemption_options')} is {_written(self.preemption_options)!r}: "
+                f"{error}"
             ) from error
 
     @classmethod
@@ -160,6 +171,19 @@ class AdvisorSettings:
         rule = make_rule(self.rule, **(self.rule_options or {}))
         return make_rule(FIRST_COME) if self.shadow else rule
 
+    def make_preemption_rule(self) -> PreemptionRule:
+        """The rule that takes slots; whether it is asked is `preemption`'s to say.
+
+        Raises:
+            TypeError: If there is no such option.
+            ValueError: If one is out of range.
+        """
+        given = self.preemption_options or {}
+        options: dict[str, Any] = {
+            name: int(value) if name in _WHOLE_NUMBERS else value for name, value in given.items()
+        }
+        return PreemptionRule(**options)
+
     def _check_target(self) -> None:
         """Refuse what can be no address."""
         try:
@@ -170,13 +194,17 @@ class AdvisorSettings:
             pass  # a host that cannot be found now may be there when it is called
 
 
+def _written(options: Mapping[str, float] | None) -> str:
+    return ",".join(f"{name}={value:g}" for name, value in (options or {}).items())
+
+
 def _variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
 def _parser(field: "Field[Any]") -> Callable[[str, str], Any]:
     """How a field is read: as what its default is."""
-    if field.name == "rule_options":
+    if field.name.endswith("_options"):
         return parse_options
     parsers: dict[type, Callable[[str, str], Any]] = {
         bool: parse_bool,

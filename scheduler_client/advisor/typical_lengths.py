@@ -57,6 +57,15 @@ class TypicalLengths:
         tokens = (known or self._of_all).tokens
         return tokens if max_tokens is None else max(0.0, min(tokens, max_tokens))
 
+    def of_models(self) -> dict[str, float]:
+        """What to take an answer of each LLM for, in tokens."""
+        return {model: mean.tokens for model, mean in self._of_model.items()}
+
+    @property
+    def of_all_tokens(self) -> float:
+        """What to take an answer of an unknown LLM for, in tokens."""
+        return self._of_all.tokens
+
     def add(self, model: str, output_tokens: int) -> None:
         """Learn from an answer."""
         self._of_all.add(output_tokens)

@@ -1,4 +1,4 @@
-"""Lines in vLLM's own log, and those that are said once."""
+"""Lines in vLLM's own log."""
 
 import logging
 
@@ -7,23 +7,6 @@ LOGGER = logging.getLogger("vllm.lengthwise")
 
 ADVISOR_LOGGER = logging.getLogger("lengthwise")
 """Of the parts that know no engine."""
-
-_said: set[str] = set()
-
-
-def warn_once(topic: str, message: str, *args: object, traceback: bool = False) -> None:
-    """Log a warning the first time that a topic comes up in this process.
-
-    Args:
-        topic: What it is about.
-        message: As of logging.
-        args: As of logging.
-        traceback: Add the exception that is being handled.
-    """
-    if topic in _said:
-        return
-    _said.add(topic)
-    LOGGER.warning(message, *args, exc_info=traceback)
 
 
 class _ToVllm(logging.Handler):

@@ -1,99 +1,177 @@
-"""Prometheus metrics beside vLLM's own, at its /metrics.
+"""Prometheus metrics of the sidecar, and of the middleware where that asks."""
 
-Ordinary metrics of the default registry: with several API servers vLLM collects those of all its
-processes, and that works for nothing else.
-"""
+from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
 
-from scheduler_client.advisor import Advice, AdvisorCounters, BreakerState
-from scheduler_client.advisor.counters import FALLBACK_CAUSES, LATENCY_BOUNDS_S
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from scheduler_client.advisor.asker import FALLBACK_CAUSES, Asker
+from scheduler_client.advisor.breaker import BreakerState
+from scheduler_client.advisor.reporter import Reporter
+from scheduler_client.vllm_plugin.log import LOGGER
+
+if TYPE_CHECKING:
+    from scheduler_client.vllm_plugin.messages import Counted
 
 BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
 
+LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
+"""From a predictor on the same machine to one that is far too slow."""
+
 
 class PluginMetrics:
-    """What this process did; docs/vllm.md says what each means."""
+    """What one process did; docs/vllm.md says what each means.
 
-    def __init__(self) -> None:
+    Args:
+        registry: That shows them.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._predictions = Counter(
-            "lengthwise_predictions", "Requests whose priority rests on a prediction"
+            "lengthwise_predictions", "Requests that were predicted", registry=registry
         )
         self._fallbacks = Counter(
-            "lengthwise_fallbacks", "Requests that go by the LLM's typical length", ["cause"]
+            "lengthwise_fallbacks",
+            "Requests that go by the LLM's typical length",
+            ["cause"],
+            registry=registry,
         )
         for cause in FALLBACK_CAUSES:
             self._fallbacks.labels(cause)
         self._untouched = Counter(
-            "lengthwise_untouched", "Requests whose priority the caller had set"
+            "lengthwise_untouched", "Requests whose priority the caller had set", registry=registry
         )
         self._latency_s = Histogram(
             "lengthwise_latency_seconds",
-            "How long a request waited for its priority",
+            "From asking about a request to its prediction",
             buckets=LATENCY_BOUNDS_S,
+            registry=registry,
         )
         self._judged = Counter(
-            "lengthwise_judged_predictions", "Predicted requests that ended by themselves"
+            "lengthwise_judged_predictions",
+            "Predicted requests that ended by themselves",
+            registry=registry,
         )
         self._error_tokens = Counter(
-            "lengthwise_absolute_error_tokens", "Of those: |predicted - true|, summed"
+            "lengthwise_absolute_error_tokens",
+            "Of those: |predicted - true|, summed",
+            registry=registry,
+        )
+        self._waited = Counter(
+            "lengthwise_waited",
+            "Requests that had to wait, by what ordered them",
+            ["ordered_by"],
+            registry=registry,
         )
         self._reports = Counter(
-            "lengthwise_reports", "True lengths on their way to the predictor", ["outcome"]
+            "lengthwise_reports",
+            "True lengths on their way to the predictor",
+            ["outcome"],
+            registry=registry,
         )
         self._internal_errors = Counter(
-            "lengthwise_internal_errors", "Faults of the plugin that were swallowed; see the log"
+            "lengthwise_internal_errors",
+            "Faults of the plugin that were swallowed; see the log",
+            registry=registry,
         )
+        self._unsent = Counter(
+            "lengthwise_sidecar_unsent",
+            "What the engine core could not tell its sidecar",
+            registry=registry,
+        )
+        self._preemptions = Counter(
+            "lengthwise_preemptions",
+            "Running requests that made room for a shorter one",
+            registry=registry,
+        )
+        self._step_s = Counter(
+            "lengthwise_step_seconds",
+            "Time that ordering the queue took of the engine's steps",
+            registry=registry,
+        )
+        self._steps = Counter("lengthwise_steps", "Those steps", registry=registry)
         self._waiting = Gauge(
             "lengthwise_reports_waiting",
             "True lengths that wait to be reported",
             multiprocess_mode="livesum",
+            registry=registry,
         )
         self._breaker = Gauge(
             "lengthwise_breaker_state",
             "The predictor is asked (0), tried again (1), left alone (2)",
             multiprocess_mode="livemax",
+            registry=registry,
         )
         self._token_s = Gauge(
             "lengthwise_decode_seconds_per_output_token",
             "The engine's own speed, as fitted to its finished requests",
             multiprocess_mode="mostrecent",
+            registry=registry,
         )
-        self._seen: AdvisorCounters | None = None
+        self._seen: dict[int, float] = {}
 
-    def advised(self, advice: Advice) -> None:
-        """A request got its priority."""
-        if advice.fallback is None:
-            self._predictions.inc()
-        else:
-            self._fallbacks.labels(advice.fallback).inc()
-        self._latency_s.observe(advice.latency_s)
+    def serve(self, port: int) -> None:
+        """Serve them at a port of their own."""
+        try:
+            start_http_server(port)
+        except OSError as error:
+            LOGGER.warning("Lengthwise's metrics are not served at port %d: %s", port, error)
+
+    def predicted(self, latency_s: float) -> None:
+        """A prediction came."""
+        self._predictions.inc()
+        self._latency_s.observe(latency_s)
 
     def fell_back(self, cause: str) -> None:
-        """A request got its priority without the predictor being asked."""
+        """There will be no prediction of a request."""
         self._fallbacks.labels(cause).inc()
 
-    def untouched(self) -> None:
-        """The caller had set a priority."""
-        self._untouched.inc()
+    def not_asked(self, asking: str) -> None:
+        """Nobody was asked about a request: its text is missing, or its caller placed it."""
+        if asking == "untouched":
+            self._untouched.inc()
+        elif asking != "policy":
+            self._fallbacks.labels(asking).inc()
+
+    def judged(self, predicted_tokens: float, output_tokens: int) -> None:
+        """A request that was predicted ended by itself."""
+        self._judged.inc()
+        self._error_tokens.inc(abs(predicted_tokens - output_tokens))
 
     def internal_error(self) -> None:
         """An exception was swallowed."""
         self._internal_errors.inc()
 
-    def follow(self, now: AdvisorCounters) -> None:
-        """Take over what the advisor counted since the last time."""
-        self._breaker.set(BREAKER_LEVELS[now.breaker_state])
-        self._waiting.set(now.reports_waiting)
-        self._token_s.set(now.service_time.decode_s_per_output_token)
-        for counter, field in (
-            (self._judged, "error_count"),
-            (self._error_tokens, "absolute_error_sum_tokens"),
-            (self._internal_errors, "internal_errors"),
-            (self._reports.labels("sent"), "reports_sent"),
-            (self._reports.labels("dropped"), "reports_dropped"),
-            (self._reports.labels("failed"), "reports_failed"),
-        ):
-            before = getattr(self._seen, field) if self._seen is not None else 0
-            counter.inc(max(0.0, getattr(now, field) - before))
-        self._seen = now
+    def follow(
+        self,
+        asker: Asker,
+        reporter: Reporter,
+        core: "Counted",
+        speed: ServiceTimeModel,
+        faults: int,
+    ) -> None:
+        """Take over what others counted."""
+        self._breaker.set(BREAKER_LEVELS[asker.breaker.state])
+        self._waiting.set(reporter.waiting)
+        self._token_s.set(speed.decode_s_per_output_token)
+        self._raise_to(self._reports.labels("sent"), reporter.sent)
+        self._raise_to(self._reports.labels("dropped"), reporter.dropped)
+        self._raise_to(self._reports.labels("failed"), reporter.failed)
+        self._raise_to(self._waited.labels("prediction"), core.waited_predicted)
+        self._raise_to(self._waited.labels("typical"), core.waited_typical)
+        self._raise_to(self._internal_errors, core.internal_errors + faults)
+        self._raise_to(self._unsent, core.unsent)
+        self._raise_to(self._preemptions, core.preemptions)
+        self._raise_to(self._step_s, core.step_s)
+        self._raise_to(self._steps, core.steps)
+
+    def _raise_to(self, counter: Counter, value: float) -> None:
+        counter.inc(max(0.0, value - self._seen.get(id(counter), 0.0)))
+        self._seen[id(counter)] = value

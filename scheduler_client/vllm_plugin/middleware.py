@@ -1,29 +1,42 @@
 """Priorities through vLLM's public interfaces only: the header X-Vllm-Priority.
 
 `vllm serve --middleware scheduler_client.vllm_plugin.middleware.LengthwiseMiddleware`: for a
-vLLM whose inside the plugin does not know. It sees the request's body, not what the chat template
-makes of it. Where the plugin is on it steps aside.
+vLLM in which no scheduler may be changed. It sees the request's body, not what the chat template
+makes of it, and a request waits for its prediction. Where the plugin is on it steps aside.
 """
 
+import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from uuid import uuid4
 
-from scheduler_client.advisor import Question
-from scheduler_client.vllm_plugin.http_body import HttpBody, read_body
-from scheduler_client.vllm_plugin.http_question import AskedOverHttp, read_question
-from scheduler_client.vllm_plugin.runtime import Runtime, start_runtime
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
+from scheduler_client.advisor.asker import Answer, Asker
+from scheduler_client.advisor.connection import Connection
+from scheduler_client.advisor.key_maker import KeyMaker
+from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.advisor.request import Request
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.http_request import (
+    HttpBody,
+    HttpRequest,
+    Receive,
+    read_body,
+    read_request,
+)
+from scheduler_client.vllm_plugin.log import log_with_vllm
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.plugin import is_on
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PRIORITY = b"x-vllm-priority"
-REQUEST_ID = b"x-request-id"
-PATHS = {"/v1/completions": "cmpl-{}-0", "/v1/chat/completions": "chatcmpl-{}"}
-"""Where prompts come in, and the id that vLLM's engine will know the request by."""
+PATHS = ("/v1/completions", "/v1/chat/completions")
+"""Where prompts come in."""
 
 
 class LengthwiseMiddleware:
@@ -38,79 +51,102 @@ class LengthwiseMiddleware:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._runtime = start_runtime(os.environ)
+        settings = AdvisorSettings.from_environment(os.environ)
+        self._placing = Placing(settings) if settings is not None and not is_on() else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with a priority."""
-        runtime = self._runtime
-        if runtime is None or runtime.wraps_engine or not _is_prompt(scope):
+        if self._placing is None or not _is_prompt(scope):
             await self._app(scope, receive, send)
             return
         body = await read_body(receive)
-        try:
-            added = await _headers(runtime, scope, body)
-        except Exception:  # noqa: BLE001  the request goes on by its arrival
-            runtime.trouble("choosing a priority in the middleware")
-            added = [(PRIORITY, b"%d" % runtime.last_resort_key())]
-        if runtime.settings.shadow:
-            added = [header for header in added if header[0] != PRIORITY]
-        scope = {**scope, "headers": [*scope["headers"], *added]}
+        key = await self._placing.key(body)
+        if key is not None:
+            scope = {**scope, "headers": [*scope["headers"], (PRIORITY, b"%d" % key)]}
         await self._app(scope, body.replayed(receive), send)
+
+
+class Placing:
+    """Gives a request its place before the engine sees it, within a deadline.
+
+    It hears of no end, so it learns nothing of the engine: the rule's start values hold.
+
+    Args:
+        settings: From the environment.
+        clock: Wall clock, in seconds since 1970: keys of several API servers share it.
+        connection: To the predictor; None makes one.
+        metrics: Of this process; None makes them.
+    """
+
+    def __init__(
+        self,
+        settings: AdvisorSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        connection: Connection | None = None,
+        metrics: PluginMetrics | None = None,
+    ) -> None:
+        log_with_vllm()
+        self._settings = settings
+        self._clock = clock
+        self._log = RateLimitedLog(time.monotonic)
+        self._asker = Asker(settings, connection or Connection(settings), self._log)
+        self._keys = KeyMaker(settings.make_rule())
+        self.metrics = metrics or PluginMetrics()
+
+    async def key(self, body: HttpBody) -> int | None:
+        """The priority of a request; None where it is to be left as it is. It never raises.
+
+        Args:
+            body: Of the request.
+        """
+        arrival_s = self._clock()
+        try:
+            key = await self._key(body, arrival_s)
+        except Exception as error:  # noqa: BLE001  the request goes on by its arrival
+            self._log.fault("choosing a priority in the middleware", error)
+            self.metrics.internal_error()
+            key = self._keys.arrival_key(arrival_s)
+        return None if self._settings.shadow else key
+
+    async def _key(self, body: HttpBody, arrival_s: float) -> int | None:
+        if not body.whole:
+            self.metrics.fell_back("no_text")
+            return self._keys.arrival_key(arrival_s)
+        http = read_request(body.content)
+        if http is None:  # nothing that vLLM will take
+            return None
+        if http.priority:
+            self.metrics.not_asked("untouched")
+            return None
+        answer = await self._answer(http)
+        request = Request(self._settings.model or http.model, http.max_tokens, 0, arrival_s)
+        if isinstance(answer, Prediction):
+            self.metrics.predicted(self._clock() - arrival_s)
+            return self._keys.key(request, answer.expected_tokens, answer.distribution())
+        self.metrics.fell_back(answer)
+        return self._keys.key(request)
+
+    async def _answer(self, http: HttpRequest) -> Answer:
+        query = PredictionQuery(
+            prompt=http.text or "",
+            model=self._settings.model or http.model,
+            max_tokens=http.max_tokens,
+            temperature=http.temperature,
+            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
+        )
+        asked = self._asker.ask(query)
+        await asyncio.wait([asked], timeout=self._settings.deadline_s)
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        return "deadline"
 
 
 def _is_prompt(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["method"] == "POST"
-        and _path(scope) is not None
-        and _header(scope, PRIORITY) is None
+        and scope["path"].endswith(PATHS)
+        and all(name != PRIORITY for name, _ in scope["headers"])
     )
-
-
-def _path(scope: Scope) -> str | None:
-    return next((path for path in PATHS if scope["path"].endswith(path)), None)
-
-
-def _header(scope: Scope, wanted: bytes) -> str | None:
-    return next(
-        (value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None
-    )
-
-
-async def _headers(runtime: Runtime, scope: Scope, body: HttpBody) -> list[tuple[bytes, bytes]]:
-    """The headers to add."""
-    arrival_s = runtime.clock()
-    if not body.whole:
-        runtime.metrics.fell_back("no_text")
-        return [(PRIORITY, b"%d" % runtime.last_resort_key())]
-    asked = read_question(body.content)
-    if asked is None:  # nothing that vLLM will take
-        return []
-    if asked.priority:
-        runtime.metrics.untouched()
-        return []
-    added: list[tuple[bytes, bytes]] = []
-    http_id = _header(scope, REQUEST_ID) or asked.request_id
-    if http_id is None:
-        http_id = uuid4().hex
-        added = [(REQUEST_ID, http_id.encode())]
-    key = await _key(runtime, asked, PATHS[_path(scope) or ""].format(http_id), arrival_s)
-    return [(PRIORITY, b"%d" % key), *added]
-
-
-async def _key(runtime: Runtime, asked: AskedOverHttp, engine_id: str, arrival_s: float) -> int:
-    question = Question(
-        request_id=engine_id,
-        prompt=asked.text,
-        model=asked.model,
-        max_tokens=asked.max_tokens,
-        input_tokens=0,
-        arrival_s=arrival_s,
-        temperature=asked.temperature,
-    )
-    if asked.text is None:
-        runtime.metrics.fell_back("no_text")
-        key, _ = runtime.note(question, asked.answers)
-        return key
-    advice, _ = await runtime.ask(question, asked.answers)
-    return advice.key

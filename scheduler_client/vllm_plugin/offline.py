@@ -19,6 +19,7 @@ from scheduler_client.client import LengthPredictorClient
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.outcome import Outcome
 from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.plugin import is_on
 from scheduler_client.vllm_plugin.seams import VllmConfig
 
 TIMEOUT_S = 30.0
@@ -77,7 +78,7 @@ def generate_shortest_first(
     with LengthPredictorClient(target) as client:
         priorities = predicted_priorities(client, prompts, model=model, temperature=temperature)
         outputs = llm.generate(prompts, sampling_params, priority=priorities, **options)
-        if report:
+        if report and not is_on():  # the plugin reports by itself
             _report(client, prompts, outputs, model, temperature)
     return outputs
 

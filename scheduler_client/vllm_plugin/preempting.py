@@ -3,20 +3,18 @@
 # pyright: reportPrivateUsage=false
 # vLLM has no public way to preempt: what its own scheduler does is done here too.
 
-import os
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from lengthwise.scheduling import Preemption, PreemptionRule
-from scheduler_client.advisor.parse_setting import parse_options
-from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.scheduled_jobs import ScheduledJobs
-from scheduler_client.vllm_plugin.seams import EngineScheduler, Request
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling import Preemption, PreemptionRule, ScheduledJob
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from scheduler_client.advisor.typical_lengths import START_TOKENS
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 
-OPTIONS = "LENGTHWISE_PREEMPTION_OPTIONS"
-WHOLE_NUMBERS = ("max_preemptions", "max_at_once")
+SAFE = 1 << 30
+"""Preemptions of a request that is not to be preempted: more than any cap."""
 
 REVIEW_S = 0.25
 """While nothing comes or ends, decide anew so often: what is expected of the running rises."""
@@ -25,75 +23,71 @@ MAX_SHARE = 0.05
 """Of its time that the scheduler may spend on deciding."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedLength:
+    """The length of an answer, as far as it is known before.
+
+    Args:
+        tokens: The mean of the prediction, or what is typical of the LLM.
+        distribution: The prediction; None if there is none.
+    """
+
+    tokens: float = START_TOKENS
+    distribution: LengthDistribution | None = None
+
+
+Expected = Callable[[str], ExpectedLength | None]
+"""The length of a request, by vLLM's id; None of one that nobody knows."""
+
+
 class Preempting:
     """Decides before a step, and carries it out with vLLM's own means.
 
-    Any exception on the way turns it off: the scheduler goes on as vLLM's own.
-
     Args:
         scheduler: Whose requests are preempted.
-        rule: Decides; None reads LENGTHWISE_PREEMPTION_OPTIONS.
+        rule: Decides.
         clock: Wall clock, as of the requests' arrivals.
-
-    Raises:
-        ValueError: If the variable has a bad value.
     """
 
     def __init__(
         self,
         scheduler: EngineScheduler,
-        *,
-        rule: PreemptionRule | None = None,
+        rule: PreemptionRule,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._scheduler = scheduler
-        self._rule = rule or rule_from_environment(os.environ)
+        self._rule = rule
         self._clock = clock
-        self._jobs = ScheduledJobs()
         self._seen: tuple[int, str | None] = (0, None)
         self._decided_s = 0.0
         self._next_s = 0.0
-        policy = scheduler.scheduler_config.policy
-        self._on = policy == "priority"
-        if self._on:
-            LOGGER.info("Lengthwise's scheduler is on: it preempts for much shorter requests")
-        else:
-            LOGGER.warning(
-                "Lengthwise's scheduler has no effect under --scheduling-policy %s: start vLLM "
-                "with --scheduling-policy priority",
-                policy,
-            )
+        self._victims: list[EngineRequest] = []
+        self.done = 0
 
-    @contextmanager
-    def before_step(self) -> Generator[None]:
-        """Preempt, then let the scheduler make its step within this context.
+    def preempt(self, expected: Expected, service_time: ServiceTimeModel) -> None:
+        """Take slots, if it is time to look and worth it.
 
-        A victim is kept out of the queue for the step: it may come before the favoured in it, and
-        vLLM's model runner does not expect to see it again at once.
+        A victim is kept out of the queue for the step, until `give_back`: it may come before the
+        favoured in it, and vLLM's model runner does not expect to see it again at once.
+
+        Args:
+            expected: The length of any request.
+            service_time: The engine's speed.
         """
-        victims: list[Request] = []
-        if self._on:
-            try:
-                self._preempt(victims)
-            except Exception:  # noqa: BLE001  whatever it is: the engine must go on
-                self._on = False
-                LOGGER.exception("Lengthwise's scheduler is off: it goes on as vLLM's own")
-        try:
-            yield
-        finally:
-            for victim in victims:
-                self._scheduler.waiting.add_request(victim)
-
-    def _preempt(self, victims: list[Request]) -> None:
         now_s = self._clock()
         if not self._is_due(now_s):
             return
         began_s = time.perf_counter()
-        decided = self._decide(now_s)
-        took_s = time.perf_counter() - began_s
-        self._next_s = now_s + took_s / MAX_SHARE
+        decided = self._decide(expected, service_time, now_s)
+        self._next_s = now_s + (time.perf_counter() - began_s) / MAX_SHARE
         for preemption in decided:
-            self._take_off(self._scheduler.requests[preemption.victim.request_id], victims)
+            self._take_off(self._scheduler.requests[preemption.victim.request_id])
+
+    def give_back(self) -> None:
+        """The step is made: put its victims into the queue."""
+        for victim in self._victims:
+            self._scheduler.waiting.add_request(victim)
+        self._victims.clear()
 
     def _is_due(self, now_s: float) -> bool:
         """Whether all slots are taken, some wait, and something has changed."""
@@ -111,16 +105,21 @@ class Preempting:
         self._seen, self._decided_s = seen, now_s
         return True
 
-    def _decide(self, now_s: float) -> list[Preemption]:
-        scheduler, jobs = self._scheduler, self._jobs
-        jobs.forget_all_but(scheduler.requests)
-        heap = scheduler.waiting._heap  # noqa: SLF001  in no order: iterating in order would sort it
-        waiting = [jobs.waiting(request) for request in heap if _is_ready(request)]
-        running = [jobs.running(request) for request in scheduler.running]
-        rule = replace(self._rule, service_time=jobs.service_time)
-        return rule.decide(running, waiting, now_s)
+    def _decide(
+        self, expected: Expected, service_time: ServiceTimeModel, now_s: float
+    ) -> list[Preemption]:
+        heap = self._scheduler.waiting._heap  # noqa: SLF001  in no order: iterating would sort it
+        waiting = [
+            _job(request, expected(request.request_id), request.num_preemptions)
+            for request in heap
+            if _is_ready(request)
+        ]
+        running = [
+            _running(request, expected(request.request_id)) for request in self._scheduler.running
+        ]
+        return replace(self._rule, service_time=service_time).decide(running, waiting, now_s)
 
-    def _take_off(self, victim: Request, victims: list[Request]) -> None:
+    def _take_off(self, victim: EngineRequest) -> None:
         scheduler = self._scheduler
         if not scheduler._request_blocks_can_be_freed(victim):  # noqa: SLF001  vLLM's own means
             return
@@ -129,24 +128,35 @@ class Preempting:
             victim, time.monotonic(), drop_stale_output=scheduler.requires_kv_delivery
         )
         scheduler.waiting.remove_request(victim)
-        victims.append(victim)
+        self._victims.append(victim)
+        self.done += 1
 
 
-def rule_from_environment(env: Mapping[str, str]) -> PreemptionRule:
-    """The rule, with the options in LENGTHWISE_PREEMPTION_OPTIONS ("name=value,name=value").
+def _running(request: EngineRequest, expected: ExpectedLength | None) -> ScheduledJob:
+    """A request that runs.
 
-    Raises:
-        ValueError: If they cannot be read, or one is unknown or out of range.
+    It is left to run if nothing was predicted (its caller may have set the priority), while its
+    prompt is being read, and if its input comes as a stream.
     """
-    text = env.get(OPTIONS, "").strip()
-    given = parse_options(text, OPTIONS) if text else {}
-    options = {n: int(v) if n in WHOLE_NUMBERS else v for n, v in given.items()}
-    try:
-        return PreemptionRule(**options)  # pyright: ignore[reportArgumentType]  checked by it
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{OPTIONS} is {text!r}: {error}") from error
+    movable = not (request.is_prefill_chunk or request.resumable)
+    known = expected is not None and expected.distribution is not None
+    return _job(request, expected, request.num_preemptions if known and movable else SAFE)
 
 
-def _is_ready(request: Request) -> bool:
+def _job(request: EngineRequest, expected: ExpectedLength | None, preemptions: int) -> ScheduledJob:
+    length = expected or ExpectedLength()
+    return ScheduledJob(
+        request_id=request.request_id,
+        key=request.priority,
+        arrival_s=request.arrival_time,
+        input_tokens=request.num_prompt_tokens,
+        generated_tokens=request.num_output_tokens,
+        predicted_tokens=length.tokens,
+        distribution=length.distribution,
+        preemptions=preemptions,
+    )
+
+
+def _is_ready(request: EngineRequest) -> bool:
     """Whether vLLM would admit it now."""
     return request.status.name in ("WAITING", "PREEMPTED") and not request.num_stale_output_tokens

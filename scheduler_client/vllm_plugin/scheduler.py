@@ -1,40 +1,157 @@
-"""Scheduler classes that preempt a running request for a much shorter waiting one.
+"""vLLM's scheduler with Lengthwise in it.
 
-`vllm serve --scheduling-policy priority --scheduler-cls NAME`, with the name of
-LengthwiseAsyncScheduler where vLLM schedules asynchronously (on a GPU), else LengthwiseScheduler,
-each after "scheduler_client.vllm_plugin.scheduler.". What they know of lengths comes from the
-plugin in the API server; without it they are vLLM's own.
+`with_lengthwise` mixes it over whatever class vLLM would use. LengthwiseScheduler and
+LengthwiseAsyncScheduler are the same by name, with preemption on, for `vllm serve --scheduler-cls`.
 """
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.messages import Settled
 from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.queue_order import QueueOrder
+from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+
+if TYPE_CHECKING:
+    _Base = Scheduler
+else:
+    _Base = object
 
 
-class LengthwiseScheduler(Scheduler):
-    """vLLM's scheduler, which preempts before its steps."""
+class LengthwiseMixin(_Base):
+    """Tells a QueueOrder what happens to requests; vLLM's own scheduling stays as it is."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._preempting = Preempting(self)
-
-    def schedule(self, *args: Any, **kwargs: Any) -> Any:
-        """One step."""
-        with self._preempting.before_step():
-            return super().schedule(*args, **kwargs)
-
-
-class LengthwiseAsyncScheduler(AsyncScheduler):
-    """vLLM's asynchronous scheduler, which preempts before its steps."""
+    lengthwise: QueueOrder | None = None
+    preempts = False
+    """Whether preemption is on without LENGTHWISE_PREEMPTION."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._preempting = Preempting(self)
+        self.lengthwise = order_queue(self, preempts=self.preempts)
+
+    def add_request(self, request: Any) -> None:
+        """A request comes."""
+        if self.lengthwise is not None:
+            self.lengthwise.arriving(request)
+        super().add_request(request)
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """One step."""
-        with self._preempting.before_step():
+        if self.lengthwise is None:
             return super().schedule(*args, **kwargs)
+        self.lengthwise.before_step()
+        output = super().schedule(*args, **kwargs)
+        self.lengthwise.after_step(output)
+        return output
+
+    def _free_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """A request has ended."""
+        if self.lengthwise is not None:
+            self.lengthwise.ended(request)
+        return super()._free_request(request, *args, **kwargs)
+
+    def shutdown(self) -> None:
+        """The engine ends."""
+        if self.lengthwise is not None:
+            self.lengthwise.close()
+        super().shutdown()
+
+
+class LengthwiseScheduler(LengthwiseMixin, Scheduler):
+    """vLLM's scheduler, ordered by predicted lengths, with preemption."""
+
+    preempts = True
+
+
+class LengthwiseAsyncScheduler(LengthwiseMixin, AsyncScheduler):
+    """vLLM's asynchronous scheduler, ordered by predicted lengths, with preemption."""
+
+    preempts = True
+
+
+def with_lengthwise(scheduler_class: type[Any]) -> type[Any]:
+    """A scheduler class with Lengthwise in it; one that has it already stays as it is."""
+    if issubclass(scheduler_class, LengthwiseMixin):
+        return scheduler_class
+    return type(f"Lengthwise{scheduler_class.__name__}", (LengthwiseMixin, scheduler_class), {})
+
+
+def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
+    """What orders a scheduler's queue; None where nothing does, and then the log says why.
+
+    Args:
+        scheduler: vLLM's, made.
+        preempts: Take slots even without LENGTHWISE_PREEMPTION.
+    """
+    try:
+        settings = AdvisorSettings.from_environment(os.environ)
+        if settings is None:
+            return None
+        policy = scheduler.scheduler_config.policy
+        if (trouble := unexpected(scheduler, policy)) is not None:
+            LOGGER.warning(
+                "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
+                "(the middleware may still serve, see docs/vllm.md)",
+                trouble,
+            )
+            return None
+        wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
+        preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
+        sidecar = SidecarProcess(_settled(scheduler.vllm_config))
+        order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)
+    except Exception:  # noqa: BLE001  the engine must start
+        LOGGER.exception("Lengthwise is off: it did not start")
+        return None
+    _say_start(settings, policy, preempts=wanted)
+    return order
+
+
+def unexpected(scheduler: Any, policy: str) -> str | None:
+    """What is unexpected of a scheduler, in words; None if nothing is."""
+    for name in ("requests", "running", "waiting", "vllm_config"):
+        if not hasattr(scheduler, name):
+            return f"has no {name!r}"
+    if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
+        return "keeps its waiting requests in no heap"
+    return None
+
+
+def _settled(vllm_config: Any) -> Settled:
+    model = vllm_config.model_config
+    arguments: dict[str, Any] | None = None
+    if not model.skip_tokenizer_init:
+        arguments = {
+            "tokenizer_name": str(model.tokenizer),
+            "runner_type": model.runner_type,
+            "tokenizer_mode": model.tokenizer_mode,
+            "revision": model.tokenizer_revision,
+            "trust_remote_code": model.trust_remote_code,
+        }
+    return Settled(arguments, vllm_config.parallel_config.data_parallel_index)
+
+
+def _say_start(settings: AdvisorSettings, policy: str, *, preempts: bool) -> None:
+    if settings.shadow:
+        LOGGER.info(
+            "Lengthwise is in shadow: %s predicts lengths, priorities are left as they are",
+            settings.target,
+        )
+    elif policy != "priority":
+        LOGGER.warning(
+            "Lengthwise has no effect: the engine runs --scheduling-policy %s, which ignores "
+            "priorities, so the predictor is not asked; start vLLM with --scheduling-policy "
+            "priority",
+            policy,
+        )
+    else:
+        LOGGER.info(
+            "Lengthwise is on: %s predicts lengths, rule %s, preemption %s",
+            settings.target,
+            settings.rule,
+            "on" if preempts else "off",
+        )

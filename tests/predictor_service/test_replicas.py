@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from lengthwise.prediction import Prediction
+from lengthwise.request import PredictionQuery
 from scheduler_client import LengthPredictorClient
-from scheduler_client.advisor import Advisor, AdvisorSettings, Question
+from scheduler_client.advisor.asker import Asker
+from scheduler_client.advisor.connection import Connection
+from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.aio import AsyncLengthPredictorClient
 from tests.predictor_service.waiting import until
 
@@ -119,19 +125,19 @@ async def test_hundreds_of_predictions_under_way_in_the_killed_one_are_answered_
 
 
 async def test_what_an_engine_waits_for_in_the_killed_one_is_answered_by_the_other(replicas):
-    one, two = replicas
+    settings = AdvisorSettings(targets(replicas), answer_timeout_s=30.0, predict_batch_size=1)
+    connection = Connection(settings)
+    asker = Asker(settings, connection, RateLimitedLog(time.monotonic))
+    first = await asker.ask(PredictionQuery("hello", neighbour_count=0))
+    assert isinstance(first, Prediction)
+    # One stream, so one of the two; what waits there is answered at once by the other.
+    one, two = replicas if first.index_version == "one" else reversed(replicas)
     (two.folder / "go").touch()
-    settings = AdvisorSettings(targets(replicas), deadline_s=10.0, predict_batch_size=1)
-    advisor = Advisor(settings)
-    while advisor.counters.predictions < 4:  # both connections stand
-        await advisor.advise(Question("r", "hello", "llm", None, 1, 0.0))
-    asked = [
-        asyncio.ensure_future(advisor.advise(Question(f"r{i}", "wait", "llm", None, 1, 0.0)))
-        for i in range(12)
-    ]
+    asked = [asker.ask(PredictionQuery("wait", neighbour_count=0)) for _ in range(12)]
     await until((one.folder / "waiting").exists)
     one.kill()
-    advice = await asyncio.gather(*asked)
-    assert [one.fallback for one in advice] == [None] * 12
-    assert advisor.counters.breaker_state == "closed"
-    await advisor.close()
+    answers = await asyncio.gather(*asked)
+    assert {a.index_version for a in answers if isinstance(a, Prediction)} == {two.folder.name}
+    assert asker.breaker.state == "closed"
+    await asker.close()
+    await connection.close()

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from scheduler_client import Access, InvalidRequestError, LengthPredictorClient
-from scheduler_client.advisor import AdvisorSettings
+from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.certificate import expired_on
 from scheduler_client.cli.commands import main
 from scheduler_client.token_file import TokenFile

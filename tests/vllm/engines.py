@@ -1,11 +1,14 @@
 """Real engines, each started once, and how tests talk to them."""
 
 import asyncio
+import gc
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
+from scheduler_client.vllm_plugin.sidecar_process import MODULE
 from testbed.engine import CACHE, Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import EngineOptions
@@ -23,8 +26,8 @@ SETTINGS = {
     "LENGTHWISE_BREAKER_OPEN_S": "0.2",
     "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.5",
     "LENGTHWISE_REPORT_INTERVAL_S": "0.2",
-    # A machine under load must not decide what a test sees.
-    "LENGTHWISE_DEADLINE_S": "0.5",
+    # Of one that hangs: long enough for a machine under load, short enough to wait for.
+    "LENGTHWISE_ANSWER_TIMEOUT_S": "2",
 }
 
 
@@ -49,11 +52,66 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def engine(model, predictor, folder):
-    """One slot, the plugin on."""
+    """One slot, the plugin on: what a user gets."""
     settings = {"LENGTHWISE_TARGET": predictor.target, **SETTINGS}
     options = EngineOptions(slots=1, step_s=STEP_S, environment=settings)
     with running_engine(model, folder, options) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def llm_engine(model, predictor):
+    """An LLM of vLLM's in this process, one slot, preemption on: a test makes every step."""
+    from vllm import LLM
+    from vllm.distributed import cleanup_dist_env_and_memory
+
+    from scheduler_client.vllm_plugin.plugin import register
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("LENGTHWISE_TARGET", predictor.target)
+        patch.setenv("LENGTHWISE_RULE", "shortest")
+        patch.setenv("LENGTHWISE_PREEMPTION", "on")
+        patch.setenv("LENGTHWISE_REPORT_INTERVAL_S", "0.2")
+        register()
+        made = LLM(
+            str(model),
+            max_num_seqs=1,
+            enforce_eager=True,
+            # With bfloat16 a random model's best two tokens tie now and then.
+            dtype="float32",
+            scheduling_policy="priority",
+            disable_log_stats=False,
+        )
+        yield made
+        made.llm_engine.engine_core.shutdown()
+        del made
+        gc.collect()
+        cleanup_dist_env_and_memory()
+
+
+@pytest.fixture
+def llm(llm_engine):
+    """The same, with nothing kept of what another test asked."""
+    llm_engine.reset_prefix_cache()
+    return llm_engine
+
+
+def sidecars_of(engine: Engine) -> list[int]:
+    """The processes of an engine that are sidecars and have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            # Of a line "pid (name) state parent group …": the name may hold anything.
+            state, _, group = (folder / "stat").read_text().rpartition(") ")[2].split()[:3]
+        except OSError:  # it has just ended
+            continue
+        if MODULE.encode() in command and int(group) == engine.pid and state != "Z":
+            found.append(int(folder.name))
+    return found
 
 
 class Caller:

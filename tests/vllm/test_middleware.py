@@ -1,13 +1,21 @@
 """The middleware, called as an ASGI server calls it."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from scheduler_client.vllm_plugin import http_body
-from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware
+from scheduler_client.advisor.connection import Connection
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin import http_request
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Placing
+from tests.scheduler_client.advisor.helpers import ScriptedClient
 
 ARRIVAL_KEY = b"1000000000"
+TYPICAL_KEY = b"1004000000"
+"""Two hundred tokens at 20 ms later."""
 
 
 class Served:
@@ -32,9 +40,30 @@ def served():
 
 
 @pytest.fixture
-def middleware(served, runtime):
+async def client():
+    return ScriptedClient()
+
+
+@pytest.fixture
+async def placing(client):
+    """Places by arrival and length, at a time of the test's own."""
+    weight = {"weight": 1.0}
+    settings = AdvisorSettings("127.0.0.1:1", rule="aged", rule_options=weight, deadline_s=10.0)
+    made = Placing(
+        settings,
+        clock=lambda: 1000.0,
+        connection=Connection(settings, lambda _: client),
+        metrics=PluginMetrics(CollectorRegistry()),
+    )
+    asker = made._asker
+    yield made
+    await asker.close()
+
+
+@pytest.fixture
+def middleware(served, placing):
     made = LengthwiseMiddleware(served)
-    made._runtime = runtime
+    made._placing = placing
     return made
 
 
@@ -57,18 +86,8 @@ async def post(middleware, body, *, path="/v1/completions", headers=(), parts=1,
 
 async def test_a_prompt_gets_a_priority_and_its_body_stays_as_it_was(middleware, served):
     sent = await post(middleware, {"prompt": "hello", "model": "llm", "max_tokens": 9}, parts=3)
-    assert served.headers[b"x-vllm-priority"] == b"5"
+    assert served.headers == {b"x-vllm-priority": b"1000100000"}
     assert served.body == sent
-
-
-async def test_what_is_asked_says_model_limit_and_the_id_that_the_engine_will_use(
-    middleware, served, runtime
-):
-    await post(middleware, {"prompt": "hello", "model": "llm", "max_tokens": 9})
-    (question,) = runtime.advisor.questions
-    assert (question.prompt, question.model, question.max_tokens) == ("hello", "llm", 9)
-    http_id = served.headers[b"x-request-id"].decode()
-    assert question.request_id == f"cmpl-{http_id}-0"
 
 
 @pytest.mark.parametrize(
@@ -80,24 +99,20 @@ async def test_what_is_asked_says_model_limit_and_the_id_that_the_engine_will_us
         ({"temperature": -1}, None),
     ],
 )
-async def test_the_temperature_is_what_the_body_says_or_unknown(middleware, runtime, said, known):
-    await post(middleware, {"prompt": "hello", **said})
-    assert runtime.advisor.questions[0].temperature == known
+async def test_what_is_asked_says_model_limit_and_the_temperature_if_the_body_does(
+    middleware, client, said, known
+):
+    await post(middleware, {"prompt": "hello", "model": "llm", "max_tokens": 9, **said})
+    (query,) = client.queries
+    assert (query.prompt, query.model, query.max_tokens) == ("hello", "llm", 9)
+    assert query.temperature == known
 
 
-async def test_an_id_that_the_caller_chose_is_kept(middleware, served, runtime):
-    await post(middleware, {"prompt": "hello"}, headers=[(b"x-request-id", b"mine")])
-    assert served.headers[b"x-request-id"] == b"mine"
-    assert runtime.advisor.questions[0].request_id == "cmpl-mine-0"
-
-
-async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, served, runtime):
+async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, client):
     parts = [{"type": "text", "text": "how"}, {"type": "text", "text": "are you"}]
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": parts}]
     await post(middleware, {"messages": messages}, path="/prefix/v1/chat/completions")
-    (question,) = runtime.advisor.questions
-    assert question.prompt == "be kind\nhow\nare you"
-    assert question.request_id.startswith("chatcmpl-")
+    assert client.batches == [["be kind\nhow\nare you"]]
 
 
 @pytest.mark.parametrize(
@@ -110,16 +125,32 @@ async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, ser
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
     ],
 )
-async def test_what_has_no_text_goes_by_its_arrival(middleware, served, runtime, body):
+async def test_what_has_no_text_goes_by_the_typical_length(middleware, served, client, body):
     await post(middleware, body)
-    assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
-    assert not runtime.advisor.questions
+    assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
+    assert not client.batches
+
+
+async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
+    middleware, served, client, placing
+):
+    placing._settings = replace(placing._settings, deadline_s=0.05)
+    client.hold.clear()
+    await post(middleware, {"prompt": "hello"})
+    assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
+
+
+async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, placing):
+    placing._settings = replace(placing._settings, shadow=True)
+    await post(middleware, {"prompt": "hello"})
+    assert client.batches == [["hello"]]
+    assert served.headers == {}
 
 
 async def test_a_body_beyond_the_limit_goes_by_its_arrival_and_arrives_whole(
     middleware, served, monkeypatch
 ):
-    monkeypatch.setattr(http_body.read_body, "__defaults__", (10,))
+    monkeypatch.setattr(http_request.read_body, "__defaults__", (10,))
     sent = await post(middleware, {"prompt": "hello " * 100}, parts=7)
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
     assert served.body == sent
@@ -129,10 +160,10 @@ async def test_a_body_beyond_the_limit_goes_by_its_arrival_and_arrives_whole(
     ("headers", "body"),
     [([(b"x-vllm-priority", b"7")], {"prompt": "hi"}), ([], {"prompt": "hi", "priority": 7})],
 )
-async def test_a_priority_that_the_caller_set_wins(middleware, served, runtime, headers, body):
+async def test_a_priority_that_the_caller_set_wins(middleware, served, client, headers, body):
     await post(middleware, body, headers=headers)
     assert served.headers.get(b"x-vllm-priority") in (b"7", None)
-    assert not runtime.advisor.questions
+    assert not client.batches
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
@@ -147,22 +178,21 @@ async def test_other_requests_are_not_looked_at(middleware, served, path, method
     assert served.headers == {}
 
 
-async def test_where_the_plugin_is_on_the_middleware_steps_aside(middleware, served, runtime):
-    runtime.wraps_engine = True
-    await post(middleware, {"prompt": "hi"})
+async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeypatch):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setattr("scheduler_client.vllm_plugin.middleware.is_on", lambda: True)
+    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
     assert served.headers == {}
 
 
-async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, runtime):
-    runtime.advisor.error = RuntimeError("a fault")
+async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, placing):
+    placing._asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
-    assert runtime.metrics.counts == {"internal_error": 1}
 
 
 async def test_without_a_target_nothing_happens(served, monkeypatch):
-    middleware = LengthwiseMiddleware(served)
-    middleware._runtime = None
-    await post(middleware, {"prompt": "hi"})
+    monkeypatch.delenv("LENGTHWISE_TARGET", raising=False)
+    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
     assert served.headers == {}

@@ -6,7 +6,6 @@ import pytest
 
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.vllm_plugin.offline import generate_shortest_first, predicted_priorities
-from tests.vllm.fakes import engine
 from tests.wait_until import wait_until
 
 PROMPTS = ["a middling prompt", "hi", "bad", "the longest prompt of them all"]
@@ -17,7 +16,12 @@ class OfflineLLM:
     """Answers each prompt with as many tokens as it has characters."""
 
     def __init__(self, policy="priority") -> None:
-        self.llm_engine = engine(policy)
+        self.llm_engine = SimpleNamespace(
+            vllm_config=SimpleNamespace(
+                scheduler_config=SimpleNamespace(policy=policy),
+                model_config=SimpleNamespace(served_model_name="llm"),
+            )
+        )
         self.priorities: list[int] = []
 
     def generate(self, prompts, sampling_params, *, priority, use_tqdm=True):
@@ -42,7 +46,8 @@ def test_prompts_go_shortest_first_and_one_without_a_prediction_in_the_middle(pr
     assert order[-1] == "the longest prompt of them all"
 
 
-def test_outputs_come_in_the_prompts_order_and_are_reported(predictor):
+def test_outputs_come_in_the_prompts_order_and_are_reported(predictor, monkeypatch):
+    monkeypatch.setattr("scheduler_client.vllm_plugin.offline.is_on", lambda: False)
     llm = OfflineLLM()
     outputs = generate_shortest_first(llm, PROMPTS, target=predictor.target, use_tqdm=False)
     assert [len(output.outputs[0].token_ids) for output in outputs] == list(map(len, PROMPTS))

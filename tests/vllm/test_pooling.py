@@ -1,33 +1,37 @@
 """A real pooling engine with the plugin on."""
 
-import pytest
-from vllm import PoolingParams
-from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.v1.engine.async_llm import AsyncLLM
+import gc
 
-from scheduler_client.vllm_plugin.plugin import wrap
+import pytest
+from vllm import LLM
+from vllm.distributed import cleanup_dist_env_and_memory
+
+from scheduler_client.vllm_plugin.plugin import register
 
 
 @pytest.fixture
-async def pooling(model, runtime, monkeypatch):
+def pooling(model, predictor, monkeypatch):
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    for method in ("add_request", "abort"):  # given back after the test
-        monkeypatch.setattr(AsyncLLM, method, getattr(AsyncLLM, method))
-    assert wrap(AsyncLLM, runtime)
+    monkeypatch.setenv("LENGTHWISE_TARGET", predictor.target)
+    register()
     options = {"runner": "pooling", "convert": "embed", "scheduling_policy": "priority"}
-    made = AsyncLLM.from_engine_args(
-        AsyncEngineArgs(model=str(model), enforce_eager=True, **options)
-    )
+    made = LLM(str(model), enforce_eager=True, **options)
     yield made
-    made.shutdown()
+    made.llm_engine.engine_core.shutdown()
+    del made
+    gc.collect()
+    cleanup_dist_env_and_memory()
 
 
-async def test_embeddings_are_made_as_ever_and_nothing_is_asked(pooling, runtime):
-    params = PoolingParams(task="embed")
-    outputs = [o async for o in pooling.encode("hello there", params, "r1")]
-    assert outputs[-1].finished
-    assert outputs[-1].outputs.data.numel() == 256
-    assert not runtime.advisor.questions
-    assert runtime.metrics.counts == {"no_text": 1}
-    assert len(runtime.open_requests) == 0
+def test_embeddings_are_made_as_ever_and_nothing_is_asked(pooling, predictor):
+    order = pooling.llm_engine.engine_core.engine_core.scheduler.lengthwise
+    told = []
+    put = order._sidecar.put
+    order._sidecar.put = lambda message: told.append(message) or put(message)
+    (output,) = pooling.embed(["hello there"], use_tqdm=False)
+    assert len(output.outputs.embedding) == 256
+    arrived = [message for message in told if hasattr(message, "asking")]
+    assert [(message.asking, message.token_ids) for message in arrived] == [("no_text", [])]
+    assert all(report["prompt"] != "hello there" for report in predictor.reported())

@@ -1,65 +1,27 @@
-"""The scheduler class inside a real engine, in this process, step by step."""
+"""The scheduler inside a real engine, in this process, step by step."""
 
-import gc
+import logging
 import time
 
 import pytest
-from vllm import LLM, SamplingParams
-from vllm.distributed import cleanup_dist_env_and_memory
+from vllm import SamplingParams
 
-from lengthwise.length_distribution import LengthDistribution
-from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.vllm_plugin.hints import HINT, Hint, encode_hint
 from scheduler_client.vllm_plugin.offline import generate_shortest_first
+from tests.wait_until import wait_until
 
-LONG, SHORT = "once upon a time there was", "yes or no"
+LONG, SHORT = "once upon a time there was " * 8, "yes or no"
+"""Predicted by their number of characters."""
+
 LONG_TOKENS, SHORT_TOKENS = 200, 6
-SPEED = ServiceTimeModel(0.0, 0.02, 0.0)
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["no prefix cache", "prefix cache"])
-def llm(model, request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        made = LLM(
-            str(model),
-            max_num_seqs=1,
-            enforce_eager=True,
-            # With bfloat16 a random model's best two tokens tie now and then.
-            dtype="float32",
-            scheduling_policy="priority",
-            scheduler_cls="scheduler_client.vllm_plugin.scheduler.LengthwiseScheduler",
-            enable_prefix_caching=request.param,
-            disable_log_stats=False,
-        )
-        yield made
-        made.llm_engine.engine_core.shutdown()
-        del made
-        gc.collect()
-        cleanup_dist_env_and_memory()
-
-
-@pytest.fixture(autouse=True)
-def fresh(llm):
-    llm.reset_prefix_cache()
 
 
 def scheduler_of(llm):
     return llm.llm_engine.engine_core.engine_core.scheduler
 
 
-def add(llm, name, prompt, tokens, *, predicted=None, key=0):
-    """Add a request, with a hint if a length is given for it."""
-    extra_args = None
-    if predicted is not None:
-        spread = LengthDistribution((0.0, 0.5, 1.0), (0.8 * predicted, predicted, 1.2 * predicted))
-        extra_args = {HINT: encode_hint(Hint(predicted, spread, SPEED))}
-    params = SamplingParams(
-        temperature=0, max_tokens=tokens, ignore_eos=True, extra_args=extra_args
-    )
-    llm.llm_engine.add_request(name, prompt, params, arrival_time=time.time(), priority=key)
+def add(llm, name, prompt, tokens, *, priority=0, **more):
+    params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True, **more)
+    llm.llm_engine.add_request(name, prompt, params, arrival_time=time.time(), priority=priority)
 
 
 def run(llm, *, steps=None) -> list[tuple[str, list[int]]]:
@@ -72,66 +34,139 @@ def run(llm, *, steps=None) -> list[tuple[str, list[int]]]:
     return ended
 
 
+def settle(llm) -> None:
+    """Wait until the engine core has heard of every request, without a step."""
+    order = scheduler_of(llm).lengthwise
+
+    def known():
+        order.before_step()
+        order.after_step(NOTHING)
+        return all(tracked.settled for tracked in order._tracked.values())
+
+    wait_until(known, "the predictions")
+
+
+class NOTHING:
+    """A step in which nobody started."""
+
+    scheduled_new_reqs = ()
+
+
 def alone(llm, prompt, tokens) -> list[int]:
-    """The answer that vLLM's own scheduler gives: without hints nothing is preempted."""
+    """The answer while nothing else is there."""
     add(llm, "alone", prompt, tokens)
     ((_, answer),) = run(llm)
     return answer
 
 
 def preemptions(llm) -> dict[str, int]:
-    return {name: request.num_preemptions for name, request in scheduler_of(llm).requests.items()}
+    requests = scheduler_of(llm).requests.values()
+    return {request.request_id.split("-")[0]: request.num_preemptions for request in requests}
+
+
+def start_long(llm, tokens=LONG_TOKENS, **more) -> None:
+    add(llm, "long", LONG, tokens, **more)
+    run(llm, steps=10)
+    settle(llm)
+
+
+def test_requests_that_wait_go_in_the_order_of_their_predictions(llm):
+    start_long(llm, 40, priority=-1)
+    for length in (30, 10, 20):
+        add(llm, f"r{length}", "x " * length, 3)
+    settle(llm)
+    assert [name for name, _ in run(llm)] == ["long", "r10", "r20", "r30"]
+
+
+def test_a_request_that_can_run_at_once_is_asked_about_after_its_first_token(llm):
+    add(llm, "first", SHORT, 20)
+    (tracked,) = scheduler_of(llm).lengthwise._tracked.values()
+    run(llm, steps=1)
+    assert not tracked.told
+    run(llm, steps=1)
+    assert tracked.told
+    run(llm)
 
 
 def test_a_much_shorter_request_takes_the_place_of_a_long_one_and_answers_stay_the_same(llm):
     expected = [alone(llm, SHORT, SHORT_TOKENS), alone(llm, LONG, LONG_TOKENS)]
-    add(llm, "long", LONG, LONG_TOKENS, predicted=200.0, key=100)
-    run(llm, steps=50)
-    add(llm, "short", SHORT, SHORT_TOKENS, predicted=6.0, key=2)
+    start_long(llm)
+    add(llm, "short", SHORT, SHORT_TOKENS)
     run(llm, steps=1)
-    assert [n.split("-")[0] for n, times in preemptions(llm).items() if times] == ["long"]
+    settle(llm)
+    run(llm, steps=1)
+    assert [name for name, times in preemptions(llm).items() if times] == ["long"]
     ended = run(llm)
     assert [name for name, _ in ended] == ["short", "long"]
     assert [answer for _, answer in ended] == expected
 
 
 def test_one_is_preempted_no_more_often_than_the_cap(llm):
-    expected = alone(llm, LONG, LONG_TOKENS)
-    add(llm, "long", LONG, LONG_TOKENS, predicted=200.0, key=100)
+    start_long(llm)
     ended = []
     for number in range(6):
-        ended += run(llm, steps=15)
-        add(llm, f"short {number}", SHORT, SHORT_TOKENS, predicted=6.0, key=2 + number)
+        add(llm, f"short{number}", SHORT, SHORT_TOKENS)
+        ended += run(llm, steps=1)
+        settle(llm)
         ended += run(llm, steps=3)
-    (times,) = [t for name, t in preemptions(llm).items() if name.startswith("long")]
-    assert times == 3
-    ended += run(llm)
-    assert dict(ended)["long"] == expected
+        ended += run(llm, steps=8)
+    assert preemptions(llm)["long"] == 3
+    run(llm)
 
 
 def test_a_little_shorter_one_waits(llm):
-    add(llm, "long", LONG, 60, predicted=60.0, key=100)
-    run(llm, steps=10)
-    add(llm, "not much shorter", SHORT, 40, predicted=40.0, key=0)
-    assert [name for name, _ in run(llm)] == ["long", "not much shorter"]
+    start_long(llm)
+    add(llm, "shorter", LONG[:160], 40)
+    settle(llm)
+    assert [name for name, _ in run(llm)] == ["long", "shorter"]
 
 
-def test_what_was_not_predicted_is_not_preempted(llm):
-    add(llm, "the caller's own priority", LONG, 60, key=100)
-    run(llm, steps=10)
-    add(llm, "short", SHORT, 6, predicted=6.0, key=2)
-    assert [name for name, _ in run(llm)] == ["the caller's own priority", "short"]
-
-
-def test_after_a_fault_of_ours_it_goes_on_as_vllms_own(llm, monkeypatch):
-    preempting = scheduler_of(llm)._preempting
-    monkeypatch.setattr(preempting, "_decide", None)  # calling it raises
-    monkeypatch.setattr(preempting, "_on", True)  # restored at the end
-    add(llm, "long", LONG, 60, predicted=60.0, key=100)
-    run(llm, steps=10)
-    add(llm, "short", SHORT, 6, predicted=6.0, key=2)
+def test_a_request_whose_caller_set_its_priority_is_neither_moved_nor_preempted(llm):
+    start_long(llm, 60, priority=2**31 - 1)
+    (request,) = scheduler_of(llm).requests.values()
+    assert request.priority == 2**31 - 1
+    add(llm, "short", SHORT, 6)
+    settle(llm)
     assert [name for name, _ in run(llm)] == ["long", "short"]
-    assert not preempting._on
+
+
+def test_what_is_not_text_does_not_go_before_everything(llm):
+    add(llm, "one token", SHORT, 1)
+    (request,) = scheduler_of(llm).requests.values()
+    assert request.priority > 0
+    run(llm)
+
+
+@pytest.mark.parametrize("broken", ["_keys", "_sidecar", "_tracked", "_preempting", "_new"])
+def test_after_a_fault_of_ours_the_engine_goes_on_in_order_of_arrival(
+    llm, monkeypatch, caplog, broken
+):
+    order = scheduler_of(llm).lengthwise
+    monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
+    keys = order._keys
+    monkeypatch.setattr(order, broken, object())  # using it raises
+    if broken == "_keys":  # what cannot fail by itself is still there
+        monkeypatch.setattr(order, "_keys", OnlyArrivals(keys))
+    monkeypatch.setattr(order, "_on", True)  # restored at the end
+    for name in ("first", "second", "third"):
+        add(llm, name, SHORT, 4)
+    assert all(request.priority > 0 for request in scheduler_of(llm).requests.values())
+    assert [name for name, _ in run(llm)] == ["first", "second", "third"]
+    assert not order._on
+    said = {record.getMessage() for record in caplog.records}
+    assert sum("Lengthwise is off" in line for line in said) == 1
+    monkeypatch.undo()
+    order._tracked.clear()
+    order._by_number.clear()
+    order._new.clear()
+    order._prefilling.clear()
+
+
+class OnlyArrivals:
+    """A key maker that fails at all but the last resort."""
+
+    def __init__(self, keys) -> None:
+        self.arrival_key = keys.arrival_key
 
 
 def test_the_helper_for_the_llm_class_runs_a_real_one(llm, predictor):

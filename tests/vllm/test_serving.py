@@ -28,6 +28,10 @@ async def order(caller, predictor, **queued):
     return ended()
 
 
+def reports(predictor, prompt):
+    return [report for report in predictor.reported() if report["prompt"] == prompt]
+
+
 async def test_a_short_request_ends_before_long_ones_that_came_before_it(engine, predictor):
     async with Caller(engine) as caller:
         ended = await order(
@@ -52,7 +56,7 @@ async def test_chat_streams_and_token_ids_are_predicted_like_text(engine, predic
             hello=caller.complete([7592], 10),
         )
     assert ended[-1] == "ash"
-    assert counted(engine, "lengthwise_predictions_total") == before + 5
+    wait_until(lambda: counted(engine, "lengthwise_predictions_total") == before + 5, "the count")
 
 
 async def test_a_priority_that_the_caller_set_wins(engine, predictor):
@@ -67,16 +71,27 @@ async def test_a_priority_that_the_caller_set_wins(engine, predictor):
     assert ended == ["lime", "pear", "plum"]
 
 
-async def test_several_answers_to_a_prompt_are_one_prediction_and_one_report(engine, predictor):
-    before = counted(engine, "lengthwise_predictions_total")
-    prompt = "two answers please"
+async def test_each_of_several_answers_to_a_prompt_is_reported_by_its_own_length(engine, predictor):
+    prompt = "three answers please"
     async with Caller(engine) as caller:
-        answer = await caller.complete(prompt, 12, n=2, temperature=1)
-    assert len(answer["choices"]) == 2
-    assert counted(engine, "lengthwise_predictions_total") == before + 1
-    wait_until(lambda: any(r["prompt"] == prompt for r in predictor.reported()), "the report")
-    (report,) = [r for r in predictor.reported() if r["prompt"] == prompt]
-    assert report["output_tokens"] == 12
+        answer = await caller.complete(prompt, 12, n=3, temperature=1)
+    assert len(answer["choices"]) == 3
+    wait_until(lambda: len(reports(predictor, prompt)) == 3, "the reports")
+    assert [report["output_tokens"] for report in reports(predictor, prompt)] == [12] * 3
+
+
+async def test_an_answer_that_a_stop_string_ended_is_as_long_as_it_was_then(engine, predictor):
+    async with Caller(engine) as caller:
+        whole = await caller.complete("until a word comes", 30)
+        words = whole["choices"][0]["text"].split()
+        stop = next(word for word in words[5:] if len(word) > 3)
+        stopped = await caller.complete("until a word comes", 30, stop=[stop])
+    assert stopped["choices"][0]["finish_reason"] == "stop"
+    tokens = stopped["usage"]["completion_tokens"]
+    assert tokens < 30
+    wait_until(lambda: len(reports(predictor, "until a word comes")) == 2, "the reports")
+    report = reports(predictor, "until a word comes")[-1]
+    assert (report["output_tokens"], report["finish_reason"]) == (tokens, 1)
 
 
 async def test_true_lengths_reach_the_predictor(engine, predictor):
@@ -110,6 +125,23 @@ def test_the_start_is_told_in_one_line(engine, predictor):
     lines = [line for line in engine.log_file.read_text().splitlines() if "Lengthwise is" in line]
     assert len(lines) == 1
     assert f"Lengthwise is on: {predictor.target}" in lines[0]
+
+
+async def test_a_burst_is_ordered_by_predictions_with_default_settings(engine):
+    async with Caller(engine) as caller:
+        before = counted(engine, "lengthwise_waited_total", ordered_by="prediction")
+        await asyncio.gather(*(caller.complete(f"number {n} of many", 5) for n in range(60)))
+    # The first few may start before the predictor has answered.
+    wait_until(
+        lambda: counted(engine, "lengthwise_waited_total", ordered_by="prediction") >= before + 50,
+        "the count",
+    )
+
+
+async def test_the_time_that_the_plugin_takes_of_the_engine_is_measured_and_small(engine):
+    wait_until(lambda: counted(engine, "lengthwise_steps_total") > 100, "some steps")
+    steps = counted(engine, "lengthwise_steps_total")
+    assert counted(engine, "lengthwise_step_seconds_total") / steps < 0.001
 
 
 def test_the_document_names_metrics_rules_and_options_as_they_are(engine):

@@ -1,13 +1,13 @@
-"""Questions, endings, a clock that the test turns, and a predictor that the test scripts."""
+"""Finished requests, a clock that the test turns, and a predictor that the test scripts."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 from lengthwise.prediction import Prediction, Timing
-from lengthwise.request import ReportReceipt
-from scheduler_client.advisor import AdvisorSettings, Ending, Question
+from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
+from scheduler_client.advisor.request import FinishedRequest
+from scheduler_client.advisor.settings import AdvisorSettings
 
 SLACK_S = 0.5
 """What a machine under load may take on top of a deadline."""
@@ -23,12 +23,7 @@ class TurnedClock:
         return self.now_s
 
 
-def question(request_id: str = "r", prompt: str | None = "hello", **options: Any) -> Question:
-    options = {"model": "llm", "max_tokens": None, "input_tokens": 5} | options
-    return Question(request_id, prompt, arrival_s=options.pop("arrival_s", time.time()), **options)
-
-
-def ending(request_id: str = "r", output_tokens: int = 20, **options: Any) -> Ending:
+def finished(output_tokens: int = 20, **options: Any) -> FinishedRequest:
     options = {
         "input_tokens": 5,
         "finish_reason": "stop",
@@ -36,11 +31,19 @@ def ending(request_id: str = "r", output_tokens: int = 20, **options: Any) -> En
         "prefill_s": 0.01,
         "decode_s": 0.2,
     } | options
-    return Ending(request_id, output_tokens, **options)
+    return FinishedRequest(output_tokens, **options)
 
 
 def settings(target: str = "127.0.0.1:1", **options: Any) -> AdvisorSettings:
     return AdvisorSettings(target, **{"report_interval_s": 0.01, **options})
+
+
+def query(prompt: str = "hello") -> PredictionQuery:
+    return PredictionQuery(prompt, model="llm", neighbour_count=0)
+
+
+def completion(request_id: str = "r", output_tokens: int = 20, **options: Any) -> CompletedRequest:
+    return CompletedRequest(request_id, output_tokens, **{"prompt": "hello", **options})
 
 
 def prediction(tokens: float = 50.0) -> Prediction:
@@ -59,7 +62,7 @@ def prediction(tokens: float = 50.0) -> Prediction:
     )
 
 
-class ScriptedPort:
+class ScriptedClient:
     """Predicts as many tokens as a prompt has characters, unless the test says otherwise.
 
     `fault`: raised by every call. `hold`: calls wait while it is cleared.
@@ -69,17 +72,22 @@ class ScriptedPort:
         self.fault: BaseException | None = None
         self.hold = asyncio.Event()
         self.hold.set()
+        self.queries: list[PredictionQuery] = []
         self.batches: list[list[str]] = []
+        self.streams = 0
         self.outcome: Callable[[str], Any] = lambda prompt: prediction(float(len(prompt)))
         self.reported: list[Any] = []
         self.closed = False
 
-    async def predict_many(self, prompts, *, timeout_s):
-        self.batches.append([query.prompt for query in prompts])
-        await self.hold.wait()
-        if self.fault is not None:
-            raise self.fault
-        return [self.outcome(query.prompt) for query in prompts]
+    async def predict_batches(self, batches, *, max_in_flight):
+        self.streams += 1
+        async for batch in batches:
+            self.queries += batch
+            self.batches.append([one.prompt for one in batch])
+            await self.hold.wait()
+            if self.fault is not None:
+                raise self.fault
+            yield [self.outcome(one.prompt) for one in batch]
 
     async def report(self, completions, *, timeout_s):
         if self.fault is not None:

@@ -7,7 +7,7 @@ import pytest
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.least_squares import RunningLeastSquares
 from scheduler_client.advisor.service_time_fit import START, ServiceTimeFit
-from tests.scheduler_client.advisor.helpers import ending
+from tests.scheduler_client.advisor.helpers import finished
 
 FAST = ServiceTimeModel(2e-5, 7e-4, 1e-6)
 SLOW = ServiceTimeModel(1e-3, 0.15, 5e-5)
@@ -23,7 +23,7 @@ def feed(fit, truth, count, *, seed=1, spread=0.0, outliers=0.0):
         prefill_s = inputs * truth.prefill_s_per_input_token * factor
         total_s = truth.service_time_s(outputs, inputs) * factor
         fit.add(
-            ending(
+            finished(
                 output_tokens=outputs,
                 input_tokens=inputs,
                 prefill_s=prefill_s,
@@ -74,7 +74,7 @@ def test_it_follows_an_engine_that_becomes_slower():
 def test_requests_all_of_one_size_leave_no_rate_negative_or_wild():
     fit = ServiceTimeFit()
     for _ in range(500):
-        fit.add(ending(output_tokens=100, input_tokens=50, prefill_s=0.05, decode_s=1.0))
+        fit.add(finished(output_tokens=100, input_tokens=50, prefill_s=0.05, decode_s=1.0))
     assert fit.model.service_time_s(100, 50) == pytest.approx(1.05, rel=0.05)
     assert 0.5 < fit.model.service_time_s(200, 50) / fit.model.service_time_s(100, 50) <= 2
 
@@ -84,8 +84,14 @@ def test_times_that_can_be_none_are_left_out(bad):
     fit = ServiceTimeFit()
     feed(fit, FAST, 200)
     before = fit.model
-    fit.add(ending(prefill_s=bad, decode_s=bad))
+    fit.add(finished(prefill_s=bad, decode_s=bad))
     assert fit.model == before
+
+
+def test_a_request_that_was_preempted_says_nothing_of_the_speed():
+    fit = ServiceTimeFit()
+    fit.add(finished(output_tokens=100, decode_s=60.0, preemptions=1))
+    assert fit.model == START
 
 
 def test_rates_stay_non_negative_where_the_best_fit_is_below_zero():

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from scheduler_client.advisor import AdvisorSettings
+from lengthwise.scheduling import PreemptionRule
 from scheduler_client.advisor import settings as settings_module
+from scheduler_client.advisor.settings import AdvisorSettings
 
 TARGET = {"LENGTHWISE_TARGET": "predictor:50051"}
 
@@ -55,6 +56,10 @@ def test_every_kind_of_setting_is_read():
         ("RULE", "fairest", "expected one of off, "),
         ("RULE_OPTIONS", "weight", "expected name=number"),
         ("RULE_OPTIONS", "speed=3", "no option 'speed'"),
+        ("PREEMPTION_OPTIONS", "much_longer", "expected name=number"),
+        ("PREEMPTION_OPTIONS", "speed=3", "speed"),
+        ("PREEMPTION_OPTIONS", "much_longer=0.5", "at least 1"),
+        ("METRICS_PORT", "70000", "expected 0 to 65,535"),
         ("BREAKER_MAX_OPEN_S", "0.5", "at least LENGTHWISE_BREAKER_OPEN_S"),
         ("TARGET", "predictor", "expected host:port"),
     ],
@@ -64,6 +69,23 @@ def test_a_bad_value_is_refused_with_its_variable_and_what_was_expected(name, va
         AdvisorSettings.from_environment(TARGET | {f"LENGTHWISE_{name}": value})
     assert f"LENGTHWISE_{name}" in str(info.value)
     assert value in str(info.value)
+
+
+def test_options_of_preemption_are_read():
+    chosen = AdvisorSettings.from_environment(
+        TARGET | {"LENGTHWISE_PREEMPTION_OPTIONS": "much_longer=4,max_preemptions=1"}
+    )
+    assert chosen is not None
+    rule = chosen.make_preemption_rule()
+    assert rule == PreemptionRule(much_longer=4.0, max_preemptions=1)
+    assert isinstance(rule.max_preemptions, int)
+    assert not chosen.preemption
+
+
+def test_in_shadow_the_rule_is_the_order_of_arrival_and_a_bad_one_is_refused_all_the_same():
+    chosen = AdvisorSettings.from_environment(TARGET | {"LENGTHWISE_SHADOW": "1"})
+    assert chosen is not None
+    assert (chosen.shadow, chosen.make_rule().name) == (True, "off")
 
 
 def test_a_host_that_cannot_be_found_now_does_not_stop_the_start_up():

@@ -1,17 +1,33 @@
-"""What the engine tells of a request when it ends."""
+"""A request to an LLM, as an engine tells of it: when it comes, and when it has ended."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-EndReason = Literal["stop", "length", "abort", "error"]
+FinishReason = Literal["stop", "length", "abort", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """A request that ended.
+class Request:
+    """A request that wants a place in the queue.
 
     Args:
-        request_id: As in its question.
+        model: The LLM that will answer, as the predictor knows it; "" if unknown.
+        max_tokens: The limit on generated tokens; None if there is none.
+        input_tokens: Tokens of the prompt; 0 if unknown.
+        arrival_s: When it came, in seconds on the clock that all keys share.
+    """
+
+    model: str
+    max_tokens: int | None
+    input_tokens: int
+    arrival_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """A request that has ended.
+
+    Args:
         output_tokens: Tokens that the LLM generated.
         input_tokens: Tokens of the prompt.
         finish_reason: "stop" if the LLM ended by itself; "length" if it was cut off, so that the
@@ -19,15 +35,16 @@ class Ending:
         queued_s: From arrival until it was first scheduled, in seconds.
         prefill_s: From then until its first token, in seconds.
         decode_s: From its first token to its last, in seconds.
+        preemptions: How often it was put back into the queue meanwhile.
     """
 
-    request_id: str
     output_tokens: int
     input_tokens: int
-    finish_reason: EndReason
+    finish_reason: FinishReason
     queued_s: float
     prefill_s: float
     decode_s: float
+    preemptions: int = 0
 
     @property
     def service_s(self) -> float:
@@ -42,4 +59,4 @@ class Ending:
     @property
     def censored(self) -> bool:
         """Whether the true length was longer than what was generated."""
-        return self.finish_reason == "length"
+        return self.finish_reason != "stop"

@@ -8,10 +8,13 @@ from collections.abc import Callable
 LOGGER = logging.getLogger("lengthwise.advisor")
 
 INTERVAL_S = 60.0
+"""A fault that lasts an hour fills sixty lines, not a million."""
+
 MAX_CAUSES = 64
+"""Remembered at a time: causes hold texts of errors, of which there may be any number."""
 
 
-class Complaints:
+class RateLimitedLog:
     """Logs a cause at most once a minute, with how often it came since. Thread-safe.
 
     Args:
@@ -29,21 +32,21 @@ class Complaints:
         """Count an exception that is this side's own fault, and log it with its traceback.
 
         Args:
-            what: What failed.
+            what: What failed, as the start of a sentence.
             error: The exception that was swallowed.
         """
         with self._lock:
             self.faults += 1
         cause = f"{what}: {type(error).__name__}"
-        self.say(cause, f"{what}; the request goes on without it: {error}", error)
+        self.warn(cause, f"{what}; requests go on without it: {error}", error)
 
-    def say(self, cause: str, message: str, error: BaseException | None = None) -> None:
+    def warn(self, cause: str, message: str, error: BaseException | None = None) -> None:
         """Log a warning, unless the cause had one within the last minute.
 
         Args:
-            cause: What makes two messages the same complaint.
+            cause: What makes two messages the same one.
             message: For people: what happened, and what follows from it.
-            error: With its traceback, where the fault is on this side.
+            error: Given where the fault is on this side: its traceback is logged.
         """
         with self._lock:
             unsaid = self._due(cause)

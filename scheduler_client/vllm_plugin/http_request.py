@@ -1,17 +1,63 @@
-"""The body of a completions or chat request, read into what the advisor needs."""
+"""A completions or chat request over HTTP: its body read, and handed on as it came (ASGI)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.request import known_temperature
 
 _T = TypeVar("_T")
 
+MAX_BODY_BYTES = 4 * 2**20
+"""A prompt longer than this is not looked at."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
 
 @dataclass(frozen=True, slots=True)
-class AskedOverHttp:
+class HttpBody:
+    """What came so far.
+
+    Args:
+        messages: As the server gave them.
+        content: The bytes in them.
+        whole: Whether that is all: neither too long nor broken off.
+    """
+
+    messages: tuple[Message, ...]
+    content: bytes
+    whole: bool
+
+    def replayed(self, receive: Receive) -> Receive:
+        """A `receive` that gives the same messages again, then what follows them."""
+        waiting = list(reversed(self.messages))
+
+        async def again() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        return again
+
+
+async def read_body(receive: Receive, limit_bytes: int = MAX_BODY_BYTES) -> HttpBody:
+    """Read the body of a request, as far as the limit."""
+    messages: list[Message] = []
+    content = bytearray()
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":  # the client left
+            return HttpBody(tuple(messages), bytes(content), whole=False)
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+        if not more or len(content) > limit_bytes:
+            return HttpBody(tuple(messages), bytes(content), whole=not more)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
     """A request as OpenAI's API has it.
 
     Args:
@@ -20,21 +66,17 @@ class AskedOverHttp:
         max_tokens: The limit on generated tokens, if there is one.
         temperature: Of the sampling; None if the body says nothing: the model's own default holds
             then, which is not known here.
-        answers: How many are wanted (`n`).
         priority: That the caller set; 0 if none.
-        request_id: That the caller chose, if any.
     """
 
     text: str | None
     model: str
     max_tokens: int | None
     temperature: float | None
-    answers: int
     priority: int
-    request_id: str | None
 
 
-def read_question(content: bytes) -> AskedOverHttp | None:
+def read_request(content: bytes) -> HttpRequest | None:
     """Read a body; None if it is no JSON object, which vLLM will refuse."""
     try:
         body = json.loads(content)
@@ -43,14 +85,12 @@ def read_question(content: bytes) -> AskedOverHttp | None:
     if not isinstance(body, dict):
         return None
     fields = cast("dict[str, Any]", body)
-    return AskedOverHttp(
+    return HttpRequest(
         text=_text(fields),
         model=_a(str, fields, "model") or "",
         max_tokens=_a(int, fields, "max_completion_tokens") or _a(int, fields, "max_tokens"),
         temperature=known_temperature(fields.get("temperature")),
-        answers=max(1, _a(int, fields, "n") or 1),
         priority=_a(int, fields, "priority") or 0,
-        request_id=_a(str, fields, "request_id"),
     )
 
 
@@ -61,7 +101,11 @@ def _text(fields: Mapping[str, Any]) -> str | None:
         return None
     messages = cast("list[Any]", fields["messages"])
     texts = [_message_text(message) for message in messages]
-    return "\n".join(text for text in texts if text) if None not in texts else None
+    if None in texts:
+        return None
+    roles = [_a(str, cast("dict[str, Any]", message), "role") or "user" for message in messages]
+    said = [ChatMessage(role, text or "") for role, text in zip(roles, texts, strict=True)]
+    return render_conversation(said) or None
 
 
 def _message_text(message: Any) -> str | None:

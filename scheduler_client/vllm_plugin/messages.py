@@ -1,0 +1,136 @@
+"""What the engine core and its sidecar tell each other, and how it is written.
+
+A few messages are one packet of a socket that keeps packets apart, so that a send either goes whole
+or does not go. MessagePack, by vLLM's own library for it: microseconds for a prompt.
+"""
+
+# pyright: reportGeneralTypeIssues=false, reportCallIssue=false
+# msgspec comes with vLLM: it is not in the environment that types are checked in.
+
+from typing import Any, Literal
+
+import msgspec
+
+Asking = Literal["ask", "no_text", "not_asked", "untouched", "policy"]
+"""ask: have it predicted; no_text, not_asked: count it so; untouched: the caller set a priority;
+policy: the engine serves in order of arrival."""
+
+LengthPoints = tuple[tuple[float, ...], tuple[float, ...]]
+"""Levels and tokens of a LengthDistribution."""
+
+
+class Settled(msgspec.Struct, array_like=True, tag=True):
+    """Core to sidecar, first of all: what the engine is.
+
+    Args:
+        tokenizer: Arguments of vllm.tokenizers.get_tokenizer; None if the engine has none.
+        engine_index: Which of several engines.
+    """
+
+    tokenizer: dict[str, Any] | None
+    engine_index: int
+
+
+class Arrived(msgspec.Struct, array_like=True, tag=True):
+    """Core to sidecar: a request that came.
+
+    Args:
+        number: By which the two speak of it.
+        asking: Whether it is to be predicted, and if not why.
+        token_ids: Of its prompt; of a long one head and tail; empty where it has no text.
+        model: The LLM that answers, or the adapter.
+        max_tokens: The limit on generated tokens.
+        temperature: Of the sampling; None if unknown.
+    """
+
+    number: int
+    asking: Asking
+    token_ids: list[int]
+    model: str
+    max_tokens: int | None
+    temperature: float | None
+
+
+class Ended(msgspec.Struct, array_like=True, tag=True):
+    """Core to sidecar: a request that has ended; request.FinishedRequest says what each means.
+
+    Args:
+        number: As it arrived.
+        request_id: The engine's own.
+        stop: Strings that end an answer: the API server sees them, and aborts the request.
+        output_ids: The answer's last tokens, where one of those may have ended it.
+    """
+
+    number: int
+    request_id: str
+    output_tokens: int
+    input_tokens: int
+    finish_reason: Literal["stop", "length", "abort", "error"]
+    queued_s: float
+    prefill_s: float
+    decode_s: float
+    preemptions: int
+    stop: list[str] = []
+    output_ids: list[int] = []
+
+
+class Counted(msgspec.Struct, array_like=True, tag=True):
+    """Core to sidecar: what only the core can count, since its start.
+
+    Args:
+        waited_predicted: Requests that had to wait and were ordered by a prediction.
+        waited_typical: Requests that had to wait and were not.
+        unsent: Requests and endings that the sidecar was too slow for.
+        internal_errors: Exceptions that were swallowed.
+        preemptions: Running requests that made room for a shorter one.
+        step_s: Seconds that Lengthwise took of the engine's steps.
+        steps: Those steps.
+    """
+
+    waited_predicted: int = 0
+    waited_typical: int = 0
+    unsent: int = 0
+    internal_errors: int = 0
+    preemptions: int = 0
+    step_s: float = 0.0
+    steps: int = 0
+
+
+class Predicted(msgspec.Struct, array_like=True, tag=True):
+    """Sidecar to core: requests of which it is known now how long they are, or that nobody says.
+
+    Args:
+        lengths: Number, expected tokens and distribution of each that was predicted.
+        unknown: Numbers of those that go without.
+    """
+
+    lengths: list[tuple[int, float, LengthPoints]]
+    unknown: list[int]
+
+
+class Learnt(msgspec.Struct, array_like=True, tag=True):
+    """Sidecar to core: what finished requests have taught so far.
+
+    Args:
+        rates: Fields of a ServiceTimeModel.
+        typical_tokens: The usual length of each LLM's answers.
+        typical_of_all_tokens: Of an LLM that has not answered yet.
+    """
+
+    rates: tuple[float, float, float]
+    typical_tokens: dict[str, float]
+    typical_of_all_tokens: float
+
+
+ToSidecar = Settled | Arrived | Ended | Counted
+ToCore = Predicted | Learnt
+
+MESSAGES_PER_PACKET = 8
+"""A send costs as much as writing a prompt; eight of 2,048 token ids take 80 KB."""
+
+MAX_PACKET_BYTES = 128 * 1024
+"""A packet must fit the kernel's socket buffer, 208 KB."""
+
+encode = msgspec.msgpack.Encoder().encode
+decode_to_sidecar = msgspec.msgpack.Decoder(list[ToSidecar]).decode
+decode_to_core = msgspec.msgpack.Decoder(ToCore).decode

@@ -1,0 +1,95 @@
+"""The sidecar's metrics on vLLM's own page: a folder that both processes know.
+
+With one API server vLLM shows the default registry of that process, which the sidecar's metrics are
+not in: it writes them into a file, and a collector reads it. With several, vLLM collects from the
+files that prometheus_client keeps for every process, the sidecar's too, and nothing is to be done.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from scheduler_client.vllm_plugin.log import LOGGER
+
+FOLDER = "LENGTHWISE_METRICS_FOLDER"
+"""Set by the process that starts first, inherited by those that it starts."""
+
+PREFIX = "lengthwise_"
+
+_kept: list["tempfile.TemporaryDirectory[str]"] = []
+
+
+def show_metrics() -> None:
+    """Have this process's default registry show the metrics of every sidecar; once."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ or _kept:
+        return
+    if FOLDER not in os.environ:
+        _kept.append(tempfile.TemporaryDirectory(prefix="lengthwise-"))
+        os.environ[FOLDER] = _kept[0].name
+        REGISTRY.register(SidecarMetrics(Path(_kept[0].name)))
+
+
+def write_metrics() -> None:
+    """Write this process's metrics for others to show, if there are any who do."""
+    if folder := os.environ.get(FOLDER):
+        lines = generate_latest(REGISTRY).decode().splitlines(keepends=True)
+        aside = _file(folder).with_suffix(".new")
+        try:
+            aside.write_text("".join(line for line in lines if PREFIX in line))
+            aside.replace(_file(folder))
+        except OSError as error:
+            LOGGER.debug("the metrics were not written: %s", error)
+
+
+def withdraw_metrics() -> None:
+    """This process ends."""
+    if folder := os.environ.get(FOLDER):
+        with suppress(OSError):
+            _file(folder).unlink()
+
+
+def _file(folder: str) -> Path:
+    return Path(folder) / f"{os.getpid()}.prom"
+
+
+class SidecarMetrics:
+    """Reads what sidecars wrote: a collector of prometheus_client's.
+
+    Args:
+        folder: With a file of each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known before a sidecar runs."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of all sidecars; of the same samples the sum, of gauges the greatest."""
+        families: dict[str, Metric] = {}
+        values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+        for file in sorted(self._folder.glob("*.prom")):
+            with suppress(OSError, ValueError):
+                for family in text_string_to_metric_families(file.read_text()):
+                    families[family.name] = family
+                    known = values.setdefault(family.name, {})
+                    for sample in family.samples:
+                        key = sample.name, tuple(sorted(sample.labels.items()))
+                        before = known.get(key, 0.0)
+                        greatest = family.type == "gauge"
+                        known[key] = (
+                            max(before, sample.value) if greatest else before + sample.value
+                        )
+        for name, family in families.items():
+            merged = Metric(name, family.documentation, family.type)
+            for (sample, labels), value in values[name].items():
+                merged.add_sample(sample, dict(labels), value)
+            yield merged

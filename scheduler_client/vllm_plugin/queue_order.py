@@ -1,0 +1,303 @@
+"""The order of vLLM's waiting queue, by predicted lengths: all that runs in the engine's loop."""
+
+import itertools
+import time
+from collections.abc import Callable
+from heapq import heapify
+from typing import Any
+
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.service_time import ServiceTimeModel
+from scheduler_client.advisor.key_maker import KeyMaker
+from scheduler_client.advisor.request import Request
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.messages import Asking, Counted, Learnt, Predicted
+from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from scheduler_client.vllm_plugin.tracked import Tracked, has_text
+
+COUNT_EVERY_S = 1.0
+"""Counts reach the metrics so often; the scraper comes every few seconds."""
+
+QUEUES = ("waiting", "kv_holding_waiting", "skipped_waiting")
+"""Heaps of vLLM's priority policy; which of the last two there is depends on the version."""
+
+
+class QueueOrder:
+    """Gives requests their priorities, and tells the sidecar of them.
+
+    No method raises or waits. The first exception turns everything off: the log says so, requests
+    that wait keep their places, and those that come are placed by their arrival, since vLLM's own
+    priority of 0 would go before every key.
+
+    Args:
+        scheduler: Whose queue it is.
+        settings: From the environment.
+        sidecar: That predicts and reports.
+        preempting: Takes slots; None if nobody's is to be taken.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        scheduler: EngineScheduler,
+        settings: AdvisorSettings,
+        sidecar: SidecarProcess,
+        *,
+        preempting: Preempting | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._settings = settings
+        self._sidecar = sidecar
+        self._preempting = preempting
+        self._clock = clock
+        self._keys = KeyMaker(settings.make_rule())
+        served = scheduler.vllm_config.model_config.served_model_name
+        self._model = settings.model or served
+        by_priority = scheduler.scheduler_config.policy == "priority"
+        self._asks = by_priority or settings.shadow
+        self._orders = by_priority and not settings.shadow
+        self._on = True
+        self._numbers = itertools.count()
+        self._tracked: dict[str, Tracked] = {}
+        self._by_number: dict[int, Tracked] = {}
+        self._new: list[Tracked] = []
+        self._prefilling: list[Tracked] = []
+        self._generation = sidecar.generation
+        self._counted = Counted()
+        self._count_at_s = 0.0
+
+    def arriving(self, engine_request: EngineRequest) -> None:
+        """A request is about to enter the queue: it gets its provisional place."""
+        if engine_request.request_id in self._scheduler.requests:
+            return  # more input of a request that is there
+        placed = engine_request.priority == 0 and self._orders
+        try:
+            if self._on:
+                tracked = self._track(engine_request)
+                if placed:
+                    engine_request.priority = self._first_key(tracked)
+                return
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("placing a request")
+        if placed:
+            engine_request.priority = self._keys.arrival_key(engine_request.arrival_time)
+
+    def before_step(self) -> None:
+        """Take in what the sidecar says, and bring the queue into that order."""
+        if not self._on:
+            return
+        began_s = time.perf_counter()
+        try:
+            self._see_first_tokens()
+            if self._take_in() and self._orders:
+                self._reorder()
+            if self._preempting is not None and self._orders:
+                self._preempting.preempt(self._expected, self._keys.service_time)
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("ordering the queue")
+        self._counted.step_s += time.perf_counter() - began_s
+
+    def after_step(self, output: Any) -> None:
+        """See who started, and send what the sidecar is to know."""
+        try:  # even if off: what was taken for this step must not be lost
+            if self._preempting is not None:
+                self._preempting.give_back()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("giving victims of preemption back")
+        if not self._on:
+            return
+        began_s = time.perf_counter()
+        try:
+            self._see_starts(output)
+            self._tell_again_if_new()
+            for tracked in self._new:
+                if not tracked.started_s:  # who runs is asked about after the first token
+                    self._tell(tracked)
+            self._new.clear()
+            self._count()
+            self._sidecar.flush()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("telling the sidecar")
+        self._counted.step_s += time.perf_counter() - began_s
+        self._counted.steps += 1
+
+    def ended(self, engine_request: EngineRequest) -> None:
+        """A request has ended, whichever way."""
+        if not self._on:
+            return
+        try:
+            tracked = self._tracked.pop(engine_request.request_id, None)
+            if tracked is None:
+                return
+            del self._by_number[tracked.number]
+            finished = tracked.finished(self._clock())
+            if tracked.keyed:
+                self._keys.finished(tracked.request.arrival_s, finished)
+            if not tracked.told:
+                tracked.settled = True  # nobody needs to know any more
+                self._tell(tracked)
+            self._sidecar.put(tracked.ended(finished))
+            if not self._tracked:  # there may be no further step
+                self._count()
+                self._sidecar.flush()
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("taking in the end of a request")
+
+    def close(self) -> None:
+        """The engine ends: have the last reports sent."""
+        try:
+            self._sidecar.close(self._settings.close_timeout_s)
+        except Exception:  # noqa: BLE001  the engine must end
+            LOGGER.exception("Lengthwise's sidecar was not ended properly")
+
+    def _track(self, engine_request: EngineRequest) -> Tracked:
+        lora = engine_request.lora_request
+        request = Request(
+            model=self._model if lora is None else self._settings.model or lora.lora_name,
+            max_tokens=engine_request.max_tokens,
+            input_tokens=engine_request.num_prompt_tokens,
+            arrival_s=engine_request.arrival_time,
+        )
+        asking = self._asking(engine_request)
+        tracked = Tracked(
+            engine_request,
+            request,
+            next(self._numbers),
+            asking,
+            ExpectedLength(self._keys.expected_tokens(request)),
+            self._clock(),
+            settled=asking != "ask",
+        )
+        self._tracked[engine_request.request_id] = tracked
+        self._by_number[tracked.number] = tracked
+        self._new.append(tracked)
+        return tracked
+
+    def _asking(self, engine_request: EngineRequest) -> Asking:
+        if not self._asks:
+            return "policy"
+        if engine_request.priority != 0:
+            return "untouched"
+        if not has_text(engine_request):
+            return "no_text"
+        return "not_asked" if engine_request.max_tokens == 1 else "ask"
+
+    def _first_key(self, tracked: Tracked) -> int:
+        if tracked.asking == "ask":
+            return self._keys.provisional_key(tracked.request)
+        tracked.keyed = True
+        return self._keys.key(tracked.request)
+
+    def _take_in(self) -> bool:
+        """Read what the sidecar says; whether a place in the queue has changed."""
+        changed = False
+        for message in self._sidecar.read():
+            if isinstance(message, Learnt):
+                self._keys.service_time = ServiceTimeModel(*message.rates)
+                self._keys.typical_tokens = message.typical_tokens
+                self._keys.typical_of_all_tokens = message.typical_of_all_tokens
+            else:
+                changed |= self._predicted(message)
+        return changed
+
+    def _predicted(self, message: Predicted) -> bool:
+        changed = False
+        for number, tokens, points in message.lengths:
+            if (tracked := self._by_number.get(number)) is not None:
+                tracked.expected = ExpectedLength(tokens, LengthDistribution(*points))
+                changed |= self._settle(tracked)
+        for number in message.unknown:
+            if (tracked := self._by_number.get(number)) is not None:
+                changed |= self._settle(tracked)
+        return changed
+
+    def _settle(self, tracked: Tracked) -> bool:
+        """A request's length is known, or will not be: it gets its place."""
+        if tracked.settled:
+            return False
+        tracked.settled = True
+        if not self._orders:
+            return False
+        distribution = tracked.expected.distribution
+        tokens = tracked.expected.tokens if distribution is not None else None
+        key = self._keys.key(tracked.request, tokens, distribution)
+        tracked.keyed = True
+        tracked.engine_request.priority = key
+        return True
+
+    def _reorder(self) -> None:
+        for name in QUEUES:
+            queue: Any = getattr(self._scheduler, name, None)
+            if queue is not None:
+                heapify(queue._heap)  # noqa: SLF001  vLLM has no public way
+
+    def _expected(self, request_id: str) -> ExpectedLength | None:
+        tracked = self._tracked.get(request_id)
+        return None if tracked is None else tracked.expected
+
+    def _see_starts(self, output: Any) -> None:
+        for new in output.scheduled_new_reqs:
+            tracked = self._tracked.get(new.req_id)
+            if tracked is None or tracked.started_s:
+                continue
+            tracked.started_s = self._clock()
+            self._prefilling.append(tracked)
+            if tracked.told and tracked.asking == "ask":
+                if tracked.expected.distribution is None:
+                    self._counted.waited_typical += 1
+                else:
+                    self._counted.waited_predicted += 1
+
+    def _see_first_tokens(self) -> None:
+        if not self._prefilling:
+            return
+        still: list[Tracked] = []
+        for tracked in self._prefilling:
+            if tracked.engine_request.num_output_tokens:
+                tracked.first_token_s = self._clock()
+                if not tracked.told:
+                    self._tell(tracked)
+            elif tracked.engine_request.request_id in self._tracked:
+                still.append(tracked)
+        self._prefilling = still
+
+    def _tell_again_if_new(self) -> None:
+        """A new sidecar knows nothing: tell it of every request that the old one knew."""
+        if self._generation == self._sidecar.generation:
+            return
+        self._generation = self._sidecar.generation
+        for tracked in self._tracked.values():
+            if tracked.told:
+                self._tell(tracked)
+
+    def _tell(self, tracked: Tracked) -> None:
+        tracked.told = self._sidecar.put(tracked.arrived())
+
+    def _count(self) -> None:
+        now_s = self._clock()
+        if now_s >= self._count_at_s or not self._tracked:
+            self._count_at_s = now_s + COUNT_EVERY_S
+            self._counted.unsent = self._sidecar.unsent
+            if self._preempting is not None:
+                self._counted.preemptions = self._preempting.done
+            self._sidecar.put(self._counted)
+
+    def _fail(self, where: str) -> None:
+        """Swallow the exception that is being handled, and be off from now on."""
+        if not self._on:
+            return
+        self._on = False
+        LOGGER.exception(
+            "Lengthwise is off: %s failed; requests that come now are served in order of arrival",
+            where,
+        )
+        try:
+            self._counted.internal_errors += 1
+            self._sidecar.put(self._counted)
+            self._sidecar.flush()
+        except Exception:  # noqa: BLE001  that may be what is broken
+            LOGGER.warning("Lengthwise's sidecar does not hear of it")

@@ -1,0 +1,112 @@
+"""Where the plugin gets into vLLM, and when it stays out."""
+
+import logging
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+from vllm.v1.core.sched.scheduler import Scheduler
+
+from scheduler_client.vllm_plugin.metrics_page import SidecarMetrics
+from scheduler_client.vllm_plugin.scheduler import (
+    LengthwiseAsyncScheduler,
+    LengthwiseMixin,
+    LengthwiseScheduler,
+    order_queue,
+    unexpected,
+    with_lengthwise,
+)
+
+
+def test_whatever_class_vllm_chooses_is_mixed_and_stays_what_it_was():
+    class Own(Scheduler):
+        """A user's."""
+
+    for chosen in (Scheduler, AsyncScheduler, Own):
+        mixed = with_lengthwise(chosen)
+        assert issubclass(mixed, chosen)
+        assert issubclass(mixed, LengthwiseMixin)
+        assert not mixed.preempts
+        assert with_lengthwise(mixed) is mixed
+
+
+def test_the_documented_classes_are_the_same_with_preemption_on():
+    assert issubclass(LengthwiseScheduler, Scheduler)
+    assert issubclass(LengthwiseAsyncScheduler, AsyncScheduler)
+    assert LengthwiseScheduler.preempts
+    assert LengthwiseAsyncScheduler.preempts
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"running": None}, "no 'running'"),
+        ({"waiting": SimpleNamespace(_heap=())}, "in no heap"),
+        ({"waiting": []}, "in no heap"),
+    ],
+)
+def test_a_scheduler_that_is_not_as_expected_is_left_alone_with_one_line(
+    changed, said, monkeypatch, caplog
+):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
+    parts = {
+        "requests": {},
+        "running": [],
+        "waiting": SimpleNamespace(_heap=[]),
+        "vllm_config": None,
+        "scheduler_config": SimpleNamespace(policy="priority"),
+    } | changed
+    scheduler = SimpleNamespace(**{name: part for name, part in parts.items() if part is not None})
+    scheduler.vllm_config = None
+    assert said in (unexpected(scheduler, "priority") or "")
+    assert order_queue(scheduler, preempts=False) is None
+    lines = {r.getMessage() for r in caplog.records if "Lengthwise is off" in r.getMessage()}
+    assert len(lines) == 1
+
+
+def run(code: str, **env: str) -> subprocess.CompletedProcess:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("LENGTHWISE_")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=kept | env, capture_output=True, text=True, check=False
+    )
+
+
+def test_without_a_target_vllm_is_untouched():
+    done = run(
+        "import vllm.plugins as p; p.load_general_plugins()\n"
+        "from vllm.config import SchedulerConfig\n"
+        "print(hasattr(SchedulerConfig.get_scheduler_cls, '__lengthwise__'))"
+    )
+    assert done.stdout.split()[-1:] == ["False"], done.stderr
+
+
+def test_a_bad_value_stops_the_start_and_names_the_variable():
+    done = run(
+        "import vllm.plugins as p; p.load_general_plugins()",
+        LENGTHWISE_TARGET="127.0.0.1:1",
+        LENGTHWISE_DEADLINE_S="soon",
+    )
+    assert done.returncode != 0
+    assert "LENGTHWISE_DEADLINE_S" in done.stderr
+
+
+def test_the_metrics_of_several_sidecars_are_one(tmp_path):
+    for name, predicted, state in (("1", 3, 0), ("2", 4, 2)):
+        (tmp_path / f"{name}.prom").write_text(
+            "# HELP lengthwise_predictions_total Requests\n"
+            "# TYPE lengthwise_predictions_total counter\n"
+            f"lengthwise_predictions_total {predicted}\n"
+            "# HELP lengthwise_breaker_state State\n"
+            "# TYPE lengthwise_breaker_state gauge\n"
+            f"lengthwise_breaker_state {state}\n"
+        )
+    (tmp_path / "3.prom").write_text("lengthwise_half")
+    samples = [sample for metric in SidecarMetrics(tmp_path).collect() for sample in metric.samples]
+    assert {sample.name: sample.value for sample in samples} == {
+        "lengthwise_predictions_total": 7,
+        "lengthwise_breaker_state": 2,
+    }

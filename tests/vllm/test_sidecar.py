@@ -1,0 +1,244 @@
+"""The sidecar, spoken to as the engine core does: over a socket."""
+
+import asyncio
+import socket
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.messages import (
+    MAX_PACKET_BYTES,
+    Arrived,
+    Ended,
+    Learnt,
+    Predicted,
+    Settled,
+    decode_to_core,
+    encode,
+)
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.sidecar import Sidecar
+
+
+class Core:
+    """The engine core's side, and the sidecar at the other end."""
+
+    def __init__(self, model, target, **options) -> None:
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setblocking(False)
+        theirs.setblocking(False)
+        self.registry = CollectorRegistry()
+        settings = AdvisorSettings(target, **{"report_interval_s": 0.01, **options})
+        self.sidecar = Sidecar(settings, theirs, PluginMetrics(self.registry))
+        self.run = asyncio.create_task(self.sidecar.run())
+        arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
+        self.tell(Settled(arguments, 0))
+        self.learnt: Learnt | None = None
+
+    def tell(self, *messages) -> None:
+        for message in messages:
+            self.ours.send(encode([message]))
+
+    async def tell_as_it_reads(self, *messages) -> None:
+        """The same for more than the socket holds."""
+        loop = asyncio.get_running_loop()
+        for message in messages:
+            await loop.sock_sendall(self.ours, encode([message]))
+
+    async def hear(self) -> Predicted:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(20):
+            while True:
+                message = decode_to_core(await loop.sock_recv(self.ours, MAX_PACKET_BYTES))
+                if isinstance(message, Predicted):
+                    return message
+                self.learnt = message
+
+    def counted(self, name, **labels) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    async def end(self) -> None:
+        self.ours.close()
+        await self.run
+
+
+STOP, LENGTH = 1, 2
+"""Of the contract's FinishReason."""
+
+
+@pytest.fixture
+async def start(model, predictor):
+    cores = []
+
+    def make(**options):
+        cores.append(Core(model, options.pop("target", predictor.target), **options))
+        return cores[-1]
+
+    yield make
+    for core in cores:
+        await core.end()
+
+
+HELLO = [7592]  # of MiniLM's vocabulary, as the next: "hello", "world", "."
+WORLD, POINT = 2088, 1012
+
+
+def ended(number, tokens=7, reason="stop", **options):
+    fields = {"queued_s": 0.0, "prefill_s": 0.01, "decode_s": 0.7, "preemptions": 0} | options
+    return Ended(number, f"cmpl-{number}", tokens, 1, reason, **fields)
+
+
+@pytest.fixture
+def stored(predictor, request):
+    """What was reported of this test's own LLM."""
+
+    def of_this_test():
+        reports = [one for one in predictor.reported() if one["model"] == request.node.name]
+        return sorted(reports, key=lambda one: one["output_tokens"])
+
+    return of_this_test
+
+
+@pytest.fixture
+def arrived(request):
+    """A request that came, to an LLM of this test's own."""
+
+    def make(number, ids=HELLO, asking="ask", **options):
+        fields = {"model": request.node.name, "max_tokens": 50, "temperature": 0.5} | options
+        return Arrived(number, asking, list(ids), **fields)
+
+    return make
+
+
+async def until(holds) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  the conditions are other people's state
+            await asyncio.sleep(0.01)
+
+
+async def test_token_ids_are_predicted_by_their_text_without_special_tokens(start, arrived):
+    core = start()
+    core.tell(arrived(3, [101, *HELLO, 102]))
+    heard = await core.hear()
+    ((number, tokens, (levels, lengths)),) = heard.lengths
+    assert (number, tokens) == (3, len("hello"))
+    assert levels[0] == 0
+    assert levels[-1] == 1
+    assert len(lengths) == len(levels)
+
+
+async def test_many_that_come_together_are_answered_together(start, arrived):
+    core = start()
+    core.tell(*(arrived(n) for n in range(100)))
+    numbers = []
+    while len(numbers) < 100:
+        numbers += [number for number, _, _ in (await core.hear()).lengths]
+    assert sorted(numbers) == list(range(100))
+
+
+async def test_what_ended_is_reported_once_with_its_text_and_how_it_ended(start, arrived, stored):
+    core = start()
+    core.tell(arrived(1), ended(1, 7), ended(1, 7), arrived(2), ended(2, 9, "length"))
+    await until(lambda: len(stored()) == 2)
+    first, second = stored()
+    assert (first["prompt"], first["output_tokens"], first["temperature"]) == ("hello", 7, 0.5)
+    assert (first["finish_reason"], second["finish_reason"]) == (STOP, LENGTH)
+
+
+async def test_requests_that_were_aborted_or_failed_or_had_one_token_are_not_reported(
+    start, arrived, stored
+):
+    core = start()
+    core.tell(arrived(1), ended(1, 3, "abort"), arrived(2), ended(2, 3, "error"))
+    core.tell(arrived(3, max_tokens=1, asking="not_asked"), ended(3, 1, "length"))
+    core.tell(arrived(4, [], asking="no_text"), ended(4, 5))
+    core.tell(arrived(5), ended(5, 8))
+    await until(stored)
+    await core.end()
+    assert [one["output_tokens"] for one in stored()] == [8]
+
+
+async def test_an_abort_by_a_stop_string_is_an_end_at_the_token_that_completed_it(
+    start, arrived, stored
+):
+    core = start()
+    tail = [*HELLO * 10, WORLD, POINT, POINT]
+    core.tell(arrived(1), ended(1, 90 + len(tail), "abort", stop=["world"], output_ids=tail))
+    core.tell(arrived(2), ended(2, 4, "abort", stop=["never"], output_ids=HELLO * 4))
+    await until(stored)
+    await core.end()
+    (report,) = stored()
+    assert (report["output_tokens"], report["finish_reason"]) == (101, STOP)
+
+
+async def test_what_ended_teaches_the_typical_length_and_the_speed(start, arrived):
+    core = start()
+    model = arrived(0).model
+    for number in range(200):
+        one = arrived(number, asking="policy"), ended(number, 40, decode_s=40 * 0.005)
+        await core.tell_as_it_reads(*one)
+    core.tell(arrived(999))
+    await core.hear()
+    async with asyncio.timeout(20):
+        while core.learnt is None or core.learnt.typical_tokens.get(model, 0) != 40:
+            core.tell(arrived(1_000))
+            await core.hear()
+            await asyncio.sleep(0.1)
+    _, token_s, _ = core.learnt.rates
+    assert token_s == pytest.approx(0.005, rel=0.3)
+
+
+async def test_the_predictors_history_is_the_start_of_the_typical_length(start, arrived):
+    core = start()
+    async with asyncio.timeout(20):
+        while core.learnt is None or "llm" not in core.learnt.typical_tokens:
+            core.tell(arrived(1))
+            await core.hear()
+            await asyncio.sleep(0.1)
+    assert 105 < core.learnt.typical_tokens["llm"] < 277  # the served median and 90 % quantile
+
+
+async def test_without_a_predictor_every_request_is_said_to_be_unknown(start, arrived):
+    core = start(target="127.0.0.1:1")
+    core.tell(*(arrived(n) for n in range(20)))
+    unknown = []
+    while len(unknown) < 20:
+        unknown += (await core.hear()).unknown
+    assert sorted(unknown) == list(range(20))
+    causes = ("predictor_error", "breaker_open")
+    assert sum(core.counted("lengthwise_fallbacks_total", cause=cause) for cause in causes) == 20
+
+
+async def test_errors_of_predictions_are_counted_where_the_length_is_known(start, arrived):
+    core = start()
+    core.tell(arrived(1), arrived(2))
+    heard = 0
+    while heard < 2:
+        heard += len((await core.hear()).lengths)
+    core.tell(ended(1, 8), ended(2, 50, "length"))
+    await until(lambda: core.counted("lengthwise_judged_predictions_total") == 1)
+    assert core.counted("lengthwise_absolute_error_tokens_total") == 3
+
+
+async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arrived):
+    core = start(max_known=10, target="127.0.0.1:1")
+    core.tell(*(arrived(n) for n in range(50)))
+    await until(lambda: max(core.sidecar._known, default=0) == 49)
+    assert len(core.sidecar._known) == 10
+    assert core.sidecar._chars == 10 * len("hello")
+
+
+async def test_what_is_no_message_does_not_end_it(start, arrived):
+    core = start()
+    core.tell(arrived(1, temperature=float("nan")), arrived(2))
+    while 2 not in [number for number, _, _ in (await core.hear()).lengths]:
+        pass
+
+
+async def test_the_last_reports_are_sent_when_the_core_ends(start, arrived, stored):
+    core = start(report_interval_s=3_600.0)
+    core.tell(arrived(1), ended(1, 7))
+    await until(lambda: core.sidecar._reporter.waiting == 1)
+    await core.end()
+    assert len(stored()) == 1
