@@ -32,19 +32,22 @@ class SwapStats(KVConnectorStats):
 
 
 class SwapPromMetrics(KVConnectorPromMetrics):
-    """The same as counters of Prometheus."""
+    """The same as counters of Prometheus.
+
+    Under vLLM's prefix, by which it finds them again when an engine is made anew in a process.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         labels = self._labelnames
         self._tokens: Any = self._counter_cls(
-            name="lengthwise_swap_tokens",
+            name="vllm:lengthwise_swap_tokens",
             documentation="Tokens of preempted requests: swapped_out, swapped_in, evicted from the "
             "host's memory, recomputed",
             labelnames=[*labels, "event"],
         )
         self._seconds: Any = self._counter_cls(
-            name="lengthwise_swap_seconds",
+            name="vllm:lengthwise_swap_seconds",
             documentation="Seconds that workers spent on copying keys and values out and in",
             labelnames=[*labels, "direction"],
         )
