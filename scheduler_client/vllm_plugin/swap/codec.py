@@ -38,7 +38,9 @@ class BlockCodec(Protocol):
         ...
 
 
-def caches_by_block(caches: Mapping[str, torch.Tensor], blocks: int) -> list[torch.Tensor]:
+def caches_by_block(
+    caches: Mapping[str, torch.Tensor], blocks: int
+) -> list[tuple[str, torch.Tensor]]:
     """Each layer's cache with the scheduler's blocks as its first axis.
 
     Args:
@@ -47,16 +49,16 @@ def caches_by_block(caches: Mapping[str, torch.Tensor], blocks: int) -> list[tor
         blocks: Of the scheduler.
 
     Returns:
-        One view for each cache, layers that share it counted once.
+        Layer and view of each cache, once for layers that share it.
 
     Raises:
         UnknownLayoutError: If their shape is another.
     """
-    by_address: dict[int, torch.Tensor] = {}
+    by_address: dict[int, tuple[str, torch.Tensor]] = {}
     for name, cache in caches.items():
         if cache.dim() != 4 or cache.shape[0] == 0 or cache.shape[0] % blocks:
             raise UnknownLayoutError(f"layer {name} has a cache of shape {tuple(cache.shape)}")
-        by_address.setdefault(cache.data_ptr(), cache.unflatten(0, (blocks, -1)))
+        by_address.setdefault(cache.data_ptr(), (name, cache.unflatten(0, (blocks, -1))))
     if not by_address:
         raise UnknownLayoutError("there is no cache")
     return list(by_address.values())
@@ -70,7 +72,7 @@ class RawCodec:
     """Bytes as they are, of any dtype and in any order: only where a block begins must be known.
 
     Args:
-        caches: As of `caches_by_block`.
+        caches: Views as of `caches_by_block`.
     """
 
     lossy = False

@@ -4,8 +4,15 @@ from typing import Any
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import BlockCodec, RawCodec, caches_by_block
+from scheduler_client.vllm_plugin.swap.codec import (
+    BlockCodec,
+    RawCodec,
+    UnknownLayoutError,
+    caches_by_block,
+)
+from scheduler_client.vllm_plugin.swap.eight_bit import EightBitCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
+from scheduler_client.vllm_plugin.swap.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.orders import WorkerMemory
 from scheduler_client.vllm_plugin.swap.settings import GIB_VARIABLE, SwapSettings
 from scheduler_client.vllm_plugin.swap.worker_side import SwapWorker
@@ -27,7 +34,7 @@ def open_worker(
         HostMemoryRefusedError: If the host has not as much memory.
         ValueError: If that much memory does not hold a single block.
     """
-    codec: BlockCodec = RawCodec(caches_by_block(caches, blocks))
+    codec = _codec(vllm_config, caches, blocks, settings)
     share = settings.worker_bytes(vllm_config.parallel_config.tensor_parallel_size)
     slots = share // codec.slot_bytes
     header_slots = -(-codec.header_bytes // codec.slot_bytes)
@@ -40,3 +47,27 @@ def open_worker(
     store = HostStore(slots, codec.slot_bytes, pinned=device.type == "cuda")
     memory = WorkerMemory(slots, header_slots, lossy=codec.lossy)
     return SwapWorker(codec, store, device), memory
+
+
+def _codec(
+    vllm_config: Any, caches: dict[str, torch.Tensor], blocks: int, settings: SwapSettings
+) -> BlockCodec:
+    by_block = caches_by_block(caches, blocks)
+    if settings.bits != 8:
+        return RawCodec([cache for _, cache in by_block])
+    layers = vllm_config.compilation_config.static_forward_context
+    layouts = [_layout(layers[name], cache) for name, cache in by_block]
+    return EightBitCodec([cache for _, cache in by_block], layouts)
+
+
+def _layout(layer: Any, cache: torch.Tensor) -> BlockLayout:
+    """Of the blocks of an attention layer, vllm's Attention."""
+    if not hasattr(layer.impl, "do_kv_cache_update"):
+        backend = type(layer.impl).__name__
+        raise UnknownLayoutError(f"{backend} does not say how it fills a block")
+
+    def write(probe: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> None:
+        slots = torch.arange(len(keys), device=probe.device)
+        layer.impl.do_kv_cache_update(layer, keys, values, probe, slots)
+
+    return BlockLayout.from_probe(cache, layer.num_kv_heads, layer.head_size, write)
