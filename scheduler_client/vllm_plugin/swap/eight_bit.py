@@ -10,32 +10,26 @@ from collections.abc import Sequence
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import UnknownLayoutError
 from scheduler_client.vllm_plugin.swap.layout import BlockLayout
 
 LEVELS = 255
 """Steps between the smallest and the largest of what shares a scale."""
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+"""What can be rounded."""
 
 
 class EightBitCodec:
     """Rounds on the device, so that half as much crosses the link.
 
     Args:
-        caches: Views as of `caches_by_block`.
+        caches: Views as of `caches_by_block`, of DTYPES.
         layouts: Of each.
-
-    Raises:
-        UnknownLayoutError: If a cache holds something else than floating-point numbers.
     """
 
     lossy = True
 
     def __init__(self, caches: Sequence[torch.Tensor], layouts: Sequence[BlockLayout]) -> None:
-        for cache in caches:
-            if cache.dtype not in DTYPES:
-                raise UnknownLayoutError(f"{cache.dtype} is not rounded to 8 bits")
         self._layers = list(zip(caches, layouts, strict=True))
         self._header_sizes = [layout.keys[0].numel() for layout in layouts]
         self._row_sizes = [_row_bytes(layout) for layout in layouts]

@@ -10,11 +10,15 @@ from scheduler_client.vllm_plugin.swap.codec import (
     UnknownLayoutError,
     caches_by_block,
 )
-from scheduler_client.vllm_plugin.swap.eight_bit import EightBitCodec
+from scheduler_client.vllm_plugin.swap.eight_bit import DTYPES, EightBitCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
 from scheduler_client.vllm_plugin.swap.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.orders import WorkerMemory
-from scheduler_client.vllm_plugin.swap.settings import GIB_VARIABLE, SwapSettings
+from scheduler_client.vllm_plugin.swap.settings import (
+    BITS_VARIABLE,
+    GIB_VARIABLE,
+    SwapSettings,
+)
 from scheduler_client.vllm_plugin.swap.worker_side import SwapWorker
 
 
@@ -55,6 +59,12 @@ def _codec(
     by_block = caches_by_block(caches, blocks)
     if settings.bits != 8:
         return RawCodec([cache for _, cache in by_block])
+    for name, cache in by_block:
+        if cache.dtype not in DTYPES:
+            raise UnknownLayoutError(
+                f"layer {name} has a cache of {cache.dtype}, which is not rounded: set "
+                f"{BITS_VARIABLE}=16"
+            )
     layers = vllm_config.compilation_config.static_forward_context
     layouts = [_layout(layers[name], cache) for name, cache in by_block]
     return EightBitCodec([cache for _, cache in by_block], layouts)

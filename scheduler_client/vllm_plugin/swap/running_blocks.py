@@ -57,10 +57,6 @@ class RunningBlocks:
         """Take out one that runs no more; None if it did not run."""
         return self._tables.pop(request_id, None)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._tables.clear()
-
     def follow(self, step: Step) -> None:
         """Take over what a step adds."""
         scheduled = step.num_scheduled_tokens

@@ -70,8 +70,7 @@ class SwapScheduler:
     def turn_off(self) -> None:
         """Swap no more; who is on the way back is let in."""
         self._memory = WorkerMemory(trouble="a fault")
-        self._running.clear()
-        self._lost.clear()
+        self._running, self._lost = RunningBlocks(), {}
         self.drop_all()
 
     @property

@@ -151,11 +151,13 @@ def small_engine(
             kv_transfer_config=transfer,  # pyright: ignore[reportArgumentType]  it takes a dict
             **(given | options),
         )
-        yield SmallEngine(llm)
-        llm.llm_engine.engine_core.shutdown()
-        del llm
-        gc.collect()
-        cleanup_dist_env_and_memory()
+        try:
+            yield SmallEngine(llm)
+        finally:
+            llm.llm_engine.engine_core.shutdown()
+            del llm
+            gc.collect()
+            cleanup_dist_env_and_memory()
 
 
 def _schedule_asynchronously(patch: pytest.MonkeyPatch) -> None:
