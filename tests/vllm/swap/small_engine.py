@@ -86,6 +86,10 @@ class SmallEngine:
                 found["preemptions"] = int(metric.value)
         return found
 
+    def total(self, name: str) -> int:
+        """Of a counter of vLLM's."""
+        return sum(int(m.value) for m in self.llm.get_metrics() if m.name == name)
+
     @contextmanager
     def counted(self) -> Generator[dict[str, int]]:
         """Filled with what is counted within."""

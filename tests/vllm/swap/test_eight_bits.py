@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
+from tests.vllm.swap.small_engine import greedy, requests, small_engine, transfer_config
 
 REQUESTS = requests(40)
+LONG = requests(5, tokens=90)
 
 
 @pytest.fixture(scope="module")
@@ -38,36 +39,43 @@ def garbage(engine):
         yield
 
 
-def swapped_then_asked_again(engine) -> tuple[list[list[int]], list[list[int]], int]:
-    """The true answers, those given alone to who comes after the swapped, and cached tokens used."""
+def asked_after_the_swapped(engine) -> tuple[list[int], list[int], int]:
+    """What somebody gets who asks what the last of the swapped asked and was answered.
+
+    Returns:
+        The answer, the true one, and how many tokens of the question were found in the cache.
+    """
     engine.llm.reset_prefix_cache()
-    truth = [engine.answers([request])[0] for request in REQUESTS[:12]]
-    engine.llm.reset_prefix_cache()
+    for number, (prompt, tokens) in enumerate(LONG):
+        engine.add(str(number), prompt, tokens)
     with engine.counted() as counts:
-        swapped = engine.answers(REQUESTS[:12])
-    assert counts["swapped_in"] > 100
-    assert swapped != truth
-    hits = prefix_hits(engine)
-    # What they were answered is asked about: so that blocks of the swapped are found if they can be.
-    again = [engine.answers([request])[0] for request in REQUESTS[:12]]
-    return truth, again, prefix_hits(engine) - hits
+        *_, (last, answer) = engine.finish()
+    assert counts["swapped_in"] > 50
+    question = engine.llm.get_tokenizer().encode(LONG[int(last)][0]) + answer
+    cached = engine.total("vllm:prefix_cache_hits")
+    ((_, got),) = ask(engine, question)
+    cached = engine.total("vllm:prefix_cache_hits") - cached
+    engine.llm.reset_prefix_cache()
+    ((_, truth),) = ask(engine, question)
+    return got, truth, cached
 
 
-def prefix_hits(engine) -> int:
-    metrics = engine.llm.get_metrics()
-    return sum(int(m.value) for m in metrics if m.name == "vllm:prefix_cache_hits")
+def ask(engine, question: list[int]) -> list[tuple[str, list[int]]]:
+    engine.llm.llm_engine.add_request("later", {"prompt_token_ids": question}, greedy(20))
+    return engine.finish()
 
 
 def test_nobody_else_gets_what_was_rounded_out_of_the_prefix_cache(engine, garbage):
-    truth, again, hits = swapped_then_asked_again(engine)
-    assert again == truth
-    assert hits >= 0
+    got, truth, cached = asked_after_the_swapped(engine)
+    assert got == truth
+    assert cached == 0
 
 
 def test_without_its_own_salt_others_would_get_it(engine, garbage, monkeypatch):
     monkeypatch.setattr("scheduler_client.vllm_plugin.swap.scheduler_side.isolate", lambda _: None)
-    truth, again, _ = swapped_then_asked_again(engine)
-    assert again != truth
+    got, truth, cached = asked_after_the_swapped(engine)
+    assert got != truth
+    assert cached > 0
 
 
 # Engines of their own come last: there is one at a time in a process.
