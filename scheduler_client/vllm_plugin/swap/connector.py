@@ -10,18 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
-from vllm.config import VllmConfig
 from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     KVConnectorBase_V1,
     KVConnectorHandshakeMetadata,
     KVConnectorMetadata,
-    KVConnectorRole,
     KVConnectorTransferResults,
     KVConnectorWorkerMetadata,
     SupportsHMA,
 )
-from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.kv_cache_interface import KVCacheConfig
 
 from scheduler_client.vllm_plugin.swap.metrics import SwapPromMetrics, SwapStats
 from scheduler_client.vllm_plugin.swap.open_worker import open_worker
@@ -56,8 +52,7 @@ class FailedStores(KVConnectorWorkerMetadata):
 
     tickets: dict[str, int]
 
-    def aggregate(self, other: KVConnectorWorkerMetadata) -> KVConnectorWorkerMetadata:
-        assert isinstance(other, FailedStores)
+    def aggregate(self, other: "FailedStores") -> "FailedStores":
         return FailedStores(self.tickets | other.tickets)
 
 
@@ -68,9 +63,7 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         ValueError: If `kv_connector_extra_config` has a bad value: that stops vLLM's start.
     """
 
-    def __init__(
-        self, vllm_config: VllmConfig, role: KVConnectorRole, kv_cache_config: KVCacheConfig
-    ) -> None:
+    def __init__(self, vllm_config: Any, role: Any, kv_cache_config: Any) -> None:
         super().__init__(vllm_config, role, kv_cache_config)
         transfer: Any = vllm_config.kv_transfer_config
         # By default vLLM ends a request whose load fails, and as a consumer of others' blocks it
@@ -105,19 +98,18 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         except Exception as error:  # noqa: BLE001  the engine must start
             self._memory = WorkerMemory(trouble=f"{type(error).__name__}: {error}")
 
-    def get_handshake_metadata(self) -> KVConnectorHandshakeMetadata:
+    def get_handshake_metadata(self) -> SwapHandshake:
         return SwapHandshake(self._memory)
 
-    def handle_preemptions(self, kv_connector_metadata: KVConnectorMetadata) -> None:
-        assert isinstance(kv_connector_metadata, SwapMetadata)
+    def handle_preemptions(self, kv_connector_metadata: SwapMetadata) -> None:
         if self._worker is not None and kv_connector_metadata.orders.stores:
             self._worker.store_all(kv_connector_metadata.orders.stores)
 
     def start_load_kv(self, forward_context: Any, **kwargs: Any) -> None:
-        metadata = self._get_connector_metadata()
-        assert isinstance(metadata, SwapMetadata)
-        if self._worker is not None and metadata.orders.loads:
-            self._worker.load_all(metadata.orders.loads)
+        del forward_context, kwargs
+        orders: Orders = self._get_connector_metadata().orders
+        if self._worker is not None and orders.loads:
+            self._worker.load_all(orders.loads)
 
     def wait_for_layer_load(self, layer_name: str) -> None:
         """Nothing: no step reads what is being loaded."""
@@ -130,14 +122,14 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
     def wait_for_save(self) -> None:
         """Nothing: stores are in the order of the steps."""
 
-    def get_transfer_results(self, finished_req_ids: set[str]) -> KVConnectorTransferResults:
+    def get_transfer_results(self, finished_req_ids: set[str]) -> Any:
         results = KVConnectorTransferResults()
         if self._worker is not None:
             self._worker.forget(finished_req_ids)
             results.finished_recving, results.failed_recving = self._worker.take_loaded()
         return results
 
-    def build_connector_worker_meta(self) -> KVConnectorWorkerMetadata | None:
+    def build_connector_worker_meta(self) -> FailedStores | None:
         if self._worker is None or not (tickets := self._worker.take_failed_stores()):
             return None
         return FailedStores(tickets)
@@ -145,10 +137,9 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
     # The scheduler's half.
 
     def set_xfer_handshake_metadata_pp_aware(
-        self, metadata: dict[tuple[int, int], KVConnectorHandshakeMetadata]
+        self, metadata: dict[tuple[int, int], SwapHandshake]
     ) -> None:
-        workers = [told.memory for told in metadata.values() if isinstance(told, SwapHandshake)]
-        memory = joined_memory(workers)
+        memory = joined_memory([told.memory for told in metadata.values()])
         self._scheduler.begin(memory)
         if memory.trouble is not None:
             LOGGER.warning("Lengthwise swaps nothing: %s", memory.trouble)
@@ -177,7 +168,7 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         block_ids = blocks.get_block_ids()[0] if num_external_tokens else []
         self._scheduler.bring_back(request, block_ids, num_external_tokens)
 
-    def build_connector_meta(self, scheduler_output: SchedulerOutput) -> KVConnectorMetadata:
+    def build_connector_meta(self, scheduler_output: Any) -> SwapMetadata:
         loads = self._scheduler.take_loads()
         stores = self._guarded(lambda: self._scheduler.stores(scheduler_output), [])
         return SwapMetadata(Orders(stores, loads))
@@ -191,13 +182,14 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
             self._guarded(lambda: self._scheduler.not_stored(told.tickets), None)
 
     def request_finished(self, request: Any, block_ids: list[int]) -> tuple[bool, None]:
+        del block_ids
         self._scheduler.end(request.request_id)
         return False, None
 
     def request_finished_all_groups(
         self, request: Any, block_ids: tuple[list[int], ...]
     ) -> tuple[bool, None]:
-        return self.request_finished(request, [])
+        return self.request_finished(request, block_ids[0])
 
     def reset_cache(self) -> bool:
         self._scheduler.drop_all()
@@ -207,7 +199,7 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         """Do it, or turn swapping off."""
         try:
             return act()
-        except Exception:  # noqa: BLE001  whatever it is: the engine must go on
+        except Exception:
             self._scheduler.turn_off()
             LOGGER.exception("Lengthwise swaps nothing any more: vLLM goes on without it")
             return otherwise

@@ -19,7 +19,7 @@ class SwapStats(KVConnectorStats):
     def reset(self) -> None:
         self.data = {}
 
-    def aggregate(self, other: KVConnectorStats) -> KVConnectorStats:
+    def aggregate(self, other: "SwapStats") -> "SwapStats":
         for name, value in other.data.items():
             self.data[name] = self.data.get(name, 0) + value
         return self

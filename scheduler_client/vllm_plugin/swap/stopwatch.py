@@ -15,7 +15,7 @@ class Stopwatch:
     """
 
     def __init__(self) -> None:
-        self._spent_s = dict.fromkeys(SECONDS, 0.0)
+        self._spent_s = dict[str, float].fromkeys(SECONDS, 0.0)
 
     @contextmanager
     def swapping_out(self) -> Generator[None]:
@@ -33,5 +33,5 @@ class Stopwatch:
 
     def take(self) -> dict[str, float]:
         """The seconds since the last time."""
-        spent_s, self._spent_s = self._spent_s, dict.fromkeys(SECONDS, 0.0)
+        spent_s, self._spent_s = self._spent_s, dict[str, float].fromkeys(SECONDS, 0.0)
         return spent_s

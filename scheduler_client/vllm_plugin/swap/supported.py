@@ -17,6 +17,10 @@ def what_is_unsupported(
     """
     if settings is None:
         return f"{GIB_VARIABLE} is not set"
+    return _about_the_cache(kv_cache_config) or _about_the_engine(vllm_config)
+
+
+def _about_the_cache(kv_cache_config: Any) -> str | None:
     groups = kv_cache_config.kv_cache_groups
     if len(groups) != 1:
         return f"this model has {len(groups)} kinds of cache, not one"
@@ -25,6 +29,10 @@ def what_is_unsupported(
         return f"this model's cache is of the kind {kind}, not of full attention"
     if kv_cache_config.needs_kv_cache_zeroing:
         return "vLLM zeroes this model's blocks before they can be copied out"
+    return None
+
+
+def _about_the_engine(vllm_config: Any) -> str | None:
     if vllm_config.speculative_config is not None:
         return "speculative decoding leaves tokens in the cache that were not accepted"
     parallel = vllm_config.parallel_config

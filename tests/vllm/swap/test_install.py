@@ -33,9 +33,8 @@ def test_an_engine_made_after_it_swaps_and_twice_is_once(unwrapped, model):
     once = EngineArgs.create_engine_config
     assert install({"LENGTHWISE_SWAP_GIB": "0.25"})
     assert EngineArgs.create_engine_config is once
-    with small_engine(model, None) as engine:
-        with engine.counted() as counts:
-            engine.answers(requests(12))
+    with small_engine(model, None) as engine, engine.counted() as counts:
+        engine.answers(requests(12))
     assert counts["swapped_in"] == counts["swapped_out"] > 0
     assert counts["recomputed"] == 0
 

@@ -31,18 +31,16 @@ def expected(model):
 
 
 @pytest.mark.parametrize(
-    ("transfer", "options", "why"),
+    ("transfer", "why"),
     [
-        (transfer_config(host_gib=1e5), {}, "bytes of the host's memory were asked for"),
-        (transfer_config(host_gib=1e-5), {}, "that holds no block of"),
-        (transfer_config() | {"kv_connector_extra_config": {}}, {}, "GIB is not set"),
+        (transfer_config(host_gib=1e5), "bytes of the host's memory were asked for"),
+        (transfer_config(host_gib=1e-5), "that holds no block of"),
+        (transfer_config() | {"kv_connector_extra_config": {}}, "GIB is not set"),
     ],
     ids=["refused", "too little", "not asked for"],
 )
-def test_without_memory_for_it_an_engine_computes_again(
-    model, expected, lines, transfer, options, why
-):
-    with small_engine(model, transfer, **options) as engine:
+def test_without_memory_for_it_an_engine_computes_again(model, expected, lines, transfer, why):
+    with small_engine(model, transfer) as engine:
         with engine.counted() as counts:
             assert engine.answers(REQUESTS) == expected
         assert not engine.swap.is_on
