@@ -82,3 +82,41 @@ def who_goes_out(
         wanted -= left.pop(gone)
         out.append(gone)
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A request that runs, as far as its memory is concerned.
+
+    Args:
+        key: Its place in the queue if it waited: lower goes first.
+        held: What it holds, in whatever unit is wanted.
+    """
+
+    key: float
+    held: int
+
+
+def who_makes_room(
+    running: Mapping[Name, RunningJob], *, favoured_key: float, margin: float, wanted: int
+) -> list[Name]:
+    """Who goes out so that the first of the queue fits in: the highest keys first.
+
+    Where memory is short rather than slots, a shorter request waits although a slot is free.
+
+    Args:
+        running: All that may be taken off.
+        favoured_key: Of the first of the queue.
+        margin: Only a key higher by more than this goes out: what a swap costs should be won.
+        wanted: How much is to become free.
+
+    Returns:
+        The victims, in that order; none if they would not do, for then nobody is to suffer.
+    """
+    out: list[Name] = []
+    for name, job in sorted(running.items(), key=lambda item: item[1].key, reverse=True):
+        if wanted <= 0 or job.key <= favoured_key + margin:
+            break
+        wanted -= job.held
+        out.append(name)
+    return out if wanted <= 0 else []

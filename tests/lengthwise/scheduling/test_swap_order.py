@@ -3,10 +3,12 @@
 import pytest
 
 from lengthwise.scheduling.swap_order import (
+    RunningJob,
     WaitingJob,
     estimated_waits_s,
     longest_wait,
     who_goes_out,
+    who_makes_room,
 )
 
 
@@ -51,3 +53,18 @@ def test_where_all_together_hold_too_little_nobody_goes():
 def test_among_the_swapped_alone_it_is_the_end_of_the_queue_whatever_their_lengths(remaining_s):
     queue = [(name, WaitingJob(left)) for name, left in zip("abc", remaining_s, strict=True)]
     assert longest_wait("abc", estimated_waits_s(queue, [])) == "c"
+
+
+RUNNING = {"long": RunningJob(90.0, 5), "longer": RunningJob(95.0, 2), "short": RunningJob(3.0, 9)}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "out"), [(0, []), (2, ["longer"]), (7, ["longer", "long"]), (8, [])]
+)
+def test_the_longest_to_go_make_room_and_nobody_does_if_all_would_not_do(wanted, out):
+    assert who_makes_room(RUNNING, favoured_key=4.0, margin=1.0, wanted=wanted) == out
+
+
+def test_a_little_shorter_is_not_short_enough():
+    assert who_makes_room(RUNNING, favoured_key=94.0, margin=1.0, wanted=1) == []
+    assert who_makes_room(RUNNING, favoured_key=93.0, margin=1.0, wanted=1) == ["longer"]
