@@ -23,6 +23,10 @@ from testbed.ordered_scheduler import Order
 SCHEDULER = "testbed.ordered_scheduler.OrderedScheduler"
 
 
+class TornError(RuntimeError):
+    """A transfer that was made to fail."""
+
+
 @dataclass(frozen=True)
 class ModelledRequest:
     """One request.
@@ -31,11 +35,13 @@ class ModelledRequest:
         prompt: Token ids.
         output_tokens: How long its answer is.
         arrival_s: On the modelled clock.
+        ends_itself: Where the model says so, at `output_tokens` at the latest.
     """
 
     prompt: list[int]
     output_tokens: int
     arrival_s: float
+    ends_itself: bool = False
 
 
 @dataclass
@@ -49,6 +55,9 @@ class Served:
         makespan_s: From the first arrival to the last completion.
         cpu_s: Of this process, for the run: what the tiny model really took.
         steps: Of the engine.
+        computed_again: Tokens that were computed a second time, where every answer is as long as
+            was asked.
+        preempted: Numbers of the requests that were.
     """
 
     completed_s: list[float]
@@ -57,6 +66,8 @@ class Served:
     makespan_s: float = 0.0
     cpu_s: float = 0.0
     steps: int = 0
+    computed_again: int = 0
+    preempted: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,7 @@ class ModelledEngine:
         before, began_s = self._counts(), time.process_time()
         served = Served([0.0] * len(requests), [[] for _ in requests])
         now_s, sent = requests[0].arrival_s, 0
+        began: dict[str, float] = {}
         engine = self.llm.llm_engine
         while sent < len(requests) or engine.has_unfinished_requests():
             if not engine.has_unfinished_requests():
@@ -128,23 +140,52 @@ class ModelledEngine:
                 self._send(sent, requests[sent])
                 sent += 1
             outputs = engine.step()
+            for request_id in self._step.num_scheduled_tokens:
+                began.setdefault(request_id.partition("-")[0], now_s)
+            preempted = self._step.preempted_req_ids or ()
+            served.preempted |= {int(name.partition("-")[0]) for name in preempted}
             now_s += self._step_s()
+            served.computed_again += sum(self._step.num_scheduled_tokens.values())
             served.steps += 1
             for output in outputs:
                 if output.finished:
                     number = int(output.request_id)
                     served.completed_s[number] = now_s
                     served.answers[number] = list(output.outputs[0].token_ids)
+                    if order is not None:
+                        order.ended(number, began[str(number)], now_s)
+        # Each token but an answer's last is computed once.
+        served.computed_again -= sum(len(r.prompt) + r.output_tokens - 1 for r in requests)
         served.makespan_s = now_s - requests[0].arrival_s
         served.cpu_s = time.process_time() - began_s
         served.counts = {n: c - before.get(n, 0) for n, c in self._counts().items()}
         return served
 
+    def fail_every(self, nth: int) -> None:
+        """Let every nth transfer fail from now on, in either direction; 0 lets none fail."""
+        from vllm.distributed.kv_transfer import get_kv_transfer_group  # noqa: PLC0415
+
+        worker: Any = get_kv_transfer_group()._worker  # noqa: SLF001  there is no other way in
+        seen = [0]
+        for name in ("copy_out", "copy_in"):
+            original = getattr(type(worker), name).__get__(worker)
+
+            def transfer(order: Any, original: Any = original) -> None:
+                seen[0] += 1
+                if nth and seen[0] % nth == 0:
+                    raise TornError(order.request_id)
+                original(order)
+
+            setattr(worker, name, transfer)
+
     def _send(self, number: int, request: ModelledRequest) -> None:
         from vllm import SamplingParams  # noqa: PLC0415  heavy
 
         params = SamplingParams(
-            temperature=0, max_tokens=request.output_tokens, ignore_eos=True, detokenize=False
+            temperature=0,
+            max_tokens=request.output_tokens,
+            ignore_eos=not request.ends_itself,
+            detokenize=False,
         )
         prompt: Any = {"prompt_token_ids": request.prompt}
         self.llm.llm_engine.add_request(str(number), prompt, params, arrival_time=request.arrival_s)

@@ -26,10 +26,13 @@ class Order:
     Args:
         key: Of a request, in seconds; lower goes first.
         margin_s: See `who_makes_room`.
+        ended: Told of each request that has ended: its number, when it first ran and when it ended,
+            in seconds.
     """
 
     key: Callable[[Any], float]
-    margin_s: float
+    margin_s: float = 0.0
+    ended: Callable[[int, float, float], None] = lambda number, began_s, ended_s: None
 
 
 class OrderedScheduler(Scheduler):
