@@ -117,7 +117,7 @@ class ModelledEngine:
 
     @property
     def scheduler(self) -> Any:
-        """vLLM's."""
+        """Of vLLM."""
         return self.llm.llm_engine.engine_core.engine_core.scheduler
 
     def serve(self, requests: Sequence[ModelledRequest], order: Order | None = None) -> Served:
@@ -152,7 +152,7 @@ class ModelledEngine:
                     number = int(output.request_id)
                     served.completed_s[number] = now_s
                     served.answers[number] = list(output.outputs[0].token_ids)
-                    if order is not None:
+                    if order is not None and order.ended is not None:
                         order.ended(number, began[str(number)], now_s)
         # Each token but an answer's last is computed once.
         served.computed_again -= sum(len(r.prompt) + r.output_tokens - 1 for r in requests)

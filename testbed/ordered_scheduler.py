@@ -6,7 +6,7 @@ For engines in this process: `scheduler.order = Order(...)` after the start.
 # vLLM is the host's: it is not in the environment that types are checked in.
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Order:
 
     key: Callable[[Any], float]
     margin_s: float = 0.0
-    ended: Callable[[int, float, float], None] = lambda number, began_s, ended_s: None
+    ended: Callable[[int, float, float], None] | None = None
 
 
 class OrderedScheduler(Scheduler):
@@ -48,7 +48,7 @@ class OrderedScheduler(Scheduler):
             return super().schedule(*args, **kwargs)
 
     @contextmanager
-    def _ordered(self, order: Order):
+    def _ordered(self, order: Order) -> Generator[None]:
         waiting = self.waiting._heap  # noqa: SLF001  vLLM has no other way
         for request in [*waiting, *self.running]:
             request.priority = int(order.key(request) * TICKS_PER_S)

@@ -15,7 +15,7 @@ def against_simulator(setting: Setting, seed: int = 0) -> Table:
     """Each run twice: by the engine and by the simulator."""
     count = setting.count(REQUESTS)
     rows: list[Row] = []
-    for point in run(setting, "ShareGPT", count, RATES_PER_S, WAYS, seed):
+    for point in run(setting, "ShareGPT", count, rates=RATES_PER_S, ways=WAYS, seed=seed):
         requests = setting.requests("ShareGPT", count, point.rate_per_s, seed)
         engine, cost = simulated_engine(point.way.kind), profile().cost
         policy = PolicyChoice(POLICY[point.way.order]).make(cost, engine)

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.kv_swap.orders import OrderName, order_of
 from benchmarks.kv_swap.setting import (
+    KINDS,
     Kind,
     Setting,
     Times,
@@ -20,7 +21,10 @@ from testbed.modelled_engine import Served, modelled_engine
 RATE_PER_S = 0.65
 REQUESTS = 300
 
-RATES_PER_S = {"ShareGPT": (0.5, 0.65, 0.8, 1.0, 1.3, 1.7), "Alpaca": (2.0, 3.0, 4.0, 5.0, 7.0, 9.0)}
+RATES_PER_S = {
+    "ShareGPT": (0.5, 0.65, 0.8, 1.0, 1.3, 1.7),
+    "Alpaca": (2.0, 3.0, 4.0, 5.0, 7.0, 9.0),
+}
 RATE_REQUESTS = {"ShareGPT": 300, "Alpaca": 600}
 LIMITS_S = (0.1, 0.2, 0.5)
 """Normalised latencies (completion time over output tokens) at which rates are compared."""
@@ -68,10 +72,17 @@ class Point:
 
 
 def run(
-    setting: Setting, lengths: str, count: int, rates: Sequence[float], ways: Sequence[Way], seed: int
+    setting: Setting,
+    lengths: str,
+    count: int,
+    *,
+    rates: Sequence[float],
+    ways: Sequence[Way],
+    seed: int,
 ) -> Iterator[Point]:
     """Every way at every rate, on the same requests; an engine is started once for each kind."""
-    for kind in dict.fromkeys(way.kind for way in ways):
+    wanted = {way.kind for way in ways}
+    for kind in filter(wanted.__contains__, KINDS):
         with modelled_engine(fast_model(), engine_options(kind)) as engine:
             for rate in rates:
                 drawn = setting.requests(lengths, count, rate, seed)
@@ -84,7 +95,7 @@ def run(
 def completion_times(setting: Setting, seed: int = 0) -> Table:
     """At one rate."""
     count = setting.count(REQUESTS)
-    points = list(run(setting, "ShareGPT", count, [RATE_PER_S], WAYS, seed))
+    points = list(run(setting, "ShareGPT", count, rates=[RATE_PER_S], ways=WAYS, seed=seed))
     by_way = {point.way: point for point in points}
     fcfs = by_way[WAYS[0]].times
     rows: list[Row] = []
@@ -121,7 +132,7 @@ def equal_latency(setting: Setting, seed: int = 0) -> Table:
     rows: list[Row] = []
     for lengths, rates in RATES_PER_S.items():
         count = setting.count(RATE_REQUESTS[lengths])
-        points = list(run(setting, lengths, count, rates, FEW_WAYS, seed))
+        points = list(run(setting, lengths, count, rates=rates, ways=FEW_WAYS, seed=seed))
         for limit_s in LIMITS_S:
             base = _rate_within(points, FEW_WAYS[0], limit_s)
             row: Row = {"lengths": lengths, "limit_s": limit_s, "fcfs": base}

@@ -38,13 +38,13 @@ def make_room(scheduler: Any, first: Any, key: Key, margin: float) -> list[Any]:
     running = {
         request.request_id: RunningJob(key(request), _blocks(manager, request))
         for request in scheduler.running
-        if scheduler._request_blocks_can_be_freed(request)
+        if scheduler._request_blocks_can_be_freed(request)  # noqa: SLF001  vLLM's own means
     }
     out = who_makes_room(running, favoured_key=key(first), margin=margin, wanted=wanted)
     victims = [scheduler.requests[name] for name in out]
     for victim in victims:
         scheduler.running.remove(victim)
-        scheduler._preempt_request(
+        scheduler._preempt_request(  # noqa: SLF001  as above
             victim, time.monotonic(), drop_stale_output=scheduler.requires_kv_delivery
         )
     return victims

@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-SECONDS = ("out_s", "in_s")
+SECONDS: tuple[str, ...] = ("out_s", "in_s")
 """Spent on copies, of all workers together."""
 
 
