@@ -8,7 +8,7 @@ from serving_sim.simulate import simulate
 
 WAYS = (Way("FCFS", "recompute"), Way("FCFS", "16 bits"), Way("FCFS", "8 bits"))
 POLICY = {"FCFS": "fcfs", "SRPT": "srpt"}
-RATES_PER_S = (RATE_PER_S, 1.5 * RATE_PER_S)
+RATES_PER_S = (RATE_PER_S,)
 
 
 def against_simulator(setting: Setting, seed: int = 0) -> Table:

@@ -18,15 +18,16 @@ from benchmarks.kv_swap.setting import (
 from benchmarks.table import Column, Row, Table
 from testbed.modelled_engine import Served, modelled_engine
 
-RATE_PER_S = 0.65
+RATE_PER_S = 4.2
+"""1.25 of what the engine serves of ShareGPT's when it is saturated, first come first served."""
+
 REQUESTS = 300
 
-RATES_PER_S = {
-    "ShareGPT": (0.5, 0.65, 0.8, 1.0, 1.3, 1.7),
-    "Alpaca": (2.0, 3.0, 4.0, 5.0, 7.0, 9.0),
-}
-RATE_REQUESTS = {"ShareGPT": 300, "Alpaca": 600}
-LIMITS_S = (0.1, 0.2, 0.5)
+RATES_PER_S = {"ShareGPT": (3.4, 4.2, 5.1, 6.8), "Alpaca": (80.0, 110.0, 140.0, 180.0)}
+"""From below to twice what it serves when saturated."""
+
+RATE_REQUESTS = {"ShareGPT": 300, "Alpaca": 3_000}
+LIMITS_S = (0.03, 0.04, 0.05)
 """Normalised latencies (completion time over output tokens) at which rates are compared."""
 
 
@@ -142,7 +143,7 @@ def equal_latency(setting: Setting, seed: int = 0) -> Table:
             rows.append(row)
     columns = (
         Column("lengths", "lengths"),
-        Column("limit_s", "latency s/token", "{:.1f}"),
+        Column("limit_s", "latency s/token", "{:.2f}"),
         Column("fcfs", "FCFS, recompute: requests/s", "{:.2f}"),
         *(Column(way.name, f"{way.name}: ratio", "{:.2f}") for way in FEW_WAYS[1:]),
     )
