@@ -20,6 +20,7 @@ class Request(Protocol):
     priority: int
     arrival_time: float
     drop_stale_output: bool
+    resumable: bool
     cache_salt: str | None
     block_hashes: list[Any]
 
@@ -156,8 +157,11 @@ class SwapScheduler:
         if table is None or request_id not in self._requests or not table.tokens:
             return None
         self._lost[request_id] = table.tokens
-        if request_id in step.num_scheduled_tokens or self._requests[request_id].drop_stale_output:
+        request = self._requests[request_id]
+        if request_id in step.num_scheduled_tokens or request.drop_stale_output:
             return None  # it goes on in this very step
+        if request.resumable:
+            return None  # a session's next input may take the place of tokens that are kept
         blocks = self._blocks(table.tokens)
         if not self._make_room(request_id, self._slots.needed(blocks)):
             self.counted["evicted"] += table.tokens
@@ -200,9 +204,11 @@ class SwapScheduler:
 
     def _note_resumed(self, step: Step) -> None:
         """Count what is computed a second time."""
+        if not self._lost:
+            return
         cached = step.scheduled_cached_reqs
         for request_id, computed in zip(cached.req_ids, cached.num_computed_tokens, strict=True):
-            lost = self._lost.pop(request_id, 0) if self._lost else 0
+            lost = self._lost.pop(request_id, 0)
             self.counted["recomputed"] += max(0, lost - computed)
 
     def brought_back(self, request_ids: Iterable[str], failed: set[str]) -> None:

@@ -19,6 +19,7 @@ class FakeRequest:
     priority: int = 0
     arrival_time: float = 0.0
     drop_stale_output: bool = False
+    resumable: bool = False
     cache_salt: str | None = None
     block_hashes: list[Any] = field(default_factory=list)
 

@@ -135,6 +135,12 @@ def test_one_that_goes_on_in_the_very_step_is_not_copied():
     assert scheduler.take_counts() == {"recomputed": 39}
 
 
+def test_a_session_whose_input_may_change_is_not_kept():
+    scheduler = swapping(slots=8)
+    begin(scheduler, FakeRequest("a", 40, resumable=True))
+    assert not scheduler.stores(step(preempted=["a"]))
+
+
 def test_when_the_cache_is_declared_invalid_all_that_was_copied_is_dropped():
     scheduler, running = swapping(slots=8), FakeRequest("b", 40)
     begin(scheduler, FakeRequest("a", 40), running)
