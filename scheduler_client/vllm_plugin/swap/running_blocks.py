@@ -1,7 +1,7 @@
 """What every running request holds on the device: at its preemption vLLM has forgotten it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -31,45 +31,50 @@ class Step(Protocol):
     preempted_req_ids: set[str] | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeviceBlocks:
-    """The blocks of a running request.
+    """What a running request holds.
 
     Args:
         block_ids: In the order of its tokens.
         tokens: Computed once the steps so far have run.
     """
 
-    block_ids: list[int] = field(default_factory=list[int])
-    tokens: int = 0
+    block_ids: list[int]
+    tokens: int
 
 
 class RunningBlocks:
-    """The block tables of all that run, followed from step to step."""
+    """The block tables of all that run, followed from step to step.
+
+    Most requests get no block in a step, and hundreds run: what each step says of all of them is
+    taken over at once, and added up only for whoever is preempted.
+    """
 
     def __init__(self) -> None:
-        self._tables: dict[str, DeviceBlocks] = {}
+        self._tables: dict[str, list[int]] = {}
+        self._computed: dict[str, int] = {}
+        self._scheduled: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._tables)
 
     def forget(self, request_id: str) -> DeviceBlocks | None:
         """Take out one that runs no more; None if it did not run."""
-        return self._tables.pop(request_id, None)
+        block_ids = self._tables.pop(request_id, None)
+        tokens = self._computed.pop(request_id, 0) + self._scheduled.pop(request_id, 0)
+        return None if block_ids is None else DeviceBlocks(block_ids, tokens)
 
     def follow(self, step: Step) -> None:
         """Take over what a step adds."""
-        scheduled = step.num_scheduled_tokens
         for new in step.scheduled_new_reqs:
-            tokens = new.num_computed_tokens + scheduled[new.req_id]
-            self._tables[new.req_id] = DeviceBlocks(list(new.block_ids[0]), tokens)
+            self._tables[new.req_id] = list(new.block_ids[0])
+            self._computed[new.req_id] = new.num_computed_tokens
         cached = step.scheduled_cached_reqs
-        for request_id, added, computed in zip(
-            cached.req_ids, cached.new_block_ids, cached.num_computed_tokens, strict=True
-        ):
-            table = self._tables.get(request_id)
-            if table is None or request_id in cached.resumed_req_ids:
-                table = self._tables[request_id] = DeviceBlocks()
+        for request_id, added in zip(cached.req_ids, cached.new_block_ids, strict=True):
             if added is not None:
-                table.block_ids.extend(added[0])
-            table.tokens = computed + scheduled[request_id]
+                if request_id in cached.resumed_req_ids:
+                    self._tables[request_id] = []
+                self._tables.setdefault(request_id, []).extend(added[0])
+        self._computed.update(zip(cached.req_ids, cached.num_computed_tokens, strict=True))
+        self._scheduled.update(step.num_scheduled_tokens)
