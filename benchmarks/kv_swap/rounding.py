@@ -16,10 +16,10 @@ from testbed.engine import CACHE
 from testbed.modelled_engine import ModelledRequest, Served, modelled_engine
 from testbed.small_model import small_model
 
-REQUESTS = 320
-ANSWER_TOKENS = 64
-BLOCKS = 24
-"""About nine of the requests fit when they are half way."""
+REQUESTS = 200
+ANSWER_TOKENS = 48
+BLOCKS = 16
+"""About six of the requests fit when they are half way."""
 
 PROMPT_TOKENS = 80
 """Longer prompts are left out: all are to be preempted alike."""
