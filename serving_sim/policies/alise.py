@@ -1,8 +1,10 @@
 """ALISE: queues by estimated execution time, aging, and swapping by estimated wait time."""
 
+import math
 from collections.abc import KeysView
 
 from lengthwise.scheduling.service_time import ServiceTimeModel
+from lengthwise.scheduling.swap_order import WaitingJob, estimated_waits_s, longest_wait
 from serving_sim.job import Job
 from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.policy import RunningView
@@ -79,16 +81,15 @@ class AlisePolicy(PatientPolicy):
     def eviction_victim(self, resident: KeysView[Job], view: RunningView, now_s: float) -> Job:
         """The longest estimated wait time."""
         del now_s
-        waits_s = self.estimated_waits_s(view)
-        return max(resident, key=lambda job: (waits_s[job], job.index))
+        in_order = sorted(resident, key=lambda job: job.index)
+        return longest_wait(in_order, self.estimated_waits_s(view))
 
     def estimated_waits_s(self, view: RunningView) -> dict[Job, float]:
         """EWT of all that wait: the work before each, over those that run at once, or aging."""
-        ahead_s = sum(self.remaining_s(job, view.generated_tokens(job)) for job in view.running)
-        at_once = max(1, len(view.running))
-        waits_s: dict[Job, float] = {}
-        for job in sorted(self.waiting(), key=lambda job: job.rank):
-            to_top_s = (job.rank // LEVEL) * self._aging_s if job.rank >= LEVEL else 0.0
-            waits_s[job] = min(ahead_s / at_once, to_top_s) if to_top_s else ahead_s / at_once
-            ahead_s += self.remaining_s(job, job.generated_tokens)
-        return waits_s
+        running_s = [self.remaining_s(job, view.generated_tokens(job)) for job in view.running]
+        queue = sorted(self.waiting(), key=lambda job: job.rank)
+        return estimated_waits_s([(job, self._as_waiting(job)) for job in queue], running_s)
+
+    def _as_waiting(self, job: Job) -> WaitingJob:
+        to_top_s = (job.rank // LEVEL) * self._aging_s if job.rank >= LEVEL else 0.0
+        return WaitingJob(self.remaining_s(job, job.generated_tokens), to_top_s or math.inf)

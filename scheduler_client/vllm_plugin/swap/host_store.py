@@ -1,0 +1,78 @@
+"""The host's memory that swapped requests lie in: one slab of equal slots."""
+
+from collections.abc import Iterator, Sequence
+
+import psutil
+import torch
+
+KEPT_FREE = 0.05
+"""Of the host's memory: what is left when the slab is full, for everybody else."""
+
+
+class HostMemoryRefusedError(MemoryError):
+    """The host has not as much memory as was asked for."""
+
+
+class HostStore:
+    """A slab of the host's memory, pinned where a GPU copies to it.
+
+    Args:
+        slots: How many.
+        slot_bytes: Of each.
+        pinned: Lock it into memory, for copies that run beside the host.
+
+    Raises:
+        HostMemoryRefusedError: If there is not so much memory.
+    """
+
+    def __init__(self, slots: int, slot_bytes: int, *, pinned: bool) -> None:
+        wanted = slots * slot_bytes
+        memory = psutil.virtual_memory()
+        # The kernel promises more than there is, and ends the process when the promise is called.
+        available = int(memory.available - KEPT_FREE * memory.total)
+        if wanted > available:
+            raise HostMemoryRefusedError(
+                f"{wanted:,} bytes of the host's memory were asked for, {max(0, available):,} can "
+                "be spared"
+            )
+        try:
+            self._slab = torch.empty((slots, slot_bytes), dtype=torch.uint8, pin_memory=pinned)
+        except (RuntimeError, MemoryError) as error:
+            raise HostMemoryRefusedError(f"{wanted:,} bytes were refused: {error}") from error
+        self._pinned = pinned
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of a slot."""
+        return self._slab.shape[1]
+
+    def write(self, slots: Sequence[int], rows: torch.Tensor) -> None:
+        """Copy to slots.
+
+        Args:
+            slots: Where to.
+            rows: uint8, one row of `slot_bytes` for each.
+        """
+        for first, last, row in _runs(slots):
+            rows_of_run = rows[row : row + last - first]
+            self._slab[first:last].copy_(rows_of_run, non_blocking=self._pinned)
+
+    def read(self, slots: Sequence[int], device: torch.device) -> torch.Tensor:
+        """Copy from slots.
+
+        Returns:
+            uint8, one row of `slot_bytes` for each slot, on the device.
+        """
+        rows = torch.empty((len(slots), self.slot_bytes), dtype=torch.uint8, device=device)
+        for first, last, row in _runs(slots):
+            rows[row : row + last - first].copy_(self._slab[first:last], non_blocking=self._pinned)
+        return rows
+
+
+def _runs(slots: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """First slot, last slot + 1 and first row of each run of neighbours."""
+    start = 0
+    for row in range(1, len(slots) + 1):
+        if row == len(slots) or slots[row] != slots[row - 1] + 1:
+            yield slots[start], slots[row - 1] + 1, start
+            start = row

@@ -1,0 +1,61 @@
+"""What was swapped, counted in tokens and seconds, on its way to vLLM's /metrics."""
+
+from typing import Any
+
+from vllm.distributed.kv_transfer.kv_connector.v1.metrics import (
+    KVConnectorPromMetrics,
+    KVConnectorStats,
+)
+
+from scheduler_client.vllm_plugin.swap.stopwatch import SECONDS
+
+TOKENS = ("swapped_out", "swapped_in", "evicted", "recomputed")
+"""Copied out at a preemption; copied back; given up for want of host memory; computed again."""
+
+
+class SwapStats(KVConnectorStats):
+    """Counts of one step: those of the scheduler in tokens, those of workers in seconds."""
+
+    def reset(self) -> None:
+        self.data = {}
+
+    def aggregate(self, other: "SwapStats") -> "SwapStats":
+        for name, value in other.data.items():
+            self.data[name] = self.data.get(name, 0) + value
+        return self
+
+    def reduce(self) -> dict[str, int | float]:
+        return {name: round(value, 3) for name, value in self.data.items() if value}
+
+    def is_empty(self) -> bool:
+        return not any(self.data.values())
+
+
+class SwapPromMetrics(KVConnectorPromMetrics):
+    """The same as counters of Prometheus.
+
+    Under vLLM's prefix, by which it finds them again when an engine is made anew in a process.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        labels = self._labelnames
+        self._tokens: Any = self._counter_cls(
+            name="vllm:lengthwise_swap_tokens",
+            documentation="Tokens of preempted requests: swapped_out, swapped_in, evicted from the "
+            "host's memory, recomputed",
+            labelnames=[*labels, "event"],
+        )
+        self._seconds: Any = self._counter_cls(
+            name="vllm:lengthwise_swap_seconds",
+            documentation="Seconds that workers spent on copying keys and values out and in",
+            labelnames=[*labels, "direction"],
+        )
+
+    def observe(self, transfer_stats_data: dict[str, Any], engine_idx: int = 0) -> None:
+        values = self.per_engine_labelvalues[engine_idx]
+        for event in TOKENS:
+            self._tokens.labels(*values, event).inc(transfer_stats_data.get(event, 0))
+        for name in SECONDS:
+            direction = name.removesuffix("_s")
+            self._seconds.labels(*values, direction).inc(transfer_stats_data.get(name, 0.0))

@@ -1,0 +1,122 @@
+"""The half in each worker: copies what it is told to, and says what failed."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+
+from scheduler_client.vllm_plugin.swap.codec import BlockCodec
+from scheduler_client.vllm_plugin.swap.host_store import HostStore
+from scheduler_client.vllm_plugin.swap.orders import Load, Store
+from scheduler_client.vllm_plugin.swap.stopwatch import Stopwatch
+
+LOGGER = logging.getLogger("vllm.lengthwise")
+
+CHUNK_BYTES = 32 << 20
+"""Encoded at once: on a full device there is little room for what is in between."""
+
+
+class SwapWorker:
+    """Carries out the orders of each step, in their order.
+
+    A copy out runs before the step that may overwrite its blocks, a copy in after the step that its
+    blocks were given away in; on a GPU both lie on the stream of the steps, so that a step that is
+    still running has ended before they begin.
+
+    Args:
+        codec: Blocks to rows and back.
+        store: Where the rows go.
+        device: Of the blocks.
+    """
+
+    def __init__(self, codec: BlockCodec, store: HostStore, device: torch.device) -> None:
+        self._codec = codec
+        self._store = store
+        self._device = device
+        self._header_slots = -(-codec.header_bytes // codec.slot_bytes)
+        self._stored: dict[str, int] = {}
+        self._said_failure = False
+        self.stopwatch = Stopwatch()
+        self._failed_stores: dict[str, int] = {}
+        self._loaded: set[str] = set()
+        self._failed_loads: set[str] = set()
+
+    def store_all(self, stores: Sequence[Store]) -> None:
+        """Copy out. One that fails is noted by its ticket; the rest goes on."""
+        for order in stores:
+            try:
+                with self.stopwatch.swapping_out():
+                    self.copy_out(order)
+                self._stored[order.request_id] = order.ticket
+            except Exception:  # noqa: BLE001  the step must go on; the request is computed again
+                self._note_failure("out")
+                self._stored.pop(order.request_id, None)
+                self._failed_stores[order.request_id] = order.ticket
+
+    def load_all(self, loads: Sequence[Load]) -> None:
+        """Copy in. All are reported as done; those that failed as failed, too."""
+        for order in loads:
+            self._loaded.add(order.request_id)
+            if self._stored.pop(order.request_id, None) != order.ticket:
+                self._failed_loads.add(order.request_id)
+                continue
+            try:
+                with self.stopwatch.swapping_in():
+                    self.copy_in(order)
+            except Exception:  # noqa: BLE001  as above
+                self._note_failure("in")
+                self._failed_loads.add(order.request_id)
+
+    def forget(self, request_ids: set[str]) -> None:
+        """These requests have ended."""
+        for request_id in request_ids:
+            self._stored.pop(request_id, None)
+
+    def take_loaded(self) -> tuple[set[str], set[str]]:
+        """Whose copies in have ended since the last time, and which of them in vain."""
+        loaded, failed = self._loaded, self._failed_loads
+        self._loaded, self._failed_loads = set(), set()
+        return loaded, failed
+
+    def take_failed_stores(self) -> dict[str, int]:
+        """Tickets of the copies out that failed since the last time, by request."""
+        failed, self._failed_stores = self._failed_stores, {}
+        return failed
+
+    def copy_out(self, order: Store) -> None:
+        """One request's blocks, to its slots."""
+        block_ids = self._tensor(order.block_ids)
+        header = self._codec.header(block_ids, order.tokens)
+        if self._header_slots:
+            size = self._header_slots * self._codec.slot_bytes
+            padded = torch.nn.functional.pad(header, (0, size - len(header)))
+            rows = padded.view(self._header_slots, -1)
+            self._store.write(order.slots[: self._header_slots], rows)
+        slots = order.slots[self._header_slots :]
+        for start, stop in self._chunks(len(slots)):
+            self._store.write(slots[start:stop], self._codec.encode(block_ids[start:stop], header))
+
+    def copy_in(self, order: Load) -> None:
+        """One request's slots, to its blocks."""
+        block_ids = self._tensor(order.block_ids)
+        header = self._store.read(order.slots[: self._header_slots], self._device).flatten()
+        header = header[: self._codec.header_bytes]
+        slots = order.slots[self._header_slots + order.first_block :]
+        for start, stop in self._chunks(len(block_ids)):
+            rows = self._store.read(slots[start:stop], self._device)
+            self._codec.decode(rows, block_ids[start:stop], header)
+
+    def _chunks(self, blocks: int) -> list[tuple[int, int]]:
+        size = max(1, CHUNK_BYTES // self._codec.slot_bytes)
+        return [(start, min(start + size, blocks)) for start in range(0, blocks, size)]
+
+    def _tensor(self, block_ids: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(block_ids, dtype=torch.int64, device=self._device)
+
+    def _note_failure(self, direction: str) -> None:
+        if not self._said_failure:
+            self._said_failure = True
+            LOGGER.exception(
+                "Lengthwise could not swap a request %s: it is computed again (said once)",
+                direction,
+            )

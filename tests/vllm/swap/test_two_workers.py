@@ -1,0 +1,21 @@
+"""Two tensor-parallel workers: each swaps its share of every request."""
+
+import pytest
+
+from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+def test_each_worker_keeps_its_heads_and_nothing_is_computed_again(model, monkeypatch, bits):
+    # vLLM binds each worker to a memory node of its own, of which few machines have two.
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")
+    with small_engine(model, None) as engine:
+        expected = engine.answers(requests(12))
+    transfer = transfer_config(bits=bits)
+    with small_engine(model, transfer, tensor_parallel_size=2) as engine:
+        with engine.counted() as counts:
+            answers = engine.answers(requests(12))
+        assert engine.is_empty()
+    assert counts["swapped_in"] == counts["swapped_out"] > 0
+    assert counts["recomputed"] == 0
+    assert bits == 8 or answers == expected
