@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from serving_sim.engine.cost_model import StepCost
-from serving_sim.engine.engine import SwapOptions
+from serving_sim.engine.engine import KvSwap
 from testbed.ordered_scheduler import Order
 
 SCHEDULER = "testbed.ordered_scheduler.OrderedScheduler"
@@ -90,7 +90,7 @@ class ModelledOptions:
     block_tokens: int = 32
     slots: int = 256
     window_tokens: int = 2048
-    swap: SwapOptions | None = None
+    swap: KvSwap | None = None
     host_gib: float = 2.0
     dtype: str = "float32"
 

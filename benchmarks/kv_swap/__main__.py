@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
-from benchmarks.options import base_parser, parsed
-from benchmarks.report import Report, finish
-from benchmarks.table import Table
+from benchmarks.harness.options import base_parser, parsed
+from benchmarks.harness.report import Report, finish
+from benchmarks.harness.table import Table
 from testbed.engine import VLLM
 
 NAME = "kv_swap"

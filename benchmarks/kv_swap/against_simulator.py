@@ -1,8 +1,8 @@
 """The simulator's model of swapping beside the real engine, on the same requests and clock."""
 
+from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.latency import RATE_PER_S, REQUESTS, Way, run
 from benchmarks.kv_swap.setting import Setting, Times, profile, simulated_engine
-from benchmarks.table import Column, Row, Table
 from serving_sim.policies.registry import PolicyChoice
 from serving_sim.simulate import simulate
 

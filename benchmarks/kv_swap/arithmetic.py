@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.table import Column, Row, Table
+from benchmarks.harness.table import Column, Row, Table
 
 PARAMETERS = 8.03e9
 LAYERS, KV_HEADS, CHANNELS = 32, 8, 128

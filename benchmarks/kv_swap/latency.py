@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.orders import OrderName, order_of
 from benchmarks.kv_swap.setting import (
     KINDS,
@@ -15,7 +16,6 @@ from benchmarks.kv_swap.setting import (
     engine_options,
     fast_model,
 )
-from benchmarks.table import Column, Row, Table
 from testbed.modelled_engine import Served, modelled_engine
 
 RATE_PER_S = 4.2

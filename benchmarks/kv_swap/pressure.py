@@ -1,5 +1,6 @@
 """A burst on a full memory, first come, first served: what is computed again, and the rate."""
 
+from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.setting import (
     AT_ONCE,
     KINDS,
@@ -9,7 +10,6 @@ from benchmarks.kv_swap.setting import (
     engine_options,
     fast_model,
 )
-from benchmarks.table import Column, Row, Table
 from testbed.modelled_engine import Served, modelled_engine
 
 REQUESTS = 100

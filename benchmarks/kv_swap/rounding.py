@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.setting import Setting, engine_options
-from benchmarks.table import Column, Row, Table
 from testbed.eight_bit_cache import kept_in_eight_bits
 from testbed.engine import CACHE
 from testbed.modelled_engine import ModelledRequest, Served, modelled_engine

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.setting import Setting, as_modelled, engine_options
-from benchmarks.table import Column, Row, Table
 from serving_sim.workload.requests import Requests
 from testbed.engine import CACHE
 from testbed.modelled_engine import ModelledRequest, Served, modelled_engine

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from serving_sim.engine.engine import Engine, SwapOptions
+from serving_sim.engine.engine import Engine, KvSwap
 from serving_sim.engine.profile import Profile
 from serving_sim.reproduce.alise import PROFILE, workload
 from serving_sim.workload.requests import Requests
@@ -60,7 +60,7 @@ class Setting:
 
 def profile() -> Profile:
     """The GPU that the clock is of."""
-    return Profile.named(PROFILE)
+    return Profile.from_name(PROFILE)
 
 
 def blocks() -> int:
@@ -70,14 +70,14 @@ def blocks() -> int:
     return given.kv_blocks * given.block_tokens // BLOCK_TOKENS
 
 
-def swap_options(kind: Kind) -> SwapOptions | None:
+def swap_options(kind: Kind) -> KvSwap | None:
     """Of its link; None recomputes."""
     given = profile()
     assert given.kv_bytes_per_token is not None  # noqa: S101  as above
     assert given.link_bytes_per_s is not None  # noqa: S101  as above
     if kind == "recompute":
         return None
-    return SwapOptions(
+    return KvSwap(
         given.kv_bytes_per_token,
         given.link_bytes_per_s,
         bits=8 if kind == "8 bits" else 16,

@@ -10,6 +10,7 @@ from typing import Any
 
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.swap.install import install as install_swap
 
 MARK = "__lengthwise__"
 
@@ -20,6 +21,7 @@ def register() -> None:
     Raises:
         ValueError: If a LENGTHWISE_ variable has a bad value: that stops vLLM's start.
     """
+    install_swap(os.environ)
     if AdvisorSettings.from_environment(os.environ) is None:
         return
     try:
