@@ -7,8 +7,8 @@ from typing import Literal
 
 SchedulingPolicy = Literal["fcfs", "priority"]
 
-PACED_WORKER = "testbed.paced_worker.PacedWorker"
-TRUE_LENGTH = "testbed.true_length:TrueLength"
+PACED_WORKER = "testbed.in_engine.paced_worker.PacedWorker"
+TRUE_LENGTH = "testbed.in_engine.true_length:TrueLength"
 STEP_VARIABLE = "TESTBED_STEP_S"
 
 CPU_NICENESS = 10
@@ -36,8 +36,8 @@ class EngineOptions:
         scheduler_class: Dotted name of a Scheduler; None takes vLLM's own.
         stream_interval: Tokens between two events of a stream; the first comes at once. Many events
             cost a CPU as much as the tiny model does.
-        step_s: Every step takes at least this long (`testbed.paced_worker`), so that the noise of
-            a shared CPU is not measured; None leaves the engine as fast as it is.
+        step_s: Every step takes at least this long (`testbed.in_engine.paced_worker`), so that
+            the noise of a shared CPU is not measured; None leaves the engine as fast as it is.
         true_lengths: Answers end by themselves at the length that a request says (see
             `testbed.workload.Request.limit_tokens`).
         niceness: Of its processes (`nice`). Above 0 the predictor has the CPU first, as beside an

@@ -16,7 +16,7 @@ from benchmarks.kv_swap.setting import (
     engine_options,
     fast_model,
 )
-from testbed.modelled_engine import Served, modelled_engine
+from testbed.in_engine.modelled_engine import Served, modelled_engine
 
 RATE_PER_S = 4.2
 """1.25 of what the engine serves of ShareGPT's when it is saturated, first come first served."""

@@ -6,7 +6,7 @@ from benchmarks.kv_swap.setting import SLOTS, profile
 from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.registry import make_rule
 from serving_sim.workload.requests import Requests
-from testbed.ordered_scheduler import Order
+from testbed.in_engine.ordered_scheduler import Order
 
 OrderName = Literal["FCFS", "SRPT", "guarded"]
 

@@ -10,7 +10,7 @@ from benchmarks.kv_swap.setting import (
     engine_options,
     fast_model,
 )
-from testbed.modelled_engine import Served, modelled_engine
+from testbed.in_engine.modelled_engine import Served, modelled_engine
 
 REQUESTS = 100
 LITTLE_GIB = 0.0007

@@ -6,7 +6,7 @@ from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.setting import Setting, as_modelled, engine_options
 from serving_sim.workload.requests import Requests
 from testbed.engine import CACHE
-from testbed.modelled_engine import ModelledRequest, Served, modelled_engine
+from testbed.in_engine.modelled_engine import ModelledRequest, Served, modelled_engine
 from testbed.tiny_model import tiny_model
 
 REQUESTS = 500

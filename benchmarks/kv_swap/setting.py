@@ -14,7 +14,7 @@ from serving_sim.engine.profile import Profile
 from serving_sim.reproduce.alise import PROFILE, workload
 from serving_sim.workload.requests import Requests
 from testbed.engine import CACHE
-from testbed.modelled_engine import ModelledOptions, ModelledRequest
+from testbed.in_engine.modelled_engine import ModelledOptions, ModelledRequest
 from testbed.tiny_model import TinyLlama, tiny_model
 
 BLOCK_TOKENS = 32

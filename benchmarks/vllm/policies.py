@@ -8,7 +8,7 @@ from testbed.engine_options import EngineOptions
 from testbed.workload import Request
 
 SCHEDULERS = "scheduler_client.vllm_plugin.scheduler"
-ORACLE_SCHEDULERS = "testbed.oracle_scheduler"
+ORACLE_SCHEDULERS = "testbed.in_engine.oracle_scheduler"
 
 EAGER = "switch_s=0,much_longer=1,max_preemptions=1000,safe_waits=1000000,safe_services=1000000"
 """Shortest remaining time first: whatever is longer makes room, as often as need be."""

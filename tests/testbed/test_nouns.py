@@ -42,7 +42,7 @@ def test_an_engine_runs_under_the_policy_and_the_pace_that_are_asked_for():
     assert asked["--max-num-seqs"] == "3"
     assert asked["--scheduling-policy"] == "fcfs"
     assert asked["--served-model-name"] == "model"
-    assert "testbed.true_length:TrueLength" in command
+    assert "testbed.in_engine.true_length:TrueLength" in command
     assert options.variables()["TESTBED_STEP_S"] == "0.01"
 
 

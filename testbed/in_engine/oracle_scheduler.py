@@ -1,7 +1,7 @@
 """vLLM's scheduler told the truth: what Lengthwise can reach at the most.
 
-`vllm serve --scheduler-cls testbed.oracle_scheduler.OracleScheduler`, for requests that say their
-true length (`testbed.workload.Request.limit_tokens`).
+`vllm serve --scheduler-cls testbed.in_engine.oracle_scheduler.OracleScheduler`, for requests that
+say their true length (`testbed.workload.Request.limit_tokens`).
 """
 # pyright: basic, reportMissingImports=false
 # vLLM is the host's: it is not in the environment that types are checked in.

@@ -18,9 +18,9 @@ from typing import Any
 
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import KvSwap
-from testbed.ordered_scheduler import Order
+from testbed.in_engine.ordered_scheduler import Order
 
-SCHEDULER = "testbed.ordered_scheduler.OrderedScheduler"
+SCHEDULER = "testbed.in_engine.ordered_scheduler.OrderedScheduler"
 
 
 class TornError(RuntimeError):

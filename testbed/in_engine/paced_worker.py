@@ -1,4 +1,4 @@
-"""A vLLM worker whose steps keep a pace: `--worker-cls testbed.paced_worker.PacedWorker`.
+"""A vLLM worker whose steps keep a pace: `--worker-cls testbed.in_engine.paced_worker.PacedWorker`.
 
 A tiny model's step takes some milliseconds of Python on whatever CPU is left, so that its length
 follows the machine's other work. A real model's step is long and steady. With a pace above the
