@@ -49,7 +49,9 @@ def plugin_text(
     return canonical_text(template.render(messages), learnt)
 
 
-def _learnt(template: ChatTemplate) -> LearntTemplate:
+def learnt_template(template: ChatTemplate) -> LearntTemplate:
+    """What the plugin learns of a template, from what that renders."""
+
     def render(messages: list[dict[str, str]]) -> str:
         return template.render([ChatMessage(**message) for message in messages])
 
@@ -65,5 +67,8 @@ def _made(by: str, text: str | None) -> str:
 WAYS_IN = (
     WayIn("history, service", render_conversation),
     WayIn("middleware", middleware_text),
-    *(WayIn(f"plugin, {one.name}", partial(plugin_text, one, _learnt(one))) for one in TEMPLATES),
+    *(
+        WayIn(f"plugin, {one.name}", partial(plugin_text, one, learnt_template(one)))
+        for one in TEMPLATES
+    ),
 )

@@ -10,8 +10,8 @@ from benchmarks.conversation_text.chats import Chat, read_chats, split
 from benchmarks.conversation_text.pairs import PairResult, is_found
 from benchmarks.conversation_text.tables import conversation_report
 from benchmarks.conversation_text.templates import CHATML, TEMPLATES, ChatTemplate
-from benchmarks.conversation_text.ways_in import WAYS_IN, plugin_text
-from lengthwise.conversation import ChatMessage
+from benchmarks.conversation_text.ways_in import WAYS_IN, learnt_template, plugin_text
+from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour
 
 MESSAGES = (
@@ -44,10 +44,16 @@ def test_every_way_in_keeps_what_was_said_in_its_order(way_in):
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
 def test_a_templates_special_tokens_are_rendered_and_taken_away_again(template: ChatTemplate):
-    rendered, text = template.render(MESSAGES), plugin_text(template, MESSAGES)
+    rendered = template.render(MESSAGES)
+    text = plugin_text(template, learnt_template(template), MESSAGES)
     for token in template.all_special_tokens:
         assert token in rendered
         assert token not in text
+
+
+def test_every_way_in_makes_the_same_text_of_a_chat():
+    texts = {way.name: way.text(MESSAGES) for way in WAYS_IN}
+    assert set(texts.values()) == {render_conversation(MESSAGES)}, texts
 
 
 def test_a_template_says_something_of_its_own_only_without_a_system_message():
