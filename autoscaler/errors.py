@@ -3,7 +3,8 @@
 AutoscalerError
 ├── InvalidConfigError    a key, a value or a combination that cannot be
 ├── InvalidStateError     an observed state that cannot be: negative counts, no such pool
-└── UnknownPoolError      KEDA asks for a pool that nobody configured
+├── UnknownPoolError      KEDA asks for a pool that nobody configured
+└── StaleFleetError       nothing is known of the fleet, or what is known is too old
 """
 
 from lengthwise.errors import LengthwiseError
@@ -23,3 +24,7 @@ class InvalidStateError(AutoscalerError, ValueError):
 
 class UnknownPoolError(AutoscalerError, LookupError):
     """A pool that nobody configured."""
+
+
+class StaleFleetError(AutoscalerError):
+    """Nothing is known of the fleet, or what is known is too old to go by."""

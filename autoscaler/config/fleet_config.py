@@ -1,6 +1,7 @@
 """fleet.yaml: what one instance gives, what is promised, and how many instances there may be."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -82,8 +83,18 @@ class ObserveSection(_Section):
     mean_tokens: Positive = 256.0
 
 
+class TlsSection(_Section):
+    """Files of mutual TLS: KEDA's one way to say who it is."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
 class KedaSection(_Section):
     """Where KEDA asks."""
+
+    tls: TlsSection | None = None
 
     listen: str = Field(default="0.0.0.0:6000", pattern=r"^.+:\d+$")
     gone_after_s: float = Field(default=300.0, gt=0, le=86_400)
