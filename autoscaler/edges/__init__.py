@@ -1,0 +1,1 @@
+"""Where the fleet is seen and told: engines, state files, KEDA."""

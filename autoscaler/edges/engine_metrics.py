@@ -1,0 +1,106 @@
+"""What vLLM's /metrics says of one engine."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+RUNNING = "vllm:num_requests_running"
+WAITING = "vllm:num_requests_waiting"
+GENERATED = "vllm:generation_tokens_total"
+ENDED = "vllm:request_success_total"
+PROMPTS = "vllm:prompt_tokens_total"
+
+TIMEOUT_S = 2.0
+"""For one engine: a page of metrics takes milliseconds, and others are to be asked as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSample:
+    """One look at one engine; a base model's and its LoRAs' series are summed.
+
+    Args:
+        running: Requests in its batch.
+        waiting: Requests that it has not begun.
+        generated_tokens: Since it started.
+        prompt_tokens: Since it started.
+        ended: Requests that ended since it started.
+    """
+
+    running: int
+    waiting: int
+    generated_tokens: float
+    prompt_tokens: float
+    ended: float
+
+    @classmethod
+    def from_text(cls, text: str) -> "EngineSample | None":
+        """From a page of metrics; None if it lacks what says how busy the engine is."""
+        sums: dict[str, float] = {}
+        try:
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+        except ValueError:
+            return None
+        if RUNNING not in sums or WAITING not in sums:
+            return None
+        counters = (sums.get(name, 0.0) for name in (GENERATED, PROMPTS, ENDED))
+        return cls(int(sums[RUNNING]), int(sums[WAITING]), *counters)
+
+
+def scrape(url: str) -> EngineSample | None:
+    """Look at one engine now; None if it does not answer, or not with metrics of vLLM."""
+    try:
+        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310  the operator's own URL
+            return EngineSample.from_text(answer.read().decode("utf-8", "replace"))
+    except (URLError, OSError, ValueError):
+        return None
+
+
+@dataclass(slots=True)
+class MeanLengths:
+    """Mean prompt and answer of the requests that ended, from counters that may start again.
+
+    Args:
+        default_tokens: Mean answer while nothing has ended.
+    """
+
+    default_tokens: float
+    _generated: float = 0.0
+    _prompts: float = 0.0
+    _ended: float = 0.0
+
+    def learn(self, before: EngineSample, now: EngineSample) -> None:
+        """From two looks at one engine; counters that fell began again from 0."""
+        self._generated += grown(before.generated_tokens, now.generated_tokens)
+        self._prompts += grown(before.prompt_tokens, now.prompt_tokens)
+        self._ended += grown(before.ended, now.ended)
+
+    @property
+    def output_tokens(self) -> float:
+        """Mean answer."""
+        return self._generated / self._ended if self._ended else self.default_tokens
+
+    @property
+    def input_tokens(self) -> float:
+        """Mean prompt; 0 while nothing has ended."""
+        return self._prompts / self._ended if self._ended else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything has ended."""
+        return self._ended > 0
+
+
+def grown(before: float, now: float) -> float:
+    """What a counter grew by; one that is less than before was set to 0 in between."""
+    return now - before if now >= before else now
+
+
+def total(samples: Iterable[EngineSample]) -> tuple[int, int]:
+    """Requests that run and that wait."""
+    found = list(samples)
+    return sum(one.running for one in found), sum(one.waiting for one in found)

@@ -1,0 +1,1 @@
+"""KEDA: an external scaler that answers from memory."""

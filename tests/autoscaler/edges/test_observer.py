@@ -1,0 +1,119 @@
+"""The state of a fleet from its engines' metrics."""
+
+import math
+
+import pytest
+
+from autoscaler.core.decide import decide
+from autoscaler.core.demand import Knowledge
+from autoscaler.core.fleet import Pool
+from autoscaler.edges.engine_metrics import EngineSample, grown, scrape
+from autoscaler.edges.observer import FleetObserver
+from tests.autoscaler.states import options
+
+PAGE = """# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{model_name="base"} 7.0
+vllm:num_requests_running{model_name="lora"} 1.0
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{model_name="base"} 2.0
+# TYPE vllm:generation_tokens counter
+vllm:generation_tokens_total{model_name="base"} 5000.0
+# TYPE vllm:prompt_tokens counter
+vllm:prompt_tokens_total{model_name="base"} 900.0
+# TYPE vllm:request_success counter
+vllm:request_success_total{finished_reason="stop"} 8.0
+vllm:request_success_total{finished_reason="length"} 2.0
+"""
+
+
+class Engines:
+    """Engines that answer what they are told to."""
+
+    def __init__(self, **samples: EngineSample | None) -> None:
+        self.samples = samples
+
+    def look(self, url: str) -> EngineSample | None:
+        return self.samples.get(url)
+
+
+def observer(engines: Engines) -> FleetObserver:
+    urls = {Pool.INTERACTIVE: ["a", "b"], Pool.BATCH: ["c"]}
+    return FleetObserver(urls, options(), 256.0, engines.look)
+
+
+def test_a_page_of_metrics_is_summed_over_the_model_and_its_loras():
+    assert EngineSample.from_text(PAGE) == EngineSample(8, 2, 5_000.0, 900.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "not metrics {", PAGE.replace("num_requests_running", "lora_requests_info")],
+)
+def test_a_page_that_does_not_say_how_busy_the_engine_is_is_no_answer(text):
+    assert EngineSample.from_text(text) is None
+
+
+def test_an_engine_that_is_not_there_does_not_answer():
+    assert scrape("http://127.0.0.1:9/metrics") is None
+
+
+def test_a_counter_that_fell_began_again():
+    assert (grown(10, 15), grown(10, 4)) == (5, 4)
+
+
+def test_before_any_request_ended_lengths_are_the_configured_one():
+    state = observer(Engines(a=EngineSample(1, 4, 0, 0, 0))).observe(0.0)
+    assert state is not None
+    assert state.interactive.waiting.mean_tokens == 4 * 256
+    assert state.knowledge is Knowledge.REQUESTS
+
+
+def test_means_and_rates_come_from_what_ended_in_between_even_over_a_restart():
+    engines = Engines(a=EngineSample(2, 0, 1_000, 100, 5), b=EngineSample(0, 0, 9_000, 900, 30))
+    watching = observer(engines)
+    watching.observe(0.0)
+    engines.samples = {
+        "a": EngineSample(4, 2, 3_000, 300, 15),
+        "b": EngineSample(0, 0, 1_000, 0, 5),  # restarted: 5 since then
+    }
+    state = watching.observe(10.0)
+    assert state is not None
+    assert state.interactive.running == 4
+    # 2,000 and 1,000 tokens of 10 and 5 requests.
+    assert state.interactive.waiting.mean_tokens == 2 * 200
+    assert state.knowledge is Knowledge.LLM_MEAN
+    assert state.interactive.forecast is not None
+    assert state.interactive.forecast.mean_slots > 4 * math.exp(-60 / (0.084 * 200))
+
+
+def test_while_no_engine_answers_the_state_grows_old_and_the_decision_holds():
+    engines = Engines(a=EngineSample(50, 0, 0, 0, 0), b=EngineSample(50, 0, 0, 0, 0))
+    watching = observer(engines)
+    watching.observe(0.0)
+    engines.samples = {}
+    for now_s in (15.0, 30.0, 45.0, 60.0):
+        state = watching.observe(now_s)
+        assert state is not None
+        assert decide(state, now_s, options()).pools[Pool.INTERACTIVE].wanted >= 2
+    assert decide(state, 60.0, options()).held
+
+
+def test_an_engine_that_misses_two_looks_counts_as_it_was_and_is_then_forgotten():
+    engines = Engines(a=EngineSample(50, 0, 0, 0, 0), b=EngineSample(20, 0, 0, 0, 0))
+    watching = observer(engines)
+    watching.observe(0.0)
+    engines.samples["b"] = None
+    running = [watching.observe(15.0 * look).interactive.running for look in (1, 2, 3)]
+    assert running == [70, 70, 50]
+
+
+def test_nothing_is_known_before_any_engine_answered():
+    assert observer(Engines()).observe(0.0) is None
+
+
+def test_what_batch_engines_hold_is_due_after_the_standard_deadline():
+    state = observer(Engines(c=EngineSample(10, 90, 0, 0, 0))).observe(100.0)
+    assert state is not None
+    assert state.batch[0].demand.requests == 100
+    assert state.batch[0].deadline_s == 100.0 + 3_600
+    assert state.interactive.running == 0
