@@ -112,7 +112,7 @@ async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, cli
     parts = [{"type": "text", "text": "how"}, {"type": "text", "text": "are you"}]
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": parts}]
     await post(middleware, {"messages": messages}, path="/prefix/v1/chat/completions")
-    assert client.batches == [["be kind\nhow\nare you"]]
+    assert client.batches == [["system: be kind\nhow\nare you"]]
 
 
 @pytest.mark.parametrize(
