@@ -56,7 +56,7 @@ async def test_chat_streams_and_token_ids_are_predicted_like_text(engine, predic
             hello=caller.complete([7592], 10),
         )
     assert ended[-1] == "ash"
-    wait_until(lambda: counted(engine, "lengthwise_predictions_total") == before + 5, "the count")
+    wait_until(lambda: counted(engine, "lengthwise_predictions_total") >= before + 5, "the count")
 
 
 async def test_a_priority_that_the_caller_set_wins(engine, predictor):
