@@ -3,7 +3,7 @@
 from index_builder.cli.dataclass_options import with_dataclass
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import ReadOptions
-from lengthwise.history.files.row_schemas.recognise import format_names
+from lengthwise.history.files.row_schemas.logs.recognise import format_names
 
 READING_HELP = {
     "prompt_column": "Text of the prompt.",

@@ -16,9 +16,9 @@ from lengthwise.history.files.errors import (
 )
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
-from lengthwise.history.files.intake import Intake, Part
+from lengthwise.history.files.intake.notes import notes_of
+from lengthwise.history.files.intake.rows import Intake, Part
 from lengthwise.history.files.left_out import LeftOut
-from lengthwise.history.files.notes import notes_of
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.position import BytePosition
 from lengthwise.history.files.report import ReadReport

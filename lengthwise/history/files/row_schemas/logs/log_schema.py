@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
-from lengthwise.history.files.logged_request import LoggedRequest
+from lengthwise.history.files.logged.logged_request import LoggedRequest
 from lengthwise.history.files.values import Row
 
 

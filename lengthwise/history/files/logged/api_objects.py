@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from lengthwise.history.files.left_out import CANCELLED, FAILED, LeftOut, is_error
-from lengthwise.history.files.logged_request import (
+from lengthwise.history.files.logged.logged_request import (
     LIMIT_KEYS,
     LoggedChoice,
     LoggedRequest,

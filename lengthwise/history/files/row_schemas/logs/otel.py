@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import opened
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.finish_reasons import reasons_in
 from lengthwise.history.files.left_out import OTHER_CALL, PROMPT_CUT, LeftOut, leave_out_call
-from lengthwise.history.files.logged_request import (
+from lengthwise.history.files.logged.api_objects import opened
+from lengthwise.history.files.logged.logged_request import (
     LoggedChoice,
     LoggedRequest,
     answer_text,
     first_of,
 )
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.phoenix import openinference_request
-from lengthwise.history.files.span import attributes_of, indexed, leave_out_failed, spans_of
+from lengthwise.history.files.logged.span import attributes_of, indexed, leave_out_failed, spans_of
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.phoenix import openinference_request
 from lengthwise.history.files.values import Row, is_absent
 
 _GENERATIONS = frozenset({"chat", "text_completion", "generate_content", "completion"})

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
 from pathlib import Path
 
-from lengthwise.history.files.answers import ROW_NUMBER, AnswerFile, key_of
 from lengthwise.history.files.errors import HistoryReadError, RowError
 from lengthwise.history.files.formats import NumberedRow, format_of
+from lengthwise.history.files.intake.answers import ROW_NUMBER, AnswerFile, key_of
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.position import BytePosition
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.recognise import recognise
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.recognise import recognise
 from lengthwise.history.files.values import Row
 
 _LOOK_AHEAD_ROWS = 50

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import choices_of, is_response, limit_of, opened
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import (
     FAILED,
@@ -13,7 +12,8 @@ from lengthwise.history.files.left_out import (
     is_true,
     leave_out_call,
 )
-from lengthwise.history.files.logged_request import (
+from lengthwise.history.files.logged.api_objects import choices_of, is_response, limit_of, opened
+from lengthwise.history.files.logged.logged_request import (
     LoggedChoice,
     LoggedRequest,
     answer_text,
@@ -21,7 +21,7 @@ from lengthwise.history.files.logged_request import (
     first_of,
     mapping,
 )
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent
 
 _USAGE_COLUMNS = ("usage_details", "usageDetails", "usage")

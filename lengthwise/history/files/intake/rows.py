@@ -5,24 +5,24 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from lengthwise.history.files.answers import ROW_NUMBER, AnswerFile, key_of
 from lengthwise.history.files.columns import chosen_column_fault, column_fault
 from lengthwise.history.files.errors import HistoryReadError, RowError
 from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.intake.answers import ROW_NUMBER, AnswerFile, key_of
+from lengthwise.history.files.intake.load_answers import load_answers
+from lengthwise.history.files.intake.where import Where
 from lengthwise.history.files.left_out import NO_ANSWER, NOT_WHERE, LeftOut, leave_out
-from lengthwise.history.files.load_answers import load_answers
-from lengthwise.history.files.options import ReadOptions
-from lengthwise.history.files.row_schemas import FORMS
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.recognise import log_columns, recognise
-from lengthwise.history.files.sources import find_files
-from lengthwise.history.files.to_records import (
+from lengthwise.history.files.logged.to_records import (
     leave_out_cut_prompts,
     to_records,
     without_limit,
 )
+from lengthwise.history.files.options import ReadOptions
+from lengthwise.history.files.row_schemas import FORMS
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.recognise import log_columns, recognise
+from lengthwise.history.files.sources import find_files
 from lengthwise.history.files.values import Row
-from lengthwise.history.files.where import Where
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
 

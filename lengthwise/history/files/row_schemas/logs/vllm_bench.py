@@ -6,9 +6,14 @@ from typing import Any, cast
 
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import FAILED, LeftOut, is_error
-from lengthwise.history.files.logged_request import LoggedChoice, LoggedRequest, asked, first_of
+from lengthwise.history.files.logged.logged_request import (
+    LoggedChoice,
+    LoggedRequest,
+    asked,
+    first_of,
+)
 from lengthwise.history.files.message_text import MessageText
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row
 
 _ANSWER = "bench"

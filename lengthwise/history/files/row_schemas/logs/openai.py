@@ -1,9 +1,9 @@
 """Requests of OpenAI's chat and completion API merged with their responses, by any server."""
 
-from lengthwise.history.files.api_objects import exchange, is_completion, object_in
 from lengthwise.history.files.left_out import leave_out
-from lengthwise.history.files.logged_request import LoggedRequest, first_of
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.logged.api_objects import exchange, is_completion, object_in
+from lengthwise.history.files.logged.logged_request import LoggedRequest, first_of
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row
 
 REQUEST_COLUMNS = ("request.body", "request", "request_body", "body", "input", "payload")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import choices_of, object_in, opened
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import (
     CACHED,
@@ -14,8 +13,14 @@ from lengthwise.history.files.left_out import (
     leave_out_status,
     leave_out_status_code,
 )
-from lengthwise.history.files.logged_request import LoggedChoice, LoggedRequest, asked, first_of
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.logged.api_objects import choices_of, object_in, opened
+from lengthwise.history.files.logged.logged_request import (
+    LoggedChoice,
+    LoggedRequest,
+    asked,
+    first_of,
+)
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 
 _GENERATIONS = (

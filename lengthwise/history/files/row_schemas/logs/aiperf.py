@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import limit_of, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import CANCELLED, FAILED, LeftOut, is_error, is_true
-from lengthwise.history.files.logged_request import LoggedChoice, LoggedRequest, asked, mapping
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.logged.api_objects import limit_of, object_in
+from lengthwise.history.files.logged.logged_request import (
+    LoggedChoice,
+    LoggedRequest,
+    asked,
+    mapping,
+)
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 
 _LENGTHS = ("metrics.usage_completion_tokens", "metrics.output_sequence_length")

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import limit_of, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import FAILED, LeftOut, leave_out
-from lengthwise.history.files.logged_request import (
+from lengthwise.history.files.logged.api_objects import limit_of, object_in
+from lengthwise.history.files.logged.logged_request import (
     LoggedChoice,
     LoggedRequest,
     asked,
@@ -13,8 +13,12 @@ from lengthwise.history.files.logged_request import (
     mapping,
 )
 from lengthwise.history.files.message_text import MessageText
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.openai import RESPONSE_COLUMNS, TOP_COLUMNS, request_in
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.openai import (
+    RESPONSE_COLUMNS,
+    TOP_COLUMNS,
+    request_in,
+)
 from lengthwise.history.files.values import Row
 
 

@@ -1,10 +1,10 @@
 """Anthropic's Message Batches: requests in one file, results in another."""
 
-from lengthwise.history.files.api_objects import exchange, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import leave_out_status
-from lengthwise.history.files.logged_request import LoggedRequest, mapping
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.logged.api_objects import exchange, object_in
+from lengthwise.history.files.logged.logged_request import LoggedRequest, mapping
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, lookup
 
 

@@ -1,11 +1,15 @@
 """OpenAI's Responses API: response objects with the input that they answer."""
 
-from lengthwise.history.files.api_objects import exchange, is_responses_object, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import leave_out
-from lengthwise.history.files.logged_request import LoggedRequest
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.openai import RESPONSE_COLUMNS, TOP_COLUMNS, request_in
+from lengthwise.history.files.logged.api_objects import exchange, is_responses_object, object_in
+from lengthwise.history.files.logged.logged_request import LoggedRequest
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.openai import (
+    RESPONSE_COLUMNS,
+    TOP_COLUMNS,
+    request_in,
+)
 from lengthwise.history.files.values import Row, is_absent
 
 

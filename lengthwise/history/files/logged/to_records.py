@@ -9,7 +9,7 @@ from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.fields import Fields, RowName
 from lengthwise.history.files.finish_reasons import reasons_in
 from lengthwise.history.files.left_out import FAILED, PROMPT_CUT, LeftOut
-from lengthwise.history.files.logged_request import LoggedChoice, LoggedRequest
+from lengthwise.history.files.logged.logged_request import LoggedChoice, LoggedRequest
 from lengthwise.history.files.message_text import MessageText
 from lengthwise.history.files.messages import plain, read_messages
 from lengthwise.history.files.values import Row, is_absent, lookup, text, token_count

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lengthwise.history.files.options import ReadOptions
-from lengthwise.history.files.row_schemas.log_registry import LOG_SCHEMAS
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.registry import LOG_SCHEMAS
 from lengthwise.history.files.values import Row
 from lengthwise.index.errors import InvalidInputError
 

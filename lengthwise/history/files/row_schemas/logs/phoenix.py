@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import choices_of, is_response, limit_of, opened
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import OTHER_CALL, LeftOut, leave_out_call
-from lengthwise.history.files.logged_request import (
+from lengthwise.history.files.logged.api_objects import choices_of, is_response, limit_of, opened
+from lengthwise.history.files.logged.logged_request import (
     LoggedChoice,
     LoggedRequest,
     answer_text,
@@ -14,9 +14,9 @@ from lengthwise.history.files.logged_request import (
     first_of,
     mapping,
 )
+from lengthwise.history.files.logged.span import indexed, leave_out_failed
 from lengthwise.history.files.message_text import unwrapped
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
-from lengthwise.history.files.span import indexed, leave_out_failed
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 
 _PREFIX = "attributes."

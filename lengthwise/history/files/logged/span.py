@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from lengthwise.history.files.left_out import FAILED, LeftOut
-from lengthwise.history.files.logged_request import first_of, mapping
+from lengthwise.history.files.logged.logged_request import first_of, mapping
 from lengthwise.history.files.values import Row
 
 _VALUE_KEYS = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue")

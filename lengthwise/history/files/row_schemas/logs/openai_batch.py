@@ -1,6 +1,5 @@
 """OpenAI's Batch API and vLLM's run-batch: requests in one file, answers in another."""
 
-from lengthwise.history.files.api_objects import exchange, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import (
     FAILED,
@@ -9,8 +8,9 @@ from lengthwise.history.files.left_out import (
     leave_out_call,
     leave_out_status_code,
 )
-from lengthwise.history.files.logged_request import LoggedRequest
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.logged.api_objects import exchange, object_in
+from lengthwise.history.files.logged.logged_request import LoggedRequest
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, lookup
 
 

@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from lengthwise.history.files.api_objects import limit_of, object_in
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.finish_reasons import reasons_in
 from lengthwise.history.files.left_out import CANCELLED, NO_ANSWER, PROMPT_CUT, LeftOut, leave_out
-from lengthwise.history.files.logged_request import LoggedChoice, LoggedRequest, first_of, mapping
+from lengthwise.history.files.logged.api_objects import limit_of, object_in
+from lengthwise.history.files.logged.logged_request import (
+    LoggedChoice,
+    LoggedRequest,
+    first_of,
+    mapping,
+)
 from lengthwise.history.files.message_text import MessageText
-from lengthwise.history.files.row_schemas.log_schema import LogSchema
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, describe, is_absent
 
 _RECEIVED = "request.received"
