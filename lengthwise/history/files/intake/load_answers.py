@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
 from pathlib import Path
 
+from lengthwise.history.files.columns import needed_columns
 from lengthwise.history.files.errors import HistoryReadError, RowError
 from lengthwise.history.files.formats import NumberedRow, format_of
 from lengthwise.history.files.intake.answers import ROW_NUMBER, AnswerFile, key_of
@@ -24,7 +25,7 @@ def load_answers(
 
     Args:
         path: The file, in any format of a history.
-        columns: Of a columnar file, those that are read.
+        columns: Of a columnar file, those that are read beside those of the options.
         options: What joins the files, and what to do at a bad row.
 
     Returns:
@@ -33,7 +34,7 @@ def load_answers(
     Raises:
         HistoryReadError: If it cannot be read, or nothing says what joins it.
     """
-    rows = format_of(path).open(path, columns, BytePosition()).rows
+    rows = format_of(path).open(path, needed_columns(options) | columns, BytePosition()).rows
     ahead = list(islice(rows, _LOOK_AHEAD_ROWS))
     schema = recognise([row for _, row in ahead if not isinstance(row, RowError)], options)
     if schema is None and not options.join_on:

@@ -16,8 +16,8 @@ def notes_of(fields: Fields) -> list[str]:
     notes: list[str] = []
     if fields.means_taken:
         notes.append(
-            f"{fields.means_taken:,} requests had several answers and one length for all: "
-            "the mean is taken (with --tokenizer and the answers' texts, each is)"
+            f"several answers with one length for all: {fields.means_taken:,} requests, read as "
+            "their mean (with --tokenizer and the texts in the log, each answer is read)"
         )
     if fields.unknown_reasons:
         named = ", ".join(

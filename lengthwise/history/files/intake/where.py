@@ -10,7 +10,9 @@ from lengthwise.history.files.values import Row, is_absent, lookup
 from lengthwise.index.errors import InvalidInputError
 
 _CONDITION = re.compile(r"\s*(?P<column>[^\s=!<>~]+)\s*(?P<sign>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)")
-_AND = re.compile(r"\s+and\s+")
+_AND = re.compile(r"\s+and\s+(?=(?:[^']*'[^']*')*[^']*$)")
+"""An "and" between conditions: an even number of quotes follows, so it is in none."""
+
 
 _NUMBER_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

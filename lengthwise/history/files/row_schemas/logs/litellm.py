@@ -6,6 +6,8 @@ from typing import Any, cast
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import (
     CACHED,
+    CANCELLED,
+    NO_ANSWER,
     OTHER_CALL,
     LeftOut,
     is_true,
@@ -96,8 +98,12 @@ def _leave_out(row: Row) -> None:
         leave_out_status_code(lookup({**row, "metadata": metadata}, code))
     leave_out_status(row.get("status"))
     leave_out_status(metadata.get("status"))
+    if is_true(metadata.get("client_disconnected")):
+        raise LeftOut(CANCELLED)
     if is_true(row.get("cache_hit")):
         raise LeftOut(CACHED)
+    if not row.get("completion_tokens") and not opened(row.get("response")):
+        raise LeftOut(NO_ANSWER)
 
 
 def _choices(response: object) -> list[LoggedChoice]:
