@@ -121,6 +121,7 @@ class TraceRows:
             ValueError: If a time is none.
         """
         known: TraceFormat | None = None
+        timed = False
         for number, row in enumerate(rows):
             if number == 0:
                 known = next((one for one in TRACE_FORMATS if one.has(row)), None)
@@ -143,7 +144,7 @@ class TraceRows:
             notes.append(f"read as {self.read_as}")
         if self.left_out:
             causes = ", ".join(f"{count:,} {cause}" for cause, count in self.left_out.most_common())
-            notes.append(f"{self.left_out.total():,} rows left out: {causes}")
+            notes.append(f"rows left out: {causes}")
         if sorted_by_time:
             notes.append("rows were not in the order of their arrival: sorted")
         return tuple(notes)
