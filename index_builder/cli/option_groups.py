@@ -7,6 +7,7 @@ import typer
 from index_builder.cli.dataclass_options import with_dataclass
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import ReadOptions
+from lengthwise.history.files.row_schemas.logs.recognise import format_names
 
 HistoryOption = Annotated[
     list[str],
@@ -50,6 +51,10 @@ READING_HELP = {
     "group_regex": "Takes a row's group from its id: the first capture group, as in '(.*)-[0-9]+'.",
     "tokenizer": "Counts answers: a Hugging Face name, a folder or a tokenizer.json.",
     "on_error": "At a bad row: 'stop', or 'skip' it and count it.",
+    "format": f"The tool that wrote the log: {', '.join(format_names())}.",
+    "answers": "File with the answers, where --history holds only the prompts.",
+    "join_on": "What both files have in common: a column such as custom_id, or row-number.",
+    "where": "Only rows with this, as in \"status = success and model != 'probe'\".",
 }
 """Help of each field of `ReadOptions`."""
 

@@ -35,6 +35,7 @@ app = typer.Typer(
     help="Simulate what a scheduling policy would give, in virtual time.",
 )
 out = Console()
+err = Console(stderr=True)
 
 
 @app.callback()
@@ -57,7 +58,11 @@ def run(
         typer.Option(help="CSV or JSON lines with output_tokens; by default those of the trace."),
     ] = None,
     trace: Annotated[
-        Path | None, typer.Option(help="CSV with timestamp_s: arrivals in its proportions.")
+        Path | None,
+        typer.Option(
+            help="Arrivals in its proportions: BurstGPT, Azure's or Mooncake's as published, "
+            "or a log with times and lengths."
+        ),
     ] = None,
     poisson: Annotated[
         float | None, typer.Option(help="Requests per second, in place of --load.")
@@ -87,8 +92,11 @@ def run(
         bool, typer.Option("--swap", help="Preempted requests are swapped, not computed again.")
     ] = False,
     input_tokens: Annotated[
-        int, typer.Option(help="Of prompts, where the file does not say.")
-    ] = DEFAULT_INPUT_TOKENS,
+        int | None,
+        typer.Option(
+            help=f"Of prompts, where the file does not say; {DEFAULT_INPUT_TOKENS} for --lengths."
+        ),
+    ] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
 ) -> None:
     """Serve the same requests under each policy, at each load and seed."""
@@ -111,6 +119,8 @@ def run(
         input_tokens=input_tokens,
         max_tokens=figures.max_model_tokens,
     )
+    for note in workload.lengths.notes:
+        err.print(note, highlight=False)
     experiment = Experiment(workload, engine, figures.cost, choices, range(seeds), requests)
     points = 1 if poisson is not None else len(loads)
     rows: list[Summary] = []

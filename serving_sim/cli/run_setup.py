@@ -6,7 +6,7 @@ from typing import cast
 from serving_sim.engine.engine import Batching, Engine, KvSwap
 from serving_sim.engine.profile import Profile
 from serving_sim.errors import InvalidEngineError, InvalidWorkloadError
-from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS, LengthTable
 from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.workload import ArrivalProcess, Workload, gamma_arrivals, trace_arrivals
 
@@ -59,7 +59,7 @@ def workload_of(
     cv: float,
     predictor: Predictor,
     *,
-    input_tokens: int,
+    input_tokens: int | None,
     max_tokens: int | None,
 ) -> Workload:
     """What the options ask to be served.
@@ -69,7 +69,8 @@ def workload_of(
         trace: File with arrivals; None draws them.
         cv: Coefficient of variation of drawn gaps, above 0; 1 is Poisson. A trace has its own.
         predictor: Says what lengths the schedulers reckon with.
-        input_tokens: Of prompts, where the file does not say.
+        input_tokens: Of prompts, where the file does not say; None takes a usual length for
+            --lengths, and refuses a trace that does not say.
         max_tokens: Longer rows, prompt and answer together, are left out.
 
     Raises:
@@ -78,6 +79,8 @@ def workload_of(
     path = lengths or trace
     if path is None:
         raise InvalidWorkloadError("expected --lengths, --trace or both: nothing says how long")
+    if input_tokens is None and lengths is not None:
+        input_tokens = DEFAULT_INPUT_TOKENS
     table = LengthTable.from_file(
         path, predicted_column=predictor.column, input_tokens=input_tokens
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.workload.requests import FloatArray, IntArray
+from serving_sim.workload.trace_formats import TraceRows
 
 DEFAULT_INPUT_TOKENS = 100
 """Of a prompt where a file does not say: a short question with its instructions."""
@@ -27,10 +28,10 @@ class LengthTable:
     Args:
         output_tokens: Shape (rows,), at least 1.
         input_tokens: Shape (rows,), at least 1.
-        timestamp_s: Shape (times,), ascending: as many as rows unless some of these were left out;
-            None if the file has none.
+        timestamp_s: Shape (rows,), ascending, each row's own arrival; None if the file has none.
         predicted: Shape (rows,): lengths or classes; None if none were asked for.
         prompts: Of the rows; empty if there are none.
+        notes: What whoever reads the results should know of the file, a line each.
     """
 
     output_tokens: IntArray
@@ -38,6 +39,7 @@ class LengthTable:
     timestamp_s: FloatArray | None = None
     predicted: FloatArray | None = None
     prompts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.output_tokens)
@@ -57,6 +59,7 @@ class LengthTable:
             self,
             output_tokens=self.output_tokens[rows],
             input_tokens=self.input_tokens[rows],
+            timestamp_s=None if self.timestamp_s is None else self.timestamp_s[rows],
             predicted=None if self.predicted is None else self.predicted[rows],
             prompts=tuple(self.prompts[row] for row in rows) if self.prompts else (),
         )
@@ -67,7 +70,7 @@ class LengthTable:
         path: Path,
         *,
         predicted_column: str | None = None,
-        input_tokens: int = DEFAULT_INPUT_TOKENS,
+        input_tokens: int | None = DEFAULT_INPUT_TOKENS,
     ) -> "LengthTable":
         """From CSV or JSON lines, gzip'd or not.
 
@@ -77,7 +80,7 @@ class LengthTable:
             path: With output_tokens, and input_tokens or prompt_tokens, timestamp_s and prompt
                 where there are any.
             predicted_column: Name of the column with recorded predictions; None reads none.
-            input_tokens: Of rows that do not say.
+            input_tokens: Of rows that do not say; None takes no such row.
 
         Raises:
             InvalidWorkloadError: It cannot be read, or lacks a column.
@@ -87,10 +90,11 @@ class LengthTable:
         times_s: list[float] = []
         predicted: list[float] = []
         prompts: list[str] = []
+        trace = TraceRows()
         try:
-            for row in _rows(path):
+            for row in trace.standard(_rows(path)):
+                inputs.append(max(1, _input_tokens(row, input_tokens)))
                 outputs.append(max(1, int(row["output_tokens"])))
-                inputs.append(max(1, int(_first(row, INPUT_NAMES, input_tokens))))
                 if predicted_column is not None:
                     predicted.append(float(row[predicted_column]))
                 if "timestamp_s" in row:
@@ -98,18 +102,22 @@ class LengthTable:
                 if "prompt" in row:
                     prompts.append(str(row["prompt"]))
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+            row_number = len(outputs) + trace.left_out.total() + 1
             raise InvalidWorkloadError(
-                f"{path}, row {len(outputs) + 1}: expected CSV or JSON lines with the column "
+                f"{path}, row {row_number}: expected CSV or JSON lines with the column "
                 f"{error if isinstance(error, KeyError) else 'output_tokens'} ({error!r})"
             ) from error
         if not outputs:
             raise InvalidWorkloadError(f"{path} has no rows: expected at least one")
+        order = np.argsort(times_s, kind="stable") if times_s else np.arange(len(outputs))
+        moved = bool((order != np.arange(len(order))).any())
         return cls(
-            np.array(outputs, np.int64),
-            np.array(inputs, np.int64),
-            np.sort(np.array(times_s)) if times_s else None,
-            np.array(predicted) if predicted_column is not None else None,
-            tuple(prompts),
+            np.array(outputs, np.int64)[order],
+            np.array(inputs, np.int64)[order],
+            np.array(times_s)[order] if times_s else None,
+            np.array(predicted)[order] if predicted_column is not None else None,
+            _in_order(prompts, order),
+            trace.notes(sorted_by_time=moved),
         )
 
 
@@ -125,5 +133,17 @@ def _opened(path: Path) -> TextIO:
     return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
 
 
-def _first(row: Mapping[str, Any], names: tuple[str, ...], default: int) -> Any:
+def _in_order(prompts: list[str], order: IntArray) -> tuple[str, ...]:
+    """Prompts in an order; where not every row has one, as they came."""
+    return tuple(prompts[row] for row in order) if len(prompts) == len(order) else tuple(prompts)
+
+
+def _input_tokens(row: Mapping[str, Any], default: int | None) -> int:
+    found = _first(row, INPUT_NAMES, default)
+    if found is None:
+        raise KeyError("input_tokens or prompt_tokens, or --input-tokens for all rows")
+    return int(found)
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...], default: int | None) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), default)

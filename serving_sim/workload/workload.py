@@ -8,6 +8,7 @@ import numpy as np
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.workload.arrivals import gamma_arrivals_s, scaled_arrivals_s
 from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.paired_arrivals import paired_arrivals_s
 from serving_sim.workload.requests import Distributions, FloatArray, IntArray, Requests
 
 ArrivalProcess = Callable[[float, int, np.random.Generator], FloatArray]
@@ -65,12 +66,21 @@ class Workload:
         rows = self._rows(count, rng)
         table = self.lengths
         return Requests(
-            self.arrivals(rate_per_s, count, rng),
+            self._arrivals_of(rows, rate_per_s, rng),
             table.input_tokens[rows],
             table.output_tokens[rows],
             self.predicted_tokens[rows],
             self.distributions.take(rows) if self.distributions else None,
         )
+
+    def _arrivals_of(
+        self, rows: IntArray, rate_per_s: float, rng: np.random.Generator
+    ) -> FloatArray:
+        """Arrivals of some rows: their own, where they are a trace's."""
+        own_s = self.lengths.timestamp_s
+        if self.ordered and own_s is not None:
+            return paired_arrivals_s(own_s, rate_per_s, rows)
+        return self.arrivals(rate_per_s, len(rows), rng)
 
     def _rows(self, count: int, rng: np.random.Generator) -> IntArray:
         available = len(self.lengths)

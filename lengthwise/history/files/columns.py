@@ -35,15 +35,12 @@ def column_fault(
         known: All columns of the file, where the format knows them.
         own: Columns of row schemas under fixed names, see `RowSchema.own_columns`.
     """
-    there = sorted({*known, *(name for row in rows for name in row)})
-    for option, column in options.chosen_columns().items():
-        if column not in there and not any(has_column(row, column) for row in rows):
-            return (
-                f"no column '{column}', which {flag(option)} names; "
-                f"the columns there are {describe_names(there)}"
-            )
+    fault = chosen_column_fault(rows, options, known)
+    if fault:
+        return fault
     if any(has_column(row, column) for row in rows for column in own):
         return None
+    there = _there(rows, known)
     if not _any_has(rows, options, _PROMPT_SOURCES):
         return missing_prompt(options, there)
     if not (
@@ -52,6 +49,24 @@ def column_fault(
     ):
         return missing_length(options, there)
     return None
+
+
+def chosen_column_fault(
+    rows: Sequence[Row], options: ReadOptions, known: Iterable[str] = ()
+) -> str | None:
+    """Say which column that somebody chose is not there, or None; arguments as above."""
+    there = _there(rows, known)
+    for option, column in options.chosen_columns().items():
+        if column not in there and not any(has_column(row, column) for row in rows):
+            return (
+                f"no column '{column}', which {flag(option)} names; "
+                f"the columns there are {describe_names(there)}"
+            )
+    return None
+
+
+def _there(rows: Sequence[Row], known: Iterable[str]) -> list[str]:
+    return sorted({*known, *(name for row in rows for name in row)})
 
 
 def missing_prompt(options: ReadOptions, there: Iterable[str]) -> str:

@@ -1,18 +1,19 @@
 """The fields of a row under the names of the options: what all row schemas share."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.history.files.columns import USAGE_COLUMNS, missing_length, missing_prompt
 from lengthwise.history.files.errors import RowError
+from lengthwise.history.files.finish_reasons import how_ended, reasons_in, unknown_of
 from lengthwise.history.files.messages import nested, plain, read_messages
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.tokenizer import AnswerCounter
 from lengthwise.history.files.values import (
     Row,
     describe,
-    finish_reason,
     is_absent,
     label,
     lookup,
@@ -22,6 +23,7 @@ from lengthwise.history.files.values import (
 )
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
+from lengthwise.request import FinishReason
 
 
 class RowName(NamedTuple):
@@ -41,6 +43,18 @@ class Fields:
     def __init__(self, options: ReadOptions) -> None:
         self.options = options
         self._answers = AnswerCounter(options)
+        self.start()
+
+    def start(self) -> None:
+        """Begin a reading: count anew what its report tells beside the rows."""
+        self.means_taken = 0
+        self.unknown_reasons: Counter[str] = Counter()
+
+    def _end(self, row: Row, *, limit_reached: bool) -> FinishReason:
+        column = self.options.finish_reason_column
+        reasons = reasons_in(lookup(row, column), column)
+        self.unknown_reasons.update(unknown_of(reasons))
+        return how_ended(reasons, limit_reached=limit_reached)
 
     def name_of(self, row: Row, default_id: str) -> RowName:
         """Give id and group; the id falls back to `default_id`.
@@ -148,10 +162,8 @@ class Fields:
                 model=model,
                 id=name.id,
                 max_tokens=max_tokens,
-                finish_reason=finish_reason(
-                    lookup(row, options.finish_reason_column),
-                    options.finish_reason_column,
-                    limit_reached=max_tokens is not None and output_tokens >= max_tokens,
+                finish_reason=self._end(
+                    row, limit_reached=max_tokens is not None and output_tokens >= max_tokens
                 ),
                 group=name.group,
                 samples=self._samples(row, output_tokens),

@@ -6,14 +6,19 @@ from typing import Any, NamedTuple, cast
 
 from lengthwise.conversation import CANONICAL_ROLES, ChatMessage
 from lengthwise.history.files.errors import RowError
+from lengthwise.history.files.message_text import message_text, unwrapped
 from lengthwise.history.files.values import Row, describe, text
 
 
 class LoggedMessage(NamedTuple):
-    """One message of a log; `calls_tool` is True if it holds a call that its text does not show."""
+    """One message of a log; `calls_tool` is True if its text was not generated as it stands.
+
+    `reasoning` is what an LLM thought before it: part of an answer, not of a later prompt.
+    """
 
     message: ChatMessage
     calls_tool: bool
+    reasoning: str = ""
 
     @property
     def by_assistant(self) -> bool:
@@ -65,36 +70,14 @@ def _message(item: Any, place: str, name: str) -> LoggedMessage:
             f"{place} is {describe(item)}: expected an object with role and content",
             kind=f"bad {name}",
         )
-    fields = cast("Row", item)
+    fields = unwrapped(cast("Row", item), "message")
     role = fields.get("role") or fields.get("from")
     if not role:
         raise RowError(f"{place} names no role (or from)", kind=f"bad {name}")
     spoken = text(role, f"{place}.role", kind=f"bad {name}").strip().lower()
-    content = fields.get("content")
-    if content is None:
-        content = fields.get("value")
-    message = ChatMessage(CANONICAL_ROLES.get(spoken, spoken), _content(content, place, name))
-    return LoggedMessage(message, bool(fields.get("tool_calls") or fields.get("function_call")))
-
-
-def _content(content: Any, place: str, name: str) -> str:
-    """Convert content: text, null (a tool call), or a list of parts, of which the text is kept."""
-    if content is None:
-        return ""
-    if not isinstance(content, list):
-        return text(content, f"{place}.content", kind=f"bad {name}")
-    parts: list[str] = []
-    for part in cast("list[Any]", content):
-        words = (
-            part
-            if isinstance(part, str)
-            else cast("Row", part).get("text")
-            if isinstance(part, Mapping)
-            else part
-        )
-        if words is not None:
-            parts.append(text(words, f"{place}.content", kind=f"bad {name}"))
-    return "\n".join(parts)
+    words = message_text(fields, place, name)
+    message = ChatMessage(CANONICAL_ROLES.get(spoken, spoken), words.in_prompt)
+    return LoggedMessage(message, bool(words.calls), words.reasoning)
 
 
 def plain(messages: Sequence[LoggedMessage]) -> list[ChatMessage]:

@@ -44,6 +44,10 @@ class ReadOptions:
         group_regex: Takes the group from the id: its first capture group. "" means no.
         tokenizer: Hugging Face name, folder or tokenizer.json to count answers with.
         on_error: "stop" at the first bad row, or "skip" it and count it.
+        format: The tool that wrote the log, "columns" for none, or "auto" to recognise it.
+        answers: File with the answers, where the history holds only the prompts.
+        join_on: Column that both files have, or "row-number" where they are in the same order.
+        where: Conditions on rows, see `where.Where`; others are left out.
 
     Raises:
         InvalidInputError: On an unusable column name, pattern or policy.
@@ -66,6 +70,10 @@ class ReadOptions:
     group_regex: str = ""
     tokenizer: str = ""
     on_error: OnError = "stop"
+    format: str = "auto"
+    answers: str = ""
+    join_on: str = ""
+    where: str = ""
 
     def __post_init__(self) -> None:
         if not self.prompt_column:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from lengthwise.history.files.columns import column_fault, needed_columns
+from lengthwise.history.files.columns import needed_columns
 from lengthwise.history.files.errors import (
     HistoryColumnError,
     HistoryEmptyError,
@@ -17,9 +17,11 @@ from lengthwise.history.files.errors import (
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
 from lengthwise.history.files.formats.base import BytePosition
+from lengthwise.history.files.intake.notes import notes_of
+from lengthwise.history.files.intake.rows import Intake, Part
+from lengthwise.history.files.left_out import LeftOut
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.report import ReadReport
-from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
 from lengthwise.history.files.sources import FoundFiles, find_files
 from lengthwise.history.files.values import Row
 from lengthwise.index.record import HistoryRecord
@@ -49,6 +51,7 @@ class History:
         self._position = BytePosition()
         self._hash = hashlib.sha256()
         self._fields = Fields(options)
+        self._intake = Intake(options, self._fields)
 
     @classmethod
     def from_paths(
@@ -95,12 +98,16 @@ class History:
         self.report = ReadReport()
         self._position = BytePosition()
         self._hash = hashlib.sha256()
+        self._fields.start()
+        self._intake.start()
         for path in self.files:
             for record in self._read_file(path):
                 self.report.records += 1
                 self._hash.update(_content(record))
                 yield record
             self._position.finish_file(path.stat().st_size)
+        self._intake.finish()
+        self.report.notes = notes_of(self._fields)
         if not self.report.records:
             raise self._empty()
 
@@ -108,10 +115,12 @@ class History:
         """Read one file; where it cannot be read on, the rest of it is one fault."""
         try:
             fmt, stem = format_of(path), stem_of(path)
-            for number, row in self._checked_rows(path, fmt):
+            for number, part in self._parts(path, fmt):
                 self.report.rows += 1
                 try:
-                    records = self._convert(row, f"{stem}:{number}")
+                    records = self._convert(part.row, f"{stem}:{number}{part.suffix}")
+                except LeftOut as left:
+                    self.report.left_out[left.cause] += 1
                 except RowError as error:
                     self._refuse(
                         HistoryReadError(path, number, str(error), kind=error.kind, unit=fmt.unit),
@@ -124,10 +133,15 @@ class History:
         except HistoryReadError as error:
             self._refuse(error, error.__cause__)
 
+    def _parts(self, path: Path, fmt: HistoryFormat) -> Iterator[tuple[int, Part]]:
+        for number, row in self._checked_rows(path, fmt):
+            for part in self._intake.parts(row):
+                yield number, part
+
     def _checked_rows(self, path: Path, fmt: HistoryFormat) -> Iterator[NumberedRow]:
         """Give the rows of a file once its columns are known to be those that are wanted."""
-        own = frozenset(column for schema in ROW_SCHEMAS for column in schema.own_columns)
-        file = fmt.open(path, needed_columns(self.options) | own, self._position)
+        needed = needed_columns(self.options) | self._intake.columns
+        file = fmt.open(path, needed, self._position)
         ahead: list[NumberedRow] = []
         fault: HistoryReadError | None = None
         try:
@@ -137,7 +151,10 @@ class History:
             fault = error
         readable = [row for _, row in ahead if not isinstance(row, RowError)]
         if readable:
-            reason = column_fault(readable, self.options, known=file.columns, own=own)
+            schema = self._intake.begin_file(path, readable)
+            if schema:
+                self.report.recognised(schema.title)
+            reason = self._intake.column_fault(readable, file.columns)
             if reason:
                 raise HistoryColumnError(path, None, reason, kind="wrong columns")
         yield from ahead
@@ -148,8 +165,7 @@ class History:
     def _convert(self, row: Row | RowError, default_id: str) -> list[HistoryRecord]:
         if isinstance(row, RowError):
             raise row
-        schema = next(s for s in ROW_SCHEMAS if s.applies(row, self._fields))
-        return schema.records(row, default_id, self._fields)
+        return self._intake.records(row, default_id)
 
     def _refuse(self, error: HistoryReadError, cause: BaseException | None) -> None:
         """Stop at the fault, or count it, as the options say."""
@@ -160,6 +176,8 @@ class History:
     def _empty(self) -> HistoryEmptyError:
         path = self.files[0] if len(self.files) == 1 else None
         where = "" if path else f"{len(self.files)} files: "
+        if not self.report.total_skipped and self.report.left_out:
+            return HistoryEmptyError(path, None, f"{where}no usable row: {self.report.summary()}")
         if not self.report.total_skipped:
             return HistoryEmptyError(path, None, f"{where}no rows: nothing to learn from")
         return HistoryEmptyError(

@@ -18,12 +18,18 @@ class ReadReport:
         records: Records made of them; one row can give several.
         skipped: Rows or rests of files left out, by kind.
         examples: The full messages of the first few.
+        left_out: Rows that are no answers to learn from, by cause.
+        read_as: What tools' logs the files were recognised as.
+        notes: What else a reader should know, a line each.
     """
 
     rows: int = 0
     records: int = 0
     skipped: Counter[str] = field(default_factory=Counter[str])
     examples: list[str] = field(default_factory=list[str])
+    left_out: Counter[str] = field(default_factory=Counter[str])
+    read_as: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def total_skipped(self) -> int:
@@ -40,9 +46,19 @@ class ReadReport:
         """List the kinds, most frequent first: "12 bad JSON, 3 bad prompt"."""
         return ", ".join(f"{count:,} {kind}" for kind, count in self.skipped.most_common())
 
+    def recognised(self, title: str) -> None:
+        """Note that a file was read as some tool's log."""
+        if title not in self.read_as:
+            self.read_as.append(title)
+
     def summary(self) -> str:
-        """Say it in one line for people."""
+        """Say it in one line for people, and a further line for each note."""
         line = f"{self.records:,} records from {self.rows:,} rows"
+        if self.read_as:
+            line = f"read as {' and '.join(self.read_as)}: {line}"
+        if self.left_out:
+            causes = ", ".join(f"{n:,} {cause}" for cause, n in self.left_out.most_common())
+            line += f"; {self.left_out.total():,} left out: {causes}"
         if self.total_skipped:
             line += f"; {self.total_skipped:,} skipped ({self.reasons()})"
-        return line
+        return "\n".join([line, *self.notes])

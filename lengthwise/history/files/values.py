@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.request import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE, FinishReason
+from lengthwise.request import MAX_OUTPUT_TOKENS, MAX_TEMPERATURE
 
 Row = Mapping[str, Any]
 """One row as a format gives it: column -> value."""
@@ -202,21 +202,3 @@ def label(value: object, name: str, *, kind: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return text(value, name, kind=kind)
-
-
-def finish_reason(value: object, name: str, *, limit_reached: bool) -> FinishReason:
-    """Map a server's finish reason: CENSORED_REASONS to "length", all others to "stop".
-
-    Args:
-        value: What the row says: nothing, or a server's word for it.
-        name: The column, for the error.
-        limit_reached: The answer is as long as it was allowed to be: decides if the row says
-            nothing.
-
-    Raises:
-        RowError: If it is no text.
-    """
-    if is_absent(value):
-        return "length" if limit_reached else "stop"
-    reason = text(value, name, kind="bad finish_reason").strip().lower()
-    return "length" if reason in CENSORED_REASONS else "stop"

@@ -46,7 +46,7 @@ def test_run_writes_a_row_for_each_policy_load_and_seed(lengths, tmp_path, batch
 def test_run_replays_a_trace_with_its_own_lengths(lengths, tmp_path):
     path = tmp_path / "rows.json"
     run("--trace", lengths, "--poisson", "2", "--policy", "fcfs", "--requests", "50",
-        "--seeds", "1", "--json", str(path))  # fmt: skip
+        "--seeds", "1", "--input-tokens", "100", "--json", str(path))  # fmt: skip
     assert json.loads(path.read_text())[0]["load"] is None
 
 

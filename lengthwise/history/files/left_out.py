@@ -1,0 +1,140 @@
+"""Rows that are no answer of an LLM: failed, cancelled, cached and other calls, by cause."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from lengthwise.history.files.values import Row, is_absent, lookup
+
+FAILED = "failed"
+CANCELLED = "cancelled"
+CACHED = "cached"
+NO_ANSWER = "without an answer"
+OTHER_CALL = "not a generation"
+PROMPT_CUT = "with a prompt that the log cut"
+NOT_WHERE = "not in --where"
+
+CLIENT_LEFT_STATUS = 499
+"""What gateways log when the client hung up before the answer was whole."""
+
+FIRST_FAILED_STATUS = 400
+"""HTTP statuses from here on say that there was no answer."""
+
+_FAILED_WORDS = frozenset({"failed", "failure", "error", "errored", "expired", "timeout"})
+_CANCELLED_WORDS = frozenset({"cancelled", "canceled", "aborted", "abort", "cancelling"})
+_TRUE_WORDS = frozenset({"true", "1", "yes", "hit"})
+
+_OTHER_CALLS = {
+    "embedding": "embedding",
+    "moderation": "moderation",
+    "rerank": "rerank",
+    "score": "score",
+    "image": "image",
+    "transcription": "transcription",
+    "speech": "speech",
+    "audio": "audio",
+}
+"""Part of a call's name or path -> what such a row is counted as."""
+
+_STATUS_COLUMNS = ("status", "response.status")
+_STATUS_CODE_COLUMNS = ("status_code", "http_status", "response.status_code", "error_code")
+_CALL_COLUMNS = ("call_type", "url", "endpoint", "path", "operation")
+
+
+class LeftOut(Exception):  # noqa: N818 (it is no error: such rows are expected in every log)
+    """A row that holds nothing to learn from.
+
+    Args:
+        cause: A short fixed text to count by, such as "failed".
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def leave_out(row: Row) -> None:
+    """Raise if a row says, in one of the usual columns, that it is no answer of an LLM.
+
+    Raises:
+        LeftOut: With the cause.
+    """
+    leave_out_calls(row)
+    for column in _STATUS_COLUMNS:
+        leave_out_status(lookup(row, column))
+    for column in _STATUS_CODE_COLUMNS:
+        leave_out_status_code(lookup(row, column))
+    if is_error(row.get("error")):
+        raise LeftOut(FAILED)
+    if is_true(row.get("cache_hit")) or is_true(row.get("cached")):
+        raise LeftOut(CACHED)
+
+
+def leave_out_calls(row: Row) -> None:
+    """Raise for embeddings and all else that generates no text.
+
+    Raises:
+        LeftOut: With the kind of call.
+    """
+    if row.get("object") == "embedding":
+        raise LeftOut("embedding")
+    for column in _CALL_COLUMNS:
+        leave_out_call(lookup(row, column))
+
+
+def leave_out_call(name: object) -> None:
+    """Raise if a call's name or path is that of another kind of call.
+
+    Raises:
+        LeftOut: With the kind of call.
+    """
+    if isinstance(name, str):
+        lower = name.lower()
+        for part, cause in _OTHER_CALLS.items():
+            if part in lower:
+                raise LeftOut(cause)
+
+
+def leave_out_status(status: object) -> None:
+    """Raise if a status, in words or as a number, says that there is no whole answer.
+
+    Raises:
+        LeftOut: "failed" or "cancelled".
+    """
+    if not isinstance(status, str):
+        leave_out_status_code(status)
+        return
+    word = status.strip().lower()
+    if word in _CANCELLED_WORDS:
+        raise LeftOut(CANCELLED)
+    if word in _FAILED_WORDS:
+        raise LeftOut(FAILED)
+
+
+def leave_out_status_code(code: object) -> None:
+    """Raise for HTTP statuses from 400 on; 499 is a client that left.
+
+    Raises:
+        LeftOut: "failed" or "cancelled".
+    """
+    digits = code.strip() if isinstance(code, str) else ""
+    number = int(digits) if digits.isdecimal() and len(digits) == len("499") else code
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return
+    if number == CLIENT_LEFT_STATUS:
+        raise LeftOut(CANCELLED)
+    if number >= FIRST_FAILED_STATUS:
+        raise LeftOut(FAILED)
+
+
+def is_error(error: object) -> bool:
+    """Tell if what stands in a column for errors is one: "", {}, false and null are none."""
+    if is_absent(error) or error is False:
+        return False
+    return not (isinstance(error, str | list | Mapping) and not cast("Any", error))
+
+
+def is_true(value: object) -> bool:
+    """Tell if a flag is set, in the spellings of JSON, Python and databases."""
+    if isinstance(value, str):
+        return value.strip().lower() in _TRUE_WORDS
+    return value is True or (isinstance(value, int) and value == 1)

@@ -1,0 +1,1 @@
+"""Row schemas of tools' own logs, a file each."""
