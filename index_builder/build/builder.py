@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 
 from index_builder.build.chunks import chunked
 from index_builder.build.split import is_validation
+from index_builder.build.unusable_vectors import usable_rows
 from index_builder.evaluation.evaluation import Evaluation, evaluate_validation
+from lengthwise.history.files import OnError
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import EncoderError, InvalidInputError
@@ -67,6 +69,7 @@ class BuildOptions:
         quantile_levels: Levels given in every answer: at least nine, ascending, in [0.01, 0.99].
         keep_text: Store the prompts, so that `include_neighbour_text` can show them.
         seed: Of the rows that are sampled for fitting.
+        on_error: "stop" at a row whose prompt gets no vector, or "skip" it and count it.
 
     Raises:
         InvalidInputError: On unusable levels.
@@ -75,6 +78,7 @@ class BuildOptions:
     quantile_levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS
     keep_text: bool = True
     seed: int = 0
+    on_error: OnError = "stop"
 
     def __post_init__(self) -> None:
         levels = self.quantile_levels
@@ -229,6 +233,7 @@ class _Build:
         self._players = _PlayersFound(trained)
         self._skipped_rows = skipped_rows
         self._progress = progress or SilentProgress()
+        self._without_vector = 0
 
     def write(self, folder: Path) -> None:
         """Fill an empty folder with the artifact."""
@@ -258,11 +263,18 @@ class _Build:
         writer = pq.ParquetWriter(layout.rows, SCHEMA, compression="zstd")
         with raw.open("wb") as file, writer:
             for chunk in chunked(self._history, CHUNK_ROWS):
-                file.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
-                writer.write_table(rows_to_table(chunk, keep_text=self._options.keep_text))
-                self._players.see(chunk, count)
-                count += len(chunk)
                 self._progress.rows(len(chunk))
+                usable, vectors = usable_rows(
+                    chunk,
+                    encode_unique(self._encoder, [r.prompt for r in chunk], finite=False),
+                    encoder=self._encoder.name,
+                    on_error=self._options.on_error,
+                )
+                self._without_vector += len(chunk) - len(usable)
+                file.write(np.ascontiguousarray(vectors).data)
+                writer.write_table(rows_to_table(usable, keep_text=self._options.keep_text))
+                self._players.see(usable, count)
+                count += len(usable)
         return count
 
     def _fit(
@@ -289,7 +301,7 @@ class _Build:
             version=self.version,
             encoder=self._identity(),
             rows=count,
-            skipped_rows=self._skipped_rows(),
+            skipped_rows=self._skipped_rows() + self._without_vector,
             data_fingerprint=self._history.fingerprint,
             search=index.plan,
             quantile_levels=self._options.quantile_levels,
@@ -312,15 +324,21 @@ class _Build:
         )
 
 
-def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:
+def encode_unique(encoder: Encoder, prompts: list[str], *, finite: bool = True) -> FloatMatrix:
     """Encode prompts, each different one once: histories repeat themselves.
+
+    Args:
+        encoder: Makes the vectors.
+        prompts: In any order, some more than once.
+        finite: Refuse vectors that are not; else the caller sees to them.
 
     Raises:
         EncoderError: The encoder gave something other than a finite vector for each.
     """
     places = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     vectors = np.ascontiguousarray(encoder.encode(list(places)), np.float32)
-    if vectors.shape != (len(places), encoder.dimension) or not np.isfinite(vectors).all():
+    shaped = vectors.shape == (len(places), encoder.dimension)
+    if not shaped or (finite and not np.isfinite(vectors).all()):
         bad = np.count_nonzero(~np.isfinite(vectors).reshape(len(vectors), -1).all(axis=1))
         raise EncoderError(
             f"encoder {encoder.name!r} gave an array of shape {vectors.shape}, {bad} of its rows "

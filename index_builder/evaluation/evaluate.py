@@ -89,9 +89,8 @@ def evaluate_split(
     """
     with TemporaryDirectory(prefix="lengthwise-") as folder:
         learnt = SplitHistory(history, share, seed, held_out=False)
-        result = build_index(
-            learnt, Path(folder), encoder, BuildOptions(seed=seed), progress=progress
-        )
+        options = BuildOptions(seed=seed, on_error=history.options.on_error)
+        result = build_index(learnt, Path(folder), encoder, options, progress=progress)
         index = LengthIndex.load(result.path, encoder=encoder)
         protocol = (
             f"built from {index.manifest.rows:,} rows, asked about the rest; "
