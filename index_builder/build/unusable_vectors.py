@@ -6,7 +6,7 @@ import numpy as np
 import structlog
 
 from lengthwise.history.files import OnError
-from lengthwise.index.arrays import FloatMatrix
+from lengthwise.index.arrays import BoolVector, FloatMatrix
 from lengthwise.index.errors import EncoderError
 from lengthwise.index.record import HistoryRecord
 
@@ -33,7 +33,7 @@ def usable_rows(
     Raises:
         EncoderError: Under "stop", with the ids of the rows.
     """
-    finite = np.isfinite(vectors).all(axis=1)
+    finite: BoolVector = np.asarray(np.isfinite(vectors).all(axis=1), bool)
     if finite.all():
         return list(records), vectors
     bad = [record.id for record, fine in zip(records, finite, strict=True) if not fine]
