@@ -22,6 +22,7 @@ from lengthwise.index.estimate.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.estimate.retrieval import RetrievalEstimator, RetrievalParameters
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.search.hits import REPEAT_SIMILARITY, Hits
+from lengthwise.index.search.repeats import first_of_each
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import PlayedBy, Searcher
 
@@ -63,6 +64,14 @@ class Players:
 
     rows: IntVector
     head_atoms: FloatArray | None = None
+
+    def distinct(self, rows: HistoryRows) -> "Players":
+        """One of each prompt, LLM and decoding: a prompt asked a thousand times is one prompt."""
+        first = first_of_each(rows.repeat_codes[self.rows])
+        if first.all():
+            return self
+        atoms = None if self.head_atoms is None else self.head_atoms[first]
+        return Players(self.rows[first], atoms)
 
     def sample(self, count: int, seed: int) -> "Players":
         """At most so many of them, in random order."""
@@ -153,7 +162,8 @@ def fit_estimator(
             neighbours' weights need not; None means all players.
         seed: Of the sample.
     """
-    players = (players or Players(np.arange(len(rows)))).sample(CALIBRATION_ROWS, seed)
+    players = (players or Players(np.arange(len(rows)))).distinct(rows)
+    players = players.sample(CALIBRATION_ROWS, seed)
     held_out = _hold_out(vectors, rows, searcher, players)
     familiarity = Familiarity.fit(held_out.hits)
     if len(held_out.ended()) < MIN_ROWS:
@@ -162,7 +172,9 @@ def fit_estimator(
     estimator = RetrievalEstimator(rows, RetrievalParameters(), familiarity)
     parameters = _choose(estimator, held_out.part(slice(FIT_ROWS)), rows)
     if newest is not None:
-        held_out = _hold_out(vectors, rows, searcher, newest.sample(CALIBRATION_ROWS, seed))
+        held_out = _hold_out(
+            vectors, rows, searcher, newest.distinct(rows).sample(CALIBRATION_ROWS, seed)
+        )
     chosen = estimator.with_parameters(parameters)
     fitted = FittedEstimator(parameters, _calibrate(chosen, held_out, familiarity))
     half = len(held_out) // 2
