@@ -11,7 +11,9 @@ import numpy as np
 from index_builder.build.encoding import encode_unique
 from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
 from index_builder.build.progress import BuildProgress, SilentProgress
+from index_builder.build.unusable_vectors import usable_rows
 from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.history.files import OnError
 from lengthwise.history.records import RecordSource, chunked
 from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix
@@ -49,6 +51,7 @@ class BuildOptions:
         quantile_levels: Levels given in every answer: at least nine, ascending, in [0.01, 0.99].
         keep_text: Store the prompts, so that `include_neighbour_text` can show them.
         seed: Decides which rows are sampled for fitting.
+        on_error: "stop" at a row whose prompt gets no vector, or "skip" it and count it.
 
     Raises:
         InvalidInputError: On unusable levels.
@@ -57,6 +60,7 @@ class BuildOptions:
     quantile_levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS
     keep_text: bool = True
     seed: int = 0
+    on_error: OnError = "stop"
 
     def __post_init__(self) -> None:
         levels = self.quantile_levels
@@ -182,6 +186,7 @@ class _Build:
         self._held_out = _HeldOutFinder(trained.facts) if trained else None
         self._skipped_rows = skipped_rows
         self._progress = progress
+        self._without_vector = 0
 
     def write(self, folder: Path) -> None:
         """Fill an empty folder with the artifact."""
@@ -220,12 +225,19 @@ class _Build:
     def _tables(self, raw: BinaryIO) -> Iterator[Any]:
         first_row = 0
         for chunk in chunked(self._history, CHUNK_ROWS):
-            raw.write(encode_unique(self._encoder, [r.prompt for r in chunk]).data)
-            if self._held_out is not None:
-                self._held_out.see(chunk, first_row)
-            yield rows_to_table(chunk, keep_text=self._options.keep_text)
-            first_row += len(chunk)
             self._progress.rows(len(chunk))
+            usable, vectors = usable_rows(
+                chunk,
+                encode_unique(self._encoder, [r.prompt for r in chunk], finite=False),
+                encoder=self._encoder.name,
+                on_error=self._options.on_error,
+            )
+            self._without_vector += len(chunk) - len(usable)
+            raw.write(np.ascontiguousarray(vectors).data)
+            if self._held_out is not None:
+                self._held_out.see(usable, first_row)
+            yield rows_to_table(usable, keep_text=self._options.keep_text)
+            first_row += len(usable)
 
     def _facts(self) -> ArtifactFacts:
         return ArtifactFacts(
@@ -234,7 +246,7 @@ class _Build:
             quantile_levels=self._options.quantile_levels,
             keeps_text=self._options.keep_text,
             data_fingerprint=self._history.fingerprint,
-            skipped_rows=self._skipped_rows(),
+            skipped_rows=self._skipped_rows() + self._without_vector,
             training=self._trained.facts if self._trained else None,
         )
 

@@ -7,8 +7,13 @@ from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import EncoderError
 
 
-def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:
+def encode_unique(encoder: Encoder, prompts: list[str], *, finite: bool = True) -> FloatMatrix:
     """Encode prompts, each different one once: histories repeat themselves.
+
+    Args:
+        encoder: Makes the vectors.
+        prompts: In any order, some more than once.
+        finite: Refuse vectors that are not; else the caller sees to them.
 
     Returns:
         Shape (len(prompts), dimension), rows of unit length.
@@ -18,7 +23,8 @@ def encode_unique(encoder: Encoder, prompts: list[str]) -> FloatMatrix:
     """
     places = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     vectors = np.ascontiguousarray(encoder.encode(list(places)), np.float32)
-    if vectors.shape != (len(places), encoder.dimension) or not np.isfinite(vectors).all():
+    shaped = vectors.shape == (len(places), encoder.dimension)
+    if not shaped or (finite and not np.isfinite(vectors).all()):
         bad = np.count_nonzero(~np.isfinite(vectors).reshape(len(vectors), -1).all(axis=1))
         raise EncoderError(
             f"encoder {encoder.name!r} gave an array of shape {vectors.shape}, {bad} of its rows "

@@ -76,7 +76,7 @@ def build(
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
         training=replace(training, seed=seed) if train else None,
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
     )
@@ -107,7 +107,7 @@ def train(
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed),
+        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
     )

@@ -1,5 +1,6 @@
 """Asks predictors about rows, a handful at a time, and keeps of each row only numbers."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -61,11 +62,15 @@ class CollectedRows:
         self.samples: list[tuple[int, ...]] = []
         self.seen = 0
         self.censored = 0
+        self.repeats = 0
+        self._asked: set[bytes] = set()
 
     def ask(self, records: Sequence[HistoryRecord]) -> None:
-        """Ask about some more rows; censored ones are counted and left out."""
-        known = [record for record in records if not record.censored]
-        self.censored += len(records) - len(known)
+        """Ask about some more rows; censored ones and repeated prompts are counted and left out."""
+        ended = [record for record in records if not record.censored]
+        self.censored += len(records) - len(ended)
+        known = [record for record in ended if self._is_new(record)]
+        self.repeats += len(ended) - len(known)
         if not known:
             return
         queries = [
@@ -77,6 +82,15 @@ class CollectedRows:
         hidden = [without_answer(record) for record in known] if self._predictors else []
         for predictor in self._predictors:
             self._by_predictor[predictor.name].append(predictor.predict(hidden, vectors))
+
+    def _is_new(self, record: HistoryRecord) -> bool:
+        """Tell if a row is the first of its prompt, LLM and decoding, and note it."""
+        greedy = None if record.temperature is None else record.temperature == 0
+        key = f"{record.model}\0{greedy}\0{record.prompt}".encode(errors="surrogatepass")
+        digest = hashlib.blake2b(key, digest_size=16).digest()
+        new = digest not in self._asked
+        self._asked.add(digest)
+        return new
 
     def _keep(self, known: list[HistoryRecord], estimates: list[LengthEstimate]) -> None:
         self._truth.append(lengths_of(known))

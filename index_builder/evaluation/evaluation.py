@@ -138,6 +138,8 @@ def evaluate_index(
         if collected.censored:
             what = f"all {collected.censored:,} rows are censored (cut off at a limit)"
         raise InvalidInputError(f"nothing to evaluate: {what}")
+    if collected.repeats:
+        protocol += f"; {collected.repeats:,} rows that repeat a prompt are not asked about again"
     return _compare(collected, index, protocol)
 
 

@@ -90,7 +90,8 @@ def fit_estimator(
             neighbours' weights need not; None means all of `held_out`.
         seed: Decides which of them are taken, if they are many.
     """
-    chosen = (held_out or HeldOutRows(np.arange(len(rows)))).sample(CALIBRATION_ROWS, seed)
+    chosen = (held_out or HeldOutRows(np.arange(len(rows)))).distinct(rows)
+    chosen = chosen.sample(CALIBRATION_ROWS, seed)
     found = HeldOutHits.from_search(vectors, rows, searcher, chosen)
     familiarity = Familiarity.fit(found.hits)
     if len(found.ended()) < MIN_ROWS:
@@ -99,7 +100,7 @@ def fit_estimator(
     estimator = RetrievalEstimator(rows, RetrievalParameters(), familiarity)
     parameters = _choose(estimator, found.part(slice(FIT_ROWS)), rows)
     if newest is not None:
-        chosen = newest.sample(CALIBRATION_ROWS, seed)
+        chosen = newest.distinct(rows).sample(CALIBRATION_ROWS, seed)
         found = HeldOutHits.from_search(vectors, rows, searcher, chosen)
     best = estimator.with_parameters(parameters)
     fitted = FittedEstimator(parameters, _calibrate(best, found, familiarity))

@@ -9,6 +9,7 @@ from lengthwise.index.estimate.retrieval import RetrievalEstimator
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.search.hits import Hits
+from lengthwise.index.search.repeats import first_of_each
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
 
@@ -24,6 +25,14 @@ class HeldOutRows:
 
     rows: IntVector
     head_atoms: FloatArray | None = None
+
+    def distinct(self, rows: HistoryRows) -> "HeldOutRows":
+        """One of each prompt, LLM and decoding: a prompt asked a thousand times is one prompt."""
+        first = first_of_each(rows.repeat_codes[self.rows])
+        if first.all():
+            return self
+        atoms = None if self.head_atoms is None else self.head_atoms[first]
+        return HeldOutRows(self.rows[first], atoms)
 
     def sample(self, count: int, seed: int) -> "HeldOutRows":
         """At most so many of them, in random order."""

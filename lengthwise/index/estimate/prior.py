@@ -33,12 +33,16 @@ class LengthPrior:
 
     @classmethod
     def from_rows(cls, rows: HistoryRows) -> "LengthPrior":
-        """The priors of a history; LLMs with few rows lean on the pool."""
+        """The priors of a history; LLMs with few rows lean on the pool.
+
+        A prompt that was asked again and again counts once, with the lengths of all its answers.
+        """
         pooled = _atoms(rows, np.arange(len(rows)))
         centre = np.median(pooled)
         members = [np.flatnonzero(rows.model_codes == m) for m in range(len(rows.models))]
         own = [_atoms(rows, m) if m.size else pooled for m in members]
-        trust = np.array([m.size / (m.size + SHRINKAGE_ROWS) for m in members])
+        distinct = [float((1 / rows.repeat_counts[m]).sum()) for m in members]
+        trust = np.array([count / (count + SHRINKAGE_ROWS) for count in distinct])
         offsets = trust * np.array([np.median(atoms) - centre for atoms in own])
         by_model = trust[:, None] * np.stack(own) + (1 - trust)[:, None] * (
             pooled + offsets[:, None]
@@ -62,7 +66,6 @@ class LengthPrior:
 
 def _atoms(rows: HistoryRows, members: IntVector) -> FloatArray:
     lengths = to_log(rows.output_tokens[members])[None, :]
-    cdf = WeightedCdf.from_observations(
-        lengths, np.ones_like(lengths), rows.censored[members][None, :]
-    )
+    weights = 1 / rows.repeat_counts[members][None, :]
+    cdf = WeightedCdf.from_observations(lengths, weights, rows.censored[members][None, :])
     return cdf.quantiles(np.linspace(0, 1, ATOMS)[None, :])[0]

@@ -18,7 +18,7 @@ from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray, to_log
-from lengthwise.index.search.hits import Hits
+from lengthwise.index.search.hits import REPEAT_SIMILARITY, Hits
 from lengthwise.index.search.recent_view import look_up
 from lengthwise.index.search.rows import HistoryRows
 
@@ -100,6 +100,7 @@ class RetrievalEstimator:
         self._codes = rows.model_codes
         self._models = len(rows.models)
         self._decodings = rows.decodings
+        self._repeat_counts = rows.repeat_counts
         self.prior = LengthPrior.from_rows(rows)
         self.parameters = parameters
         self._familiarity = familiarity
@@ -157,10 +158,21 @@ class RetrievalEstimator:
         self, hits: Hits, foreign: NDArray[np.bool_], repeat_weights: FloatArray
     ) -> FloatArray:
         p = self.parameters
-        weights = np.exp(-_distances(hits) / p.scale) + repeat_weights
+        weights = np.exp(-_distances(hits) / p.scale) / self._crowding(hits) + repeat_weights
         weights = np.where(foreign, weights * p.other_model_weight, weights)
         familiar = self._familiarity.of(hits.nearness())[:, None]
         return np.where(hits.rows >= 0, weights * familiar, 0.0)
+
+    def _crowding(self, hits: Hits) -> FloatArray:
+        """How many of what was found are one prompt: to another prompt they say what one says.
+
+        To the prompt itself, asked once more, every answer is evidence of its own.
+        """
+        recent = hits.recent
+        alone = np.ones(len(recent.codes), np.int64) if recent else None
+        counts = look_up(self._repeat_counts, alone, hits.rows)
+        found = np.minimum(counts, (hits.rows >= 0).sum(axis=1, keepdims=True)).clip(1)
+        return np.where(hits.similarities > REPEAT_SIMILARITY, 1, found).astype(float)
 
     def _repeat_weights(
         self, hits: Hits, own: NDArray[np.bool_], decodings: IntVector | None

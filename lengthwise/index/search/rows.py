@@ -16,6 +16,7 @@ from lengthwise.index.decoding import Decoding
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.repeats import repeat_codes, repeat_counts
 from lengthwise.index.summary import ModelSummary
 
 SCHEMA: pa.Schema = pa.schema(
@@ -127,6 +128,16 @@ class HistoryRows:
         codes = encoded.indices.to_numpy().astype(np.int64)
         names = encoded.dictionary.to_pylist()
         return np.where(codes == names.index(""), -1, codes) if "" in names else codes
+
+    @cached_property
+    def repeat_codes(self) -> IntVector:
+        """Shape (rows,): rows that share prompt, LLM and decoding share a code."""
+        return repeat_codes(self.table.column("prompt"), self.model_codes, self.decodings)
+
+    @cached_property
+    def repeat_counts(self) -> IntVector:
+        """Shape (rows,): how many rows share a row's code, itself among them."""
+        return repeat_counts(self.repeat_codes)
 
     def take(self, rows: Sequence[int]) -> "HistoryRows":
         """Some rows, in the order given."""

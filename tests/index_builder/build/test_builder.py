@@ -154,10 +154,18 @@ def test_an_encoder_that_gives_no_numbers_stops_the_build(tmp_path):
     with pytest.raises(EncoderError) as caught:
         build_index(topic_history(100), tmp_path / "s", NotFinite())
     assert str(caught.value) == (
-        "encoder 'bag-of-words' gave an array of shape (100, 64), 1 of its rows not finite: "
-        "expected 100 finite vectors of 64 dimensions"
+        "encoder 'bag-of-words' gave no finite vector for the prompt of 'llm-3': "
+        "expected finite numbers (--on-error skip leaves such rows out)"
     )
     assert contents(tmp_path / "s") == []
+
+
+def test_a_row_without_a_vector_is_left_out_and_counted_where_bad_rows_are_skipped(tmp_path):
+    options = BuildOptions(on_error="skip")
+    built = build_index(topic_history(100), tmp_path / "s", NotFinite(), options)
+    assert (built.manifest.rows, built.manifest.skipped_rows) == (99, 1)
+    rows = LengthIndex.load(built.path, encoder=BagOfWords(), device="cpu").rows
+    assert "llm-3" not in {rows.id(i) for i in range(99)}
 
 
 def test_an_encoder_that_fails_in_the_middle_leaves_nothing_behind(tmp_path, monkeypatch):

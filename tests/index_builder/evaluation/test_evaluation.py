@@ -47,7 +47,7 @@ def test_the_constant_predictor_says_the_median_and_its_intervals_cover_the_hist
 
 
 def test_the_constant_predictor_knows_the_llm_but_no_prompt():
-    records = [HistoryRecord("p", n, m) for m, n in (("a", 99), ("b", 999)) for _ in range(500)]
+    records = [HistoryRecord(f"p{i}", n, m) for m, n in (("a", 99), ("b", 999)) for i in range(500)]
     constant = constant_predictions(HistoryRows.from_records(records), ["b", "a", "b", "new"])
     assert constant.point[0] == constant.point[2] > 700
     assert constant.point[1] < 150 < constant.point[3]

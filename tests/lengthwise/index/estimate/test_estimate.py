@@ -252,7 +252,9 @@ def test_an_index_says_what_it_holds(two_llms):
 def prior_of(*lengths_by_model):
     return LengthPrior.from_rows(
         HistoryRows.from_records(
-            HistoryRecord("p", n, model) for model, lengths in lengths_by_model for n in lengths
+            HistoryRecord(f"p{i}", n, model)
+            for model, lengths in lengths_by_model
+            for i, n in enumerate(lengths)
         )
     )
 

@@ -30,7 +30,7 @@ def median_tokens(estimator, hits, codes):
 @pytest.fixture
 def two_llms():
     """One LLM says 99 tokens to everything, the other 999."""
-    return [HistoryRecord("p", n, m) for m, n in (("a", 99), ("b", 999)) for _ in range(500)]
+    return [HistoryRecord(f"p{i}", n, m) for m, n in (("a", 99), ("b", 999)) for i in range(500)]
 
 
 def test_places_where_nothing_was_found_count_for_nothing():
