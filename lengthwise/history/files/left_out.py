@@ -1,9 +1,10 @@
 """Rows that are no answer of an LLM: failed, cancelled, cached and other calls, by cause."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lengthwise.history.files.values import Row, is_absent, lookup
+from lengthwise.history.files.values import Row, lookup
 
 FAILED = "failed"
 CANCELLED = "cancelled"
@@ -37,7 +38,11 @@ _OTHER_CALLS = {
 
 _STATUS_COLUMNS = ("status", "response.status")
 _STATUS_CODE_COLUMNS = ("status_code", "http_status", "response.status_code", "error_code")
-_CALL_COLUMNS = ("call_type", "url", "endpoint", "path", "operation")
+_CALL_COLUMNS = ("call_type", "operation")
+_PATH_COLUMNS = ("url", "endpoint", "path")
+
+_API_PATH = re.compile(r"/v[0-9][a-z0-9]*/(.*)")
+"""What is called stands behind the API's version: other paths are files and pages."""
 
 
 class LeftOut(Exception):  # noqa: N818 (it is no error: such rows are expected in every log)
@@ -79,6 +84,10 @@ def leave_out_calls(row: Row) -> None:
         raise LeftOut("embedding")
     for column in _CALL_COLUMNS:
         leave_out_call(lookup(row, column))
+    for column in _PATH_COLUMNS:
+        path = _API_PATH.search(str(lookup(row, column) or ""))
+        if path:
+            leave_out_call(path.group(1))
 
 
 def leave_out_call(name: object) -> None:
@@ -127,10 +136,13 @@ def leave_out_status_code(code: object) -> None:
 
 
 def is_error(error: object) -> bool:
-    """Tell if what stands in a column for errors is one: "", {}, false and null are none."""
-    if is_absent(error) or error is False:
-        return False
-    return not (isinstance(error, str | list | Mapping) and not cast("Any", error))
+    """Tell if what stands in a column for errors is one: a text, an object, or true.
+
+    Nothing, false and "" are none, and neither is a number, which may measure something.
+    """
+    if isinstance(error, bool):
+        return error
+    return isinstance(error, str | list | Mapping) and bool(cast("Any", error))
 
 
 def is_true(value: object) -> bool:

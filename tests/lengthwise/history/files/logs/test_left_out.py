@@ -125,8 +125,9 @@ def test_every_log_says_in_its_own_way_what_is_no_answer(
 def test_no_error_and_no_cache_are_no_cause_in_any_spelling(tmp_path: Path) -> None:
     fine = {"error": None, "cache_hit": "False", "cached": False, "status": "success"}
     rows = [GENERIC | fine, GENERIC | {"error": "", "status_code": 200}, GENERIC | {"error": {}}]
+    rows += [GENERIC | {"error": 0.25}, GENERIC | {"path": "/data/images/scores.txt"}]
     history = History.from_paths(write_json_lines(tmp_path / "h.jsonl", rows))
-    assert len(list(history)) == 3
+    assert len(list(history)) == len(rows)
 
 
 def test_requests_of_a_benchmark_that_failed_or_ran_out_of_time_are_left_out(
