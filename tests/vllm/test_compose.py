@@ -15,8 +15,7 @@ from tests.vllm.predictor_process import PredictorProcess
 from tests.wait_until import wait_until
 
 HTTP = "8000"
-# Nothing hangs here, and a busy machine may take its time.
-VARIABLES = {"LOAD_USERS": "4", "LENGTHWISE_DEADLINE_S": "5"}
+VARIABLES = {"LOAD_USERS": "4"}
 REPORTS = 12
 
 
