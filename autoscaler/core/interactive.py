@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autoscaler.core.checks import at_least
-from lengthwise.length_distribution import LengthDistribution
+from lengthwise.length_distribution import END_SURVIVAL, LengthDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,31 @@ class OccupancyForecast:
         return self.mean_slots + deviations * math.sqrt(self.variance_slots2)
 
 
+@dataclass(frozen=True, slots=True)
+class RunningLength:
+    """A request that runs or waits.
+
+    Args:
+        length: Predicted when it came.
+        generated_tokens: So far, at least 0.
+    """
+
+    length: LengthDistribution
+    generated_tokens: float = 0.0
+
+    def outlives(self, steps: float) -> float:
+        """Probability that it still runs after so many more tokens, given that it runs now.
+
+        One that outlived all of its prediction goes on as `LengthDistribution.remaining` says.
+        """
+        passed = self.length.level_of(self.generated_tokens)
+        if passed >= 1 - END_SURVIVAL / 2:
+            return 1 - self.length.remaining(self.generated_tokens).level_of(steps)
+        return (1 - self.length.level_of(self.generated_tokens + steps)) / (1 - passed)
+
+
 def occupancy_ahead(
-    running: Iterable[LengthDistribution],
+    running: Iterable[RunningLength],
     arrivals_per_s: float,
     typical: LengthDistribution,
     itl_s: float,
@@ -42,7 +65,7 @@ def occupancy_ahead(
     queue, whose number is Poisson.
 
     Args:
-        running: The tokens still to come of each request that runs or waits.
+        running: Every request that runs or waits.
         arrivals_per_s: Interactive requests per second, at least 0.
         typical: The length of those to come.
         itl_s: Seconds between tokens, above 0.
@@ -50,7 +73,7 @@ def occupancy_ahead(
     """
     at_least(0, arrivals_per_s=arrivals_per_s, horizon_s=horizon_s)
     steps = horizon_s / itl_s
-    stay = [1 - length.level_of(steps) for length in running]
+    stay = [one.outlives(steps) for one in running]
     coming = arrivals_per_s * itl_s * restricted_mean(typical, steps)
     return OccupancyForecast(
         math.fsum(stay) + coming, math.fsum(p * (1 - p) for p in stay) + coming

@@ -1,0 +1,5 @@
+"""Where the commands print what people read."""
+
+from rich.console import Console
+
+out = Console()
