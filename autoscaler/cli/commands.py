@@ -89,11 +89,14 @@ def keda(*, config: ConfigPath) -> None:
     tls = read.keda.tls
     credentials = mutual_tls(tls.certificate, tls.key, tls.client_ca) if tls else None
     server = KedaServer(controller, time.time, read.keda.listen, credentials)
-    asyncio.run(serve_until_stopped(server, read.observe.scrape_every_s, _log))
-
-
-def _log(decision: Decision) -> None:
-    typer.echo(json.dumps(decision.to_dict()))
+    asyncio.run(
+        serve_until_stopped(
+            server,
+            read.observe.scrape_every_s,
+            on_started=lambda port: typer.echo(f"KEDA may ask at port {port}", err=True),
+            on_decision=lambda decision: typer.echo(json.dumps(decision.to_dict())),
+        )
+    )
 
 
 def _table(decision: Decision) -> Table:

@@ -1,7 +1,7 @@
 """How many instances interactive requests need, now and by the time that one could be started."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autoscaler.core.checks import at_least
@@ -54,7 +54,7 @@ class RunningLength:
 def occupancy_ahead(
     running: Iterable[RunningLength],
     arrivals_per_s: float,
-    typical: LengthDistribution,
+    lately: Sequence[LengthDistribution],
     itl_s: float,
     horizon_s: float,
 ) -> OccupancyForecast:
@@ -67,14 +67,15 @@ def occupancy_ahead(
     Args:
         running: Every request that runs or waits.
         arrivals_per_s: Interactive requests per second, at least 0.
-        typical: The length of those to come.
+        lately: Lengths of requests that came of late: those to come are like them, at least one.
         itl_s: Seconds between tokens, above 0.
         horizon_s: How far ahead, at least 0: a start-up.
     """
     at_least(0, arrivals_per_s=arrivals_per_s, horizon_s=horizon_s)
     steps = horizon_s / itl_s
     stay = [one.outlives(steps) for one in running]
-    coming = arrivals_per_s * itl_s * restricted_mean(typical, steps)
+    steps_each = math.fsum(restricted_mean(one, steps) for one in lately) / len(lately)
+    coming = arrivals_per_s * itl_s * steps_each
     return OccupancyForecast(
         math.fsum(stay) + coming, math.fsum(p * (1 - p) for p in stay) + coming
     )

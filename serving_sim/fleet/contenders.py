@@ -36,12 +36,14 @@ class FleetSetting:
         slo: What is promised.
         least: Interactive instances at least, at least 1; as many are there at the start.
         most: Instances of a pool at most.
+        quota: Instances of all pools together at most; None for any number.
     """
 
     capacity: InstanceCapacity
     slo: Slo
     least: int = 1
     most: int = 100
+    quota: int | None = None
 
     @property
     def decision(self) -> DecisionOptions:
@@ -143,14 +145,14 @@ def _chiron(number: float, slots: int, setting: FleetSetting) -> Contender:
         batch_level=0.5,
     )
     parts = Ablation(forecast=False, predictions=False, order=False)
-    return _aware(setting, options, parts, feasible=False)
+    one = _aware(setting, options, parts, feasible=False)
+    # IBP counts instances with any interactive request: it means little unless they are packed.
+    return replace(one, router=replace(one.router, packed=True))
 
 
 def _chiron_feasible(number: float, slots: int, setting: FleetSetting) -> Contender:
-    return replace(
-        _chiron(number, slots, setting),
-        router=_aware(setting, setting.decision, Ablation(), feasible=True).router,
-    )
+    one = _chiron(number, slots, setting)
+    return replace(one, router=replace(one.router, feasible_first=True))
 
 
 def _occupancy(number: float, slots: int, setting: FleetSetting) -> Contender:

@@ -28,6 +28,9 @@ from serving_sim.fleet.policy import FleetView
 RATE_WINDOW_S = 120.0
 """Seconds over which interactive arrivals are counted."""
 
+LATELY = 64
+"""Latest interactive requests whose predicted lengths stand for those to come."""
+
 TYPICAL_TOKENS = 250.0
 """Mean length while nothing has ended."""
 
@@ -63,14 +66,15 @@ class DecidePolicy:
         self._arrivals_s: deque[float] = deque()
         self._tokens = 0.0
         self._ended = 0
-        self._typical: LengthDistribution | None = None
+        self._lately: deque[LengthDistribution] = deque(maxlen=LATELY)
         self._moments: dict[int, tuple[LengthDistribution, tuple[float, float]]] = {}
         self._needs: deque[PastNeed] = deque()
 
     def arrived(self, job: FleetJob) -> None:
         if job.interactive:
             self._arrivals_s.append(job.arrival_s)
-            self._typical = job.distribution or self._typical
+            if job.distribution is not None:
+                self._lately.append(job.distribution)
 
     def finished(self, job: FleetJob) -> None:
         self._tokens += job.output_tokens
@@ -112,12 +116,12 @@ class DecidePolicy:
         rate = len(self._arrivals_s) / window_s
         capacity = self._options.capacity
         itl_s = capacity.itl_s(capacity.slots_within(self._options.slo.itl_s))
-        if not self._parts.predictions or self._typical is None:
+        if not self._parts.predictions or not self._lately:
             return occupancy_ahead_by_mean(
                 requests, rate, self._mean_tokens, itl_s, capacity.start_up_s
             )
         lengths = self._lengths(view.instances, view.router.waiting_interactive())
-        return occupancy_ahead(lengths, rate, self._typical, itl_s, capacity.start_up_s)
+        return occupancy_ahead(lengths, rate, self._lately, itl_s, capacity.start_up_s)
 
     @staticmethod
     def _lengths(instances: Iterable[Instance], waiting: Iterable[FleetJob]) -> list[RunningLength]:

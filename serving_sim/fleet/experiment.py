@@ -90,7 +90,7 @@ def compare(
         for name in names:
             one = contender(name, setting)
             options = FleetOptions(
-                setting.capacity, one.router, every_s, ((one.pool, setting.least),)
+                setting.capacity, one.router, every_s, ((one.pool, setting.least),), setting.quota
             )
             result = simulate_fleet(
                 served, one.policy, options, rule=one.rule, on_progress=on_progress

@@ -22,12 +22,14 @@ class RouterOptions:
             are served in one queue on any instance.
         feasible_first: Requests that can still have their first token in time go before those that
             cannot.
+        packed: An interactive request goes to the fullest instance with room, else to the emptiest.
     """
 
     interactive_slots: int
     batch_slots: int
     class_aware: bool = True
     feasible_first: bool = True
+    packed: bool = False
 
 
 class Router:
@@ -135,12 +137,10 @@ class Router:
 
     def _host(self, ready: list[Instance], now_s: float, changed: set[Instance]) -> Instance | None:
         if not self._options.class_aware:
-            return _least(ready, lambda one: self._options.interactive_slots - one.running)
+            return _least(ready, self._room)
         for pool in (Pool.INTERACTIVE, Pool.MIXED):
-            host = _least(
-                (one for one in ready if one.pool is pool),
-                lambda one: self._options.interactive_slots - one.running,
-            )
+            among = [one for one in ready if one.pool is pool]
+            host = (_fullest if self._options.packed else _least)(among, self._room)
             if host is not None:
                 return host
         mixed = [one for one in ready if one.pool is Pool.MIXED and one.running > one.interactive]
@@ -157,6 +157,9 @@ class Router:
         changed.add(host)
         return host
 
+    def _room(self, one: Instance) -> int:
+        return self._options.interactive_slots - one.running
+
     def _room_for_batch(self, one: Instance) -> int:
         if one.pool is Pool.INTERACTIVE:
             return 0
@@ -171,4 +174,14 @@ def _least(instances: Iterable[Instance], room: Callable[[Instance], int]) -> In
         free = room(one)
         if free > most:
             best, most = one, free
+    return best
+
+
+def _fullest(instances: Iterable[Instance], room: Callable[[Instance], int]) -> Instance | None:
+    """The instance with the least room that has any, the oldest of equals."""
+    best, least = None, 0
+    for one in instances:
+        free = room(one)
+        if free > 0 and (best is None or free < least):
+            best, least = one, free
     return best

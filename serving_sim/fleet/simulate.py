@@ -1,7 +1,7 @@
 """One simulation of a fleet: from event to event, in virtual time."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -27,12 +27,15 @@ class FleetOptions:
         router: How requests are routed.
         every_s: Seconds between two decisions, above 0.
         at_start: Instances by pool that are ready at time 0.
+        quota: Instances of all pools together at most; interactive ones are given first, then
+            mixed, then batch. None for any number.
     """
 
     capacity: InstanceCapacity
     router: RouterOptions
     every_s: float = 15.0
     at_start: tuple[tuple[Pool, int], ...] = ((Pool.MIXED, 1),)
+    quota: int | None = None
 
 
 def simulate_fleet(
@@ -54,6 +57,16 @@ def simulate_fleet(
     """
     run = _FleetRun(served, policy, options, rule)
     return run.run(on_progress)
+
+
+def within_quota(wanted: Mapping[Pool, int], quota: int | None) -> dict[Pool, int]:
+    """What a quota leaves of what is wanted: interactive instances first, batch ones last."""
+    left = math.inf if quota is None else quota
+    given: dict[Pool, int] = {}
+    for pool in Pool:
+        given[pool] = int(min(wanted.get(pool, 0), left))
+        left -= given[pool]
+    return given
 
 
 class _FleetRun:
@@ -169,18 +182,24 @@ class _FleetRun:
     def _decide(self, now_s: float) -> None:
         slots = self._options.router.interactive_slots
         view = FleetView(now_s, self._instances, self._router, self._batch_open, slots)
-        wanted = self._policy.wanted(view)
+        wanted = within_quota(self._policy.wanted(view), self._options.quota)
         ready, starting = view.count(Phase.READY), view.count(Phase.STARTING)
         self._timeline.append((now_s, ready, starting, view.waiting))
-        for pool in Pool:
-            now = view.count(Phase.READY, Phase.STARTING, pool=pool)
-            target = wanted.get(pool, 0)
-            self._actions += target != now
-            for _ in range(target - now):
-                self._start(pool, now_s)
-            if target < now:
-                self._drain(pool, now - target, now_s)
+        now = {pool: view.count(Phase.READY, Phase.STARTING, pool=pool) for pool in Pool}
+        for pool, target in wanted.items():
+            self._actions += target != now[pool]
+            if target < now[pool]:
+                self._drain(pool, now[pool] - target, now_s)
+        for pool, target in wanted.items():
+            for _ in range(target - now[pool]):
+                if self._has_room():
+                    self._start(pool, now_s)
         self._most = max(self._most, len(self._instances))
+
+    def _has_room(self) -> bool:
+        """Those that drain still hold their GPUs."""
+        quota = self._options.quota
+        return quota is None or len(self._instances) < quota
 
     def _start(self, pool: Pool, now_s: float, *, at_once: bool = False) -> None:
         one = Instance(self._numbers, pool, self._options.capacity, now_s)

@@ -19,7 +19,7 @@ from serving_sim.fleet.job import FleetJob
 from serving_sim.fleet.policy import StaticPolicy
 from serving_sim.fleet.result import FleetSummary
 from serving_sim.fleet.router import Router, RouterOptions
-from serving_sim.fleet.simulate import FleetOptions, simulate_fleet
+from serving_sim.fleet.simulate import FleetOptions, simulate_fleet, within_quota
 from serving_sim.fleet.workload import FleetRequests
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictor import Predictor
@@ -179,6 +179,13 @@ def test_a_draining_instance_ends_what_it_runs_and_takes_nothing_new():
     # The one with less to go drains; the second slot of the other takes the new ones in turn.
     assert result.completed_s.tolist() == [40.0, 60.0, 21.0, 26.0]
     assert result.instance_s == 40.0 + 60.0
+
+
+def test_a_quota_is_given_to_interactive_instances_first():
+    wanted = {Pool.BATCH: 5, Pool.INTERACTIVE: 3, Pool.MIXED: 2}
+    given = within_quota(wanted, 4)
+    assert given == {Pool.INTERACTIVE: 3, Pool.MIXED: 1, Pool.BATCH: 0}
+    assert within_quota(wanted, None) == wanted
 
 
 def test_attainment_is_counted_by_class_and_for_the_longest():
