@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich import box
 from rich.table import Table
@@ -18,21 +17,11 @@ from serving_sim.cli.progress import progress_bar
 from serving_sim.cli.run_setup import workload_of
 from serving_sim.errors import SimulationError
 from serving_sim.fleet.contenders import CONTENDER_NAMES, FleetSetting, contender
-from serving_sim.fleet.experiment import FleetWorkload, compare
+from serving_sim.fleet.experiment import FleetRun, FleetWorkload, compare
+from serving_sim.fleet.figures import TITLES, cells
 from serving_sim.fleet.result import FleetSummary
 from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS
 from serving_sim.workload.predictor import PREDICTOR_SYNTAX, Predictor
-
-COLUMNS = (
-    ("interactive", "interactive_attainment"),
-    ("longest", "longest_attainment"),
-    ("batch", "batch_attainment"),
-    ("hours", "instance_hours"),
-    ("good/h", "good_per_instance_hour"),
-    ("p99 TTFT", "p99_ttft_s"),
-    ("most", "most_instances"),
-    ("actions", "actions"),
-)
 
 
 def fleet(
@@ -67,6 +56,9 @@ def fleet(
     start_up_s: Annotated[float, typer.Option(help="Until an instance serves.")] = 60.0,
     least: Annotated[int, typer.Option(help="Instances at least, and at the start.")] = 1,
     most: Annotated[int, typer.Option(help="Instances of a pool at most.")] = 100,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures to this folder.")
+    ] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
 ) -> None:
     """Serve both classes with a fleet that each policy scales, and say what it costs."""
@@ -92,12 +84,14 @@ def fleet(
     )
     total = round(seeds * len(names) * requests * (1 + batch_share))
     with progress_bar("Requests served", total) as advance:
-        runs = compare(workload, names, setting, seeds=range(seeds), on_progress=advance)
-        rows = [one.summary for one in runs]
+        runs = list(compare(workload, names, setting, seeds=range(seeds), on_progress=advance))
+    rows = [one.summary for one in runs]
     if json_path is not None:
         text = json.dumps([row.to_dict() for row in rows], indent=1)
         json_path.write_text(text + "\n", "utf-8")
     out.print(_table(rows))
+    if report is not None:
+        out.print(f"Report: {_write_page(runs, setting, report)}", highlight=False)
 
 
 def _table(rows: Sequence[FleetSummary]) -> Table:
@@ -108,13 +102,36 @@ def _table(rows: Sequence[FleetSummary]) -> Table:
         pad_edge=False,
     )
     table.add_column("policy", no_wrap=True)
-    for title, _ in COLUMNS:
+    for title in TITLES:
         table.add_column(title, justify="right")
-    for policy in dict.fromkeys(row.policy for row in rows):
-        of_policy = [row for row in rows if row.policy == policy]
-        values = [
-            float(np.median([getattr(row, name) for row in of_policy])) for _, name in COLUMNS
-        ]
-        shares = (f"{value:.1%}" for value in values[:3])
-        table.add_row(policy, *shares, *(f"{value:,.3g}" for value in values[3:]))
+    for policy, shown in cells(rows):
+        table.add_row(policy, *shown)
     return table
+
+
+def _write_page(runs: Sequence[FleetRun], setting: FleetSetting, folder: Path) -> Path:
+    """Imported when it is wanted: drawing needs what `fleet` alone does not."""
+    try:
+        from serving_sim.fleet.page import render_page  # noqa: PLC0415  as said
+    except ImportError as error:
+        raise SimulationError(
+            f"--report needs {error.name}: install it with pip install 'lengthwise[sim,report]'"
+        ) from error
+    capacity, slo = setting.capacity, setting.slo
+    notes = [
+        (
+            "Engine",
+            f"{capacity.slots} slots; a step takes {capacity.step_s:g} s and "
+            f"{capacity.sequence_s:g} s for each request in it; {capacity.start_up_s:g} s to start",
+        ),
+        (
+            "SLO",
+            f"first token within {slo.ttft_s:g} s, {slo.itl_s:g} s between two; batch requests "
+            f"within {slo.batch_deadline_s:g} s",
+        ),
+        ("Hours", "of all instances, from when each is asked for; what drains counts as well"),
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "fleet.html"
+    page.write_text(render_page(runs, notes), "utf-8")
+    return page

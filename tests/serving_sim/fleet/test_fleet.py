@@ -238,6 +238,7 @@ def test_the_command_writes_a_row_for_each_policy_and_seed(tmp_path):
     path = tmp_path / "rows.json"
     arguments = ["--lengths", str(tmp_path / "l.csv"), "--requests", "200", "--rate", "5"]
     more = ["--policy", "chiron,lengthwise", "--seeds", "2", "--json", str(path)]
+    more += ["--report", str(tmp_path / "page")]
     result = CliRunner().invoke(app, ["fleet", *arguments, *more], catch_exceptions=False)
     assert result.exit_code == 0
     rows = json.loads(path.read_text())
@@ -245,6 +246,10 @@ def test_the_command_writes_a_row_for_each_policy_and_seed(tmp_path):
         (policy, seed) for seed in (0, 1) for policy in ("chiron", "lengthwise")
     ]
     assert not any(math.isnan(row["p99_ttft_s"]) for row in rows)
+    page = (tmp_path / "page" / "fleet.html").read_text()
+    assert page.count("<svg") == 3
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "lengthwise" in page
 
 
 def test_the_command_refuses_an_slo_that_no_instance_keeps(tmp_path):
