@@ -17,7 +17,12 @@ from benchmarks.report import read_tables
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-READMES = (HERE.parent / "README.md", HERE / "README.md", HERE.parent / "docs" / "simulator.md")
+READMES = (
+    HERE.parent / "README.md",
+    HERE / "README.md",
+    HERE.parent / "docs" / "simulator.md",
+    HERE.parent / "docs" / "autoscaling.md",
+)
 MARKED = re.compile(
     r"(?P<open><!-- benchmark:(?P<name>[\w/]+) -->\n).*?(?P<close><!-- /benchmark:(?P=name) -->)",
     re.DOTALL,

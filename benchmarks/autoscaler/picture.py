@@ -38,7 +38,7 @@ def draw(panels: Mapping[str, Sequence[Point]], path: Path) -> None:
         families = dict.fromkeys(point.family for point in points)
         for family, colour in zip(families, COLOURS, strict=False):
             _draw_line(panel, [one for one in points if one.family == family], family, colour)
-        panel.set(title=title, xlabel="instance hours", yscale="log", xscale="log")
+        panel.set(title=title, xlabel="instance hours", yscale="log")
         panel.grid(visible=True, alpha=0.3)
     axes[0].set_ylabel("interactive requests that miss their SLO")
     axes[-1].legend(fontsize=7)

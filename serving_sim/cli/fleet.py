@@ -100,6 +100,7 @@ def _table(rows: Sequence[FleetSummary]) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
     )
     table.add_column("policy", no_wrap=True)
     for title in TITLES:

@@ -7,7 +7,7 @@ import numpy as np
 from serving_sim.fleet.result import FleetSummary
 
 SHARES = (
-    ("interactive", "interactive_attainment"),
+    ("interact.", "interactive_attainment"),
     ("longest", "longest_attainment"),
     ("batch", "batch_attainment"),
 )
@@ -34,7 +34,11 @@ def cells(rows: Sequence[FleetSummary]) -> list[tuple[str, list[str]]]:
     """Each policy with its figures as text, in the order of TITLES."""
     shown: list[tuple[str, list[str]]] = []
     for policy in dict.fromkeys(row.policy for row in rows):
-        shares = [f"{medians(rows, policy, name):.2%}" for _, name in SHARES]
-        numbers = [f"{medians(rows, policy, name):,.3g}" for _, name in NUMBERS]
+        shares = [f"{medians(rows, policy, name):.1%}" for _, name in SHARES]
+        numbers = [_number(medians(rows, policy, name)) for _, name in NUMBERS]
         shown.append((policy, shares + numbers))
     return shown
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
