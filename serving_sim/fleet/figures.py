@@ -7,7 +7,7 @@ import numpy as np
 from serving_sim.fleet.result import FleetSummary
 
 SHARES = (
-    ("interact.", "interactive_attainment"),
+    ("inter.", "interactive_attainment"),
     ("longest", "longest_attainment"),
     ("batch", "batch_attainment"),
 )
