@@ -75,7 +75,7 @@ class ObserveSection(_Section):
     Args:
         engines: Metrics URLs of the vLLM instances, by pool.
         state: A file with the fleet's state, which counts before the metrics while it is fresh.
-        scrape_every_s: Between two looks.
+        scrape_every_s: Seconds between two looks at all engines, 0.1 to 600.
         mean_tokens: Output tokens of a request while nothing has been seen to end.
     """
 

@@ -13,7 +13,7 @@ class OccupancyForecast:
     """Slots that are occupied at a time to come: a sum of independent yes-or-no's.
 
     Args:
-        mean_slots: Expected, at least 0.
+        mean_slots: Expected number of occupied slots, at least 0.
         variance_slots2: Of the sum, in slots squared.
     """
 
@@ -33,7 +33,7 @@ class RunningLength:
     """A request that runs or waits.
 
     Args:
-        length: Predicted when it came.
+        length: Distribution of its length, as predicted when it came.
         generated_tokens: So far, at least 0.
     """
 

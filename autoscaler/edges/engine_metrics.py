@@ -29,8 +29,8 @@ class EngineSample:
     Args:
         running: Requests in its batch.
         waiting: Requests that it has not begun.
-        generated_tokens: Since it started.
-        prompt_tokens: Since it started.
+        generated_tokens: Tokens of answers since the engine started.
+        prompt_tokens: Tokens of prompts since the engine started.
         ended: Requests that ended since it started.
     """
 

@@ -32,9 +32,9 @@ class FleetObserver:
 
     Args:
         engines: Metrics URLs by pool; "dns+" before one means all addresses of its name.
-        options: SLOs and capacity.
+        options: Their SLOs and capacity say what occupancy to expect.
         mean_tokens: Mean answer while nothing has ended.
-        look: At one engine.
+        look: Looks at the engine behind a URL; None if it does not answer.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class FleetObserver:
         """Look at every engine; None if none has ever answered.
 
         Args:
-            now_s: The present.
+            now_s: The present, on a clock that never goes back.
             past_needs: Of earlier decisions, to be carried.
         """
         engines = {

@@ -63,7 +63,7 @@ class FirstFresh:
         """The state to go by; None if no source has any.
 
         Args:
-            now_s: The present.
+            now_s: The present, in seconds since 1970.
             past_needs: Of earlier decisions, to be carried.
         """
         answers = [source(now_s, past_needs) for source in self._sources]

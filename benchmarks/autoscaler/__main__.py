@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.aims import Aim, aims_table
-from benchmarks.autoscaler.ablation import predictions_table, start_up_table
+from benchmarks.autoscaler.ablation import predictions_table, shift_table, start_up_table
 from benchmarks.autoscaler.frontier import (
     SWEEPS,
     Point,
@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         frontier_table("quota", f"Conversations with {QUOTA} instances at most", capped, ()),
         predictions_table(data, count, seeds),
         start_up_table(data, count, seeds),
+        shift_table(data, count, seeds),
         waiting_table(data, queues),
     ]
     if options.picture is not None:

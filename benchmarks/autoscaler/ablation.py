@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.autoscaler.frontier import COLUMNS, Point
-from benchmarks.autoscaler.scenarios import CONV, TAU, setting
+from benchmarks.autoscaler.scenarios import CONV, TAU, setting, shifted_workload
 from benchmarks.table import Column, Row, Table
 from serving_sim.fleet.experiment import FleetRun, compare
 from serving_sim.fleet.result import FleetSummary
@@ -16,6 +16,16 @@ START_UPS_S = (15.0, 60.0, 180.0)
 """Of a warm node, of a cold one with the model at hand, and of one that downloads it."""
 
 START_UP_POLICIES = ("utilisation:0.6", "chiron:0.5", "occupancy:0.75", "lengthwise:0.75")
+SHIFT_POLICIES = (
+    "utilisation:0.6",
+    "requests:220",
+    "chiron:0.5",
+    "occupancy:0.85",
+    "occupancy:0.75",
+    "predicted:0.85",
+    "predicted:0.75",
+    "lengthwise:0.75",
+)
 PREDICTED_POLICIES = ("predicted:0.75", "lengthwise:0.75")
 
 
@@ -40,6 +50,14 @@ def start_up_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
         rows += [{"start_up_s": start_up_s, **point.to_row()} for point in points]
     head = (Column("start_up_s", "start-up, s", "{:.0f}"), *COLUMNS[1:])
     return Table("start_up", "Instances that start faster and slower", head, rows)
+
+
+def shift_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
+    """Short answers, then long ones at the same rate: the rate of requests tells nothing of it."""
+    runs = compare(shifted_workload(data, count), SHIFT_POLICIES, setting(), seeds=seeds)
+    rows = [point.to_row() for point in _points(runs)]
+    note = "Mean answers of 55 tokens, then of 318: each request asks for almost six times as much."
+    return Table("shift", "A shift from short to long answers", COLUMNS[1:], rows, (note,))
 
 
 def _points(runs: Iterable[FleetRun]) -> list[Point]:

@@ -42,7 +42,7 @@ class Point:
     """One policy at one setting, over all seeds.
 
     Args:
-        family: A key of SWEEPS.
+        family: Name of the swept policy, a key of SWEEPS.
         policy: As `serving_sim fleet` takes it.
         rows: One for each seed, in their order.
     """
@@ -77,11 +77,11 @@ def frontier(
     """Every setting of every family on the same requests.
 
     Args:
-        scenario: How requests come.
+        scenario: Arrivals, rate, swing and bursts.
         data: Folder of the real sets.
         count: Interactive requests of a run.
-        seeds: Of the workload.
-        sweeps: Settings by family.
+        seeds: One draw of the workload for each.
+        sweeps: The settings that each family is run at.
         quota: Instances of all pools together at most; None for any number.
         on_run: Called after each simulation.
     """

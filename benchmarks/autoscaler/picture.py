@@ -27,7 +27,7 @@ def draw(panels: Mapping[str, Sequence[Point]], path: Path) -> None:
     """Write one panel for each scenario; a large dot is a family's default setting.
 
     Args:
-        panels: Points by title.
+        panels: All points of a panel, by its title.
         path: Of the picture; its ending says the format.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  a second to import

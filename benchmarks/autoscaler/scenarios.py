@@ -11,9 +11,10 @@ from serving_sim.fleet.contenders import FleetSetting
 from serving_sim.fleet.experiment import FleetWorkload
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictor import Predictor
-from serving_sim.workload.requests import FloatArray
+from serving_sim.workload.requests import Distributions, FloatArray, Requests
 from serving_sim.workload.workload import ArrivalProcess, Workload, gamma_arrivals, trace_arrivals
 
+SHORT_LENGTHS = "alpaca_davinci003.jsonl.gz"
 LENGTHS = "lengths_only_sharegpt_nanoflow.csv.gz"
 MOST_TOKENS = 2048
 """Of a prompt and its answer: what the assumed engine takes."""
@@ -35,7 +36,7 @@ class Scenario:
     """How requests come.
 
     Args:
-        name: In the tables.
+        name: Its name in the tables.
         trace: File with the arrivals whose gaps are replayed.
         rate_per_s: Mean interactive requests per second.
         swing: Of the rate over the run, in [0, 1): one period of a sine.
@@ -71,6 +72,47 @@ class Scenario:
 
 CONV = Scenario("conversation", "trace_azure2023_conv.csv.gz", 16.0, swing=0.6, burst=2.5)
 CODE = Scenario("code", "trace_azure2023_code.csv.gz", 16.0, swing=0.6, burst=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftedMix:
+    """Short answers first, long ones from the middle on, at the same rate of requests.
+
+    Args:
+        before: Drawn from for the first half.
+        after: Drawn from for the second.
+    """
+
+    before: Workload
+    after: Workload
+
+    def draw(self, count: int, rate_per_s: float, seed: int) -> Requests:
+        """Both halves, one after the other."""
+        first = self.before.draw(count // 2, rate_per_s, seed)
+        second = self.after.draw(count - count // 2, rate_per_s, seed + 1)
+        assert first.distributions is not None  # noqa: S101  both are predicted
+        assert second.distributions is not None  # noqa: S101  as above
+        return Requests(
+            np.concatenate([first.arrival_s, second.arrival_s + first.arrival_s[-1]]),
+            np.concatenate([first.input_tokens, second.input_tokens]),
+            np.concatenate([first.output_tokens, second.output_tokens]),
+            np.concatenate([first.predicted_tokens, second.predicted_tokens]),
+            Distributions.joined([first.distributions, second.distributions]),
+        )
+
+
+def shifted_workload(data: Path, count: int) -> FleetWorkload:
+    """Alpaca's short answers, then ShareGPT's long ones; predictions as good as the index's."""
+    halves: list[Workload] = []
+    for name in (SHORT_LENGTHS, LENGTHS):
+        table = LengthTable.from_file(data / name).within(MOST_TOKENS)
+        told = Predictor.from_text(f"noise:{TAU}").predict(table)
+        halves.append(Workload(table, gamma_arrivals(2.0), told.tokens, told.distributions))
+    before, after = halves
+    rate_per_s, deadline_s = CONV.rate_per_s, SLO.batch_deadline_s
+    mix = ShiftedMix(before, after)
+    return FleetWorkload(mix, after, count, rate_per_s, 0.3, 300.0, deadline_s)
+
 
 BURST_EVERY_S, BURST_S = 420.0, 60.0
 """Bursts last as long as a start-up, so that headroom alone meets their beginning."""

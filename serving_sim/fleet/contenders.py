@@ -33,7 +33,7 @@ class FleetSetting:
 
     Args:
         capacity: Of an instance; its slots are the best batch.
-        slo: What is promised.
+        slo: What is promised to each class of requests.
         least: Interactive instances at least, at least 1; as many are there at the start.
         most: Instances of a pool at most.
         quota: Instances of all pools together at most; None for any number.
@@ -63,9 +63,9 @@ class Contender:
     """A scaling policy, newly made, with its router.
 
     Args:
-        name: In the results.
+        name: Its name in the results.
         policy: Says how many instances there should be.
-        router: How requests reach them.
+        router: Which request goes to which instance.
         rule: Orders the requests that wait; None for first come first served.
         pool: Where the instances are that are ready at the start.
     """

@@ -31,6 +31,9 @@ RATE_WINDOW_S = 120.0
 LATELY = 64
 """Latest interactive requests whose predicted lengths stand for those to come."""
 
+ENDED = 1_000
+"""Latest requests that ended whose mean length stands for what is not predicted."""
+
 TYPICAL_TOKENS = 250.0
 """Mean length while nothing has ended."""
 
@@ -54,8 +57,8 @@ class DecidePolicy:
     """Builds the state that `decide` asks for, and does what it says.
 
     Args:
-        name: In the results.
-        options: Of the decision.
+        name: Its name in the results.
+        options: Capacity, SLOs, limits and the rules' numbers.
         parts: Which of its parts are in use.
     """
 
@@ -64,8 +67,8 @@ class DecidePolicy:
         self._options = options
         self._parts = parts
         self._arrivals_s: deque[float] = deque()
-        self._tokens = 0.0
-        self._ended = 0
+        self._ended_tokens: deque[int] = deque(maxlen=ENDED)
+        self._tokens = 0
         self._lately: deque[LengthDistribution] = deque(maxlen=LATELY)
         self._moments: dict[int, tuple[LengthDistribution, tuple[float, float]]] = {}
         self._needs: deque[PastNeed] = deque()
@@ -77,8 +80,10 @@ class DecidePolicy:
                 self._lately.append(job.distribution)
 
     def finished(self, job: FleetJob) -> None:
+        if len(self._ended_tokens) == ENDED:
+            self._tokens -= self._ended_tokens[0]
+        self._ended_tokens.append(job.output_tokens)
         self._tokens += job.output_tokens
-        self._ended += 1
 
     def wanted(self, view: FleetView) -> Mapping[Pool, int]:
         now_s = view.now_s
@@ -100,7 +105,8 @@ class DecidePolicy:
 
     @property
     def _mean_tokens(self) -> float:
-        return self._tokens / self._ended if self._ended else TYPICAL_TOKENS
+        ended = len(self._ended_tokens)
+        return self._tokens / ended if ended else TYPICAL_TOKENS
 
     def _interactive(self, view: FleetView) -> InteractiveDemand:
         running = sum(one.interactive for one in view.instances)

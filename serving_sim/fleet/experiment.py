@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from serving_sim.errors import InvalidWorkloadError
 from serving_sim.fleet.contenders import FleetSetting, contender
@@ -16,6 +17,14 @@ BATCH_SEEDS = 10_000
 """Between the seeds of two workloads' batch jobs: they share no draw with interactive requests."""
 
 
+class DrawsRequests(Protocol):
+    """What interactive requests are drawn from: a Workload, or several one after another."""
+
+    def draw(self, count: int, rate_per_s: float, seed: int) -> Requests:
+        """Requests in the order of their arrival; the same seed gives the same ones."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FleetWorkload:
     """Interactive requests at a rate, and batch jobs that come all at once at intervals.
@@ -24,13 +33,13 @@ class FleetWorkload:
         interactive: Drawn from for interactive requests.
         batch: Drawn from for batch requests.
         count: Interactive requests, at least 1.
-        rate_per_s: Their mean rate.
+        rate_per_s: Mean interactive requests per second, above 0.
         batch_share: Batch requests for each interactive one, at least 0.
         job_every_s: Seconds between two batch jobs, above 0.
         deadline_s: Of a batch job, from its arrival.
     """
 
-    interactive: Workload
+    interactive: DrawsRequests
     batch: Workload
     count: int
     rate_per_s: float
@@ -78,10 +87,10 @@ def compare(
     """Every policy on the same requests, seed by seed.
 
     Args:
-        workload: What is asked.
+        workload: Drawn anew for each seed.
         names: Of the policies, as `contender` reads them.
         setting: What they have in common.
-        seeds: Of the workload.
+        seeds: One draw of the workload for each.
         every_s: Seconds between two decisions.
         on_progress: Called with the number of requests that completed since the last call.
     """

@@ -25,8 +25,8 @@ class Instance:
     batch. Prompts hold up all that run, one after another, as without chunked prefill.
 
     Args:
-        number: Tells it apart.
-        pool: Which requests it serves.
+        number: Its place in the order in which instances were asked for.
+        pool: Says which classes of requests it serves.
         capacity: The time of its steps and prompts.
         asked_s: When it was asked for, in virtual time.
     """

@@ -20,7 +20,7 @@ class FleetJob:
         output_tokens: Tokens that it will generate, at least 1.
         request_class: Whether somebody waits for it.
         due_s: When its first token (interactive) or its last one (batch) is due.
-        predicted_tokens: Expected length.
+        predicted_tokens: Expected length of the answer, by a prediction.
         distribution: Of the predicted length; None where nothing is predicted.
         key: Its place among those that wait; lower goes first.
         generated_tokens: So far; while it runs, as of when it joined.

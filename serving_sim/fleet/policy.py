@@ -1,6 +1,7 @@
 """Scaling policies without predictions: fixed, by utilisation, by requests, by freeness."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,7 @@ class FleetView:
     Args:
         now_s: The present, in virtual time.
         instances: All that are not stopped.
-        router: What waits.
+        router: Holds the requests that wait.
         batch_open: Batch requests that are not done, running ones included, by deadline.
         slots: Requests that an instance runs at once, at most.
     """
@@ -72,7 +73,7 @@ class ScalingPolicy(Protocol):
         ...
 
 
-class _OnePool:
+class _OnePool(ABC):
     """Bounds and a stabilisation window, as the HPA has them, over instances that serve all."""
 
     name = ""
@@ -85,9 +86,11 @@ class _OnePool:
 
     def arrived(self, job: FleetJob) -> None:
         """Nothing is learnt."""
+        del job
 
     def finished(self, job: FleetJob) -> None:
         """Nothing is learnt."""
+        del job
 
     def wanted(self, view: FleetView) -> Mapping[Pool, int]:
         desired = max(self._least, min(self._most, self.desired(view)))
@@ -98,16 +101,16 @@ class _OnePool:
             desired = min(view.wanted, max(count for _, count in self._recent))
         return {Pool.MIXED: desired}
 
+    @abstractmethod
     def desired(self, view: FleetView) -> int:
         """Before bounds and window."""
-        raise NotImplementedError
 
 
 class StaticPolicy(_OnePool):
     """Always as many.
 
     Args:
-        instances: How many.
+        instances: Number of instances, at least 1.
     """
 
     def __init__(self, instances: int) -> None:
@@ -126,8 +129,8 @@ class UtilisationPolicy(_OnePool):
 
     Args:
         target: Utilisation aimed at, in (0, 1].
-        least: Instances at least.
-        most: Instances at most.
+        least: The fewest instances that it asks for.
+        most: The most instances that it asks for.
         tolerance: Of the ratio within which nothing changes; the HPA's default.
     """
 
@@ -150,8 +153,8 @@ class QueuePolicy(_OnePool):
 
     Args:
         each: Requests for each instance, above 0.
-        least: Instances at least.
-        most: Instances at most.
+        least: The fewest instances that it asks for.
+        most: The most instances that it asks for.
     """
 
     def __init__(self, each: float, least: int, most: int) -> None:
@@ -173,8 +176,8 @@ class FreenessPolicy(_OnePool):
     Args:
         low: Free share of the slots below which one is added.
         high: Free share above which one is taken away.
-        least: Instances at least.
-        most: Instances at most.
+        least: The fewest instances that it asks for.
+        most: The most instances that it asks for.
     """
 
     def __init__(self, low: float, high: float, least: int, most: int) -> None:

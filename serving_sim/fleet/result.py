@@ -17,7 +17,7 @@ class FleetResult:
     """The log of a fleet.
 
     Args:
-        served: What came.
+        served: The requests that came, of both classes.
         started_s: Shape (requests,): when each was first admitted.
         first_token_s: Shape (requests,): when each first token came.
         completed_s: Shape (requests,): when each last token came.
@@ -56,7 +56,7 @@ class FleetSummary:
         good_per_instance_hour: Requests of both classes that kept their SLO, for each such hour.
         most_instances: Instances at once, at most.
         actions: Changes of a pool's size.
-        preemptions: Preemptions of batch requests.
+        preemptions: Preemptions of batch requests, over all of them.
     """
 
     policy: str

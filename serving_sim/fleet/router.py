@@ -36,7 +36,7 @@ class Router:
     """The queue before the fleet.
 
     Args:
-        options: How requests are routed.
+        options: Batch sizes, and whether classes are told apart.
         rule: Orders those that wait by their predictions; None for first come first served.
         service_s_per_token: What a predicted token amounts to, for the rule.
     """

@@ -23,8 +23,8 @@ class FleetOptions:
     """What is simulated beside the requests.
 
     Args:
-        capacity: Of each instance.
-        router: How requests are routed.
+        capacity: What each instance gives, all alike.
+        router: Batch sizes, and whether classes are told apart.
         every_s: Seconds between two decisions, above 0.
         at_start: Instances by pool that are ready at time 0.
         quota: Instances of all pools together at most; interactive ones are given first, then
@@ -49,9 +49,9 @@ def simulate_fleet(
     """Serve the requests with as many instances as a policy says.
 
     Args:
-        served: What comes.
+        served: The requests that come, of both classes.
         policy: Newly made: it may remember.
-        options: What is simulated.
+        options: Instances, router and intervals.
         rule: Orders the interactive requests that wait; None for first come first served.
         on_progress: Called with 1 for each request that completed.
     """

@@ -22,7 +22,7 @@ class KedaServer:
     """Serves a controller's decisions to KEDA.
 
     Args:
-        controller: Decides, and answers.
+        controller: Decides at each step, and holds the last decision.
         clock: Seconds; the controller's steps go by the same.
         listen: HOST:PORT; port 0 for any that is free.
         credentials: For mutual TLS; None for a plain socket.

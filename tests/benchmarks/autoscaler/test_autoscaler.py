@@ -12,13 +12,13 @@ from benchmarks.autoscaler.frontier import (
     equal_attainment_table,
 )
 from benchmarks.autoscaler.picture import draw
-from benchmarks.autoscaler.scenarios import setting, warped
+from benchmarks.autoscaler.scenarios import ShiftedMix, setting, warped
 from benchmarks.autoscaler.waiting import _predicted, _row
 from serving_sim.fleet.contenders import contender
 from serving_sim.fleet.result import FleetSummary
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictor import Predictor
-from serving_sim.workload.workload import gamma_arrivals
+from serving_sim.workload.workload import Workload, gamma_arrivals
 
 
 def point(family: str, policy: str, attainment: float, hours: float, batch: float = 1.0) -> Point:
@@ -80,3 +80,16 @@ def test_perfect_predictions_foretell_a_queue_and_its_quantile_covers_it():
     row = _row(lambda job, rows: _predicted(rows, told[job]), "near truth", 100, tables, 60)
     assert row["r2"] > 0.99
     assert row["coverage"] >= 80
+
+
+def test_a_shifted_mix_comes_in_order_short_answers_first_and_each_with_its_own_prediction():
+    halves = []
+    for mean in (20, 500):
+        table = LengthTable(np.random.default_rng(1).geometric(1 / mean, 500), np.ones(500, int))
+        told = Predictor.from_text("noise:0.8").predict(table)
+        halves.append(Workload(table, gamma_arrivals(1.0), told.tokens, told.distributions))
+    drawn = ShiftedMix(*halves).draw(401, 5.0, 0)
+    assert len(drawn) == 401
+    assert drawn.output_tokens[:200].mean() < 50 < 300 < drawn.output_tokens[200:].mean()
+    assert drawn.distributions is not None
+    assert drawn.distributions[0].mean() < 100 < drawn.distributions[400].mean()
