@@ -90,6 +90,7 @@ def test_a_shifted_mix_comes_in_order_short_answers_first_and_each_with_its_own_
         halves.append(Workload(table, gamma_arrivals(1.0), told.tokens, told.distributions))
     drawn = ShiftedMix(*halves).draw(401, 5.0, 0)
     assert len(drawn) == 401
-    assert drawn.output_tokens[:200].mean() < 50 < 300 < drawn.output_tokens[200:].mean()
+    assert drawn.output_tokens[:200].mean() < 50
+    assert drawn.output_tokens[200:].mean() > 300
     assert drawn.distributions is not None
     assert drawn.distributions[0].mean() < 100 < drawn.distributions[400].mean()
