@@ -13,12 +13,14 @@ PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_clie
 # Tests run side by side, one process for each core.
 TEST_WORKERS ?= auto
 
-# What the resources of deploy/ are checked against; kustomization.yaml is no resource.
+# What the resources of deploy/ are checked against; kustomization.yaml is no resource, and KEDA's own
+# are not Kubernetes': tests/autoscaler looks at them.
 KUBERNETES := 1.34.0
-RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml))
+RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml)) \
+  deploy/kubernetes/autoscaling/autoscaler.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo demo-vllm test test-vllm check fmt proto lock clean
+.PHONY: help setup setup-vllm demo demo-fleet demo-vllm test test-vllm check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +47,9 @@ setup-vllm: $(VLLM_INSTALLED) ## make .venv-vllm: vLLM for the CPU, and the clie
 
 demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your own)
 	@$(BIN)/python -m demo $(if $(HISTORY),--history "$(HISTORY)")
+
+demo-fleet: $(INSTALLED) ## scale a fleet in virtual time by six policies (HISTORY=file for your own lengths)
+	@$(BIN)/python -m demo.fleet_demo $(if $(HISTORY),--history "$(HISTORY)")
 
 demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=name for your own on a GPU)
 	@$(BIN)/python -m demo.vllm_demo $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM),--vllm "$(VLLM)") $(if $(HISTORY),--history "$(HISTORY)")

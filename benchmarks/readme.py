@@ -22,6 +22,7 @@ DOCS = HERE.parent / "docs"
 READMES = (
     HERE.parent / "README.md",
     HERE / "README.md",
+    DOCS / "autoscaling.md",
     DOCS / "kv_swap.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",

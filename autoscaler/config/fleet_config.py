@@ -74,11 +74,13 @@ class ObserveSection(_Section):
 
     Args:
         engines: Metrics URLs of the vLLM instances, by pool.
-        scrape_every_s: Between two looks.
+        state: A file with the fleet's state, which counts before the metrics while it is fresh.
+        scrape_every_s: Seconds between two looks at all engines, 0.1 to 600.
         mean_tokens: Output tokens of a request while nothing has been seen to end.
     """
 
     engines: dict[Pool, Sequence[str]] = Field(default_factory=dict)
+    state: Path | None = None
     scrape_every_s: float = Field(default=15.0, ge=0.1, le=600)
     mean_tokens: Positive = 256.0
 

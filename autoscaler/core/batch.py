@@ -55,11 +55,11 @@ def due_work(
     Quantiles are taken of sums, not summed: the more requests, the tighter the bound.
 
     Args:
-        groups: In any order.
-        capacity: Of one instance.
-        now_s: The present.
+        groups: Batch requests by deadline, in any order.
+        capacity: What one instance gives, all alike.
+        now_s: The present, on the clock of the deadlines.
         batch: Requests that an instance runs at once, at least 1.
-        level: In (0, 1).
+        level: Probability with which the work is not exceeded, in (0, 1).
     """
     so_far = TokenDemand()
     for group in sorted(groups, key=lambda group: group.deadline_s):
@@ -78,8 +78,8 @@ def batch_need(
     as that far, so that one which is lost cannot ask for the whole cluster.
 
     Args:
-        due: By deadline, from `due_work`.
-        capacity: Of one instance.
+        due: What is due by each deadline, in their order, as `due_work` gives it.
+        capacity: What one instance gives, all alike.
         present: Batch instances ready or starting, at least 0.
         lent: Instances' worth of mixed ones that batch requests may use.
     """

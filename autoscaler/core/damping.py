@@ -9,7 +9,7 @@ def in_band(current: int, fewest: int, most: int) -> int:
     """Keep what there is if it lies between two needs, else go to the nearer one.
 
     Args:
-        current: Instances ready or starting.
+        current: Instances that are ready or starting, at least 0.
         fewest: Needed so that the load is under the level at which one is added.
         most: Needed so that it is over the level at which one is taken away; at least `fewest`.
     """
@@ -23,8 +23,8 @@ def held_down(need: int, current: int, recent: Iterable[int]) -> int:
     asking twice gives the same answer.
 
     Args:
-        need: Instances needed now.
-        current: Instances ready or starting.
+        need: Instances that are needed now, at least 0.
+        current: Instances that are ready or starting, at least 0.
         recent: Needs of earlier decisions that still count.
     """
     return need if need >= current else min(current, max([need, *recent]))

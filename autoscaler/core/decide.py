@@ -150,7 +150,7 @@ def _batch_reason(
     return (
         f"{requests} requests by {state.knowledge.phrase}: {found.tightest.work_s:.0f} instance "
         f"seconds ({options.batch_level:.0%}) due in {found.tightest.left_s:.0f} s, {lent:.1f} "
-        f"mixed instances lent, {found.backpressure} groups late as it is"
+        f"mixed instances lent, {found.backpressure} of {len(state.batch)} groups late as it is"
     )
 
 

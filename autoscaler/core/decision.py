@@ -14,10 +14,10 @@ class PoolDecision:
     """The instances of one pool.
 
     Args:
-        current: Ready or starting now.
+        current: Instances that are ready or starting now.
         needed: By what waits and runs, within the pool's limits, before damping.
         wanted: That should be there: what KEDA is told.
-        reason: Why, for people.
+        reason: Why, with its numbers, for people.
     """
 
     current: int
@@ -32,7 +32,7 @@ class Decision:
 
     Args:
         at_s: When, on the clock of `now_s`.
-        pools: By pool, all three.
+        pools: What is decided, for each of the three pools.
         interactive_backpressure: Chiron's IBP, in [0, 1]; infinity with no instance.
         batch_backpressure: Chiron's BBP: groups that miss their deadline as things are.
         knowledge: The worst source of lengths that it rests on.

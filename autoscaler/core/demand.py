@@ -65,7 +65,7 @@ class TokenDemand:
         """From predictions, each the distribution of the tokens still to come.
 
         Args:
-            lengths: One for each request.
+            lengths: The tokens still to come, one distribution for each request.
             input_tokens: Prompt tokens of all of them together.
         """
         moments = [length_moments(length) for length in lengths]
@@ -85,7 +85,7 @@ class TokenDemand:
         Args:
             requests: How many, at least 0.
             tokens: Mean output tokens of one, at least 0.
-            knowledge: Whose mean it is.
+            knowledge: Whether it is the job's mean, the LLM's, or a configured one.
             input_tokens: Prompt tokens of all of them together.
         """
         variance = requests * (UNKNOWN_CV * tokens) ** 2

@@ -72,7 +72,7 @@ class PastNeed:
 
     Args:
         at_s: When, on the clock of `now_s`.
-        instances: Needed, by pool.
+        instances: Instances that were needed, by pool.
     """
 
     at_s: float
@@ -86,7 +86,7 @@ class FleetState:
     Args:
         observed_s: When it was seen, on the clock of `now_s`.
         pools: Instances, by pool; a pool that is missing has none.
-        interactive: Demand of interactive requests.
+        interactive: What interactive requests take now and soon.
         batch: Demand of batch requests, by deadline, in any order.
         past_needs: Of earlier decisions, in any order; the recent ones damp.
     """

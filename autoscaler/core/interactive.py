@@ -1,11 +1,11 @@
 """How many instances interactive requests need, now and by the time that one could be started."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autoscaler.core.checks import at_least
-from lengthwise.length_distribution import LengthDistribution
+from lengthwise.length_distribution import END_SURVIVAL, LengthDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class OccupancyForecast:
     """Slots that are occupied at a time to come: a sum of independent yes-or-no's.
 
     Args:
-        mean_slots: Expected, at least 0.
+        mean_slots: Expected number of occupied slots, at least 0.
         variance_slots2: Of the sum, in slots squared.
     """
 
@@ -28,10 +28,33 @@ class OccupancyForecast:
         return self.mean_slots + deviations * math.sqrt(self.variance_slots2)
 
 
+@dataclass(frozen=True, slots=True)
+class RunningLength:
+    """A request that runs or waits.
+
+    Args:
+        length: Distribution of its length, as predicted when it came.
+        generated_tokens: So far, at least 0.
+    """
+
+    length: LengthDistribution
+    generated_tokens: float = 0.0
+
+    def outlives(self, steps: float) -> float:
+        """Probability that it still runs after so many more tokens, given that it runs now.
+
+        One that outlived all of its prediction goes on as `LengthDistribution.remaining` says.
+        """
+        passed = self.length.level_of(self.generated_tokens)
+        if passed >= 1 - END_SURVIVAL / 2:
+            return 1 - self.length.remaining(self.generated_tokens).level_of(steps)
+        return (1 - self.length.level_of(self.generated_tokens + steps)) / (1 - passed)
+
+
 def occupancy_ahead(
-    running: Iterable[LengthDistribution],
+    running: Iterable[RunningLength],
     arrivals_per_s: float,
-    typical: LengthDistribution,
+    lately: Sequence[LengthDistribution],
     itl_s: float,
     horizon_s: float,
 ) -> OccupancyForecast:
@@ -42,16 +65,17 @@ def occupancy_ahead(
     queue, whose number is Poisson.
 
     Args:
-        running: The tokens still to come of each request that runs or waits.
+        running: Every request that runs or waits.
         arrivals_per_s: Interactive requests per second, at least 0.
-        typical: The length of those to come.
+        lately: Lengths of requests that came of late: those to come are like them, at least one.
         itl_s: Seconds between tokens, above 0.
         horizon_s: How far ahead, at least 0: a start-up.
     """
     at_least(0, arrivals_per_s=arrivals_per_s, horizon_s=horizon_s)
     steps = horizon_s / itl_s
-    stay = [1 - length.level_of(steps) for length in running]
-    coming = arrivals_per_s * itl_s * restricted_mean(typical, steps)
+    stay = [one.outlives(steps) for one in running]
+    steps_each = math.fsum(restricted_mean(one, steps) for one in lately) / len(lately)
+    coming = arrivals_per_s * itl_s * steps_each
     return OccupancyForecast(
         math.fsum(stay) + coming, math.fsum(p * (1 - p) for p in stay) + coming
     )

@@ -68,7 +68,7 @@ class StepSample:
     """What an engine did of late.
 
     Args:
-        running: Requests in its batch.
+        running: Requests in its batch, at least 0.
         itl_s: Mean seconds between two tokens of a request, above 0.
     """
 
@@ -89,9 +89,9 @@ def follow(limit: BatchLimit, sample: StepSample, options: LimitOptions) -> Batc
     answered again and again.
 
     Args:
-        limit: Before.
+        limit: The limit before the sample.
         sample: At least one request ran; an empty one changes nothing.
-        options: How it follows.
+        options: SLO, bounds and weights.
     """
     if not sample.running:
         return limit

@@ -27,7 +27,7 @@ class PoolLimits:
 
     Args:
         least: At least 0; 0 lets the pool go to zero while nothing asks for it.
-        most: At least `least`.
+        most: Instances at most, at least as many as `least`.
     """
 
     least: int = 0
@@ -47,8 +47,8 @@ class DecisionOptions:
     """All that a decision goes by beside the state.
 
     Args:
-        capacity: Of one instance.
-        slo: What is promised.
+        capacity: What one instance gives, all alike.
+        slo: What is promised to each class of requests.
         limits: By pool; one that is missing has none at all (a most of 0).
         interactive_rule: How interactive instances are reckoned.
         utilisation: Share of the slots that interactive requests are to take, in (0, 1].

@@ -50,7 +50,7 @@ class RequestPromise:
     """The class of one request.
 
     Args:
-        request_class: How it is served.
+        request_class: Whether somebody waits for it or it has a deadline.
         deadline_s: Seconds from its arrival until it is to be done; None for interactive ones.
     """
 
@@ -65,7 +65,7 @@ class RequestPromise:
         is one of tokens' times.
 
         Args:
-            headers: By name.
+            headers: Values of the request's headers by their names.
             slo: Says the deadline of batch requests that name none.
         """
         known = {name.lower(): value.strip().lower() for name, value in headers.items()}

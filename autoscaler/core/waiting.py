@@ -19,7 +19,7 @@ def deviations_of(level: float) -> float:
     """Standard deviations above the mean that a normal sum stays under with this probability.
 
     Args:
-        level: In (0, 1).
+        level: Probability with which the result is not exceeded, in (0, 1).
     """
     return _NORMAL.inv_cdf(level)
 
@@ -30,8 +30,8 @@ def tokens_quantile(demand: TokenDemand, level: float) -> float:
     Grows with every request that joins for any level of at least 0.5.
 
     Args:
-        demand: Of independent requests.
-        level: In (0, 1).
+        demand: Sum over requests whose lengths are independent.
+        level: Probability with which the result is not exceeded, in (0, 1).
     """
     return max(0.0, demand.mean_tokens + deviations_of(level) * demand.sd_tokens)
 
@@ -41,9 +41,9 @@ def work_s(demand: TokenDemand, capacity: InstanceCapacity, batch: int, level: f
 
     Args:
         demand: Requests to serve, running ones' rest included.
-        capacity: Of the instance.
+        capacity: What the instance gives.
         batch: Requests that it runs at once, at least 1.
-        level: In (0, 1).
+        level: Probability with which the result is not exceeded, in (0, 1).
     """
     decode_s = tokens_quantile(demand, level) / capacity.decode_tokens_per_s(batch)
     return decode_s + capacity.prefill_s(demand.input_tokens)
@@ -56,7 +56,7 @@ def waiting_time_s(
 
     Args:
         ahead: The requests that are served before.
-        capacity: Of one instance.
+        capacity: What one instance gives, all alike.
         instances: That serve it, or a share of one; at least 0.
         batch: Requests that each of them runs at once, at least 1.
         level: In (0, 1): at 0.5 the estimate is as often too short as too long.

@@ -18,8 +18,8 @@ class Controller:
     """Decides at each step, and keeps the last decision and the needs that still damp.
 
     Args:
-        observe: Sees the fleet.
-        options: What decisions go by.
+        observe: Looks at the fleet, at each step once.
+        options: Capacity, SLOs, limits and the rules' numbers.
         gone_after_s: Age of what was seen from which on no answer is better than an old one.
     """
 

@@ -1,8 +1,10 @@
 """What vLLM's /metrics says of one engine."""
 
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.error import URLError
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,6 +14,9 @@ WAITING = "vllm:num_requests_waiting"
 GENERATED = "vllm:generation_tokens_total"
 ENDED = "vllm:request_success_total"
 PROMPTS = "vllm:prompt_tokens_total"
+
+ALL_ADDRESSES = "dns+"
+"""Before a URL: every address that its name resolves to is an engine."""
 
 TIMEOUT_S = 2.0
 """For one engine: a page of metrics takes milliseconds, and others are to be asked as well."""
@@ -24,8 +29,8 @@ class EngineSample:
     Args:
         running: Requests in its batch.
         waiting: Requests that it has not begun.
-        generated_tokens: Since it started.
-        prompt_tokens: Since it started.
+        generated_tokens: Tokens of answers since the engine started.
+        prompt_tokens: Tokens of prompts since the engine started.
         ended: Requests that ended since it started.
     """
 
@@ -49,6 +54,25 @@ class EngineSample:
             return None
         counters = (sums.get(name, 0.0) for name in (GENERATED, PROMPTS, ENDED))
         return cls(int(sums[RUNNING]), int(sums[WAITING]), *counters)
+
+
+def engine_urls(url: str) -> list[str]:
+    """The engines behind a URL: itself, or one for each address if it begins with "dns+".
+
+    A Kubernetes service without a cluster IP resolves to the addresses of all its ready pods. A
+    name that resolves to nothing has no engines.
+    """
+    if not url.startswith(ALL_ADDRESSES):
+        return [url]
+    parts = urlsplit(url.removeprefix(ALL_ADDRESSES))
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return []
+    hosts = sorted({str(address[4][0]) for address in found})
+    netlocs = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)
+    return [urlunsplit(parts._replace(netloc=netloc)) for netloc in netlocs]
 
 
 def scrape(url: str) -> EngineSample | None:

@@ -6,7 +6,14 @@ from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
 from autoscaler.core.interactive import occupancy_ahead_by_mean
 from autoscaler.core.options import DecisionOptions
-from autoscaler.edges.engine_metrics import EngineSample, MeanLengths, grown, scrape, total
+from autoscaler.edges.engine_metrics import (
+    EngineSample,
+    MeanLengths,
+    engine_urls,
+    grown,
+    scrape,
+    total,
+)
 
 LOOKS_KEPT = 2
 """Looks for which an engine that does not answer counts as it last was: it may only be slow, and a
@@ -24,10 +31,10 @@ class FleetObserver:
     LLM's mean. While no engine answers, the state stays what it was, and grows old.
 
     Args:
-        engines: Metrics URLs by pool.
-        options: SLOs and capacity.
+        engines: Metrics URLs by pool; "dns+" before one means all addresses of its name.
+        options: Their SLOs and capacity say what occupancy to expect.
         mean_tokens: Mean answer while nothing has ended.
-        look: At one engine.
+        look: Looks at the engine behind a URL; None if it does not answer.
     """
 
     def __init__(
@@ -51,15 +58,19 @@ class FleetObserver:
         """Look at every engine; None if none has ever answered.
 
         Args:
-            now_s: The present.
+            now_s: The present, on a clock that never goes back.
             past_needs: Of earlier decisions, to be carried.
         """
-        answers = {url: self._look(url) for urls in self._engines.values() for url in urls}
+        engines = {
+            pool: [engine for url in urls for engine in engine_urls(url)]
+            for pool, urls in self._engines.items()
+        }
+        answers = {url: self._look(url) for urls in engines.values() for url in urls}
         if not any(answers.values()):
             return self._state
         seen = {
             pool: {url: sample for url in urls if (sample := self._kept(url, answers[url]))}
-            for pool, urls in self._engines.items()
+            for pool, urls in engines.items()
         }
         self._learn(seen, now_s)
         self._state = self._from(seen, now_s, past_needs)

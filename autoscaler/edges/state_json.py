@@ -82,7 +82,7 @@ def state_from_json(text: str, now_s: float) -> FleetState:
 
     Args:
         text: An object with pools, and interactive, batch, past_needs and age_s where known.
-        now_s: The present.
+        now_s: The present, which ages and times to go count from.
 
     Raises:
         InvalidStateError: It is no JSON, has an unknown key, or a value out of range.

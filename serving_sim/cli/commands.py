@@ -1,4 +1,4 @@
-"""python -m serving_sim run | calibrate | reproduce | what-if."""
+"""python -m serving_sim run | calibrate | reproduce | what-if | fleet."""
 
 import json
 from dataclasses import asdict
@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from serving_sim.calibration import calibrate
+from serving_sim.cli.fleet import fleet
+from serving_sim.cli.output import err, out
 from serving_sim.cli.progress import progress_bar
 from serving_sim.cli.run_setup import engine_of, numbers, workload_of
 from serving_sim.cli.tables import summary_table
@@ -34,8 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Simulate what a scheduling policy would give, in virtual time.",
 )
-out = Console()
-err = Console(stderr=True)
+app.command()(fleet)
 
 
 @app.callback()

@@ -27,15 +27,22 @@ class Distributions:
     """
 
     def __init__(self, shared: Sequence[LengthDistribution], which: npt.NDArray[Any]) -> None:
-        self._shared = shared
+        self.shared = shared
         self.which = which
 
     def __getitem__(self, index: int) -> LengthDistribution:
-        return self._shared[self.which[index]]
+        return self.shared[self.which[index]]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Distributions"]) -> "Distributions":
+        """Those of several lots of requests, one lot after another."""
+        starts = np.cumsum([0, *(len(part.shared) for part in parts)])[:-1]
+        which = [part.which + start for part, start in zip(parts, starts.tolist(), strict=True)]
+        return cls([one for part in parts for one in part.shared], np.concatenate(which))
 
     def take(self, rows: IntArray) -> "Distributions":
         """Those of some requests, in another order."""
-        return Distributions(self._shared, self.which[rows])
+        return Distributions(self.shared, self.which[rows])
 
 
 @dataclass(frozen=True, slots=True)

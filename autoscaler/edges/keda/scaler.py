@@ -28,7 +28,7 @@ class Scaler(rpc.ExternalScalerServicer):
     So the HPA's `ceil(value / target)` is the decision itself, as long as its tolerance is 0.
 
     Args:
-        controller: Knows what is wanted.
+        controller: Holds the last decision, from which every answer comes.
         clock: Seconds, as the controller's steps have them.
     """
 

@@ -22,7 +22,7 @@ class KedaServer:
     """Serves a controller's decisions to KEDA.
 
     Args:
-        controller: Decides, and answers.
+        controller: Decides at each step, and holds the last decision.
         clock: Seconds; the controller's steps go by the same.
         listen: HOST:PORT; port 0 for any that is free.
         credentials: For mutual TLS; None for a plain socket.
@@ -40,8 +40,7 @@ class KedaServer:
         self._listen = listen
         self._credentials = credentials
         self._scaler = Scaler(controller, clock)
-        # Off, or two scalers would share a port unnoticed.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server: grpc.aio.Server | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -50,6 +49,9 @@ class KedaServer:
         Raises:
             InvalidConfigError: If the address cannot be bound.
         """
+        # Made here, since it belongs to the loop that runs. Without the option two scalers would
+        # share a port unnoticed.
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         rpc.add_ExternalScalerServicer_to_server(self._scaler, self._server)
         try:
             if self._credentials is None:
@@ -71,18 +73,31 @@ class KedaServer:
     async def stop(self) -> None:
         """End streams, then calls."""
         await self._scaler.close()
-        await self._server.stop(GRACE_S)
+        if self._server is not None:
+            await self._server.stop(GRACE_S)
 
 
 async def serve_until_stopped(
-    server: KedaServer, every_s: float, on_decision: Callable[[Decision], None]
+    server: KedaServer,
+    every_s: float,
+    *,
+    on_started: Callable[[int], None],
+    on_decision: Callable[[Decision], None],
 ) -> None:
-    """Decide every so many seconds, until SIGTERM or SIGINT."""
+    """Decide every so many seconds, until SIGTERM or SIGINT.
+
+    Args:
+        server: Not yet started.
+        every_s: Seconds between two decisions.
+        on_started: Called with the port once KEDA may ask.
+        on_decision: Called with each decision.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
     await server.start()
+    on_started(server.port)
     try:
         while not stopped.is_set():
             began_s = time.monotonic()

@@ -12,6 +12,7 @@ from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand, length_moments
 from autoscaler.core.fleet import PoolInstances
 from autoscaler.core.interactive import (
+    RunningLength,
     instances_by_backpressure,
     interactive_backpressure,
     occupancy_ahead,
@@ -99,19 +100,19 @@ def test_the_mean_of_a_length_cut_off_beyond_its_end_is_the_mean():
 def test_occupancy_ahead_counts_who_stays_and_who_comes():
     # After 60 steps half of the uniform lengths go on. Two a second come, each there for 45 of the
     # 60 steps on average.
-    forecast = occupancy_ahead([UNIFORM] * 10, 2.0, UNIFORM, 0.1, 6.0)
+    forecast = occupancy_ahead([RunningLength(UNIFORM)] * 10, 2.0, [UNIFORM] * 3, 0.1, 6.0)
     assert forecast.mean_slots == pytest.approx(5 + 2 * 0.1 * 45)
     assert forecast.variance_slots2 == pytest.approx(2.5 + 2 * 0.1 * 45)
 
 
 def test_with_a_mean_alone_the_forecast_is_that_of_exponential_lengths():
-    known = occupancy_ahead([EXPONENTIAL] * 20, 3.0, EXPONENTIAL, 0.05, 10.0)
+    known = occupancy_ahead([RunningLength(EXPONENTIAL)] * 20, 3.0, [EXPONENTIAL], 0.05, 10.0)
     by_mean = occupancy_ahead_by_mean(20, 3.0, EXPONENTIAL.mean(), 0.05, 10.0)
     assert known.mean_slots == pytest.approx(by_mean.mean_slots, rel=0.02)
 
 
 def test_far_ahead_the_forecast_is_littles_law():
-    forecast = occupancy_ahead([UNIFORM] * 50, 4.0, UNIFORM, 0.1, 1e6)
+    forecast = occupancy_ahead([RunningLength(UNIFORM)] * 50, 4.0, [UNIFORM], 0.1, 1e6)
     assert forecast.mean_slots == pytest.approx(4.0 * 0.1 * 60)
 
 
@@ -190,3 +191,10 @@ def test_a_group_of_nothing_asks_for_nothing():
         due_work([DeadlineGroup(NOW_S, TokenDemand())], CAPACITY, NOW_S, batch=64, level=0.9)
     )
     assert batch_need(due, CAPACITY, present=0, lent=0).instances == 0
+
+
+@given(st.floats(0, 4_000), st.floats(0, 1_000))
+def test_what_outlives_is_what_remains_of_its_distribution(generated, steps):
+    by_remaining = 1 - EXPONENTIAL.remaining(generated).level_of(steps)
+    outlives = RunningLength(EXPONENTIAL, generated).outlives(steps)
+    assert outlives == pytest.approx(by_remaining, abs=1e-3)

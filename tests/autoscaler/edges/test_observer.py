@@ -7,7 +7,7 @@ import pytest
 from autoscaler.core.decide import decide
 from autoscaler.core.demand import Knowledge
 from autoscaler.core.fleet import Pool
-from autoscaler.edges.engine_metrics import EngineSample, grown, scrape
+from autoscaler.edges.engine_metrics import EngineSample, engine_urls, grown, scrape
 from autoscaler.edges.observer import FleetObserver
 from tests.autoscaler.states import options
 
@@ -51,6 +51,13 @@ def test_a_page_of_metrics_is_summed_over_the_model_and_its_loras():
 )
 def test_a_page_that_does_not_say_how_busy_the_engine_is_is_no_answer(text):
     assert EngineSample.from_text(text) is None
+
+
+def test_a_url_is_one_engine_or_with_dns_before_it_one_for_each_address():
+    assert engine_urls("http://a:8000/metrics") == ["http://a:8000/metrics"]
+    assert "http://127.0.0.1:8000/metrics" in engine_urls("dns+http://localhost:8000/metrics")
+    assert engine_urls("dns+http://127.0.0.1/metrics") == ["http://127.0.0.1:80/metrics"]
+    assert engine_urls("dns+http://no-such-name.invalid:8000/metrics") == []
 
 
 def test_an_engine_that_is_not_there_does_not_answer():

@@ -1,0 +1,1 @@
+"""A fleet of engines in virtual time: instances come and go as a scaling policy says."""

@@ -1,0 +1,97 @@
+"""What comes to a fleet: requests of two classes with their deadlines."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from autoscaler.core.slo import RequestClass, Slo
+from serving_sim.errors import InvalidWorkloadError
+from serving_sim.fleet.job import FleetJob
+from serving_sim.workload.requests import Distributions, FloatArray, IntArray, Requests
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRequests:
+    """Requests of both classes in the order of their arrival.
+
+    Args:
+        requests: Arrivals, lengths and predictions.
+        batch: Shape (requests,): whether each is a batch request.
+        due_s: Shape (requests,): when the first token (interactive) or the last (batch) is due.
+
+    Raises:
+        InvalidWorkloadError: If the columns differ in length.
+    """
+
+    requests: Requests
+    batch: BoolArray
+    due_s: FloatArray
+
+    def __post_init__(self) -> None:
+        rows = len(self.requests)
+        if len(self.batch) != rows or len(self.due_s) != rows:
+            raise InvalidWorkloadError(
+                f"{len(self.batch)} classes and {len(self.due_s)} deadlines for {rows} requests: "
+                "expected as many of each"
+            )
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    @classmethod
+    def from_classes(
+        cls, interactive: Requests, batch: Sequence[Requests], deadline_s: float, slo: Slo
+    ) -> "FleetRequests":
+        """From interactive requests, and batch requests that are each due some time after arrival.
+
+        Args:
+            interactive: In the order of their arrival.
+            batch: Any number of jobs, each of requests in the order of their arrival.
+            deadline_s: Of a batch request, from the first arrival of its job.
+            slo: Says when first tokens are due.
+        """
+        parts = [interactive, *batch]
+        due = [interactive.arrival_s + slo.ttft_s]
+        due += [np.full(len(job), job.arrival_s[0] + deadline_s) for job in batch]
+        classes = [np.full(len(part), place > 0) for place, part in enumerate(parts)]
+        arrival_s = np.concatenate([part.arrival_s for part in parts])
+        order = np.argsort(arrival_s, kind="stable").astype(np.int64)
+        joined = Requests(
+            arrival_s[order],
+            _ordered([part.input_tokens for part in parts], order),
+            _ordered([part.output_tokens for part in parts], order),
+            np.concatenate([part.predicted_tokens for part in parts])[order],
+            _joined([part.distributions for part in parts], order),
+        )
+        return cls(joined, np.concatenate(classes)[order], np.concatenate(due)[order])
+
+    def jobs(self) -> Iterator[FleetJob]:
+        """Each request as a job, made when it is asked for."""
+        for job, batch, due_s in zip(
+            self.requests.jobs(), self.batch.tolist(), self.due_s.tolist(), strict=True
+        ):
+            yield FleetJob(
+                job.index,
+                job.arrival_s,
+                job.input_tokens,
+                job.output_tokens,
+                RequestClass.BATCH if batch else RequestClass.INTERACTIVE,
+                due_s,
+                job.predicted_tokens,
+                job.distribution,
+            )
+
+
+def _ordered(columns: Sequence[IntArray], order: IntArray) -> IntArray:
+    return np.concatenate(columns)[order]
+
+
+def _joined(parts: Sequence[Distributions | None], order: IntArray) -> Distributions | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return Distributions.joined(known).take(order)
