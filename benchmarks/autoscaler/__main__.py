@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.autoscaler.ablation import predictions_table, shift_table, start_up_table
 from benchmarks.autoscaler.frontier import (
     SWEEPS,
@@ -25,6 +24,7 @@ from benchmarks.autoscaler.frontier import (
 from benchmarks.autoscaler.picture import draw
 from benchmarks.autoscaler.scenarios import CODE, CONV, setting
 from benchmarks.autoscaler.waiting import waiting_table
+from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish
 from benchmarks.harness.spread import Spread, ratio_spread

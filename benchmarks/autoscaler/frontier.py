@@ -53,7 +53,7 @@ class Point:
 
     def spread(self, name: str) -> Spread:
         """Median and range of one of the rows' figures."""
-        return Spread.of([float(getattr(row, name)) for row in self.rows])
+        return Spread.from_values([float(getattr(row, name)) for row in self.rows])
 
     def to_row(self) -> Row:
         """For the table."""
