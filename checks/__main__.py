@@ -4,6 +4,7 @@ It exits with 1 where a bound is broken, and says on the error stream which, whe
 what to do.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         1 if something does not hold, else 0.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    root = Path(*given[:1])
+    parser = argparse.ArgumentParser(prog="python -m checks", description=__doc__)
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=Path(), help="the repository's folder"
+    )
+    root: Path = parser.parse_args(arguments).root
     files = repository_files(root)
     sources = python_files(root, files)
     print("\n".join(Figures.from_files(sources).lines()))
