@@ -65,11 +65,6 @@ class Job:
         return self.input_tokens + self.generated_tokens
 
     @property
-    def largest_tokens(self) -> int:
-        """The most that it will ever have cached: its last token needs no place."""
-        return self.input_tokens + self.output_tokens - 1
-
-    @property
     def started(self) -> bool:
         """It has run before."""
         return not math.isnan(self.started_s)

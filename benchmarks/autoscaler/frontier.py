@@ -7,11 +7,12 @@ from pathlib import Path
 from benchmarks.autoscaler.scenarios import Scenario, setting
 from benchmarks.harness.spread import Spread
 from benchmarks.harness.table import Column, Row, Table
+from serving_sim.fleet.contenders import UNTUNED_SLOTS
 from serving_sim.fleet.experiment import compare
 from serving_sim.fleet.result import FleetSummary
 
 SWEEPS: Mapping[str, tuple[str, ...]] = {
-    "Llumnix-like, 64 slots": tuple(f"llumnix:{n}@64" for n in (0.1, 0.2, 0.35, 0.5)),
+    "Llumnix-like, 64 slots": tuple(f"llumnix:{n}@{UNTUNED_SLOTS}" for n in (0.1, 0.2, 0.35, 0.5)),
     "Llumnix-like, best batch": tuple(f"llumnix:{n}" for n in (0.1, 0.2, 0.35, 0.5)),
     "HPA on utilisation": tuple(f"utilisation:{n}" for n in (0.8, 0.7, 0.6, 0.45, 0.3)),
     "KEDA on requests": tuple(f"requests:{n}" for n in (220, 180, 128, 90, 64)),
@@ -24,7 +25,7 @@ SWEEPS: Mapping[str, tuple[str, ...]] = {
 """By family: the same policy from cheap to dear."""
 
 DEFAULTS = {
-    "Llumnix-like, 64 slots": "llumnix:0.2@64",
+    "Llumnix-like, 64 slots": f"llumnix:0.2@{UNTUNED_SLOTS}",
     "Llumnix-like, best batch": "llumnix:0.2",
     "HPA on utilisation": "utilisation:0.6",
     "KEDA on requests": "requests:128",

@@ -14,9 +14,6 @@ from benchmarks.service_load.servers import Server
 WARM_UP_PROMPTS = 256
 """Asked before a pass, at most."""
 
-GENERATOR = "benchmarks.service_load.generator"
-"""A process of its own, so that asking takes no time from the service's event loop."""
-
 KINDS = {"unary": "unary", "stream": "stream", "batch": "PredictBatch", "http": "HTTP"}
 
 

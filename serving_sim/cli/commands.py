@@ -1,6 +1,5 @@
 """python -m serving_sim run | calibrate | reproduce | what-if | fleet."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from serving_sim.calibration import calibrate
 from serving_sim.cli.fleet import fleet
-from serving_sim.cli.output import err, out
+from serving_sim.cli.output import err, out, write_json
 from serving_sim.cli.progress import progress_bar
 from serving_sim.cli.run_setup import engine_of, numbers, workload_of
 from serving_sim.cli.tables import summary_table
@@ -132,8 +131,7 @@ def run(
             runs = experiment.at_loads(loads, advance)
         rows.extend(one.summary for one in runs)
     if json_path is not None:
-        text = json.dumps([row.to_dict() for row in rows], indent=1)
-        json_path.write_text(text + "\n", "utf-8")
+        write_json(json_path, [row.to_dict() for row in rows])
     out.print(summary_table(rows))
 
 
@@ -150,7 +148,7 @@ def reproduce(
     with progress_bar("Requests simulated", requests_in_all(quick=quick)) as advance:
         headlines = compute_headlines(data, quick=quick, on_progress=advance)
     if json_path is not None:
-        json_path.write_text(json.dumps(headlines.to_dict(), indent=1) + "\n", "utf-8")
+        write_json(json_path, headlines.to_dict())
     for table in tables(headlines):
         out.print(table)
 
@@ -193,7 +191,7 @@ def fit(
         block_tokens,
         outside_s=fitted.outside_s,
     )
-    save_to.write_text(json.dumps(profile.to_dict(), indent=1) + "\n", "utf-8")
+    write_json(save_to, profile.to_dict())
     if as_json:
         typer.echo(json.dumps(asdict(fitted)))
         return
@@ -269,7 +267,7 @@ def what_if(
     with progress_bar("Requests served", job.served) as advance:
         found = job.run(learnt, limit_s, advance)
     if json_path is not None:
-        json_path.write_text(json.dumps(found.to_dict(), indent=1) + "\n", "utf-8")
+        write_json(json_path, found.to_dict())
     out.print(job.table(found))
     if report is not None:
         out.print(f"Report: {job.write_page(found, report)}", highlight=False)

@@ -1,6 +1,5 @@
 """python -m serving_sim fleet."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from rich.table import Table
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.slo import Slo
 from autoscaler.errors import AutoscalerError
-from serving_sim.cli.output import out
+from serving_sim.cli.output import err, out, write_json
 from serving_sim.cli.progress import progress_bar
 from serving_sim.cli.run_setup import workload_of
 from serving_sim.errors import SimulationError
@@ -35,7 +34,7 @@ def fleet(
         typer.Option(help="CSV or JSON lines with output_tokens; by default those of the trace."),
     ] = None,
     trace: Annotated[
-        Path | None, typer.Option(help="CSV with timestamp_s: arrivals in its proportions.")
+        Path | None, typer.Option(help="Arrivals in its proportions: any trace that `run` takes.")
     ] = None,
     cv: Annotated[float, typer.Option(help="Without a trace: variation of the gaps.")] = 1.0,
     rate: Annotated[float, typer.Option(help="Interactive requests per second.")] = 20.0,
@@ -79,6 +78,8 @@ def fleet(
         input_tokens=DEFAULT_INPUT_TOKENS,
         max_tokens=None,
     )
+    for note in drawn_from.lengths.notes:
+        err.print(note, highlight=False)
     workload = FleetWorkload(
         drawn_from, drawn_from, requests, rate, batch_share, job_every_s, deadline_s
     )
@@ -87,8 +88,7 @@ def fleet(
         runs = list(compare(workload, names, setting, seeds=range(seeds), on_progress=advance))
     rows = [one.summary for one in runs]
     if json_path is not None:
-        text = json.dumps([row.to_dict() for row in rows], indent=1)
-        json_path.write_text(text + "\n", "utf-8")
+        write_json(json_path, [row.to_dict() for row in rows])
     out.print(_table(rows))
     if report is not None:
         out.print(f"Report: {_write_page(runs, setting, report)}", highlight=False)

@@ -36,7 +36,6 @@ class Instance:
         self.pool = pool
         self.phase = Phase.STARTING
         self.asked_s = asked_s
-        self.stopped_s = math.inf
         self.version = 0
         self.interactive = 0
         self._capacity = capacity

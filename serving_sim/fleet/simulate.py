@@ -230,6 +230,5 @@ class _FleetRun:
 
     def _stop(self, one: Instance, now_s: float) -> None:
         one.phase = Phase.STOPPED
-        one.stopped_s = now_s
         self._instance_s += now_s - one.asked_s
         self._instances.remove(one)

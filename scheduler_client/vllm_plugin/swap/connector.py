@@ -22,7 +22,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
 from scheduler_client.vllm_plugin.swap.metrics import SwapPromMetrics, SwapStats
 from scheduler_client.vllm_plugin.swap.open_worker import open_worker
 from scheduler_client.vllm_plugin.swap.orders import Orders, WorkerMemory, joined_memory
-from scheduler_client.vllm_plugin.swap.scheduler_side import RemainingSeconds, SwapScheduler
+from scheduler_client.vllm_plugin.swap.scheduler_side import SwapScheduler
 from scheduler_client.vllm_plugin.swap.settings import SwapSettings
 from scheduler_client.vllm_plugin.swap.supported import what_is_unsupported
 from scheduler_client.vllm_plugin.swap.worker_side import SwapWorker
@@ -81,10 +81,6 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
     def requires_kv_delivery(self) -> bool:
         """Nobody waits for what is stored: what is lost is computed again."""
         return False
-
-    def estimate_with(self, remaining_s: RemainingSeconds) -> None:
-        """Let the scheduler's half know what is predicted; see SwapScheduler."""
-        self._scheduler.estimate_with(remaining_s)
 
     # The workers' half.
 

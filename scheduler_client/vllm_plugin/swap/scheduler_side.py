@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from lengthwise.scheduling.swap_order import WaitingJob, estimated_waits_s, who_goes_out
@@ -34,10 +34,6 @@ class Request(Protocol):
         ...
 
 
-RemainingSeconds = Callable[[Any], float | None]
-"""The estimated time to go of a request; None where nothing is known."""
-
-
 class SwapScheduler:
     """Keeps preempted requests, as long as there is room, and has them brought back.
 
@@ -56,17 +52,12 @@ class SwapScheduler:
         self._loads: list[Load] = []
         self._lost: dict[str, int] = {}
         self._isolated: set[str] = set()
-        self._remaining_s: RemainingSeconds = lambda _: None
         self.counted: Counter[str] = Counter()
 
     def begin(self, memory: WorkerMemory) -> None:
         """Take over what the workers have made ready."""
         self._memory = memory
         self._slots = HostSlots(memory.slots, memory.header_slots)
-
-    def estimate_with(self, remaining_s: RemainingSeconds) -> None:
-        """Let waits be estimated from what is known of lengths; without it all count the same."""
-        self._remaining_s = remaining_s
 
     def turn_off(self) -> None:
         """Swap no more; who is on the way back is let in."""
@@ -187,15 +178,15 @@ class SwapScheduler:
         return True
 
     def _waits_s(self, request_ids: Iterable[str]) -> dict[str, float]:
-        """Estimated waits among the swapped: in the order of vLLM's queue."""
+        """Estimated waits among the swapped: in the order of vLLM's queue.
+
+        All count as equally long: where only swapped requests share the memory, whose wait is the
+        longest hangs on the order of the queue alone.
+        """
         requests = [self._requests[request_id] for request_id in request_ids]
         requests.sort(key=lambda request: (request.priority, request.arrival_time))
-        queue = [(r.request_id, WaitingJob(self._remaining_of(r))) for r in requests]
+        queue = [(r.request_id, WaitingJob(1.0)) for r in requests]
         return estimated_waits_s(queue, [])
-
-    def _remaining_of(self, request: Request) -> float:
-        remaining_s = self._remaining_s(request)
-        return 1.0 if remaining_s is None else remaining_s
 
     def _evict(self, request_id: str) -> None:
         held = self._slots.release(request_id)
