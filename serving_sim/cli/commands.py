@@ -1,5 +1,6 @@
 """python -m serving_sim run | calibrate | reproduce | what-if | fleet."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
