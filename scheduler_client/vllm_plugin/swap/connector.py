@@ -4,7 +4,6 @@ It hands vLLM's calls to the half that they are for, and sees to it that a fault
 ever the end of swapping: one line in the log, and what was swapped is computed again.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     SupportsHMA,
 )
 
+from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.metrics import SwapPromMetrics, SwapStats
 from scheduler_client.vllm_plugin.swap.open_worker import open_worker
 from scheduler_client.vllm_plugin.swap.orders import Orders, WorkerMemory, joined_memory
@@ -26,8 +26,6 @@ from scheduler_client.vllm_plugin.swap.scheduler_side import SwapScheduler
 from scheduler_client.vllm_plugin.swap.settings import SwapSettings
 from scheduler_client.vllm_plugin.swap.supported import what_is_unsupported
 from scheduler_client.vllm_plugin.swap.worker_side import SwapWorker
-
-LOGGER = logging.getLogger("vllm.lengthwise")
 
 Result = TypeVar("Result")
 
@@ -195,7 +193,7 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         """Do it, or turn swapping off."""
         try:
             return act()
-        except Exception:
+        except Exception:  # noqa: BLE001  the engine must go on
             self._scheduler.turn_off()
             LOGGER.exception("Lengthwise swaps nothing any more: vLLM goes on without it")
             return otherwise

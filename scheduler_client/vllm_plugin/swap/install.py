@@ -2,13 +2,11 @@
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.settings import GIB_VARIABLE, SwapSettings
-
-LOGGER = logging.getLogger("vllm.lengthwise")
 
 MARK = "__lengthwise_swap__"
 MODULE = "scheduler_client.vllm_plugin.swap.connector"

@@ -1,6 +1,5 @@
 """The half beside the scheduler: who is kept, where, and for how long."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -9,8 +8,6 @@ from lengthwise.scheduling.swap_order import WaitingJob, estimated_waits_s, who_
 from scheduler_client.vllm_plugin.swap.host_slots import HostSlots, SwappedRequest
 from scheduler_client.vllm_plugin.swap.orders import Load, Store, WorkerMemory
 from scheduler_client.vllm_plugin.swap.running_blocks import RunningBlocks, Step
-
-LOGGER = logging.getLogger("vllm.lengthwise")
 
 
 class Request(Protocol):

@@ -1,16 +1,14 @@
 """The half in each worker: copies what it is told to, and says what failed."""
 
-import logging
 from collections.abc import Sequence
 
 import torch
 
+from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.codec import BlockCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
 from scheduler_client.vllm_plugin.swap.orders import Load, Store
 from scheduler_client.vllm_plugin.swap.stopwatch import Stopwatch
-
-LOGGER = logging.getLogger("vllm.lengthwise")
 
 CHUNK_BYTES = 32 << 20
 """Encoded at once: on a full device there is little room for what is in between."""
