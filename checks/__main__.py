@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from checks.bounds import long_files, stray_names, wide_folders
+from checks.bounds import bare_constants, long_files, stray_names, thin_args, wide_folders
 from checks.figures import Figures
 from checks.files import python_files, repository_files
 
@@ -31,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = repository_files(root)
     sources = python_files(root, files)
     print("\n".join(Figures.from_files(sources).lines()))
-    broken = [*stray_names(files), *wide_folders(sources), *long_files(sources)]
+    broken = [
+        *stray_names(files),
+        *wide_folders(sources),
+        *long_files(sources),
+        *thin_args(sources),
+        *bare_constants(sources),
+    ]
     for message in broken:
         print(message, file=sys.stderr)
     return int(bool(broken))

@@ -1,9 +1,11 @@
-"""What is held: names at the root, modules in a folder, lines of a file."""
+"""What is held: names at the root, modules in a folder, lines of a file, words beside names."""
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from checks.documented import MAX_THIN_WORDS, args_entries, constants
 from checks.files import PythonFile
 
 ROOT_NAMES = frozenset(
@@ -51,6 +53,16 @@ MAX_FILE_LINES = 349
 OF_ANY_LENGTH = ("benchmarks", "tests")
 """Where a file may be longer: cases of one thing stand below each other there."""
 
+OPEN_ROOMS: tuple[str, ...] = (
+    "index_builder",
+    "lengthwise/chat_template.py",
+    "lengthwise/history",
+    "scheduler_client/advisor",
+    "scheduler_client/vllm_plugin/*.py",
+)
+"""Where Args entries may still be thin and constants without a reason, until each is gone through;
+files, folders with all below them, or patterns of files."""
+
 
 def stray_names(files: Sequence[PurePosixPath]) -> Iterator[str]:
     """Name what stands at the root and is not listed."""
@@ -79,6 +91,42 @@ def long_files(sources: Sequence[PythonFile]) -> Iterator[str]:
                 f"{source.path} has {source.lines} lines, a file may have at most "
                 f"{MAX_FILE_LINES}: move a noun or a decision of it to a file of its own"
             )
+
+
+def thin_args(
+    sources: Sequence[PythonFile], open_rooms: Sequence[str] = OPEN_ROOMS
+) -> Iterator[str]:
+    """Name the Args entries of the product that say nothing."""
+    for source in _closed(sources, open_rooms):
+        for entry in args_entries(ast.parse(source.text)):
+            if entry.is_thin:
+                yield (
+                    f'{source.path} says of {entry.owner}({entry.name}) only "{entry.text}", an '
+                    f"Args entry has more than {MAX_THIN_WORDS} words: say its meaning, unit, "
+                    "range or source, or remove it where its name says all"
+                )
+
+
+def bare_constants(
+    sources: Sequence[PythonFile], open_rooms: Sequence[str] = OPEN_ROOMS
+) -> Iterator[str]:
+    """Name the constants of the product whose reason does not stand beside them."""
+    for source in _closed(sources, open_rooms):
+        for name, is_told in constants(ast.parse(source.text), source.text):
+            if not is_told:
+                yield (
+                    f"{source.path} gives no reason for {name}, every constant has one beside it: "
+                    "write its unit and its reason into a string below it or a comment at its line"
+                )
+
+
+def _closed(sources: Sequence[PythonFile], open_rooms: Sequence[str]) -> Iterator[PythonFile]:
+    """The product's files outside of the open rooms."""
+    for source in sources:
+        path = source.path
+        is_open = any(path.is_relative_to(room) or path.match(room) for room in open_rooms)
+        if source.is_product and not is_open:
+            yield source
 
 
 def modules_by_folder(sources: Sequence[PythonFile]) -> Counter[PurePosixPath]:

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 MAX_THIN_WORDS = 4
 """An Args entry of no more words than these ("drift: Told of the same.") tells a reader neither
@@ -13,16 +14,32 @@ _ENTRY = re.compile(r" {4}(?P<name>\*{0,2}\w+)(?: \([^)]*\))?: (?P<text>.*)")
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def args_entries(tree: ast.Module) -> Iterator[str]:
-    """Give the text of each entry under an "Args:" of a module's docstrings."""
+class ArgsEntry(NamedTuple):
+    """What a docstring says of one argument.
+
+    Args:
+        owner: Name of the class or function, without what it stands in; "" for the module.
+        name: The argument's, with its stars.
+        text: What is said, on one line.
+    """
+
+    owner: str
+    name: str
+    text: str
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether it has too few words to say anything."""
+        return len(self.text.split()) <= MAX_THIN_WORDS
+
+
+def args_entries(tree: ast.Module) -> Iterator[ArgsEntry]:
+    """Give each entry under an "Args:" of a module's docstrings."""
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED):
-            yield from _entries(ast.get_docstring(node) or "")
-
-
-def is_thin(entry: str) -> bool:
-    """Whether an Args entry has too few words to say anything."""
-    return len(entry.split()) <= MAX_THIN_WORDS
+            owner = "" if isinstance(node, ast.Module) else node.name
+            for name, text in _entries(ast.get_docstring(node) or ""):
+                yield ArgsEntry(owner, name, text)
 
 
 def constants(tree: ast.Module, text: str) -> Iterator[tuple[str, bool]]:
@@ -41,17 +58,18 @@ def constants(tree: ast.Module, text: str) -> Iterator[tuple[str, bool]]:
             yield name, _is_text(after) or _has_comment(statement, lines)
 
 
-def _entries(docstring: str) -> Iterator[str]:
-    """The entries of a docstring of Google's form, each on one line."""
+def _entries(docstring: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the entries of a docstring of Google's form, each text on one line."""
     _, found, below = inspect.cleandoc(docstring).partition("\nArgs:\n")
-    entries: list[str] = []
+    entries: list[tuple[str, str]] = []
     for line in below.splitlines() if found else ():
         if line and not line.startswith(" "):
             break  # the next section
         if entry := _ENTRY.fullmatch(line):
-            entries.append(entry["text"])
+            entries.append((entry["name"], entry["text"]))
         elif entries:
-            entries[-1] = f"{entries[-1]} {line.strip()}".rstrip()
+            name, text = entries[-1]
+            entries[-1] = name, f"{text} {line.strip()}".rstrip()
     yield from entries
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from checks.bounds import modules_by_folder
-from checks.documented import args_entries, constants, is_thin
+from checks.documented import args_entries, constants
 from checks.files import PythonFile
 
 
@@ -58,7 +58,7 @@ class Figures:
             longest=(str(longest.path), longest.lines),
             widest=(str(folder), modules),
             args=len(entries),
-            thin_args=sum(map(is_thin, entries)),
+            thin_args=sum(entry.is_thin for entry in entries),
             constants=len(told),
             bare_constants=told.count(False),
         )

@@ -14,7 +14,10 @@ _BEGIN_MARK = r"<s>|<bos>|<sop>|\[gMASK\]|<[|｜](?:begin|start|end)[^<>\s]*>"
 """Begins any text that a tokenizer reads, and is nobody's."""
 
 _BEFORE_TURNS = re.compile(rf"(?:\s|{_BEGIN_MARK})*")
+"""What may stand before the first turn and is no part of a system message."""
+
 _BEFORE_TEXT = re.compile(rf"\A(?:{_BEGIN_MARK})+")
+"""The marks alone: white space at the start of a text is its own."""
 
 _THINKING_MARKS = re.compile(r"\s*(<think>\s*)?(</think>\s*)?")
 """What a template may put into the answer's place: whether the LLM is to reason first."""
@@ -147,6 +150,8 @@ FORMATS: Sequence[TurnFormat] = (
         needs_open_answer=True,
     ),
 )
+"""In the order in which they are tried; the ones whose marks also occur in plain text come last and
+want an open answer."""
 
 
 def less_begin_mark(rendered: str) -> str:

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 SYSTEM_CA = "system"
 """In place of a file: the authorities that gRPC brings along."""
 
-# Environment variables and flags by the field of Access that they set.
 VARIABLES = {
     "tls_ca": "LENGTHWISE_TLS_CA_FILE",
     "tls_cert": "LENGTHWISE_TLS_CERT_FILE",
     "tls_key": "LENGTHWISE_TLS_KEY_FILE",
     "token": "LENGTHWISE_TOKEN_FILE",
 }
+"""Environment variables, by the field of Access that they set."""
+
 FLAGS = {
     "tls_ca": "--tls-ca",
     "tls_cert": "--tls-cert",
     "tls_key": "--tls-key",
     "token": "--token-file",
 }
+"""Flags of the command line, by the same fields."""
 
 
 @dataclass(frozen=True, slots=True)

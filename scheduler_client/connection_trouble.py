@@ -11,16 +11,24 @@ from scheduler_client.errors import (
     ServerUnavailableError,
 )
 
-# What gRPC's core says where there is no connection, where one was closed, and where TLS failed.
+# What gRPC's core says of a connection.
+
 _CONNECTING = re.compile(
     r"failed to connect|connections to all backends failing|errors resolving|resolution failed",
     re.IGNORECASE,
 )
+"""There is none; a failure that says otherwise comes from a service that is there."""
+
 _HUNG_UP = re.compile(r"socket closed|connection reset|broken pipe|endpoint", re.IGNORECASE)
+"""It stood and was closed at once."""
+
 _NOT_VOUCHED_FOR = re.compile(r"CERTIFICATE_VERIFY_FAILED:? ?([\w -]*)")
+"""TLS failed: no authority that is trusted signed the certificate, or it has expired; and why."""
+
 _WRONG_NAME = re.compile(
     r"peer name .* is not in peer certificate|hostname verification", re.IGNORECASE
 )
+"""TLS failed: the certificate is for other names than the one called."""
 
 
 def unavailable(details: str, target: str, access: Access) -> LengthPredictorError:

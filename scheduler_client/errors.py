@@ -12,22 +12,27 @@ LengthPredictorError
 """
 
 import re
+from enum import IntEnum
 
 from lengthwise.errors import LengthwiseError
 
-# google.rpc.Code, written out: grpc is imported with the first use of a client, not before.
-_OK_STATUS = 0
-_CANCELLED = 1
-_INVALID_ARGUMENT = 3
-_DEADLINE_EXCEEDED = 4
-_NOT_FOUND = 5
-_PERMISSION_DENIED = 7
-_RESOURCE_EXHAUSTED = 8
-_FAILED_PRECONDITION = 9
-_OUT_OF_RANGE = 11
-_UNIMPLEMENTED = 12
-_UNAVAILABLE = 14
-_UNAUTHENTICATED = 16
+
+class _Status(IntEnum):
+    """google.rpc.Code, written out: grpc is imported with the first use of a client, not before."""
+
+    OK = 0
+    CANCELLED = 1
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
 
 # What gRPC's core says of a message over the receiver's limit: its bytes and the limit.
 _TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
@@ -70,18 +75,19 @@ class ClientClosedError(LengthPredictorError):
 
 
 _ERROR_OF_STATUS: dict[int, type[LengthPredictorError]] = {
-    _CANCELLED: ServerUnavailableError,
-    _INVALID_ARGUMENT: InvalidRequestError,
-    _DEADLINE_EXCEEDED: PredictionTimeoutError,
-    _NOT_FOUND: InvalidRequestError,
-    _PERMISSION_DENIED: AccessDeniedError,
-    _RESOURCE_EXHAUSTED: ServerOverloadedError,
-    _FAILED_PRECONDITION: InvalidRequestError,
-    _OUT_OF_RANGE: InvalidRequestError,
-    _UNIMPLEMENTED: IncompatibleServerError,
-    _UNAVAILABLE: ServerUnavailableError,
-    _UNAUTHENTICATED: AccessDeniedError,
+    _Status.CANCELLED: ServerUnavailableError,
+    _Status.INVALID_ARGUMENT: InvalidRequestError,
+    _Status.DEADLINE_EXCEEDED: PredictionTimeoutError,
+    _Status.NOT_FOUND: InvalidRequestError,
+    _Status.PERMISSION_DENIED: AccessDeniedError,
+    _Status.RESOURCE_EXHAUSTED: ServerOverloadedError,
+    _Status.FAILED_PRECONDITION: InvalidRequestError,
+    _Status.OUT_OF_RANGE: InvalidRequestError,
+    _Status.UNIMPLEMENTED: IncompatibleServerError,
+    _Status.UNAVAILABLE: ServerUnavailableError,
+    _Status.UNAUTHENTICATED: AccessDeniedError,
 }
+"""By gRPC status; of any other the service itself is the cause."""
 
 
 def error_from_status(
@@ -97,16 +103,16 @@ def error_from_status(
         target: The address as the user gave it.
         timeout_s: The deadline that the call had, in seconds.
     """
-    if code == _DEADLINE_EXCEEDED:
+    if code == _Status.DEADLINE_EXCEEDED:
         return PredictionTimeoutError(
             f"no answer from {target} within {timeout_s:g} s: the service is slow, overloaded or "
             "out of reach; allow more time, or go on without a prediction"
         )
-    if code == _CANCELLED:
+    if code == _Status.CANCELLED:
         return ServerUnavailableError(
             f"the service at {target} dropped the call before answering: is it stopping?"
         )
-    if code == _UNIMPLEMENTED:
+    if code == _Status.UNIMPLEMENTED:
         return IncompatibleServerError(
             f"what answers at {target} does not offer this call of lengthwise.v1.LengthPredictor "
             f"({details}): is it a Lengthwise service, of a version as new as this client?"
@@ -124,6 +130,6 @@ def error_from_item(code: int, details: str) -> LengthPredictorError:
     """Translate the status of one item of a batch or stream, whose message the service wrote."""
     if code in _ERROR_OF_STATUS:
         return _ERROR_OF_STATUS[code](details)
-    if code == _OK_STATUS:
+    if code == _Status.OK:
         return IncompatibleServerError(f"the service called status 0 (OK) an error: {details!r}")
     return ServerFailedError(f"the service failed with status {code}: {details}; see its log")

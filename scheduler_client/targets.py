@@ -12,6 +12,7 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 # A name resolver that gRPC knows; "localhost:50051" also has a colon, but digits follow it.
 _SCHEME = re.compile(r"^(dns|unix|unix-abstract|vsock|ipv4|ipv6|xds):(?!\d+$)", re.IGNORECASE)
 _ADDRESS = re.compile(r"^(?P<host>\[[^\[\]]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})$")
+"""A name or an IPv4 address, or an IPv6 address in brackets; the port's range is checked after."""
 
 
 class Address(NamedTuple):

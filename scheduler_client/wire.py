@@ -19,11 +19,15 @@ from lengthwise.v1 import index_admin_pb2 as admin_pb
 from lengthwise.v1 import length_predictor_pb2 as pb
 from scheduler_client.errors import IncompatibleServerError, InvalidRequestError
 
-# What the messages' integer fields hold.
-_UINT32_MAX = 2**32 - 1
-_INT64_MAX = 2**63 - 1
+# What the messages' integer fields hold at most.
+_UINT32_MAX = 2**32 - 1  # a limit on tokens, a number of neighbours
+_INT64_MAX = 2**63 - 1  # a completion's output tokens
+
 _BASIS: Mapping[int, Basis] = {pb.BASIS_NEIGHBOURS: "neighbours", pb.BASIS_HEAD: "head"}
+"""What a prediction goes by, by its number on the wire; any other number means the prior."""
+
 _FINISH_REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
+"""Why an answer ended, to its number on the wire; only of these are lengths reported."""
 
 
 def encode_query(query: PredictionQuery) -> pb.PredictRequest:

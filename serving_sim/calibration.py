@@ -18,6 +18,8 @@ MIN_RECORDS = 30
 """Requests: six constants are fitted, so there are at least five for each."""
 
 NAMES = tuple(field.name for field in fields(StepCost))
+"""Constants of a step, in seconds, in the order in which the vectors of a fit hold them."""
+
 LEAST_SHARE = 0.01
 """Of a decoding step: what contributes less than this is searched in even steps, and may be 0."""
 

@@ -20,8 +20,8 @@ class EngineRecord:
         arrival_s: When the client sent the request.
         first_token_s: When its first token came.
         finished_s: When its last token came.
-        input_tokens: Tokens of the prompt.
-        output_tokens: Tokens of the answer.
+        input_tokens: Tokens of the prompt, by the engine's tokenizer.
+        output_tokens: Tokens of the answer, by the engine's own count.
     """
 
     arrival_s: float

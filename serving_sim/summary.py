@@ -12,12 +12,12 @@ class Summary:
     """What a policy gave; times in seconds.
 
     Args:
-        policy: Name of the policy.
+        policy: Its name, as the caller of `from_result` gave it.
         batching: How requests shared a step.
         slots: Requests that ran at once.
         load: Offered, as a share of what the engine can serve.
         seed: Seed that the workload was drawn with.
-        requests: Number of requests served.
+        requests: Requests of the run, all of which were served.
         mean_jct_s: Mean job completion time, from arrival to the last token.
         p50_jct_s: Median of the completion times.
         p90_jct_s: 90th percentile of the completion times.

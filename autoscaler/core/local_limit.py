@@ -91,7 +91,7 @@ def follow(limit: BatchLimit, sample: StepSample, options: LimitOptions) -> Batc
     Args:
         limit: The limit before the sample.
         sample: At least one request ran; an empty one changes nothing.
-        options: SLO, bounds and weights.
+        options: The SLO that backpressure is measured by, the limit's range, and how fast it moves.
     """
     if not sample.running:
         return limit

@@ -13,6 +13,7 @@ from autoscaler.core.checks import at_least
 from autoscaler.core.demand import TokenDemand
 
 _NORMAL = NormalDist()
+"""Of mean 0 and standard deviation 1: its quantiles count deviations."""
 
 
 def deviations_of(level: float) -> float:
@@ -41,7 +42,7 @@ def work_s(demand: TokenDemand, capacity: InstanceCapacity, batch: int, level: f
 
     Args:
         demand: Requests to serve, running ones' rest included.
-        capacity: What the instance gives.
+        capacity: Times of the instance's decoding steps and of its prefill.
         batch: Requests that it runs at once, at least 1.
         level: Probability with which the result is not exceeded, in (0, 1).
     """

@@ -10,10 +10,19 @@ from urllib.request import urlopen
 from prometheus_client.parser import text_string_to_metric_families
 
 RUNNING = "vllm:num_requests_running"
+"""Gauge: requests in the batch."""
+
 WAITING = "vllm:num_requests_waiting"
+"""Gauge: requests in the queue."""
+
 GENERATED = "vllm:generation_tokens_total"
+"""Counter: tokens of answers since the engine started."""
+
 ENDED = "vllm:request_success_total"
+"""Counter: requests that ended, a series for each reason; here they are summed."""
+
 PROMPTS = "vllm:prompt_tokens_total"
+"""Counter: tokens of prompts since the engine started."""
 
 ALL_ADDRESSES = "dns+"
 """Before a URL: every address that its name resolves to is an engine."""
@@ -27,7 +36,7 @@ class EngineSample:
     """One look at one engine; a base model's and its LoRAs' series are summed.
 
     Args:
-        running: Requests in its batch.
+        running: Requests in its batch at that moment.
         waiting: Requests that it has not begun.
         generated_tokens: Tokens of answers since the engine started.
         prompt_tokens: Tokens of prompts since the engine started.

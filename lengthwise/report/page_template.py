@@ -5,8 +5,10 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 STYLE_SHEET = "page.css"
+"""Lies beside this module: all pages share it."""
+
 PAGE = "page.html"
-"""Names of the files: the first is shared, of the second each package has its own."""
+"""Each package has its own."""
 
 
 def page_template(package: str) -> Template:

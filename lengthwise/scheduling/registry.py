@@ -19,7 +19,11 @@ _RULES: tuple[type[PriorityRule], ...] = (
 """A new rule is a class and a line here: its name, its options and their checks are its own."""
 
 RULES: Mapping[str, type[PriorityRule]] = MappingProxyType({rule.name: rule for rule in _RULES})
+"""By the name that settings and simulations choose it by."""
+
 RULE_NAMES = tuple(RULES)
+"""For messages and help, in the order in which they are listed above."""
+
 DEFAULT_RULE = guarded.GuardedRule.name
 """Near shortest first for the mean, and near first come first served for the tail."""
 

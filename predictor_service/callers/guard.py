@@ -23,10 +23,10 @@ from predictor_service.tracing.call_tracer import CallTracer, NoTracer
 PUSHBACK = "grpc-retry-pushback-ms"
 """See https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback"""
 
-# Numbers of gRPC statuses.
-OK = grpc.StatusCode.OK.value[0]
-CANCELLED = grpc.StatusCode.CANCELLED.value[0]
-UNKNOWN = grpc.StatusCode.UNKNOWN.value[0]
+# Numbers of gRPC statuses that calls are counted under where none was set.
+OK = grpc.StatusCode.OK.value[0]  # the method returned
+CANCELLED = grpc.StatusCode.CANCELLED.value[0]  # its caller gave up, or hung up
+UNKNOWN = grpc.StatusCode.UNKNOWN.value[0]  # the method raised
 
 REASONS: dict[type[CallError], str] = {
     UnknownCallerError: "unknown caller",

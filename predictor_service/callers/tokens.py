@@ -17,6 +17,7 @@ class MethodClass(StrEnum):
 
 
 _SERVICE = "/lengthwise.v1.LengthPredictor/"
+"""Begins the full names of its methods, as gRPC gives them."""
 
 _CLASSES = {
     _SERVICE + "Predict": MethodClass.PREDICT,
@@ -25,6 +26,7 @@ _CLASSES = {
     _SERVICE + "GetIndexInfo": MethodClass.PREDICT,
     _SERVICE + "Report": MethodClass.REPORT,
 }
+"""By full name; a method that is missing here takes an administrator's token."""
 
 
 def method_class(method: str) -> MethodClass:

@@ -9,8 +9,10 @@ ENV_PREFIX = "LENGTHWISE_"
 """Of all environment variables, the client's too."""
 
 _USER_INFO = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+"""Where a URL carries a password before its host."""
+
 _PARAMETER = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key)\w*=)[^&\s]+")
-"""Where URLs carry passwords: before the host, and in parameters."""
+"""Where it carries one, or another secret, in its parameters."""
 
 
 def flag(name: str) -> str:

@@ -140,6 +140,7 @@ CONCERNS: tuple[ReadMetrics, ...] = (
     completion_metrics,
     drift_metrics,
 )
+"""Each becomes a collector of its own, in the order in which the page of metrics shows them."""
 
 
 class _Concern(Collector):

@@ -22,8 +22,10 @@ from predictor_service.system.address import held_port
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.5
+"""Before a worker that crashed is started again; doubled with each further crash in a row."""
+
 LONGEST_DELAY_S = 30.0
-"""Before a worker that crashed is started again: doubled with each crash in a row."""
+"""What the doubling ends at: once the cause is gone, a worker is started within so long."""
 
 LIVED_LONG_S = 60.0
 """A worker that lived this long did not crash because of how it was started."""

@@ -15,6 +15,7 @@ from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.switcher import Switcher
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["IndexAdmin"].full_name
+"""Begins the path of each of its methods; health and reflection name it too."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Q = TypeVar("Q")

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 from predictor_service.rpc.wire import Malformed, tolerant
 
 SERVICE_NAME = "grpc.health.v1.Health"
+"""Of gRPC's standard health service, which probes and load balancers ask."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

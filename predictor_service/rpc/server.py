@@ -17,8 +17,10 @@ MIN_PING_INTERVAL_MS = 10_000
 """Engines keep idle connections alive with pings; gRPC would otherwise hang up on them."""
 
 KEEPALIVE_MS = 60_000
+"""Silence after which a caller is pinged; by default it takes hours."""
+
 KEEPALIVE_TIMEOUT_MS = 20_000
-"""A caller that vanished without a word is let go within two minutes; by default it takes hours."""
+"""For the answer to that: a caller that vanished without a word is let go within two minutes."""
 
 
 def build_server(

@@ -23,6 +23,7 @@ from predictor_service.serving_index.live_rows import LiveLearner
 from predictor_service.serving_index.switcher import Switcher
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["LengthPredictor"].full_name
+"""Begins the path of each of its methods; health and reflection name it too."""
 
 CHECKED_AT_A_TIME = 256
 """Completions checked before other calls have their turn: a millisecond or two."""
@@ -36,7 +37,7 @@ class LengthPredictorServicer:
     """Answers the RPCs.
 
     Args:
-        predictions: Answers requests for predictions.
+        predictions: Answers one prompt, a batch or a stream of them.
         holder: Holds the served index, whose facts `GetIndexInfo` gives.
         completions: Stores the completions that are reported.
         learner: Adds what was stored to the served index.

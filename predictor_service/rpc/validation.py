@@ -20,8 +20,10 @@ from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.errors import InvalidRequestError
 
 DEFAULT_NEIGHBOURS = 3
+"""Past prompts that an answer names where a request does not say how many."""
+
 MAX_NEIGHBOURS = 32
-"""Past prompts that an answer names: enough to explain it, few enough for one message."""
+"""Past prompts that a request may have named: enough to explain it, few enough for one message."""
 
 MAX_MESSAGES = 4_096
 """Turns of one conversation."""

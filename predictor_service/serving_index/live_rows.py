@@ -24,10 +24,10 @@ BATCH_WAIT_S = 0.1
 """How long the first reported row waits for others: a batch costs little more than a row."""
 
 MAX_WAITING_ROWS = 8_192
+"""Reports that may wait to be learnt; others are left to the next build."""
+
 MAX_WAITING_CHARS = 32 * 2**20
-"""Reports that may wait to be learnt, and characters of their prompts; others are left to
-the next build.
-"""
+"""Characters of their prompts: a few very long ones must not fill the memory."""
 
 STOP_WAIT_S = 1.0
 """How long a stop waits for the batch that is being encoded."""

@@ -29,11 +29,11 @@ from scheduler_client.outcome import PredictionFailure
 from scheduler_client.request_batch import MAX_ITEMS_PER_MESSAGE
 
 # Exit codes; those over 128 are a signal's number and 128, as shells report it.
-OK = 0
-FAILED = 1
-WRONG_USE = 2
-INTERRUPTED = 130
-BROKEN_PIPE = 141
+OK = 0  # everything that was asked for was done
+FAILED = 1  # the service refused, failed or does not answer, if only for one of many prompts
+WRONG_USE = 2  # of options or of input, as argparse ends
+INTERRUPTED = 130  # SIGINT is 2
+BROKEN_PIPE = 141  # SIGPIPE is 13: who reads the output had enough
 
 
 def main(argv: Sequence[str] | None = None) -> int:

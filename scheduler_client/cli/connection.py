@@ -19,6 +19,7 @@ _HELP = {
     "tls_key": "its private key (PEM)",
     "token": "file that holds the token, where the service wants one",
 }
+"""What --help says of each flag, by the field of Access that it sets."""
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,8 @@ STDIN = "-"
 Format = Literal["auto", "text", "jsonl"]
 
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
+"""Files named so hold a JSON object on each line, whatever they begin with."""
+
 _Noun = TypeVar("_Noun", PredictionQuery, CompletedRequest)
 
 

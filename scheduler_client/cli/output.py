@@ -14,6 +14,7 @@ _PROMPT_WIDTH = 48
 """Characters of a prompt in the table, beside some 58 of figures."""
 
 TABLE_HEADER = " expected  median   90 % interval confidence  basis       prompt"
+"""As wide as the cells of `outcome_row`; lengths are in tokens."""
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

@@ -16,6 +16,7 @@ COLUMNS = (
     ("TTFT", "mean_ttft_s"),
     ("max wait", "max_wait_s"),
 )
+"""Titles and fields of Summary, all in seconds; more would not fit into 80 characters."""
 
 
 def summary_table(rows: Sequence[Summary]) -> Table:

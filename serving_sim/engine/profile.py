@@ -10,6 +10,7 @@ from serving_sim.engine.cost_model import StepCost
 from serving_sim.errors import InvalidEngineError
 
 SHIPPED = ("ssjf", "opt-13b-a100-40gb")
+"""Names of the files in profiles/; each says where its figures are from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,3 +191,4 @@ _MAKERS: dict[str, tuple[float, _Maker]] = {
 """By name: the number unless given, and what makes it."""
 
 CONTENDER_NAMES = tuple(_MAKERS)
+"""For messages and help; after each may stand a number, and slots."""

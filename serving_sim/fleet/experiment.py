@@ -91,7 +91,7 @@ def compare(
         names: Of the policies, as `contender` reads them.
         setting: What they have in common.
         seeds: One draw of the workload for each.
-        every_s: Seconds between two decisions.
+        every_s: Simulated seconds between two decisions of a policy, above 0.
         on_progress: Called with the number of requests that completed since the last call.
     """
     for seed in seeds:

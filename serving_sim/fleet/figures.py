@@ -23,6 +23,7 @@ NUMBERS = (
 """Titles and names of the other figures."""
 
 TITLES = tuple(title for title, _ in (*SHARES, *NUMBERS))
+"""Of the columns, in the order of `cells`."""
 
 
 def medians(rows: Sequence[FleetSummary], policy: str, name: str) -> float:

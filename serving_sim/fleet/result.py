@@ -46,7 +46,7 @@ class FleetSummary:
     Args:
         policy: Name of the scaling policy.
         seed: Seed that the workload was drawn with.
-        requests: Number of requests served.
+        requests: Requests served, of both classes together.
         interactive_attainment: Share of interactive requests with the first token in time and the
             mean time between tokens within its SLO.
         longest_attainment: The same of the longest fifth of them.

@@ -51,7 +51,7 @@ def simulate_fleet(
     Args:
         served: The requests that come, of both classes.
         policy: Newly made: it may remember.
-        options: Instances, router and intervals.
+        options: What instances give, the router, the time between decisions, and the quota.
         rule: Orders the interactive requests that wait; None for first come first served.
         on_progress: Called with 1 for each request that completed.
     """

@@ -19,7 +19,7 @@ class FleetRequests:
     """Requests of both classes in the order of their arrival.
 
     Args:
-        requests: Arrivals, lengths and predictions.
+        requests: Arrivals, lengths and predictions of both classes.
         batch: Shape (requests,): whether each is a batch request.
         due_s: Shape (requests,): when the first token (interactive) or the last (batch) is due.
 

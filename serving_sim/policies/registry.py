@@ -86,7 +86,10 @@ _MAKERS: dict[str, Callable[[Setting], Policy]] = {
     "ltr": lambda _: LtrPolicy(),
     "alise": lambda setting: AlisePolicy(setting.service_time),
 }
+"""By name: makes a policy that has seen nothing yet, for an engine and its cost."""
+
 POLICY_NAMES = tuple(_MAKERS)
+"""For messages and help; "oracle-" may stand before each."""
 
 
 @dataclass(frozen=True, slots=True)

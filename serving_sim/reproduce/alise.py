@@ -25,10 +25,14 @@ from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.workload import Workload, gamma_arrivals
 
 PROFILE = "opt-13b-a100-40gb"
+"""OPT-13B on an A100 of 40 GB: derived from published figures, not measured."""
+
 SETS = {
     "Alpaca": "alpaca_davinci003.jsonl.gz",
     "ShareGPT": "lengths_only_sharegpt_nanoflow.csv.gz",
 }
+"""Files with the lengths of prompts and answers, by the name of the set in the tables."""
+
 TAU = 0.6
 """Kendall tau-b of predictions and truth: about that of the trained index on the Vicuna set."""
 
@@ -116,9 +120,9 @@ class AliseRow:
 
     Args:
         lengths: The set of lengths, a name in SETS.
-        variant: Name of the variant.
+        variant: Its name, one of those that `variants` makes.
         load: Offered, over what FCFS serves when saturated.
-        rate_per_s: Requests per second offered.
+        rate_per_s: Mean requests that arrive per second: `load` in absolute terms.
         s_per_token: Mean of completion time over output tokens (normalised latency), in seconds.
         mean_jct_s: Mean job completion time, from arrival to the last token.
         p99_jct_s: 99th percentile of the completion times.

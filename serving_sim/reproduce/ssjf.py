@@ -30,7 +30,11 @@ from serving_sim.workload.requests import FloatArray, Requests
 from serving_sim.workload.workload import ArrivalProcess, Workload, gamma_arrivals, trace_arrivals
 
 PREDICTIONS = "ssjf_lmsys_vicuna13b_predictions.csv.gz"
+"""The authors' test set, with the classes that their own predictors gave."""
+
 TRACES = {"Azure conv": "trace_azure2023_conv.csv.gz", "Azure code": "trace_azure2023_code.csv.gz"}
+"""Files of published arrivals, by their names in the table."""
+
 OVERHEAD_STEPS = 5
 """Steps of 0.02 s that make up the 0.1 s of a request, with continuous batching."""
 
@@ -45,12 +49,15 @@ ENGINES: Mapping[Batching, tuple[Engine, StepCost]] = {
     "dynamic": (Engine("dynamic", BATCH, batch_wait_s=BATCH_WAIT_S), SSJF_COST),
     "continuous": (Engine("continuous", BATCH, step_tokens=1 << 30), StepCost(step_s=0.02)),
 }
+"""By batching: the engine and its cost. A continuous batch computes prompts of any length in one
+step, since their cost model knows no prompt tokens."""
 
 PREDICTORS = {
     "3 classes": "classes:predicted_class_of_3",
     "5 classes": "classes:predicted_class_of_5",
     "oracle": "oracle",
 }
+"""Where each predictor's lengths come from, as `Predictor.from_text` reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Scenario:
 
     Args:
         name: Its name in the tables.
-        rate_per_s: Mean requests per second.
+        rate_per_s: Mean requests that arrive per second, above 0.
         arrivals: Draws the times of arrival at that rate.
     """
 
@@ -140,7 +147,7 @@ def compare(
         predicted: The workload with each predictor's lengths, "oracle" among them.
         scenario: The rate and the times at which requests arrive.
         batching: How requests share a step, a key of ENGINES.
-        jobs: Requests in each run.
+        jobs: Requests drawn for each run, at least 1.
         runs: Number of runs, with the seeds from 0.
         unruled: Predictors by which shortest first is also run without the rule.
         on_progress: Called with the number of requests simulated since the last call.

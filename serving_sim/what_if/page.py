@@ -19,6 +19,7 @@ COLUMNS = (
     ("short jobs", "short_jct_s"),
     ("long jobs", "long_jct_s"),
 )
+"""Titles and fields of PolicyAtLoad, all in seconds: a page has room for more than a terminal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Interval:
     """A mean over seeds and its 95 % confidence interval; none with one seed.
 
     Args:
-        mean: Mean over the seeds.
+        mean: Mean over the seeds, in the unit of what was averaged.
         low: Lower end of the interval.
         high: Upper end of the interval.
     """
@@ -51,7 +51,7 @@ class PolicyAtLoad:
     """One policy at one load; times in seconds.
 
     Args:
-        policy: Name of the policy.
+        policy: Its name, the same as in the runs' summaries.
         load: Over what the engine can serve.
         rate_per_s: Requests per second that arrived, mean over the seeds.
         mean_jct_s: Mean job completion time, from arrival to the last token.

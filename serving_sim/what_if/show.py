@@ -14,6 +14,7 @@ COLUMNS = (
     ("short", "short_jct_s"),
     ("long", "long_jct_s"),
 )
+"""Titles and fields of PolicyAtLoad, all in seconds; more would not fit into 80 characters."""
 
 
 def policy_table(what_if: WhatIf) -> Table:

@@ -14,6 +14,8 @@ from serving_sim.workload.predictions import class_means, learnt_distributions, 
 from serving_sim.workload.requests import Distributions, FloatArray
 
 PREDICTOR_SYNTAX = "oracle, noise:TAU, column:NAME, classes:NAME, index:FOLDER or service:HOST:PORT"
+"""For messages and help: what `Predictor.from_text` reads."""
+
 NOISE_SEED = 0
 """Of the noise: the rows of a file are predicted alike in every simulation."""
 
@@ -26,7 +28,7 @@ class Predicted:
     """Predictions of all rows of a file.
 
     Args:
-        tokens: Shape (rows,): predicted lengths.
+        tokens: Shape (rows,): predicted output tokens, which may be fractions.
         distributions: By row; None if there are none.
     """
 
@@ -163,3 +165,4 @@ _KINDS: dict[str, Callable[[str, LengthTable], Predicted]] = {
     "index": _index,
     "service": _service,
 }
+"""By the name before the colon: predicts a table's rows from what stands after it."""

@@ -7,20 +7,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 MS_PER_S = 1000.0
+"""Milliseconds, which Mooncake and some plain logs count in, to a second."""
 
 EPOCH_MS_FROM = 1e11
 """A plain log's number of time beyond this counts milliseconds: in seconds it is the year 5138."""
 
-OUTPUT_TOKENS = "output_tokens"
-INPUT_TOKENS = "input_tokens"
-TIMESTAMP_S = "timestamp_s"
-"""Columns that every trace is brought to."""
+# Columns that every trace is brought to.
+OUTPUT_TOKENS = "output_tokens"  # of the answer
+INPUT_TOKENS = "input_tokens"  # of the prompt
+TIMESTAMP_S = "timestamp_s"  # of the arrival, on any clock
 
-_FAILED = "failed"
-_NO_TIME = "without a time"
-_NO_LENGTH = "without a length"
+# Why a row is left out, as its note says it.
+_FAILED = "failed"  # by its status, or by an answer of no tokens
+_NO_TIME = "without a time"  # in a file that has times
+_NO_LENGTH = "without a length"  # in a published trace; a plain log without lengths is refused
 
 _FAILED_STATUSES = frozenset({"failed", "failure", "error", "cancelled", "canceled", "aborted"})
+"""What a column "status" says, in small letters, of a request that got no whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class TraceFormat:
 
     Args:
         title: What it is called in a note.
-        time: Column with the arrival.
+        time: Column with the arrival, in the unit that `to_s` reads.
         input_tokens: Column with the tokens of the prompt.
         output_tokens: Column with the tokens of the answer.
         to_s: Converts the arrival to seconds.
@@ -95,10 +98,12 @@ TRACE_FORMATS = (
         to_s=lambda value: float(value) / MS_PER_S,
     ),
 )
+"""Told apart by their columns: the first that has all of its own in a file's first row."""
 
+# Columns of plain logs, these of the arrival; of each group the first that says anything counts.
 _PLAIN_TIMES = (TIMESTAMP_S, "timestamp", "arrival_s", "created_at", "start_time", "time")
-_PLAIN_OUTPUTS = (OUTPUT_TOKENS, "completion_tokens", "generated_tokens")
-_PLAIN_INPUTS = (INPUT_TOKENS, "prompt_tokens")
+_PLAIN_OUTPUTS = (OUTPUT_TOKENS, "completion_tokens", "generated_tokens")  # of the answer
+_PLAIN_INPUTS = (INPUT_TOKENS, "prompt_tokens")  # of the prompt
 
 
 @dataclass

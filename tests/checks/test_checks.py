@@ -3,6 +3,7 @@
 import ast
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,13 +12,17 @@ from checks.__main__ import main
 from checks.bounds import (
     MAX_FILE_LINES,
     MAX_FOLDER_MODULES,
+    bare_constants,
     long_files,
     stray_names,
+    thin_args,
     wide_folders,
 )
-from checks.documented import args_entries, constants, is_thin
+from checks.documented import ArgsEntry, args_entries, constants
 from checks.figures import Figures
 from checks.files import PythonFile, python_files, repository_files
+
+Bound = Callable[..., Iterator[str]]
 
 DOCUMENTED = '''
 def drift(told, hours):
@@ -51,6 +56,10 @@ lower = 6
 
 def python(path: str, lines: int = 1) -> PythonFile:
     return PythonFile(PurePosixPath(path), "x = 1\n" * lines)
+
+
+def written(path: str, text: str) -> PythonFile:
+    return PythonFile(PurePosixPath(path), text)
 
 
 def write(root: Path, *names: str) -> None:
@@ -92,11 +101,11 @@ def test_tests_and_benchmarks_may_be_of_any_length(package: str):
 def test_entries_of_args_are_read_over_several_lines_and_end_with_the_section():
     entries = list(args_entries(ast.parse(DOCUMENTED)))
     assert entries == [
-        "Told of the same.",
-        "How long the traffic lasts, in simulated hours, at least 1.",
-        "What is left.",
+        ArgsEntry("drift", "told", "Told of the same."),
+        ArgsEntry("drift", "hours", "How long the traffic lasts, in simulated hours, at least 1."),
+        ArgsEntry("drift", "*rest", "What is left."),
     ]
-    assert [is_thin(entry) for entry in entries] == [True, False, True]
+    assert [entry.is_thin for entry in entries] == [True, False, True]
 
 
 def test_a_constant_has_its_reason_in_a_comment_or_in_a_docstring_below():
@@ -108,6 +117,42 @@ def test_a_constant_has_its_reason_in_a_comment_or_in_a_docstring_below():
         "BELOW": True,
         "TEXT": False,
     }
+
+
+def test_an_args_entry_that_says_nothing_is_told_with_its_file_its_function_and_what_to_do():
+    first, second = thin_args([written("lengthwise/a.py", DOCUMENTED)])
+    assert first.startswith('lengthwise/a.py says of drift(told) only "Told of the same."')
+    assert "say its meaning, unit, range or source" in first
+    assert second.startswith("lengthwise/a.py says of drift(*rest) only")
+
+
+def test_a_constant_without_a_reason_is_told_with_its_file_and_what_to_do():
+    messages = list(bare_constants([written("lengthwise/a.py", CONSTANTS)]))
+    names = [message.split(" gives no reason for ")[1].split(",")[0] for message in messages]
+    assert names == ["BARE", "NEXT", "TEXT"]
+    assert all(message.startswith("lengthwise/a.py ") for message in messages)
+    assert all("write its unit and its reason" in message for message in messages)
+
+
+@pytest.mark.parametrize("bound", [thin_args, bare_constants])
+def test_words_are_held_in_the_product_alone(bound: Bound):
+    assert not list(bound([written("tests/a.py", DOCUMENTED + CONSTANTS)]))
+
+
+@pytest.mark.parametrize("bound", [thin_args, bare_constants])
+@pytest.mark.parametrize(
+    "room", ["lengthwise/room", "lengthwise/room/a.py", "lengthwise/room/*.py"]
+)
+def test_a_room_that_is_still_open_is_left_alone_and_none_beside_it(bound: Bound, room: str):
+    within = written("lengthwise/room/a.py", DOCUMENTED + CONSTANTS)
+    beside = written("lengthwise/rooms/a.py", DOCUMENTED + CONSTANTS)
+    assert not list(bound([within], open_rooms=[room]))
+    assert list(bound([within, beside], open_rooms=[room])) == list(bound([beside]))
+
+
+def test_an_open_pattern_of_files_leaves_the_folders_below_them_held():
+    below = written("lengthwise/room/below/a.py", CONSTANTS)
+    assert list(bare_constants([below], open_rooms=["lengthwise/room/*.py"]))
 
 
 def test_figures_are_of_the_product_but_the_widest_folder_is_of_all():
@@ -151,7 +196,10 @@ def test_the_command_fails_on_the_error_stream_and_prints_its_figures(
     write(tmp_path, "lengthwise/a.py")
     assert main([str(tmp_path)]) == 0
     write(tmp_path, "a-draft")
+    (tmp_path / "lengthwise" / "a.py").write_text(DOCUMENTED + CONSTANTS)
     assert main([str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert "product files          1" in printed.out
     assert printed.err.startswith("a-draft stands at the root")
+    assert "says of drift(told) only" in printed.err
+    assert "gives no reason for BARE" in printed.err

@@ -87,10 +87,11 @@ async def serve_until_stopped(
     """Decide every so many seconds, until SIGTERM or SIGINT.
 
     Args:
-        server: Not yet started.
-        every_s: Seconds between two decisions.
+        server: Not yet started: it is started and stopped here.
+        every_s: Seconds from the start of one decision to that of the next, above 0; after one that
+            took longer the next follows at once.
         on_started: Called with the port once KEDA may ask.
-        on_decision: Called with each decision.
+        on_decision: Called with each decision; not while nothing of the fleet is known.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

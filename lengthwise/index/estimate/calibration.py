@@ -29,9 +29,10 @@ GRID = (np.arange(99) + 1) / 100
 """Levels at which a distribution is kept inside: 1 % to 99 %."""
 
 STRATA = 4
+"""Parts by nearness that levels are corrected in, at most."""
+
 MIN_STRATUM_ROWS = 400
-"""Parts by nearness that levels are corrected in, at most, and the rows that each must have: the
-5 % quantile of 400 is known to about one percentage point."""
+"""Rows that each part must have: the 5 % quantile of 400 is known to about one percentage point."""
 
 MIN_ROWS = 40
 """With fewer held-out rows nothing can be calibrated; the levels are given as they are."""

@@ -27,15 +27,16 @@ from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import Searcher
 
 FIT_ROWS = 2_000
-CALIBRATION_ROWS = 4_000
-"""Held-out rows that weights are chosen on and levels are corrected on, at most: each of the grid's
-points predicts the first anew, while the second are predicted once."""
+"""Held-out rows that weights are chosen on, at most: each point of the grid predicts them anew."""
 
-SCALES = (0.05, 0.1, 0.2)
-SPREADS = (0.0, 0.3)
-NEIGHBOURS = (16, 64)
-PRIOR_SIMILARITIES = (0.3, 0.6)
-"""The grid that weights are chosen from: values of the fields of `RetrievalParameters`."""
+CALIBRATION_ROWS = 4_000
+"""Held-out rows that levels are corrected on, at most: they are predicted once."""
+
+# The grid that weights are chosen from: values of the fields of `RetrievalParameters`.
+SCALES = (0.05, 0.1, 0.2)  # similarity that divides a weight by e
+SPREADS = (0.0, 0.3)  # half-widths on the log scale: none, or about a third of the length
+NEIGHBOURS = (16, 64)  # rows that count
+PRIOR_SIMILARITIES = (0.3, 0.6)  # below 1, a repeated prompt's
 
 HEAD_SIMILARITIES = (0.6, 0.9, 1.2, 1.6, 2.2)
 """In place of `PRIOR_SIMILARITIES`: a trained head knows more than the prior and weighs more."""

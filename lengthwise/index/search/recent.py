@@ -19,8 +19,10 @@ from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.nearest_rows import nearest_rows
 
 CAPACITY_ROWS = 50_000
+"""Rows held by default: with vectors of 384 floats and CAPACITY_CHARS some 140 MB."""
+
 CAPACITY_CHARS = 64 * 2**20
-"""Rows and characters of their prompts held by default: with vectors of 384 floats some 140 MB."""
+"""Characters of their prompts held by default: a few very long ones must not fill the memory."""
 
 KEPT_SHARE = 7 / 8
 """Kept when room is made: moving rows costs the same for one dropped as for many."""

@@ -13,10 +13,10 @@ from lengthwise.index.errors import (
 )
 from lengthwise.index.store.manifest import Manifest
 
-MANIFEST_FILE = "manifest.json"
-ENCODER_FOLDER = "encoder"
-HEAD_FILE = "head.npz"
-"""Names in an artifact's folder; the last two are there only after a training."""
+# Names in an artifact's folder.
+MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and what it was built from
+ENCODER_FOLDER = "encoder"  # there only after a training
+HEAD_FILE = "head.npz"  # as above
 
 
 @dataclass(frozen=True, slots=True)

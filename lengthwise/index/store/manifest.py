@@ -12,9 +12,9 @@ from lengthwise.index.search.vectors import SearchPlan
 SCHEMA_VERSION = 2
 """Of the artifact's layout; raised when a release can no longer read what earlier ones wrote."""
 
-NOTHING_TRAINED = "retrieval"
-TRAINED = "trained"
-"""Names of what predicts, in evaluations: neighbours alone, or a trained head and neighbours."""
+# Names of what predicts, in evaluations.
+NOTHING_TRAINED = "retrieval"  # neighbours alone
+TRAINED = "trained"  # a trained head and neighbours
 
 
 @dataclass(frozen=True, slots=True)

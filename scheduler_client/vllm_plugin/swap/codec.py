@@ -46,7 +46,7 @@ def caches_by_block(
     Args:
         caches: By layer, as vLLM registers them: (kernel blocks, heads, tokens, content); a
             backend may use smaller blocks than the scheduler. Layers may share one.
-        blocks: Of the scheduler.
+        blocks: How many the scheduler has on the device.
 
     Returns:
         Layer and view of each cache, once for layers that share it.
@@ -72,7 +72,7 @@ class RawCodec:
     """Bytes as they are, of any dtype and in any order: only where a block begins must be known.
 
     Args:
-        caches: Views as of `caches_by_block`.
+        caches: One view for each layer, as `caches_by_block` gives them.
     """
 
     lossy = False

@@ -23,8 +23,8 @@ class EightBitCodec:
     """Rounds on the device, so that half as much crosses the link.
 
     Args:
-        caches: Views as of `caches_by_block`, of DTYPES.
-        layouts: Of each.
+        caches: One view for each layer, as `caches_by_block` gives them; their dtype is in DTYPES.
+        layouts: Where keys and values lie in a block of each of them.
     """
 
     lossy = True

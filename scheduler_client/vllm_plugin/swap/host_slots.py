@@ -9,9 +9,9 @@ class SwappedRequest:
     """A request whose keys and values lie in the host's memory.
 
     Args:
-        request_id: Its name.
-        ticket: Of the copy.
-        tokens: That can be restored.
+        request_id: The id that vLLM knows it by.
+        ticket: Number of the copy, which no other copy of this engine has.
+        tokens: How many of its first tokens can be restored.
         slots: Where they lie, the header's first.
         loading: It is on its way back: its slots must stay.
         matched: Tokens that are restored once it is back, those in the prefix cache included.
@@ -32,7 +32,7 @@ class HostSlots:
     same numbers and none has to be asked.
 
     Args:
-        slots: How many there are.
+        slots: How many there are on every worker.
         header_slots: Needed by each request beside those of its blocks.
     """
 

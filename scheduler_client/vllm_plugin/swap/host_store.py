@@ -17,8 +17,8 @@ class HostStore:
     """A slab of the host's memory, pinned where a GPU copies to it.
 
     Args:
-        slots: How many.
-        slot_bytes: Of each.
+        slots: How many the slab has.
+        slot_bytes: Bytes of each: the row of one block.
         pinned: Lock it into memory, for copies that run beside the host.
 
     Raises:
@@ -50,7 +50,7 @@ class HostStore:
         """Copy to slots.
 
         Args:
-            slots: Where to.
+            slots: Their numbers, from 0; neighbours are copied in one go.
             rows: uint8, one row of `slot_bytes` for each.
         """
         for first, last, row in _runs(slots):

@@ -9,8 +9,11 @@ from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.settings import GIB_VARIABLE, SwapSettings
 
 MARK = "__lengthwise_swap__"
-MODULE = "scheduler_client.vllm_plugin.swap.connector"
-CLASS = "SwapConnector"
+"""Attribute of the wrapped function: a second call must not wrap it again."""
+
+# What vLLM loads by name in every process: it is not imported here, where vLLM may be another.
+MODULE = "scheduler_client.vllm_plugin.swap.connector"  # kv_connector_module_path
+CLASS = "SwapConnector"  # kv_connector
 
 
 def install(environment: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ BASE = 128
 """Of the digits that names are written in: bfloat16 holds whole numbers up to 256 exactly."""
 
 DIGITS = 3
-
+"""Digits of a name: a block may have some two million numbers, and is written three times."""
 
 WriteBlock = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
 """Writes keys and values of shape (tokens, heads, channels) into a cache of one block."""
@@ -27,8 +27,8 @@ class BlockLayout:
     """Where keys and values lie in a block that is read in the order of its axes.
 
     Args:
-        keys: Positions, int64 of shape (tokens, heads, channels).
-        values: Of the same shape.
+        keys: Positions of the keys, int64 of shape (tokens, heads, channels).
+        values: Positions of the values, int64 of the same shape.
     """
 
     keys: torch.Tensor
@@ -43,8 +43,8 @@ class BlockLayout:
         Args:
             cache: Of a layer: (scheduler's blocks, kernel blocks in each, heads, tokens, content).
             heads: Of keys and of values, in this worker.
-            channels: Of each head.
-            write: The backend's function.
+            channels: Numbers in a key and in a value of one head.
+            write: The backend's own function: fills a cache of one block.
 
         Raises:
             UnknownLayoutError: If not every position is written exactly once.

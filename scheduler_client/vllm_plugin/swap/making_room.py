@@ -22,10 +22,10 @@ def make_room(scheduler: Any, first: Any, key: Key, margin: float) -> list[Any]:
     a request's blocks while a step still uses them, and then nobody is taken off.
 
     Args:
-        scheduler: vllm.v1.core.sched.scheduler.Scheduler.
+        scheduler: The engine's vllm.v1.core.sched.scheduler.Scheduler, whose queues are changed.
         first: Of its waiting queue, a vllm.v1.request.Request.
-        key: Of requests.
-        margin: See `who_makes_room`.
+        key: Place of each request, of `first` and of those that run.
+        margin: In the key's unit: only who stands behind `first` by more than this is preempted.
 
     Returns:
         The victims; maybe none.

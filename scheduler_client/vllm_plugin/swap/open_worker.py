@@ -28,10 +28,10 @@ def open_worker(
     """Make a worker ready to swap.
 
     Args:
-        vllm_config: vllm.config.VllmConfig.
-        blocks: Of the scheduler, on the device.
+        vllm_config: The engine's vllm.config.VllmConfig: tells its workers and attention layers.
+        blocks: How many the scheduler has on the device.
         caches: By layer, as vLLM registers them.
-        settings: Of the user.
+        settings: How much of the host's memory, and in how many bits.
 
     Raises:
         UnknownLayoutError: If it is not known where in a block is what.

@@ -9,7 +9,7 @@ class Store:
     """Copy a preempted request out, before anybody writes to its blocks.
 
     Args:
-        request_id: Whose.
+        request_id: The id that vLLM knows it by.
         ticket: Of this copy: the same request may be preempted again.
         block_ids: On the device, in the order of its tokens.
         tokens: How many are computed; the last block may be partly filled.
@@ -28,8 +28,8 @@ class Load:
     """Copy what was stored back into new blocks.
 
     Args:
-        request_id: Whose.
-        ticket: Of the copy.
+        request_id: The id that vLLM knows it by, as in its `Store`.
+        ticket: Of the `Store` that made the copy: if a worker holds another, the load fails.
         block_ids: To write to, in the order of its tokens.
         first_block: Of the copy: those before it are in the device's prefix cache still.
         slots: As of its `Store`, all of them.
@@ -55,7 +55,7 @@ class WorkerMemory:
     """What a worker has made ready, told to the scheduler at start-up.
 
     Args:
-        slots: Of its host store.
+        slots: How many its host store has.
         header_slots: That each request takes beside those of its blocks.
         lossy: Whether what comes back differs from what went out.
         trouble: Why it cannot swap; None if it can.

@@ -37,7 +37,7 @@ class SwapScheduler:
     It is told of each step before it goes to the workers, and of what came of it after.
 
     Args:
-        block_tokens: Tokens of a block.
+        block_tokens: Tokens whose keys and values one block holds.
     """
 
     def __init__(self, block_tokens: int) -> None:

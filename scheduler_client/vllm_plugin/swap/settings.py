@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 GIB_VARIABLE = "LENGTHWISE_SWAP_GIB"
+"""GiB of the host's memory for all workers of an engine; unset, empty or 0 swaps nothing."""
+
 BITS_VARIABLE = "LENGTHWISE_SWAP_BITS"
+"""Bits of each key and value that is swapped, 8 or 16; 16 unless set."""
 
 GIB = 1 << 30
 """Bytes."""

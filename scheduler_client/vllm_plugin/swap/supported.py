@@ -11,9 +11,9 @@ def what_is_unsupported(
     """Why an engine cannot be swapped for, in words; None if it can.
 
     Args:
-        vllm_config: vllm.config.VllmConfig.
-        kv_cache_config: vllm.v1.kv_cache_interface.KVCacheConfig.
-        settings: Of the user.
+        vllm_config: The engine's vllm.config.VllmConfig: tells of parallelism and speculation.
+        kv_cache_config: Its vllm.v1.kv_cache_interface.KVCacheConfig: tells the kinds of cache.
+        settings: What the user set; None where nothing is to be swapped.
     """
     if settings is None:
         return f"{GIB_VARIABLE} is not set"

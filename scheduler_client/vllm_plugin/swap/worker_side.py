@@ -23,8 +23,8 @@ class SwapWorker:
 
     Args:
         codec: Blocks to rows and back.
-        store: Where the rows go.
-        device: Of the blocks.
+        store: The host's memory that rows are written to and read from.
+        device: The device that the blocks lie on.
     """
 
     def __init__(self, codec: BlockCodec, store: HostStore, device: torch.device) -> None:
