@@ -43,6 +43,11 @@ class MessageText(NamedTuple):
         """What a later turn is asked with: thoughts are not."""
         return _joined([self.said, self.calls])
 
+    @property
+    def generated(self) -> str:
+        """What the LLM wrote, thoughts first; calls stand in other words than it wrote them in."""
+        return _joined([self.reasoning, self.said])
+
 
 def message_text(fields: Row, place: str, name: str) -> MessageText:
     """Read a message.

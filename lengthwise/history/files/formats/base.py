@@ -8,6 +8,9 @@ from pathlib import Path
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.values import Row
 
+LOOK_AHEAD_ROWS = 50
+"""Rows of each file from which its columns are judged, and its row schema, before any is read."""
+
 NumberedRow = tuple[int, Row | RowError]
 """Where the row is, from 1, and the row, or why it cannot be read (the next ones still can)."""
 

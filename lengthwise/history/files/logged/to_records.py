@@ -113,20 +113,13 @@ def _counted(answer: MessageText | None, fields: Fields) -> int:
         raise RowError(
             "the row gives neither the length of the answer nor its text", kind="no output_tokens"
         )
-    if answer.calls:
-        raise RowError(
-            "the answer calls a tool, so its text is not all that was generated: expected its "
-            "length in the log",
-            kind="no output_tokens",
-        )
-    whole = "\n".join(part for part in (answer.reasoning, answer.said) if part)
-    return fields.count(whole, "the answer")
+    return fields.count_generated(answer, "the answer", "the answer")
 
 
 def _standard_row(request: LoggedRequest, row: Row, fields: Fields) -> dict[str, Any]:
     """Write a request's conditions under the names of the options, or of columns the user chose."""
     options = fields.options
-    chosen = options.chosen_columns()
+    chosen = options.chosen_columns
     standard: dict[str, Any] = {}
     for field in _OVERRIDES:
         column = getattr(options, f"{field}_column")
