@@ -175,7 +175,7 @@ class Intake:
 def _one_file(answers: str) -> Path:
     """Find the file that --answers names."""
     files = find_files(answers).files
-    if len(files) > 1:
+    if len(files) != 1:
         raise InvalidInputError(
             f"answers is {answers!r}: expected one file, found {len(files):,} files"
         )
