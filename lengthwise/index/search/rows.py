@@ -48,6 +48,11 @@ def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
         [0.0] * len(records),
         [r.temperature for r in records],
     ]
+    return columns_to_table(columns)
+
+
+def columns_to_table(columns: Sequence[Sequence[object]]) -> Any:
+    """Arrow table of columns in the order of SCHEMA, all of one length."""
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 

@@ -55,13 +55,11 @@ class HistoryFormat(ABC):
     """One kind of file.
 
     Attributes:
-        name: What it is called in messages.
         suffixes: How names of such files end, in lower case, without a compression suffix.
         compressible: True if the file may lie in a gzip or zstd stream.
         unit: What the numbers of rows count: "line" or "row".
     """
 
-    name: str
     suffixes: tuple[str, ...]
     compressible: bool = True
     unit: str = "line"
