@@ -9,7 +9,6 @@ from index_builder.baselines.baseline import Baseline
 from index_builder.baselines.registry import BASELINES, BaselineSetting
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.index import LengthIndex
-from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.manifest import Manifest
 
@@ -52,10 +51,16 @@ def fit_baselines(
             missing=f"{', '.join(names)} left out: they learn from prompts, and this index was "
             "built without them (--no-keep-text)"
         )
+    sample = _sample(index.rows, seed)
+    if not len(sample):
+        return FittedBaselines(
+            missing=f"{', '.join(names)} left out: they learn from prompts, and all rows of this "
+            "index are vectors without them"
+        )
     setting = BaselineSetting(_base_encoder(index.manifest), seed)
     baselines = tuple(BASELINES[name](setting) for name in names)
-    sample = _sample(len(index.rows), seed)
-    records, vectors = records_of(index.rows.take(sample.tolist())), _vectors(index, sample)
+    records = list(index.rows.take(sample.tolist()).records())
+    vectors = _vectors(index, sample)
     for baseline in baselines:
         on_stage(f"Fitting {baseline.name}")
         baseline.fit(records, vectors)
@@ -67,27 +72,12 @@ def _base_encoder(manifest: Manifest) -> str:
     return manifest.encoder.name if manifest.training is None else manifest.training.base
 
 
-def records_of(rows: HistoryRows) -> list[HistoryRecord]:
-    """Rows of an index as the records that they were, without limits and further draws."""
-    return [
-        HistoryRecord(
-            row["prompt"],
-            row["output_tokens"],
-            row["model"],
-            row["id"],
-            finish_reason="length" if row["censored"] else "stop",
-            group=row["group"],
-            temperature=row["temperature"],
-        )
-        for row in rows.table.to_pylist()
-    ]
-
-
-def _sample(rows: int, seed: int) -> IntVector:
-    """All rows, or a sample of them, in their order."""
-    if rows <= BASELINE_ROWS:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, BASELINE_ROWS, replace=False))
+def _sample(rows: HistoryRows, seed: int) -> IntVector:
+    """Places of all rows with text, or of a sample of them, in their order."""
+    places = np.flatnonzero(rows.with_text)
+    if len(places) <= BASELINE_ROWS:
+        return places
+    return np.sort(np.random.default_rng(seed).choice(places, BASELINE_ROWS, replace=False))
 
 
 def _vectors(index: LengthIndex, sample: IntVector) -> FloatMatrix:

@@ -1,4 +1,4 @@
-"""python -m index_builder build | evaluate | rebuild | inspect | versions | use | rollback."""
+"""The commands: build | train | evaluate | rebuild | inspect | versions | use | rollback."""
 
 import typer
 

@@ -74,12 +74,11 @@ def measure(
     """
     true = np.asarray(truth, float)
     error = np.abs(predicted.point - true)
-    ranked = len(true) > 1 and np.ptp(predicted.point) > 0 and np.ptp(true) > 0
     return LengthMetrics(
         rows=len(true),
-        kendall_tau_b=_correlation(kendalltau, predicted.point, true) if ranked else None,
-        spearman=_correlation(spearmanr, predicted.point, true) if ranked else None,
-        mae=float(error.mean()),
+        kendall_tau_b=kendall_tau_b(predicted.point, true),
+        spearman=_correlation(spearmanr, predicted.point, true),
+        mae=mean_absolute_error(predicted.point, true),
         median_ae=float(np.median(error)),
         within_50=float((error <= 50).mean()),
         within_100=float((error <= 100).mean()),
@@ -90,6 +89,16 @@ def measure(
         class_accuracy=None if edges is None else class_accuracy(predicted.point, true, edges),
         shortest_first_gain=shortest_first_gain(predicted.point, true),
     )
+
+
+def kendall_tau_b(predicted: FloatArray, truth: FloatArray) -> float | None:
+    """Agreement in order (Kendall 1945); None where one of the two has nothing to order."""
+    return _correlation(kendalltau, predicted, truth)
+
+
+def mean_absolute_error(predicted: FloatArray, truth: FloatArray) -> float:
+    """How far predictions are off, in tokens."""
+    return float(np.abs(predicted - truth).mean())
 
 
 def class_edges(lengths: Sequence[int] | IntVector | FloatArray) -> FloatArray:
@@ -114,8 +123,9 @@ def covered(interval: Interval, true: FloatArray) -> BoolVector:
     return (true >= low) & (true <= high)
 
 
-def _correlation(of: Any, predicted: FloatArray, true: FloatArray) -> float:
-    return float(of(predicted, true).statistic)
+def _correlation(of: Any, predicted: FloatArray, true: FloatArray) -> float | None:
+    ranked = len(true) > 1 and np.ptp(predicted) > 0 and np.ptp(true) > 0
+    return float(of(predicted, true).statistic) if ranked else None
 
 
 def _coverage(interval: Interval | None, true: FloatArray) -> float | None:

@@ -13,7 +13,7 @@ from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import BoolVector, IntVector
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.held_out import HeldOutRows
-from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
+from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.store.artifact_writer import ArtifactFacts, ArtifactWriter
 from lengthwise.index.store.layout import sha256_of
 from lengthwise.index.store.manifest import HistoryFacts, Manifest
@@ -67,16 +67,13 @@ class Recipe:
             seed=seed,
         )
 
-    def write(self, folder: Path, version: str, content: VectorRows) -> LengthIndex:
+    def write(self, folder: Path, version: str, content: VectorRows) -> None:
         """Make an artifact.
 
         Args:
             folder: Is made, to hold the artifact.
             version: The name that its manifest gives it.
             content: The rows that it is to hold, oldest first.
-
-        Returns:
-            It, loaded.
         """
         folder.mkdir(parents=True)
         writer = ArtifactWriter(folder)
@@ -94,7 +91,6 @@ class Recipe:
             newest=calibration.newest,
             seed=self.seed,
         )
-        return LengthIndex.load(folder, encoder=self.source.encoder)
 
     def _facts(self, version: str, *, fingerprint: str) -> ArtifactFacts:
         return ArtifactFacts(

@@ -1,12 +1,16 @@
 """Two versions on the same rows: which predicts them better, by how much, and is that luck."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from index_builder.evaluation.metrics import PredictedLengths, covered, measure
+from index_builder.evaluation.metrics import (
+    PredictedLengths,
+    covered,
+    kendall_tau_b,
+    mean_absolute_error,
+)
 from index_builder.evaluation.quantiles import from_quantiles
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
@@ -73,10 +77,6 @@ class VersionComparison:
     loss: Loss
     luck: Loss
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
-
     def faults(self, options: RebuildOptions) -> list[str]:
         """Why the candidate is not to be published: what is worse by more than is tolerated.
 
@@ -141,7 +141,7 @@ def compare(
 def predicted(index: LengthIndex, rows: VectorRows, vectors: FloatMatrix) -> PredictedLengths:
     """What an index says of rows whose vectors are known."""
     asked = [
-        Query(prompt or NO_TEXT, model, temperature=temperature)
+        Query(prompt or NO_TEXT, model, neighbour_count=0, temperature=temperature)
         for prompt, model, temperature in zip(
             rows.prompts, rows.models, rows.temperatures, strict=True
         )
@@ -160,8 +160,8 @@ def _accuracy(predicted: PredictedLengths, truth: FloatArray, places: IntVector)
     if interval is not None:
         low, high = interval
         coverage = float(covered((low[places], high[places]), truth[places]).mean())
-    found = measure(PredictedLengths(predicted.point[places]), truth[places])
-    return Accuracy(found.kendall_tau_b, found.mae, coverage)
+    point, true = predicted.point[places], truth[places]
+    return Accuracy(kendall_tau_b(point, true), mean_absolute_error(point, true), coverage)
 
 
 def _loss(live: Accuracy, candidate: Accuracy) -> Loss:

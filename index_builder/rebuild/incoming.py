@@ -12,7 +12,7 @@ import pyarrow as pa
 from lengthwise.history.database.completion import StoredCompletion
 from lengthwise.index.arrays import BoolVector, FloatVector, IntVector
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.search.rows import SCHEMA, HistoryRows
+from lengthwise.index.search.rows import SCHEMA, HistoryRows, columns_to_table
 from lengthwise.index.store.manifest import EncoderIdentity
 
 READ_ROWS = 4_096
@@ -109,8 +109,7 @@ class IncomingReader:
             [c.stored_unix_s for c in usable],
             [c.temperature for c in usable],
         ]
-        arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
-        self._tables.append(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        self._tables.append(columns_to_table(columns))
         for place, completion in enumerate(usable, self._rows):
             if completion.vector is not None:
                 self._vectors[place] = completion.vector

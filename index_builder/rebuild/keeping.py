@@ -81,8 +81,11 @@ def within_caps(rows: VectorRows, caps: Caps) -> tuple[VectorRows, dict[str, int
     Raises:
         InvalidInputError: Too few stay to predict from.
     """
-    vectors = rows.vectors.astype(np.float16)
-    prompts = [text or vectors[i].tobytes() for i, text in enumerate(rows.prompts)]
+    prompts = [
+        # In 16 bits, as they are stored: a prompt that comes twice has the same vector twice.
+        text or vector.astype(np.float16).tobytes()
+        for text, vector in zip(rows.prompts, rows.vectors, strict=True)
+    ]
     kept = choose(rows.models, prompts, caps)
     if len(kept.places) < MIN_ROWS:
         raise InvalidInputError(

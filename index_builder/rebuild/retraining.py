@@ -8,7 +8,7 @@ import numpy as np
 
 from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
-from index_builder.rebuild.vector_rows import VectorRows, records_of
+from index_builder.rebuild.vector_rows import VectorRows
 from index_builder.training.options import TrainOptions
 from index_builder.training.train import train
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
@@ -56,7 +56,7 @@ class Retraining:
         earlier = iter(()) if before is None else before.records()
         self.folder.mkdir()
         facts = train(
-            chain(earlier, records_of(learnt)),
+            chain(earlier, learnt.records()),
             base,
             self.folder,
             self.options,

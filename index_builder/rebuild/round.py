@@ -217,7 +217,9 @@ class _Round:
         self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
         past, _ = self._kept(before, new.take(split.earlier))
         recipe = replace(recipe, new_rows=len(split.earlier))
-        candidate = recipe.write(self._folder / "candidate", "candidate", past)
+        folder = self._folder / "candidate"
+        recipe.write(folder, folder.name, past)
+        candidate = LengthIndex.load(folder, encoder=recipe.source.encoder)
         held_out = new.take(split.held_out)
         same = recipe.source.identity.content_hash == live.manifest.encoder.content_hash
         vectors = held_out.vectors if same else live.encode(held_out.prompts)

@@ -53,7 +53,7 @@ class VectorRows:
     @property
     def with_text(self) -> BoolVector:
         """Shape (rows,): the prompt is known."""
-        return np.array([bool(prompt) for prompt in self.prompts], bool)
+        return self.rows.with_text
 
     @property
     def temperatures(self) -> list[float | None]:
@@ -84,22 +84,7 @@ class VectorRows:
 
     def records(self) -> Iterator[HistoryRecord]:
         """Those with text."""
-        return records_of(self.rows)
-
-
-def records_of(rows: HistoryRows) -> Iterator[HistoryRecord]:
-    """Rows with text, as a training takes them."""
-    for row in rows.table.to_pylist():
-        if row["prompt"]:
-            yield HistoryRecord(
-                prompt=row["prompt"],
-                output_tokens=row["output_tokens"],
-                model=row["model"],
-                id=row["id"],
-                finish_reason="length" if row["censored"] else "stop",
-                group=row["group"],
-                temperature=row["temperature"],
-            )
+        return self.rows.records()
 
 
 def encoded(

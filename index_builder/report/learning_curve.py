@@ -87,7 +87,7 @@ def measure_learning_curve(
             f"{SIZES[0]}. Give a larger history or leave the option out"
         )
     progress.stage("Learning curve: encoding prompts")
-    known = KnownVectors(encoder, (r.prompt for r in [*rows, *asked]), progress.rows)
+    known = KnownVectors.from_prompts(encoder, (r.prompt for r in [*rows, *asked]), progress.rows)
     found: dict[int, list[Evaluation]] = {}
     for size in sizes_of(len(rows)):
         progress.stage(f"Learning curve: {size:,} rows")

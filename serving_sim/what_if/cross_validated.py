@@ -83,7 +83,7 @@ def cross_validated(
             f"{len(usable)} usable rows and {folds} folds: expected at least {MIN_ROWS} answers of "
             "known length, and 2 folds"
         )
-    known = KnownVectors(encoder, (record.prompt for record in usable), on_progress)
+    known = KnownVectors.from_prompts(encoder, (record.prompt for record in usable), on_progress)
     estimates: dict[int, LengthEstimate] = {}
     for fold in range(folds):
         asked = [i for i, record in enumerate(usable) if _fold_of(record, folds) == fold]

@@ -56,7 +56,7 @@ def chosen_column_fault(
 ) -> str | None:
     """Say which column that somebody chose is not there, or None; arguments as above."""
     there = _there(rows, known)
-    for option, column in options.chosen_columns().items():
+    for option, column in options.chosen_columns.items():
         if column not in there and not any(has_column(row, column) for row in rows):
             return (
                 f"no column '{column}', which {flag(option)} names; "

@@ -8,6 +8,7 @@ from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.history.files.columns import USAGE_COLUMNS, missing_length, missing_prompt
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.finish_reasons import how_ended, reasons_in, unknown_of
+from lengthwise.history.files.message_text import MessageText
 from lengthwise.history.files.messages import nested, plain, read_messages
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.tokenizer import AnswerCounter
@@ -121,15 +122,34 @@ class Fields:
         answer = lookup(row, column)
         if answer is None:
             raise RowError(missing_length(self.options, row), kind="no output_tokens")
-        return self.count(text(answer, column, kind="bad answer"), column)
+        return self.count(answer, column)
 
-    def count(self, answer: str, column: str) -> int:
+    def count(self, answer: object, column: str) -> int:
         """Count an answer's tokens.
 
         Raises:
-            RowError: If no tokenizer was named.
+            RowError: If no tokenizer was named, or the answer is no text that UTF-8 can hold.
         """
-        return self._answers.count(answer, column)
+        return self._answers.count(text(answer, column, kind="bad answer"), column)
+
+    def count_generated(self, answer: MessageText, place: str, column: str) -> int:
+        """Count the tokens of a message that an LLM generated, its thoughts among them.
+
+        Args:
+            answer: The message.
+            place: What to call it in an error.
+            column: Where its text stands.
+
+        Raises:
+            RowError: If it calls a tool, or its text cannot be counted.
+        """
+        if answer.calls:
+            raise RowError(
+                f"{place} calls a tool, so its text is not all that was generated: expected its "
+                "length in the log",
+                kind="no output_tokens",
+            )
+        return self.count(answer.generated, column)
 
     def record(
         self, row: Row, name: RowName, prompt: str, output_tokens: int, *, model: str | None = None
@@ -144,12 +164,11 @@ class Fields:
             model: The LLM, where it is not the one in the model column.
 
         Raises:
-            RowError: If a field is out of range.
+            RowError: If a field is out of range, or cannot be written as UTF-8.
         """
         options = self.options
         limit = lookup(row, options.max_tokens_column)
-        if model is None:
-            model = label(lookup(row, options.model_column), options.model_column, kind="bad model")
+        named = lookup(row, options.model_column) if model is None else model
         max_tokens = (
             None
             if is_absent(limit)
@@ -157,9 +176,9 @@ class Fields:
         )
         try:
             return HistoryRecord(
-                prompt=prompt,
+                prompt=text(prompt, "prompt", kind="bad prompt"),
                 output_tokens=output_tokens,
-                model=model,
+                model=label(named, options.model_column or "model", kind="bad model"),
                 id=name.id,
                 max_tokens=max_tokens,
                 finish_reason=self._end(

@@ -5,8 +5,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.values import CENSORED_REASONS, Row, describe, is_absent
+from lengthwise.history.files.values import Row, describe, is_absent
 from lengthwise.request import FinishReason
+
+LIMIT_REASONS = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "max_length",
+        "model_length",
+        "token_limit",
+        "model_context_window_exceeded",
+        "incomplete",
+    }
+)
+"""Reasons, in lower case, that say that the limit was reached."""
+
+STOPPED_REASONS = frozenset({"abort", "aborted", "cancelled", "canceled", "timeout", "error"})
+"""Reasons that say that somebody or something stopped it: the answer would have been longer."""
+
+CENSORED_REASONS = LIMIT_REASONS | STOPPED_REASONS
+"""Reasons after which the true length is only known to be longer."""
 
 ENDED_REASONS = frozenset(
     {

@@ -24,22 +24,27 @@ _FAILED_WORDS = frozenset({"failed", "failure", "error", "errored", "expired", "
 _CANCELLED_WORDS = frozenset({"cancelled", "canceled", "aborted", "abort", "cancelling"})
 _TRUE_WORDS = frozenset({"true", "1", "yes", "hit"})
 
-_OTHER_CALLS = {
-    "embedding": "embedding",
-    "moderation": "moderation",
-    "rerank": "rerank",
-    "score": "score",
-    "image": "image",
-    "transcription": "transcription",
-    "speech": "speech",
-    "audio": "audio",
-}
-"""Part of a call's name or path -> what such a row is counted as."""
+_NO_ERROR_WORDS = frozenset({"", "0", "false", "no", "none", "null", "nan"})
+"""What tables write, in lower case, into a column for errors where there was none."""
+
+_OTHER_CALLS = (
+    *("embedding", "moderation", "rerank", "score", "image"),
+    *("transcription", "speech", "audio"),
+)
+"""Parts of the names and paths of calls that generate no text: such rows are counted as these."""
 
 _STATUS_COLUMNS = ("status", "response.status")
 _STATUS_CODE_COLUMNS = ("status_code", "http_status", "response.status_code", "error_code")
 _CALL_COLUMNS = ("call_type", "operation")
 _PATH_COLUMNS = ("url", "endpoint", "path")
+
+COLUMNS = frozenset(
+    {
+        *(*_STATUS_COLUMNS, *_STATUS_CODE_COLUMNS, *_CALL_COLUMNS, *_PATH_COLUMNS),
+        *("object", "error", "cache_hit", "cached"),
+    }
+)
+"""All that `leave_out` looks at, which a columnar file must read."""
 
 _API_PATH = re.compile(r"/v[0-9][a-z0-9]*/(.*)")
 """What is called stands behind the API's version: other paths are files and pages."""
@@ -98,9 +103,9 @@ def leave_out_call(name: object) -> None:
     """
     if isinstance(name, str):
         lower = name.lower()
-        for part, cause in _OTHER_CALLS.items():
+        for part in _OTHER_CALLS:
             if part in lower:
-                raise LeftOut(cause)
+                raise LeftOut(part)
 
 
 def leave_out_status(status: object) -> None:
@@ -138,11 +143,14 @@ def leave_out_status_code(code: object) -> None:
 def is_error(error: object) -> bool:
     """Tell if what stands in a column for errors is one: a text, an object, or true.
 
-    Nothing, false and "" are none, and neither is a number, which may measure something.
+    Nothing, false and "" are none, in any spelling, and neither is a number, which may measure
+    something.
     """
+    if isinstance(error, str):
+        return error.strip().lower() not in _NO_ERROR_WORDS
     if isinstance(error, bool):
         return error
-    return isinstance(error, str | list | Mapping) and bool(cast("Any", error))
+    return isinstance(error, list | Mapping) and bool(cast("Any", error))
 
 
 def is_true(value: object) -> bool:

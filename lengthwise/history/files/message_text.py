@@ -43,6 +43,11 @@ class MessageText(NamedTuple):
         """What a later turn is asked with: thoughts are not."""
         return _joined([self.said, self.calls])
 
+    @property
+    def generated(self) -> str:
+        """What the LLM wrote, thoughts first; calls stand in other words than it wrote them in."""
+        return _joined([self.reasoning, self.said])
+
 
 def message_text(fields: Row, place: str, name: str) -> MessageText:
     """Read a message.
@@ -73,7 +78,7 @@ def message_text(fields: Row, place: str, name: str) -> MessageText:
             f"its keys are {describe_names(sorted(map(str, fields)))}",
             kind=f"bad {name}",
         )
-    return _merged(parts)
+    return merged(parts)
 
 
 def _content(content: Any, place: str, name: str) -> MessageText:
@@ -81,7 +86,7 @@ def _content(content: Any, place: str, name: str) -> MessageText:
         content = [content]
     if not isinstance(content, list):
         return MessageText(text(content, f"{place}.content", kind=f"bad {name}"))
-    return _merged(_part(part, place, name) for part in cast("list[Any]", content))
+    return merged(_part(part, place, name) for part in cast("list[Any]", content))
 
 
 def _part(part: Any, place: str, name: str) -> MessageText:
@@ -96,7 +101,7 @@ def _part(part: Any, place: str, name: str) -> MessageText:
         return MessageText(_result(fields, place, name))
     words = _words(fields, place, name)
     if words is None:
-        if any(media in kind or media in fields for media in _MEDIA_TYPES) or kind:
+        if kind or any(media in fields for media in _MEDIA_TYPES):
             return MessageText()
         raise RowError(
             f"{place} has a part without text; its keys are "
@@ -169,7 +174,8 @@ def unwrapped(fields: Row, prefix: str) -> Row:
     return dotted or fields
 
 
-def _merged(parts: Iterable[MessageText]) -> MessageText:
+def merged(parts: Iterable[MessageText]) -> MessageText:
+    """Put parts of one message, or messages of one answer, together, a line each."""
     several = list(parts)
     return MessageText(
         _joined([part.said for part in several]),

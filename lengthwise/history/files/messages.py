@@ -6,19 +6,20 @@ from typing import Any, NamedTuple, cast
 
 from lengthwise.conversation import CANONICAL_ROLES, ChatMessage
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.message_text import message_text, unwrapped
+from lengthwise.history.files.message_text import MessageText, message_text, unwrapped
 from lengthwise.history.files.values import Row, describe, text
 
 
 class LoggedMessage(NamedTuple):
-    """One message of a log; `calls_tool` is True if its text was not generated as it stands.
+    """One message of a log.
 
-    `reasoning` is what an LLM thought before it: part of an answer, not of a later prompt.
+    Args:
+        message: As a later turn is asked with it: without the thoughts before it.
+        text: All that the log tells of it, which counts where it is an answer.
     """
 
     message: ChatMessage
-    calls_tool: bool
-    reasoning: str = ""
+    text: MessageText
 
     @property
     def by_assistant(self) -> bool:
@@ -77,7 +78,7 @@ def _message(item: Any, place: str, name: str) -> LoggedMessage:
     spoken = text(role, f"{place}.role", kind=f"bad {name}").strip().lower()
     words = message_text(fields, place, name)
     message = ChatMessage(CANONICAL_ROLES.get(spoken, spoken), words.in_prompt)
-    return LoggedMessage(message, bool(words.calls), words.reasoning)
+    return LoggedMessage(message, words)
 
 
 def plain(messages: Sequence[LoggedMessage]) -> list[ChatMessage]:

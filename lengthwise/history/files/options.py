@@ -108,7 +108,8 @@ class ReadOptions:
         """Give every column that is looked for: option -> name."""
         return {option: column for option, column in self._columns() if column}
 
+    @cached_property
     def chosen_columns(self) -> dict[str, str]:
-        """Give the columns that somebody chose: they must exist, a default need not."""
+        """The columns that somebody chose, option -> name: they must exist, a default need not."""
         defaults = {field.name: field.default for field in fields(self)}
         return {o: column for o, column in self.columns().items() if column != defaults[o]}

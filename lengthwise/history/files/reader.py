@@ -16,18 +16,14 @@ from lengthwise.history.files.errors import (
 )
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
-from lengthwise.history.files.formats.base import BytePosition
+from lengthwise.history.files.formats.base import LOOK_AHEAD_ROWS, BytePosition
 from lengthwise.history.files.intake.notes import notes_of
 from lengthwise.history.files.intake.rows import Intake, Part
 from lengthwise.history.files.left_out import LeftOut
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.report import ReadReport
 from lengthwise.history.files.sources import FoundFiles, find_files
-from lengthwise.history.files.values import Row
 from lengthwise.index.record import HistoryRecord
-
-_LOOK_AHEAD_ROWS = 50
-"""Rows of each file from which its columns are judged before any is converted."""
 
 _NAMES_LOGGED = 10
 """Of ignored files, in one line of the log; their number is told as well."""
@@ -99,7 +95,7 @@ class History:
         self._position = BytePosition()
         self._hash = hashlib.sha256()
         self._fields.start()
-        self._intake.start()
+        self._intake.start(self.report)
         for path in self.files:
             for record in self._read_file(path):
                 self.report.records += 1
@@ -118,7 +114,7 @@ class History:
             for number, part in self._parts(path, fmt):
                 self.report.rows += 1
                 try:
-                    records = self._convert(part.row, f"{stem}:{number}{part.suffix}")
+                    records = self._intake.records(part, f"{stem}:{number}{part.suffix}")
                 except LeftOut as left:
                     self.report.left_out[left.cause] += 1
                 except RowError as error:
@@ -145,13 +141,13 @@ class History:
         ahead: list[NumberedRow] = []
         fault: HistoryReadError | None = None
         try:
-            for numbered in islice(file.rows, _LOOK_AHEAD_ROWS):
+            for numbered in islice(file.rows, LOOK_AHEAD_ROWS):
                 ahead.append(numbered)  # noqa: PERF402 (list() would lose the rows before a fault)
         except HistoryReadError as error:
             fault = error
         readable = [row for _, row in ahead if not isinstance(row, RowError)]
+        schema = self._intake.begin_file(path, readable)
         if readable:
-            schema = self._intake.begin_file(path, readable)
             if schema:
                 self.report.recognised(schema.title)
             reason = self._intake.column_fault(readable, file.columns)
@@ -161,11 +157,6 @@ class History:
         if fault is not None:
             raise fault
         yield from file.rows
-
-    def _convert(self, row: Row | RowError, default_id: str) -> list[HistoryRecord]:
-        if isinstance(row, RowError):
-            raise row
-        return self._intake.records(row, default_id)
 
     def _refuse(self, error: HistoryReadError, cause: BaseException | None) -> None:
         """Stop at the fault, or count it, as the options say."""

@@ -42,6 +42,11 @@ class ReadReport:
         if len(self.examples) < EXAMPLES:
             self.examples.append(str(error))
 
+    def add_skipped(self, other: "ReadReport") -> None:
+        """Count what the reading of another file left out as well."""
+        self.skipped.update(other.skipped)
+        self.examples += other.examples[: EXAMPLES - len(self.examples)]
+
     def reasons(self) -> str:
         """List the kinds, most frequent first: "12 bad JSON, 3 bad prompt"."""
         return ", ".join(f"{count:,} {kind}" for kind, count in self.skipped.most_common())

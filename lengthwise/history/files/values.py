@@ -22,30 +22,6 @@ _NO_NUMBERS = frozenset({"nan", "inf", "-inf"})
 _NAME = re.compile(r"[\w.:/-]{1,40}")
 """What looks like the name of a column, and not like a prompt."""
 
-CENSORED_REASONS = frozenset(
-    {
-        # the limit was reached
-        "length",
-        "max_tokens",
-        "max_output_tokens",
-        "max_completion_tokens",
-        "max_new_tokens",
-        "max_length",
-        "model_length",
-        "token_limit",
-        "model_context_window_exceeded",
-        "incomplete",
-        # somebody or something stopped the generation: the answer would have been longer
-        "abort",
-        "aborted",
-        "cancelled",
-        "canceled",
-        "timeout",
-        "error",
-    }
-)
-"""Reasons, in lower case, after which the true length is only known to be longer."""
-
 
 def lookup(row: Row, name: str) -> Any:
     """Find a column, or the value at a path such as "usage.completion_tokens"; None if absent."""

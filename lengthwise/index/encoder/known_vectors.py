@@ -1,54 +1,53 @@
 """An encoder that has seen all prompts before."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.encoder.encoder_wrapper import EncoderWrapper
 
 BATCH_PROMPTS = 1024
 """Encoded between two reports of progress: a second or two of a CPU's work."""
 
 
-class KnownVectors:
+class KnownVectors(EncoderWrapper):
     """Stands in for an encoder on prompts that it encodes once, however often they are used.
 
     Args:
-        encoder: Makes the vectors, and lends its name.
-        prompts: All that will be asked for, in any order and number.
-        on_progress: Told how many more prompts have been encoded.
+        encoder: Made the vectors, and lends its name.
+        vectors: Shape (different prompts, dimension).
+        places: Prompt -> its row in `vectors`.
     """
 
-    def __init__(
-        self,
+    def __init__(self, encoder: Encoder, vectors: FloatMatrix, places: Mapping[str, int]) -> None:
+        super().__init__(encoder)
+        self._vectors = vectors
+        self._places = places
+
+    @classmethod
+    def from_prompts(
+        cls,
         encoder: Encoder,
         prompts: Iterable[str],
         on_progress: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        self._encoder = encoder
-        self._places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
-        self._vectors = np.empty((len(self._places), encoder.dimension), np.float32)
-        different = list(self._places)
+    ) -> Self:
+        """Encode prompts.
+
+        Args:
+            encoder: Makes the vectors.
+            prompts: All that will be asked for, in any order and number.
+            on_progress: Told how many more prompts have been encoded.
+        """
+        different = list(dict.fromkeys(prompts))
+        vectors = np.empty((len(different), encoder.dimension), np.float32)
         for start in range(0, len(different), BATCH_PROMPTS):
             batch = different[start : start + BATCH_PROMPTS]
-            self._vectors[start : start + len(batch)] = encoder.encode(batch)
+            vectors[start : start + len(batch)] = encoder.encode(batch)
             on_progress(len(batch))
-
-    @property
-    def name(self) -> str:
-        """That of the encoder."""
-        return self._encoder.name
-
-    @property
-    def content_hash(self) -> str:
-        """That of the encoder, since the vectors are its."""
-        return self._encoder.content_hash
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._encoder.dimension
+        return cls(encoder, vectors, {prompt: place for place, prompt in enumerate(different)})
 
     @property
     def runtime(self) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.encoder.encoder_wrapper import EncoderWrapper
 
 
-class RememberingEncoder:
+class RememberingEncoder(EncoderWrapper):
     """Encodes as another encoder does, and keeps the last vectors. Safe for several threads.
 
     A prompt comes twice as a rule: it is predicted, and when its answer is complete it is reported.
@@ -21,32 +22,12 @@ class RememberingEncoder:
     """
 
     def __init__(self, encoder: Encoder, *, capacity: int) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._lock = threading.Lock()
         self._vectors: FloatMatrix = np.empty((capacity, encoder.dimension), np.float32)
         self._places: dict[bytes, int] = {}
         self._held: list[bytes] = []
         self._next = 0
-
-    @property
-    def name(self) -> str:
-        """The name or folder it was loaded by."""
-        return self._encoder.name
-
-    @property
-    def content_hash(self) -> str:
-        """Hash of weights, tokenizer and pooling."""
-        return self._encoder.content_hash
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._encoder.dimension
-
-    @property
-    def runtime(self) -> str:
-        """How it runs here."""
-        return self._encoder.runtime
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Encode prompts of any number and length; see `Encoder.encode`."""

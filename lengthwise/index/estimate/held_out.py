@@ -31,14 +31,16 @@ class HeldOutRows:
         first = first_of_each(rows.repeat_codes[self.rows])
         if first.all():
             return self
-        atoms = None if self.head_atoms is None else self.head_atoms[first]
-        return HeldOutRows(self.rows[first], atoms)
+        return self._part(first)
 
     def sample(self, count: int, seed: int) -> "HeldOutRows":
         """At most so many of them, in random order."""
         chosen = np.random.default_rng(seed).permutation(len(self.rows))[:count]
-        atoms = None if self.head_atoms is None else self.head_atoms[chosen]
-        return HeldOutRows(self.rows[chosen], atoms)
+        return self._part(chosen)
+
+    def _part(self, which: BoolVector | IntVector) -> "HeldOutRows":
+        atoms = None if self.head_atoms is None else self.head_atoms[which]
+        return HeldOutRows(self.rows[which], atoms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The rows of an index as columns: what retrieval looks up once it knows which rows are near."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,11 @@ def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
         [0.0] * len(records),
         [r.temperature for r in records],
     ]
+    return columns_to_table(columns)
+
+
+def columns_to_table(columns: Sequence[Sequence[object]]) -> Any:
+    """Arrow table of columns in the order of SCHEMA, all of one length."""
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
@@ -142,6 +147,25 @@ class HistoryRows:
     def take(self, rows: Sequence[int]) -> "HistoryRows":
         """Some rows, in the order given."""
         return HistoryRows(self.table.take(pa.array(rows, pa.int64())))
+
+    @cached_property
+    def with_text(self) -> BoolVector:
+        """Shape (rows,): the prompt's text is known, and not its vector alone."""
+        return np.array([bool(prompt) for prompt in self.table.column("prompt").to_pylist()], bool)
+
+    def records(self) -> Iterator[HistoryRecord]:
+        """Rows with text as the records that they were, without limits and further draws."""
+        for row in self.table.to_pylist():
+            if row["prompt"]:
+                yield HistoryRecord(
+                    prompt=row["prompt"],
+                    output_tokens=row["output_tokens"],
+                    model=row["model"],
+                    id=row["id"],
+                    finish_reason="length" if row["censored"] else "stop",
+                    group=row["group"],
+                    temperature=row["temperature"],
+                )
 
     def id(self, row: int) -> str:
         """The row's id in the history."""

@@ -176,12 +176,6 @@ class FolderStore(Published):
                 raise
         sync_path(self.root)
 
-    def _require(self, version: str) -> None:
-        if version not in self.versions():
-            raise StoreError(
-                f"{self} has no version {version!r}: expected one of {self.versions()}"
-            )
-
     @contextmanager
     def _explained(self) -> Generator[None]:
         """Whatever the operating system says, as an error for people."""

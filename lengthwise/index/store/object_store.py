@@ -77,7 +77,7 @@ class ObjectStore(Published):
         manifest = checked_manifest(folder, require_name(version))
         with self._explained("written; nothing was published"):
             self._compare(expected)
-            if MANIFEST_FILE in self._found().get(version, ()):
+            if MANIFEST_FILE in self._names_of(version):
                 raise StoreError(f"{self} has a version {version!r} already: it is never replaced")
             try:
                 for name in (*files_of(manifest), MANIFEST_FILE):
@@ -107,10 +107,7 @@ class ObjectStore(Published):
             return path
 
     def make_current(self, version: str) -> None:
-        if version not in self.versions():
-            raise StoreError(
-                f"{self} has no version {version!r}: expected one of {self.versions()}"
-            )
+        self._require(version)
         with self._explained("written"):
             self._exchange(self._pointer.read(), version)
 
@@ -128,8 +125,7 @@ class ObjectStore(Published):
 
     def _remove(self, version: str) -> None:
         with self._explained("written"):
-            names = self._found().get(version, set())
-            for name in sorted(names, key=lambda name: name != MANIFEST_FILE):
+            for name in sorted(self._names_of(version), key=lambda name: name != MANIFEST_FILE):
                 self._filesystem.rm_file(self._object(version, name))
 
     def _take_back(self, version: str) -> None:
@@ -156,13 +152,21 @@ class ObjectStore(Published):
 
     def _found(self) -> dict[str, set[str]]:
         """Names of the objects of each version, whole or not, in one listing."""
-        prefix = f"{self._root}/versions/"
         found: dict[str, set[str]] = {}
-        for path in self._filesystem.find(prefix.rstrip("/")):
-            version, _, name = str(path).removeprefix(prefix).partition("/")
+        for path in self._below(f"{self._root}/versions"):
+            version, _, name = path.partition("/")
             if name:
                 found.setdefault(version, set()).add(name)
         return found
+
+    def _names_of(self, version: str) -> list[str]:
+        """Names of the objects of one version, whole or not; its own are listed alone."""
+        return self._below(f"{self._root}/versions/{version}")
+
+    def _below(self, prefix: str) -> list[str]:
+        start = f"{prefix}/"
+        found = [str(path) for path in self._filesystem.find(prefix)]
+        return [path.removeprefix(start) for path in found if path.startswith(start)]
 
     def _compare(self, expected: str | None) -> None:
         current = self._pointer.read()

@@ -123,6 +123,16 @@ class Published(ABC):
             self._remove(version)
         return gone
 
+    def _require(self, version: str) -> None:
+        """Raise if there is no such version.
+
+        Raises:
+            StoreError: With those that there are.
+        """
+        versions = self.versions()
+        if version not in versions:
+            raise StoreError(f"{self} has no version {version!r}: expected one of {versions}")
+
     @abstractmethod
     def _remove(self, version: str) -> None:
         """Remove a version, in such a way that whoever looks sees it whole or not at all."""

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from index_builder.baselines import fit_baselines as module
-from index_builder.baselines.fit_baselines import fit_baselines, records_of
+from index_builder.baselines.fit_baselines import fit_baselines
 from index_builder.baselines.registry import BASELINES
 from index_builder.build.builder import BuildOptions, build_index
 from lengthwise.index.index import LengthIndex
-from lengthwise.index.record import HistoryRecord
-from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.search.rows import SCHEMA, HistoryRows
 from lengthwise.index.store.manifest import TrainingFacts
 from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 
@@ -55,12 +55,34 @@ def test_of_a_large_index_baselines_learn_from_a_sample_with_the_vectors_that_be
     assert baseline.vectors == pytest.approx(vectors, abs=1e-6)
 
 
-def test_rows_come_back_as_the_records_that_they_were():
-    records = [
-        HistoryRecord("a", 5, "m", "1", group="g"),
-        HistoryRecord("b", 6, "", "2", finish_reason="length"),
-    ]
-    assert records_of(HistoryRows.from_records(records)) == records
+def without_text(index, places):
+    """The same index as if of some rows only the vectors had been reported."""
+    prompts = index.rows.table.column("prompt").to_pylist()
+    known = pa.array(["" if i in places else prompt for i, prompt in enumerate(prompts)])
+    column = SCHEMA.get_field_index("prompt")
+    table = index.rows.table.set_column(column, SCHEMA[column], known)
+    index.rows = HistoryRows(table)
+    return index
+
+
+@pytest.mark.parametrize("most_rows", [100, 25])
+def test_rows_of_which_only_vectors_are_known_are_no_rows_to_learn_from(
+    remembered, monkeypatch, most_rows
+):
+    monkeypatch.setattr(module, "BASELINE_ROWS", most_rows)
+    records = topic_history(60)
+    baseline = remembered(without_text(index_of(records), set(range(0, 60, 3))))
+    assert len(baseline.records) == min(most_rows, 40)
+    assert not {r.id for r in baseline.records} & {r.id for r in records[::3]}
+    vectors = BagOfWords().encode([r.prompt for r in baseline.records])
+    assert baseline.vectors == pytest.approx(vectors, abs=1e-6)
+
+
+def test_of_an_index_of_vectors_alone_baselines_are_left_out_and_it_says_why():
+    index = without_text(index_of(topic_history(40)), set(range(40)))
+    fitted = fit_baselines(index, ["median", "alise"])
+    assert fitted.baselines == ()
+    assert fitted.missing.startswith("median, alise left out: they learn from prompts, and all")
 
 
 def test_without_prompts_in_the_index_baselines_are_left_out_and_it_says_why(tmp_path):

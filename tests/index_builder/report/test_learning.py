@@ -57,7 +57,7 @@ def test_too_small_a_history_is_refused_with_both_numbers():
 def test_known_vectors_are_the_encoders_own_in_whatever_order_they_are_asked_for(monkeypatch):
     monkeypatch.setattr("lengthwise.index.encoder.known_vectors.BATCH_PROMPTS", 2)
     encoder, told = BagOfWords(), []
-    known = KnownVectors(encoder, ["a b", "c", "a b", "d", "e"], told.append)
+    known = KnownVectors.from_prompts(encoder, ["a b", "c", "a b", "d", "e"], told.append)
     assert told == [2, 2]
     assert np.array_equal(known.encode(["e", "a b"]), encoder.encode(["e", "a b"]))
     assert (known.name, known.content_hash, known.dimension) == ("bag-of-words", "b0w" * 8, 64)

@@ -9,7 +9,9 @@ from lengthwise.history.files.formats.json_document import JsonDocument, is_docu
 from lengthwise.history.files.formats.json_lines import JsonLines
 from lengthwise.history.files.formats.parquet import Parquet
 
-FORMATS: tuple[HistoryFormat, ...] = (JsonLines(), CsvTable(), Parquet())
+_JSON_LINES, _PARQUET = JsonLines(), Parquet()
+
+FORMATS: tuple[HistoryFormat, ...] = (_JSON_LINES, CsvTable(), _PARQUET)
 """A new format is a file beside this and an entry here."""
 
 _COMPRESSIONS = (".gz", ".zst")
@@ -62,13 +64,12 @@ def format_of(path: Path) -> HistoryFormat:
         return KNOWN_SUFFIXES[suffix]
     if path.name.lower().endswith((".json", ".json.gz", ".json.zst")) and is_document(path):
         return JsonDocument()
-    for fmt in FORMATS:
-        if isinstance(fmt, Parquet) and head.startswith(_PARQUET_MAGIC):
-            return fmt
-        if isinstance(fmt, JsonLines) and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return JsonDocument() if is_document(path) else fmt
-        if isinstance(fmt, JsonLines) and ".json" in path.suffixes:
-            return fmt
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return JsonDocument() if is_document(path) else _JSON_LINES
+    if ".json" in path.suffixes:
+        return _JSON_LINES
+    if head.startswith(_PARQUET_MAGIC):
+        return _PARQUET
     raise HistoryReadError(
         path,
         None,

@@ -8,6 +8,9 @@ from pathlib import Path
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.values import Row
 
+LOOK_AHEAD_ROWS = 50
+"""Rows of each file from which its columns are judged, and its row schema, before any is read."""
+
 NumberedRow = tuple[int, Row | RowError]
 """Where the row is, from 1, and the row, or why it cannot be read (the next ones still can)."""
 
@@ -52,13 +55,11 @@ class HistoryFormat(ABC):
     """One kind of file.
 
     Attributes:
-        name: What it is called in messages.
         suffixes: How names of such files end, in lower case, without a compression suffix.
         compressible: True if the file may lie in a gzip or zstd stream.
         unit: What the numbers of rows count: "line" or "row".
     """
 
-    name: str
     suffixes: tuple[str, ...]
     compressible: bool = True
     unit: str = "line"

@@ -18,7 +18,6 @@ csv.field_size_limit(4 * MAX_PROMPT_CHARS)
 class CsvTable(HistoryFormat):
     """Comma-separated, plain, .gz or .zst; an empty cell counts as absent."""
 
-    name = "CSV"
     suffixes = (".csv",)
 
     def open(self, path: Path, needed: frozenset[str], position: BytePosition) -> FileRows:  # noqa: ARG002 (whole lines are parsed)

@@ -17,7 +17,6 @@ MAX_DOCUMENT_BYTES = 2**31
 class JsonDocument(HistoryFormat):
     """A file that is read only where it is named itself: folders hold other documents too."""
 
-    name = "JSON document"
     suffixes = ()
     unit = "row"
 

@@ -16,7 +16,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class JsonLines(HistoryFormat):
     """One JSON object per line, plain, .gz or .zst; empty lines are passed over."""
 
-    name = "JSON lines"
     suffixes = (".jsonl", ".ndjson", ".json-lines", ".jsonlines")
 
     def open(self, path: Path, needed: frozenset[str], position: BytePosition) -> FileRows:  # noqa: ARG002 (whole lines are parsed)

@@ -16,7 +16,6 @@ _BATCH_ROWS = 1024
 class Parquet(HistoryFormat):
     """A Parquet file; rows are numbered from 1."""
 
-    name = "Parquet"
     suffixes = (".parquet", ".pq")
     compressible = False
     unit = "row"

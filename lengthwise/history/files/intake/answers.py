@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.values import Row, is_absent, label, lookup
+from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
+from lengthwise.history.files.values import Row, is_absent, label, lookup, text
 
 ROW_NUMBER = "row-number"
 """Value of --join-on: the first answer belongs to the first prompt, and so on."""
@@ -31,11 +32,8 @@ class AnswerFile:
         self._base.execute("CREATE TABLE answers (key TEXT PRIMARY KEY, row TEXT) WITHOUT ROWID")
         self._base.executemany(
             "INSERT OR REPLACE INTO answers VALUES (?, ?)",
-            ((key, json.dumps(dict(row), default=str)) for key, row in rows if key),
+            ((key, json.dumps(dict(row), default=_as_json)) for key, row in rows if key),
         )
-
-    def __len__(self) -> int:
-        return int(self._base.execute("SELECT count(*) FROM answers").fetchone()[0])
 
     def joined(self, row: Row, key: str) -> Row | None:
         """Add the answer's columns to a row; None if there is no answer.
@@ -54,13 +52,31 @@ class AnswerFile:
         self._folder.cleanup()
 
 
-def key_of(row: Row, column: str) -> str:
-    """Give what a row is joined by.
+def key_of(row: Row, number: int, schema: LogSchema | None, join_on: str) -> str:
+    """Give what a row is joined by; "" if by nothing.
+
+    Args:
+        row: A prompt's or an answer's.
+        number: Its place among those, bad ones counted too.
+        schema: How it is written, where it is of a tool's log.
+        join_on: What --join-on says; "" goes by the schema.
 
     Raises:
         RowError: If it is missing, or no text or number.
     """
-    value = lookup(row, column)
+    if join_on == ROW_NUMBER:
+        return str(number)
+    if not join_on:
+        return text(schema.join_key(row) if schema else "", "its id", kind="nothing to join on")
+    value = lookup(row, join_on)
     if is_absent(value):
-        raise RowError(f"no {column} to join on (--join-on)", kind="nothing to join on")
-    return label(value, column, kind="nothing to join on")
+        raise RowError(f"no {join_on} to join on (--join-on)", kind="nothing to join on")
+    return label(value, join_on, kind="nothing to join on")
+
+
+def _as_json(value: object) -> str:
+    """Write what JSON has no word for; binary columns hold texts, like those of a history."""
+    if isinstance(value, bytes):
+        # Invalid bytes become lone surrogates, which are refused if their column is read.
+        return value.decode("utf-8", "surrogateescape")
+    return str(value)

@@ -1,16 +1,16 @@
 """Rows of a file on their way to records: unpacked, joined with their answers, filtered."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from lengthwise.history.files.columns import chosen_column_fault, column_fault
 from lengthwise.history.files.errors import HistoryReadError, RowError
 from lengthwise.history.files.fields import Fields
-from lengthwise.history.files.intake.answers import ROW_NUMBER, AnswerFile, key_of
-from lengthwise.history.files.intake.load_answers import load_answers
+from lengthwise.history.files.intake.answers import ROW_NUMBER, key_of
+from lengthwise.history.files.intake.load_answers import LoadedAnswers, load_answers, unpacked
 from lengthwise.history.files.intake.where import Where
+from lengthwise.history.files.left_out import COLUMNS as LEFT_OUT_COLUMNS
 from lengthwise.history.files.left_out import NO_ANSWER, NOT_WHERE, LeftOut, leave_out
 from lengthwise.history.files.logged.to_records import (
     leave_out_cut_prompts,
@@ -18,6 +18,7 @@ from lengthwise.history.files.logged.to_records import (
     without_limit,
 )
 from lengthwise.history.files.options import ReadOptions
+from lengthwise.history.files.report import ReadReport
 from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.row_schemas.logs.recognise import log_columns, recognise
 from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
@@ -28,10 +29,17 @@ from lengthwise.index.record import HistoryRecord
 
 
 class Part(NamedTuple):
-    """One request's row of a row of a file, and what tells its id from those of the others."""
+    """One request's row of a row of a file.
+
+    Args:
+        row: The row, or why it cannot be read.
+        suffix: Tells its id from those of the others in that row of the file.
+        number: Its place among all of the history, from 1, bad ones counted too.
+    """
 
     row: Row | RowError
     suffix: str
+    number: int
 
 
 class Intake:
@@ -50,23 +58,33 @@ class Intake:
         self._options = options
         self._fields = fields
         self._where = Where.from_text(options.where)
-        self._named: AnswerFile | None = None
-        self._answers_schema: LogSchema | None = None
-        self._beside: AnswerFile | None = None
-        self._row_numbers = count(1)
-        self._rows_joined = 0
+        self._named: LoadedAnswers | None = None
+        self._beside: LoadedAnswers | None = None
+        self._report = ReadReport()
+        self._parts_seen = 0
         if options.join_on and not options.answers:
             raise InvalidInputError(
                 f"join_on is {options.join_on!r}, but no answers are named (--answers)"
             )
 
-    def start(self) -> None:
-        """Begin a reading of all files."""
-        self._row_numbers = count(1)
-        self._rows_joined = 0
+    def start(self, report: ReadReport) -> None:
+        """Begin a reading of all files.
+
+        Args:
+            report: Is told which answers were skipped.
+
+        Raises:
+            HistoryReadError: If the answers cannot be read.
+            InvalidInputError: If they are named as several files.
+        """
+        self._report = report
+        self._parts_seen = 0
         if self._options.answers and self._named is None:
-            path = find_files(self._options.answers).files[0]
-            self._named, self._answers_schema = load_answers(path, self.columns, self._options)
+            self._named = load_answers(
+                _one_file(self._options.answers), self.columns, self._options
+            )
+        if self._named is not None:
+            report.add_skipped(self._named.report)
 
     def begin_file(self, path: Path, rows: Sequence[Row]) -> LogSchema | None:
         """Recognise how the rows of a file are written, by its first ones.
@@ -74,11 +92,14 @@ class Intake:
         Raises:
             HistoryReadError: If the other half of its rows cannot be read.
         """
-        self.schema = recognise(rows, self._options) or self._answers_schema
+        self.schema = recognise(rows, self._options) or (self._named and self._named.schema)
+        if self._beside is not None:
+            self._beside.file.close()
         self._beside = None
         beside = self.schema.answers_beside if self.schema else ""
         if beside and self._named is None and (path.parent / beside).is_file():
-            self._beside, _ = load_answers(path.parent / beside, self.columns, self._options)
+            self._beside = load_answers(path.parent / beside, self.columns, self._options)
+            self._report.add_skipped(self._beside.report)
         return self.schema
 
     def column_fault(self, rows: Sequence[Row], known: Sequence[str]) -> str | None:
@@ -91,25 +112,18 @@ class Intake:
 
     def parts(self, row: Row | RowError) -> Iterator[Part]:
         """Unpack a row of a file; where that fails, the rest of it is one fault."""
-        if isinstance(row, RowError) or self.schema is None:
-            yield Part(row, "")
-            return
-        rows = iter(self.schema.unpack(row))
-        place = 0
-        try:
-            for place, one in enumerate(rows):
-                yield Part(one, "" if one is row else f".{place}")
-        except RowError as error:
-            yield Part(error, f".{place}")
+        for place, one in enumerate(unpacked(row, self.schema)):
+            self._parts_seen += 1
+            yield Part(one, "" if one is row else f".{place}", self._parts_seen)
 
-    def records(self, row: Row, default_id: str) -> list[HistoryRecord]:
+    def records(self, part: Part, default_id: str) -> list[HistoryRecord]:
         """Convert a part.
 
         Raises:
             LeftOut: If it holds nothing to learn from.
             RowError: If it cannot be used.
         """
-        row = self._joined(row)
+        row = self._joined(part)
         if not self._where.takes(row):
             raise LeftOut(NOT_WHERE)
         if self.schema is None:
@@ -129,12 +143,12 @@ class Intake:
             HistoryReadError: If prompts and answers were joined by their numbers, and differ in it.
         """
         if self._options.join_on == ROW_NUMBER and self._named is not None:
-            answers = len(self._named)
-            if answers != self._rows_joined:
+            answers = self._named.report.rows
+            if answers != self._parts_seen:
                 raise HistoryReadError(
                     None,
                     None,
-                    f"{answers:,} answers for {self._rows_joined:,} prompts, joined by their "
+                    f"{answers:,} answers for {self._parts_seen:,} prompts, joined by their "
                     "numbers: expected as many of each",
                 )
 
@@ -142,27 +156,30 @@ class Intake:
     def columns(self) -> frozenset[str]:
         """Top-level columns that matter beside those of the options."""
         names = self._where.columns | {self._options.join_on} - {ROW_NUMBER, ""}
-        names |= _own_columns()
+        names |= _own_columns() | LEFT_OUT_COLUMNS
         return log_columns(self._options) | names | {name.split(".")[0] for name in names}
 
-    def _joined(self, row: Row) -> Row:
+    def _joined(self, part: Part) -> Row:
+        if isinstance(part.row, RowError):
+            raise part.row
         answers = self._named or self._beside
         if answers is None:
-            return row
-        self._rows_joined += 1
-        key = self._key(row, self.schema)
-        found = answers.joined(row, key) if key else None
+            return part.row
+        key = key_of(part.row, part.number, self.schema, self._options.join_on)
+        found = answers.file.joined(part.row, key) if key else None
         if found is None:
             raise LeftOut(NO_ANSWER)
         return found
 
-    def _key(self, row: Row, schema: LogSchema | None) -> str:
-        join_on = self._options.join_on
-        if join_on == ROW_NUMBER:
-            return str(next(self._row_numbers))
-        if join_on:
-            return key_of(row, join_on)
-        return schema.join_key(row) if schema else ""
+
+def _one_file(answers: str) -> Path:
+    """Find the file that --answers names."""
+    files = find_files(answers).files
+    if len(files) != 1:
+        raise InvalidInputError(
+            f"answers is {answers!r}: expected one file, found {len(files):,} files"
+        )
+    return files[0]
 
 
 def _own_columns() -> frozenset[str]:

@@ -10,8 +10,10 @@ from lengthwise.history.files.values import Row, is_absent, lookup
 from lengthwise.index.errors import InvalidInputError
 
 _CONDITION = re.compile(r"\s*(?P<column>[^\s=!<>~]+)\s*(?P<sign>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)")
-_AND = re.compile(r"\s+and\s+(?=(?:[^']*'[^']*')*[^']*$)")
-"""An "and" between conditions: an even number of quotes follows, so it is in none."""
+_CONDITIONS = re.compile(
+    r"""(?:\A|\s+and\s+)((?:(?<=[=<>~])\s*(?:'[^']*'|"[^"]*")|.)+?)(?=\s+and\s+|\Z)""", re.DOTALL
+)
+"""Conditions with "and" between them; in a value that begins with a quote it parts none."""
 
 
 _NUMBER_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
@@ -38,7 +40,7 @@ class Condition:
     value: str
 
     def holds(self, row: Row) -> bool:
-        """Tell if a row is as wanted; a number is wanted where there is none: it is not."""
+        """Tell if a row is as wanted; where numbers are compared and it holds none, it is not."""
         found = lookup(row, self.column)
         written = "" if is_absent(found) else _written(found)
         if self.sign in ("=", "!="):
@@ -55,7 +57,7 @@ class Where:
     """Conditions that a row must fulfil, all of them.
 
     Args:
-        conditions: None takes every row.
+        conditions: Without any, every row is taken.
     """
 
     def __init__(self, conditions: Sequence[Condition] = ()) -> None:
@@ -68,7 +70,7 @@ class Where:
         Raises:
             InvalidInputError: If one of them is none.
         """
-        return cls([_condition(part) for part in _AND.split(text.strip())] if text.strip() else ())
+        return cls([_condition(part) for part in _CONDITIONS.findall(text.strip())])
 
     @property
     def columns(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ from lengthwise.history.files.logged.logged_request import (
     first_of,
     mapping,
 )
-from lengthwise.history.files.message_text import MessageText
+from lengthwise.history.files.message_text import MessageText, merged
 from lengthwise.history.files.values import Row, is_absent, lookup
 
 USAGE_KEYS = ("completion_tokens", "output_tokens")
@@ -118,14 +118,7 @@ def _responses_text(response: Row) -> MessageText | None:
         answer_text(item if mapping(item).get("type") == "message" else [item], "output")
         for item in cast("list[Any]", output)
     ]
-    there = [text for text in texts if text]
-    return (
-        MessageText(
-            *("\n".join(one for one in column if one) for column in zip(*there, strict=True))
-        )
-        if there
-        else MessageText()
-    )
+    return merged(text for text in texts if text)
 
 
 def limit_of(body: Row) -> Any:

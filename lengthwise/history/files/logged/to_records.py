@@ -7,7 +7,7 @@ from typing import Any
 from lengthwise.conversation import render_conversation
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.fields import Fields, RowName
-from lengthwise.history.files.finish_reasons import reasons_in
+from lengthwise.history.files.finish_reasons import STOPPED_REASONS, reasons_in
 from lengthwise.history.files.left_out import FAILED, PROMPT_CUT, LeftOut
 from lengthwise.history.files.logged.logged_request import LoggedChoice, LoggedRequest
 from lengthwise.history.files.message_text import MessageText
@@ -21,8 +21,6 @@ _CUT_NOTICES = re.compile(
     r"<truncated due to size exceeding limit>"
 )
 """What logs write in place of what they cut out of a long prompt."""
-
-_STOPPED_EARLY = frozenset({"abort", "aborted", "cancelled", "canceled", "timeout", "error"})
 
 _OVERRIDES = ("id", "model", "max_tokens", "temperature", "finish_reason", "group")
 """Columns that the user may name instead of those of the tool's log."""
@@ -64,7 +62,7 @@ def to_records(
     name = fields.name_of(standard, default_id)
     names = [name] if len(lengths) == 1 else _numbered(name, len(lengths))
     ended = zip(names, lengths, reasons, strict=True)
-    kept = [one for one in ended if one[1] or not _STOPPED_EARLY.intersection(one[2])]
+    kept = [one for one in ended if one[1] or not STOPPED_REASONS.intersection(one[2])]
     if not kept:
         raise LeftOut(FAILED)
     return [
@@ -113,20 +111,13 @@ def _counted(answer: MessageText | None, fields: Fields) -> int:
         raise RowError(
             "the row gives neither the length of the answer nor its text", kind="no output_tokens"
         )
-    if answer.calls:
-        raise RowError(
-            "the answer calls a tool, so its text is not all that was generated: expected its "
-            "length in the log",
-            kind="no output_tokens",
-        )
-    whole = "\n".join(part for part in (answer.reasoning, answer.said) if part)
-    return fields.count(whole, "the answer")
+    return fields.count_generated(answer, "the answer", "the answer")
 
 
 def _standard_row(request: LoggedRequest, row: Row, fields: Fields) -> dict[str, Any]:
     """Write a request's conditions under the names of the options, or of columns the user chose."""
     options = fields.options
-    chosen = options.chosen_columns()
+    chosen = options.chosen_columns
     standard: dict[str, Any] = {}
     for field in _OVERRIDES:
         column = getattr(options, f"{field}_column")

@@ -30,16 +30,10 @@ class ChatSchema(RowSchema):
             prompt = _prompt(_without_answer(messages), column)
             return [fields.record(row, name, prompt, fields.output_tokens(row))]
         position = _last_answer(messages, column)
-        answer = messages[position]
-        if answer.calls_tool:
-            raise RowError(
-                f"{column}[{position}], the answer, calls a tool, so its text is not all that was "
-                "generated: expected its length in a column",
-                kind="no output_tokens",
-            )
+        place = f"{column}[{position}], the answer,"
         prompt = _prompt(messages[:position], column)
-        generated = "\n".join(part for part in (answer.reasoning, answer.message.content) if part)
-        return [fields.record(row, name, prompt, fields.count(generated, column))]
+        length = fields.count_generated(messages[position].text, place, column)
+        return [fields.record(row, name, prompt, length)]
 
 
 def chat_prompt(row: Row, fields: Fields) -> str:

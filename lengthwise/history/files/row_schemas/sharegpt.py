@@ -34,7 +34,8 @@ class ShareGptSchema(RowSchema):
             prompt = render_conversation(plain(messages[:position]))
             if not logged.by_assistant or not prompt.strip():
                 continue
-            length = fields.count(logged.message.content, column)
+            place = f"{column}[{position}], the answer,"
+            length = fields.count_generated(logged.text, place, column)
             turn = RowName(f"{name.id}-{position}", group)
             records.append(fields.record(row, turn, prompt, length))
         if not records:

@@ -92,6 +92,22 @@ def test_what_a_killed_publisher_left_is_no_version_and_goes_with_the_next_pruni
     ]
 
 
+def test_to_remove_versions_each_is_listed_alone(root, artifact, filesystem, monkeypatch):
+    place = Published.at(root)
+    for version, before in (("a", None), ("b", "a"), ("c", "b")):
+        place.publish(artifact(version), version, expected=before)
+    listed, find = [], type(filesystem).find
+
+    def note(self, path, *args, **options):
+        listed.append(path.rpartition("indexes/")[2])
+        return find(self, path, *args, **options)
+
+    monkeypatch.setattr(type(filesystem), "find", note)
+    assert place.prune(1) == ["a", "b"]
+    assert listed == ["versions", "versions/a", "versions/b", "versions"]
+    assert place.versions() == ["c"]
+
+
 def test_an_object_that_was_altered_is_not_fetched(root, artifact, filesystem, tmp_path):
     place = Published.at(root)
     place.publish(artifact("a"), "a", expected=None)

@@ -36,7 +36,7 @@ class GuidellmSchema(LogSchema):
 
     def unpack(self, row: Row) -> Iterable[Row]:
         """Give the requests of all benchmarks of a report."""
-        return _requests(row)
+        return _requests(row) if "benchmarks" in row else (row,)
 
     def request(self, row: Row) -> LoggedRequest:
         cause = _CAUSES.get(str(row.get(_GROUP)))

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from lengthwise.history.files.errors import RowError
 from lengthwise.history.files.left_out import (
+    CACHED,
     FAILED,
     OTHER_CALL,
     LeftOut,
@@ -25,6 +26,7 @@ from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent
 
 _USAGE_COLUMNS = ("usage_details", "usageDetails", "usage")
+_OTHER_USAGE_KEYS = ("completionTokens", "completion_tokens", "outputTokens")
 
 
 class LangfuseSchema(LogSchema):
@@ -51,7 +53,7 @@ class LangfuseSchema(LogSchema):
         if str(row.get("level") or "").upper() == "ERROR":
             raise LeftOut(FAILED)
         if is_true(mapping(opened(row.get("metadata"))).get("cache_hit")):
-            raise LeftOut("cached")
+            raise LeftOut(CACHED)
         parameters = mapping(opened(first_of(row, "model_parameters", "modelParameters")))
         return LoggedRequest(
             **_asked(opened(row.get("input"))),
@@ -79,7 +81,10 @@ def _asked(value: Any) -> dict[str, Any]:
 
 
 def _output_tokens(row: Row) -> Any:
-    """Add up what was generated: thoughts have a key of their own beside "output"."""
+    """Add up what was generated: thoughts have a key of their own beside "output".
+
+    Older exports have "outputCost" there too, in dollars.
+    """
     usage = opened(first_of(row, *_USAGE_COLUMNS))
     if isinstance(usage, list):  # Parquet gives a map as pairs
         usage = dict(cast("list[Any]", usage))
@@ -87,9 +92,9 @@ def _output_tokens(row: Row) -> Any:
     parts = [
         value
         for key, value in details.items()
-        if key.startswith("output") and isinstance(value, int | float)
+        if (key == "output" or key.startswith("output_")) and isinstance(value, int | float)
     ]
-    return sum(parts) if parts else first_of(details, "completionTokens", "completion_tokens")
+    return sum(parts) if parts else first_of(details, *_OTHER_USAGE_KEYS)
 
 
 def _choices(output: Any, row: Row) -> list[LoggedChoice]:

@@ -15,7 +15,7 @@ from lengthwise.history.files.left_out import (
     leave_out_status,
     leave_out_status_code,
 )
-from lengthwise.history.files.logged.api_objects import choices_of, object_in, opened
+from lengthwise.history.files.logged.api_objects import choices_of, limit_of, object_in, opened
 from lengthwise.history.files.logged.logged_request import (
     LoggedChoice,
     LoggedRequest,
@@ -81,9 +81,7 @@ class LitellmSchema(LogSchema):
             output_tokens=row.get("completion_tokens"),
             id=first_of(row, "id", "request_id"),
             model=row.get("model"),
-            max_tokens=first_of(
-                parameters, "max_completion_tokens", "max_tokens", "max_output_tokens"
-            ),
+            max_tokens=limit_of(parameters),
             temperature=parameters.get("temperature"),
         )
 

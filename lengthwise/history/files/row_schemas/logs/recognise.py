@@ -41,7 +41,7 @@ def candidates(options: ReadOptions) -> tuple[LogSchema, ...]:
             f"format is {options.format!r}: expected one of {', '.join(format_names())}"
         )
     if options.format == AUTO:
-        chosen = options.chosen_columns()
+        chosen = options.chosen_columns
         return () if any(option in chosen for option in _TEXT_OPTIONS) else LOG_SCHEMAS
     return tuple(schema for schema in LOG_SCHEMAS if schema.name == options.format)
 

@@ -43,20 +43,22 @@ class SglangSchema(LogSchema):
         return logged or "meta_info" in row or "meta_info" in object_in(row, "response")
 
     def unpack(self, row: Row) -> Iterable[Row]:
-        """Give the requests of a batch: `obj.text` and `out` are lists of as many."""
+        """Give the requests of a batch: `obj.text` is a list, `out` holds as many answers to each.
+
+        Raises:
+            RowError: If another list of it has entries for more texts or fewer.
+        """
         asked, answers = object_in(row, "obj"), row.get("out")
         texts = asked.get("text")
-        if not isinstance(texts, list) or not isinstance(answers, list):
+        if not isinstance(texts, list) or not texts or not isinstance(answers, list):
             return (row,)
-        several, outs = cast("list[Any]", texts), cast("list[Any]", answers)
-        each = max(1, len(outs) // max(1, len(several)))
+        several = cast("list[Any]", texts)
+        parameters = _for_each(asked.get("sampling_params"), len(several), "obj.sampling_params")
+        names = _names(row.get("rid"), len(several))
+        outs = _shares(cast("list[Any]", answers), len(several))
         return [
-            {
-                **row,
-                "obj": {**asked, "text": text, "sampling_params": _at(asked, place)},
-                "out": outs[place * each : (place + 1) * each],
-            }
-            for place, text in enumerate(several)
+            {**row, "rid": name, "obj": {**asked, "text": text, "sampling_params": own}, "out": out}
+            for name, text, own, out in zip(names, several, parameters, outs, strict=True)
         ]
 
     def request(self, row: Row) -> LoggedRequest:
@@ -79,11 +81,35 @@ class SglangSchema(LogSchema):
         )
 
 
-def _at(asked: Row, place: int) -> Any:
-    parameters = asked.get("sampling_params")
-    if isinstance(parameters, list):
-        return cast("list[Any]", parameters)[place]
-    return parameters
+def _for_each(value: object, count: int, place: str) -> list[Any]:
+    """Give each text of a batch its entry; what is no list holds for all of them."""
+    if not isinstance(value, list):
+        return [value] * count
+    entries = cast("list[Any]", value)
+    if len(entries) != count:
+        raise _mismatch(place, len(entries), count)
+    return entries
+
+
+def _names(rid: object, count: int) -> list[Any]:
+    """Name the requests of a batch, which has a list of ids, or one for them all."""
+    if count > 1 and isinstance(rid, str):
+        return [f"{rid}-{place}" for place in range(count)]
+    return _for_each(rid, count, "rid")
+
+
+def _shares(answers: list[Any], count: int) -> list[list[Any]]:
+    """Give each text its answers, which follow each other: as many to each."""
+    each, rest = divmod(len(answers), count)
+    if rest:
+        raise _mismatch("out", len(answers), count)
+    return [answers[place * each : (place + 1) * each] for place in range(count)]
+
+
+def _mismatch(place: str, entries: int, count: int) -> RowError:
+    return RowError(
+        f"{place} has {entries} entries for {count} texts: expected as many", kind="bad row"
+    )
 
 
 def _prompt(request: Row, answers: list[Row]) -> str:

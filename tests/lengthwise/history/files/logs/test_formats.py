@@ -83,3 +83,21 @@ def test_a_log_without_prompts_says_how_to_get_them(tmp_path: Path) -> None:
     path = write_json_lines(tmp_path / "profile_export.jsonl", [aiperf_record("s-1", 5)])
     with pytest.raises(HistoryReadError, match="expected AIPerf's inputs"):
         list(History.from_paths(path))
+
+
+def test_a_log_of_unreadable_rows_is_not_read_as_the_log_before_it(tmp_path: Path) -> None:
+    (tgi,) = [log for log in LOGS if log.name == "tgi"]
+    write_json_lines(tmp_path / "a.jsonl", tgi.rows)
+    rows = [*[5] * 60, {"prompt": "Name a lake.", "output_tokens": 7}]
+    write_json_lines(tmp_path / "b.jsonl", rows)
+    history = History.from_paths(tmp_path, ReadOptions(on_error="skip"))
+    assert [record.output_tokens for record in history] == [5, 64, 7]
+    assert history.report.skipped == {"bad JSON": 60}
+
+
+def test_a_row_that_is_no_report_is_a_bad_row_and_does_not_vanish(tmp_path: Path) -> None:
+    (log,) = [log for log in LOGS if log.name == "guidellm"]
+    path = write_json_lines(tmp_path / "h.jsonl", [*log.rows, {"duration": 3}])
+    history = History.from_paths(path, ReadOptions(on_error="skip"))
+    assert len(list(history)) == 2
+    assert history.report.skipped == {"no prompt": 1}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lengthwise.history.files import History, HistoryEmptyError, ReadOptions
-from tests.lengthwise.history.files.files import write_json_lines
+from tests.lengthwise.history.files.files import write_any, write_json_lines
 from tests.lengthwise.history.files.logs.examples import (
     ASKED,
     LOGS,
@@ -128,6 +128,35 @@ def test_no_error_and_no_cache_are_no_cause_in_any_spelling(tmp_path: Path) -> N
     rows += [GENERIC | {"error": 0.25}, GENERIC | {"path": "/data/images/scores.txt"}]
     history = History.from_paths(write_json_lines(tmp_path / "h.jsonl", rows))
     assert len(list(history)) == len(rows)
+
+
+@pytest.mark.parametrize("name", ["h.jsonl", "h.csv", "h.parquet"])
+@pytest.mark.parametrize("options", [ReadOptions(), ReadOptions(prompt_column="q")])
+def test_a_failed_row_is_left_out_whatever_the_format_and_whatever_columns_are_chosen(
+    tmp_path: Path, name: str, options: ReadOptions
+) -> None:
+    good = {options.prompt_column: "Name a lake.", "output_tokens": 5}
+    fine = {"http_status": 200, "state": "x", "status": "ok", "path": "/v1/chat", "cached": False}
+    rows: list[dict[str, Any]] = [
+        good | fine,
+        good | fine | {"http_status": 500},
+        good | fine | {"status": "failed"},
+        good | fine | {"path": "/v1/embeddings"},
+        good | fine | {"cached": True},
+    ]
+    history = History.from_paths(write_any(tmp_path / name, rows), options)
+    assert len(list(history)) == 1
+    assert history.report.left_out == {"failed": 2, "embedding": 1, "cached": 1}
+
+
+@pytest.mark.parametrize("word", ["False", "0", "no", "None", "null", "NaN", " false "])
+def test_a_table_that_writes_out_that_there_was_no_error_has_none(
+    tmp_path: Path, word: str
+) -> None:
+    rows = [GENERIC | {"error": word}, GENERIC | {"error": "True"}]
+    history = History.from_paths(write_any(tmp_path / "h.csv", rows))
+    assert len(list(history)) == 1
+    assert history.report.left_out == {"failed": 1}
 
 
 def test_requests_of_a_benchmark_that_failed_or_ran_out_of_time_are_left_out(

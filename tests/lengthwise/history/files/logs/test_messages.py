@@ -136,3 +136,16 @@ def test_an_answer_that_calls_a_tool_needs_its_length_in_every_log(tmp_path: Pat
     row = {"messages": [{"role": "user", "content": "hi"}], "response": response}
     with pytest.raises(HistoryReadError, match="the answer calls a tool, so its text is not all"):
         read(tmp_path, row, tokenizer=TOKENIZER)
+
+
+def test_the_answers_of_a_shared_conversation_are_counted_as_those_of_a_chat(
+    tmp_path: Path,
+) -> None:
+    asked = {"from": "human", "value": "Name a river."}
+    said = {"from": "gpt", "value": "The Nile is a river."}  # 6 tokens
+    thought = said | {"reasoning_content": "The Nile is a river."}
+    row = {"conversations": [asked, thought]}
+    assert read(tmp_path, row, tokenizer=TOKENIZER).output_tokens == 12
+    called = said | {"tool_calls": [{"function": {"name": "look", "arguments": "{}"}}]}
+    with pytest.raises(HistoryReadError, match=r"conversations\[1\], the answer, calls a tool"):
+        read(tmp_path, {"conversations": [asked, called]}, tokenizer=TOKENIZER)

@@ -10,6 +10,7 @@ from lengthwise.index.errors import InvalidInputError
 from tests.lengthwise.history.files.files import write_any
 
 ROW = {"model": "m-1", "n": 12, "ok": True, "user": {"team": "north"}, "note": None}
+ROW |= {"band": "rock and roll", "owner": "it's"}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,13 @@ ROW = {"model": "m-1", "n": 12, "ok": True, "user": {"team": "north"}, "note": N
         ("missing != ''", False),
         ("missing > 1", False),
         ("model = 'rock and roll'", False),
+        ("band = 'rock and roll'", True),
+        ('band = "rock and roll"', True),
+        ('band = "rock and roll" and n > 11', True),
+        ("n > 12 and band ='rock and roll'", False),
+        ('owner = "it\'s" and n > 12', False),
+        ("owner = it's and n > 12", False),
+        ("owner = it's and model = 'm-1'", True),
     ],
 )
 def test_a_row_is_taken_if_every_condition_holds(text: str, *, taken: bool) -> None:
