@@ -176,8 +176,14 @@ def test_what_would_be_the_answers_beginning_is_the_last_message():
     assert canonical_text(continued) == "user: Write a poem about gRPC.\nDear gRPC,"
 
 
-def test_a_megabyte_of_marks_is_read_in_well_under_a_second():
-    marks = "<|start|>user<|channel|>" * 20_000 + "<|im_start|>user\n" * 20_000 + "[INST]" * 50_000
-    began_s = time.process_time()
-    canonical_text(marks, learnt(CHATML))
-    assert time.process_time() - began_s < 1.0
+def test_ten_times_the_marks_take_ten_times_as_long_to_read_not_a_hundred():
+    def read_s(times: int) -> float:
+        marks = (
+            "<|start|>user<|channel|>" * 2_000 + "<|im_start|>user\n" * 2_000 + "[INST]" * 5_000
+        ) * times
+        began_s = time.process_time()
+        canonical_text(marks, learnt(CHATML))
+        return time.process_time() - began_s
+
+    read_s(1)  # patterns are compiled at their first use
+    assert read_s(10) < 40 * read_s(1)  # CPU time, one against ten: room for a busy machine
