@@ -18,7 +18,7 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.sidecar import Sidecar
+from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 
 
 class Core:

@@ -1,17 +1,8 @@
-"""The sidecar: asks the predictor and reports to it, beside the engine core, never in its way.
-
-`python -m scheduler_client.vllm_plugin.sidecar FD`, started by the engine core alone. It ends when
-the core does.
-"""
+"""Asks the predictor and reports to it, beside the engine core, never in its way."""
 
 import asyncio
 import contextlib
-import ctypes
-import logging
-import os
-import signal
 import socket
-import sys
 import time
 import uuid
 from collections import OrderedDict
@@ -58,8 +49,6 @@ FIRST_BACKOFF_S, MAX_BACKOFF_S = 1.0, 60.0
 
 MAX_ID_CHARS = 900
 """Of a request's id in its report: with what makes it unique it fits the predictor's 1,024."""
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -313,27 +302,3 @@ class Sidecar:
                 return
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
-
-
-def main(descriptor: str) -> None:
-    """Run until the engine core closes its end of the socket."""
-    # A stopped process would not see the core end: its end wakes it.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
-    # The core ends first, by closing the socket: what the terminal or the server says is for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(levelname)s %(asctime)s [Lengthwise's sidecar] %(message)s",
-        datefmt="%m-%d %H:%M:%S",
-    )
-    settings = AdvisorSettings.from_environment(os.environ)
-    assert settings is not None  # noqa: S101  the core has read them
-    core = socket.socket(fileno=int(descriptor))
-    core.setblocking(False)
-    asyncio.run(Sidecar(settings, core, PluginMetrics()).run())
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
