@@ -10,7 +10,7 @@ import pytest
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
-from scheduler_client.vllm_plugin.metrics_page import SidecarMetrics
+from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
     LengthwiseMixin,
@@ -110,3 +110,14 @@ def test_the_metrics_of_several_sidecars_are_one(tmp_path):
         "lengthwise_predictions_total": 7,
         "lengthwise_breaker_state": 2,
     }
+
+
+def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    write = "from scheduler_client.vllm_plugin.metrics_page import write_metrics; write_metrics(1)"
+    assert run(write, **{FOLDER: str(tmp_path)}).returncode == 0
+    write_metrics(1)
+    write_metrics(2)
+    assert len(list(tmp_path.iterdir())) == 2
