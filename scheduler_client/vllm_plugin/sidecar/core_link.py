@@ -21,8 +21,8 @@ from scheduler_client.vllm_plugin.messages import (
 LENGTHS_AT_ONCE = 64
 """In a packet: the core takes it in between two steps, at some microseconds for each."""
 
-UNKNOWN_AT_ONCE = 1_024
-"""In a packet, of up to nine bytes each."""
+UNKNOWN_AT_ONCE = 64
+"""In a packet, of up to nine bytes each: the core places them as it does the others."""
 
 ROOM_BYTES = MAX_PACKET_BYTES - 16 * UNKNOWN_AT_ONCE
 """Of a packet, for lengths."""
