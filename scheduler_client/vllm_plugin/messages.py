@@ -7,7 +7,7 @@ or does not go. MessagePack, by vLLM's own library for it: microseconds for a pr
 # pyright: reportGeneralTypeIssues=false, reportCallIssue=false
 # msgspec comes with vLLM: it is not in the environment that types are checked in.
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -20,8 +20,11 @@ policy: the engine serves in order of arrival; again: an earlier sidecar has see
 LengthPoints = tuple[tuple[float, ...], tuple[float, ...]]
 """Levels and tokens of a LengthDistribution."""
 
-Points = msgspec.Raw
-"""The same, encoded."""
+if TYPE_CHECKING:
+    Points = Any
+else:
+    Points = msgspec.Raw
+    """The same, encoded."""
 
 
 class Settled(msgspec.Struct, array_like=True, tag=True):
@@ -130,7 +133,7 @@ class Learnt(msgspec.Struct, array_like=True, tag=True):
 
 def encode_points(distribution: LengthDistribution) -> Points:
     """A distribution, to be sent as it is; `decode_points` reads it."""
-    return Points(encode((distribution.levels, distribution.tokens)))
+    return msgspec.Raw(encode((distribution.levels, distribution.tokens)))
 
 
 ToSidecar = Settled | Arrived | Ended | Counted

@@ -101,11 +101,12 @@ class SidecarProcess:
         """The engine lets go of a request: what is still to be said of it must not hang on that."""
         if not tracked.is_waiting:
             return
-        tracked.kept = tracked.arrived()
-        if self._kept_tokens + len(tracked.kept.token_ids) > MAX_KEPT_TOKENS:
-            tracked.kept.token_ids = []
+        kept = tracked.arrived()
+        if self._kept_tokens + len(kept.token_ids) > MAX_KEPT_TOKENS:
+            kept.token_ids = []
             self.unsent += 1
-        self._kept_tokens += len(tracked.kept.token_ids)
+        self._kept_tokens += len(kept.token_ids)
+        tracked.kept = kept
 
     def flush(self, limit: int = SENT_AT_ONCE) -> None:
         """Send what waits, as far as the socket takes it."""
