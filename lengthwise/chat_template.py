@@ -31,7 +31,8 @@ class FixedParts:
         user_to_assistant: Between a user's content and the answer.
         assistant_to_user: Between an answer and the next user's content.
         tail: After the user's last content.
-        system_head: Before a system prompt; None if the template takes none.
+        system_head: Before a system prompt; None if the template takes none, or if nothing marks
+            where it ends.
         system_to_user: Between it and the user's first content.
     """
 
@@ -208,4 +209,7 @@ def _fixed_parts(several: str, with_system: str | None) -> FixedParts:
     if with_system is None:
         return FixedParts(head, to_assistant, to_user, tail)
     system_head, _, rest = with_system.partition(SYSTEM)
-    return FixedParts(head, to_assistant, to_user, tail, system_head, rest.partition(USER)[0])
+    system_to_user = rest.partition(USER)[0]
+    if not system_to_user.strip():  # such a separator is in contents, too: they stay together
+        return FixedParts(head, to_assistant, to_user, tail)
+    return FixedParts(head, to_assistant, to_user, tail, system_head, system_to_user)

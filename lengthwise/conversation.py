@@ -1,8 +1,8 @@
 """A conversation as one text: the same wherever it comes in, or retrieval misses its own repeats.
 
 The history's reader, the service and every gateway that has the messages call
-`render_conversation`. Whoever has only what a chat template made of them calls
-`chat_template.canonical_text`, which recovers the messages first.
+`render_conversation`. Whoever has only what a chat template made of them, as an engine does, calls
+`chat_template.chat_text`, which recovers the messages first.
 """
 
 import re

@@ -61,7 +61,7 @@ class LengthDistribution:
         factors; where those are equal (a limit cut the answer off) nothing lies beyond.
 
         Args:
-            levels: Ascending, in (0, 1), at least one.
+            levels: Ascending, no two equal, in (0, 1), at least one.
             tokens: The length at each level, ascending.
 
         Raises:
@@ -74,6 +74,8 @@ class LengthDistribution:
             )
         if not 0 < levels[0] <= levels[-1] < 1:
             raise ValueError(f"levels are {tuple(levels)}: expected them between 0 and 1")
+        if not all(a < b for a, b in pairwise(levels)):
+            raise ValueError(f"levels are {tuple(levels)}: expected each to rise above the last")
         if len(levels) == 1:
             return cls((0.0, 1.0), (float(tokens[0]), float(tokens[0])))
         slope = (tokens[1] - tokens[0]) / (levels[1] - levels[0])

@@ -1,6 +1,7 @@
 """What a priority rule is told: a request that came, and one that ended."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from math import inf
 
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.checks import checked_finite, checked_not_negative
@@ -29,6 +30,16 @@ class QueuedJob:
     distribution: LengthDistribution | None = None
 
     def __post_init__(self) -> None:
+        if not (
+            -inf < self.arrival_s < inf
+            and 0 <= self.input_tokens < inf
+            and 0 <= self.predicted_tokens < inf
+            and 0 <= self.service_time_s < inf
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say which number it is."""
         checked_finite(self.arrival_s, "arrival_s", "seconds")
         for name in ("input_tokens", "predicted_tokens", "service_time_s"):
             checked_not_negative(getattr(self, name), name)
@@ -59,6 +70,17 @@ class FinishedJob:
     censored: bool = False
 
     def __post_init__(self) -> None:
+        if not (
+            -inf < self.arrival_s < inf
+            and 0 <= self.queued_s < inf
+            and 0 <= self.service_s < inf
+            and 0 <= self.input_tokens < inf
+            and 0 <= self.output_tokens < inf
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say which number it is."""
         checked_finite(self.arrival_s, "arrival_s", "seconds")
-        for field in fields(self)[1:]:
-            checked_not_negative(getattr(self, field.name), field.name)
+        for name in ("queued_s", "service_s", "input_tokens", "output_tokens"):
+            checked_not_negative(getattr(self, name), name)

@@ -1,6 +1,7 @@
 """Priorities as pure functions, shared by the vLLM plugin and the simulator. Lower goes first."""
 
 from collections.abc import Sequence
+from math import inf
 
 from lengthwise.scheduling.checks import (
     checked_finite,
@@ -56,13 +57,12 @@ def aged_key(arrival_s: float, predicted_service_time_s: float, weight: float = 
         ValueError: If the arrival or the weight is not finite, or a value is negative (the arrival
             may be) or not a number.
     """
-    checked_finite(arrival_s, "arrival_s", "seconds")
-    checked_not_negative(weight, "weight")
-    service_time_s = checked_not_negative_or_infinite(
-        predicted_service_time_s, "predicted_service_time_s"
-    )
+    if not (-inf < arrival_s < inf and 0 <= weight < inf and predicted_service_time_s >= 0):
+        checked_finite(arrival_s, "arrival_s", "seconds")
+        checked_not_negative(weight, "weight")
+        checked_not_negative_or_infinite(predicted_service_time_s, "predicted_service_time_s")
     # 0 times infinity is not a number, and would be meant as 0.
-    handicap_s = weight * service_time_s if weight else 0.0
+    handicap_s = weight * predicted_service_time_s if weight else 0.0
     return _microseconds(arrival_s + handicap_s)
 
 

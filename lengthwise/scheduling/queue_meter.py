@@ -49,6 +49,7 @@ class QueueMeter:
         self._starts_s = RecentValues(REMEMBERED_TIMES)
         self._ends_s = RecentValues(REMEMBERED_TIMES)
         self._together = RecentValues(REMEMBERED_TOGETHER)
+        self._slots = 0.0
         self._longest_s = 0.0
         self._finished = 0.0
         self._predicted_s = 0.0
@@ -74,6 +75,8 @@ class QueueMeter:
         self._starts_s.add(start_s)
         self._ends_s.add(start_s + job.service_s)
         self._together.add(self._running_at(start_s))
+        most = self._together.quantile(1.0)
+        self._slots = most if len(self._starts_s) >= FIRST_FINISHED + most else 0.0
         self._finished = KEPT * self._finished + 1
         self._predicted_s = KEPT * self._predicted_s + predicted_s
         self._service_s = KEPT * self._service_s + job.service_s
@@ -84,15 +87,12 @@ class QueueMeter:
     @property
     def slots(self) -> float:
         """Requests that ran at once, at most, of late; 0 while too few ended to know."""
-        if not len(self._together):
-            return 0.0
-        most = self._together.quantile(1.0)
-        return most if len(self._starts_s) >= FIRST_FINISHED + most else 0.0
+        return self._slots
 
     @property
     def is_settled(self) -> bool:
         """Whether enough ended that the slots are not taken for fewer than they are."""
-        return len(self._starts_s) >= FIRST_FINISHED + SETTLED_PER_SLOT * (self.slots or math.inf)
+        return len(self._starts_s) >= FIRST_FINISHED + SETTLED_PER_SLOT * (self._slots or math.inf)
 
     @property
     def mean_service_s(self) -> float:
@@ -105,11 +105,10 @@ class QueueMeter:
         The work in flight is that of the waiting and the running. Who looks at a running request
         finds a long one the more often the longer it runs, so its mean is weighted by service time.
         """
-        slots = self.slots
-        if not slots:
+        if not self._slots:
             return 0.0
         running_s = self._predicted_while_running_s2 / self._service_s
-        waiting_s = max(0.0, self._work_s / slots - running_s)
+        waiting_s = max(0.0, self._work_s / self._slots - running_s)
         return waiting_s * self._service_s / self._predicted_s if self._predicted_s else 0.0
 
     def _running_at(self, start_s: float) -> int:

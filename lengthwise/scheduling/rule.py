@@ -16,6 +16,9 @@ class PriorityRule(ABC):
     name: ClassVar[str]
     """By which it is chosen."""
 
+    needs_distribution: ClassVar[bool] = False
+    """Whether `key` reads a job's distribution: where not, nobody need make one."""
+
     @abstractmethod
     def key(self, job: QueuedJob) -> int:
         """The place of a request: lower goes first.

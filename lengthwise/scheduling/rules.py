@@ -94,6 +94,7 @@ class GittinsRule(PriorityRule):
     """The key is the Gittins rank as a time: that of the predicted length, in proportion."""
 
     name = "gittins"
+    needs_distribution = True
 
     def key(self, job: QueuedJob) -> int:
         """The rank at arrival, in microseconds."""

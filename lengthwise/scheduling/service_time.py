@@ -1,6 +1,7 @@
 """How long a request will run, from how long its answer will be."""
 
 from dataclasses import dataclass, fields
+from math import inf
 
 from lengthwise.prediction import Prediction
 from lengthwise.scheduling.checks import checked_not_negative
@@ -40,8 +41,9 @@ class ServiceTimeModel:
         Raises:
             ValueError: If either number is negative, infinite or not a number.
         """
-        checked_not_negative(output_tokens, "output_tokens")
-        checked_not_negative(input_tokens, "input_tokens")
+        if not (0 <= output_tokens < inf and 0 <= input_tokens < inf):
+            checked_not_negative(output_tokens, "output_tokens")
+            checked_not_negative(input_tokens, "input_tokens")
         step_s = (
             self.decode_s_per_output_and_input_token * input_tokens + self.decode_s_per_output_token
         )

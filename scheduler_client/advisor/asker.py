@@ -24,7 +24,6 @@ FallbackCause = Literal[
     "no_text",
     "refused",
     "predictor_error",
-    "internal_error",
     "not_asked",
 ]
 """Why there is no prediction.
@@ -32,7 +31,7 @@ FallbackCause = Literal[
 deadline: none came in time; breaker_open: the predictor failed before and is left alone for a
 while; too_many_in_flight: as many queries are out as may be; no_text: the request has no text to
 ask about; refused: the predictor does not take this prompt; predictor_error: it cannot be reached
-or failed; internal_error: a fault on this side; not_asked: the length is known or nobody needs it.
+or failed; not_asked: the length is known or nobody needs it.
 """
 
 FALLBACK_CAUSES: tuple[FallbackCause, ...] = get_args(FallbackCause)
@@ -108,7 +107,7 @@ class Asker:
             asked.give("no_text")
         elif len(self._waiting) + len(self._out) >= self._settings.max_in_flight:
             asked.give("too_many_in_flight")
-        elif self.breaker.admit() == "leave":
+        elif not self.breaker.admit():
             asked.give("breaker_open")
         else:
             self._waiting.append(asked)

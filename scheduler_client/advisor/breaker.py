@@ -9,9 +9,6 @@ from typing import Literal
 
 BreakerState = Literal["closed", "open", "half_open"]
 
-Admission = Literal["ask", "probe", "leave"]
-"""ask: go on; probe: try whether it is back, and tell what came; leave: do not call."""
-
 _BACKOFF_FACTOR = 2.0
 
 
@@ -51,20 +48,26 @@ class CircuitBreaker:
         self._in_a_row = 0
         self._open_s = open_s
         self._opened_at_s = 0.0
+        """When it opened, or was half opened by a call."""
 
     @property
     def state(self) -> BreakerState:
         """Where it stands."""
         return self._state
 
-    def admit(self) -> Admission:
-        """Whether to call now; whoever gets "probe" must tell how it went."""
+    def admit(self) -> bool:
+        """Whether to call now; whoever does is to tell how it went.
+
+        Of a call that tries whether all is well again nothing may be heard, since its caller gave
+        it up: then another one tries after as long.
+        """
         if self._state == "closed":
-            return "ask"
-        if self._state == "open" and self._clock() - self._opened_at_s >= self._open_s:
-            self._state = "half_open"
-            return "probe"
-        return "leave"
+            return True
+        now_s = self._clock()
+        if now_s - self._opened_at_s < self._open_s:
+            return False
+        self._state, self._opened_at_s = "half_open", now_s
+        return True
 
     def succeeded(self) -> None:
         """A call was answered."""

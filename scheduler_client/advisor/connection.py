@@ -7,6 +7,7 @@ from typing import Protocol
 from lengthwise.index_info import IndexInfo
 from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.config import MAX_DEADLINE_S
 from scheduler_client.outcome import Outcome
 
 
@@ -79,4 +80,9 @@ def _connect(settings: AdvisorSettings) -> PredictorClient:
     # gRPC is imported by who connects: a process that loads plugins and serves nothing needs none.
     from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415
 
-    return AsyncLengthPredictorClient(settings.target, access=settings.access, max_attempts=1)
+    return AsyncLengthPredictorClient(
+        settings.target,
+        access=settings.access,
+        max_attempts=1,
+        stream_timeout_s=MAX_DEADLINE_S,  # an end while queries are out counts as a failure
+    )

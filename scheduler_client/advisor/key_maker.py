@@ -33,9 +33,20 @@ class KeyMaker:
         tokens = self.typical_tokens.get(request.model, self.typical_of_all_tokens)
         return tokens if request.max_tokens is None else max(0.0, min(tokens, request.max_tokens))
 
-    def provisional_key(self, request: Request) -> int:
-        """The place of a request until its length is known."""
-        job = self._job(request, self.expected_tokens(request), None)
+    @property
+    def needs_distribution(self) -> bool:
+        """Whether the rule reads the distributions that `key` is given."""
+        return self._rule.needs_distribution
+
+    def provisional_key(self, request: Request, tokens: float | None = None) -> int:
+        """The place of a request until its length is known.
+
+        Args:
+            request: That arrived.
+            tokens: Its `expected_tokens`, if they are at hand.
+        """
+        tokens = self.expected_tokens(request) if tokens is None else tokens
+        job = self._job(request, tokens, None)
         return self._keys.unique(self._rule.provisional_key(job))
 
     def key(

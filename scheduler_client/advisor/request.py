@@ -6,7 +6,7 @@ from typing import Literal
 FinishReason = Literal["stop", "length", "abort", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """A request that wants a place in the queue.
 
@@ -23,7 +23,7 @@ class Request:
     arrival_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FinishedRequest:
     """A request that has ended.
 

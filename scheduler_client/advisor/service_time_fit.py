@@ -45,11 +45,6 @@ class ServiceTimeFit:
         """The rates as fitted so far."""
         return self._model
 
-    @property
-    def observations(self) -> int:
-        """Requests that were learnt from."""
-        return self._prefill.observations
-
     def add(self, finished: FinishedRequest) -> None:
         """Learn from a finished request: one token is no decoding yet, and a pause none at all."""
         if finished.preemptions:

@@ -48,15 +48,6 @@ class TypicalLengths:
         self._of_model: OrderedDict[str, _RunningMean] = OrderedDict()
         self._of_all = _RunningMean(START_TOKENS, 1)
 
-    def __len__(self) -> int:
-        return len(self._of_model)
-
-    def tokens(self, model: str, max_tokens: int | None = None) -> float:
-        """What to take an answer of this LLM for, in tokens; within its limit."""
-        known = self._of_model.get(model)
-        tokens = (known or self._of_all).tokens
-        return tokens if max_tokens is None else max(0.0, min(tokens, max_tokens))
-
     def of_models(self) -> dict[str, float]:
         """What to take an answer of each LLM for, in tokens."""
         return {model: mean.tokens for model, mean in self._of_model.items()}

@@ -2,11 +2,18 @@
 
 | module | is |
 |---|---|
-| plugin | the entry point of vllm.general_plugins: a priority for every request of the API server |
-| feedback | the entry point of vllm.stat_logger_plugins: true lengths back, and the metrics |
-| middleware | the same priorities through vLLM's public header, for `vllm serve --middleware` |
+| plugin | the entry point of vllm.general_plugins: into the scheduler that vLLM chooses |
+| scheduler | Lengthwise mixed over a scheduler class, and two such classes for `--scheduler-cls` |
+| queue_order, waiting_queues, tracked | what runs in the engine's loop: keys, order, ends |
+| preempting | a running request makes room for a much shorter one |
+| sidecar_process, messages | the sidecar as the engine core sees it |
+| sidecar | the child process that asks the predictor and reports to it |
+| text, chat_template_file | token ids as text |
+| metrics, metrics_page, log | what is counted and said |
+| swap | memory for a preempted request's cache: a connector of its own |
+| middleware, http_request | priorities through vLLM's public header, for `--middleware` |
 | offline | the same for the `LLM` class |
-| scheduler | scheduler classes that preempt, for `vllm serve --scheduler-cls` |
+| seams | what is needed of vLLM's objects |
 
 Nothing here is imported by the rest of the client, and importing this package alone does not import
 vLLM.

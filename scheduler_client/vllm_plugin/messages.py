@@ -7,16 +7,24 @@ or does not go. MessagePack, by vLLM's own library for it: microseconds for a pr
 # pyright: reportGeneralTypeIssues=false, reportCallIssue=false
 # msgspec comes with vLLM: it is not in the environment that types are checked in.
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-Asking = Literal["ask", "no_text", "not_asked", "untouched", "policy"]
+from lengthwise.length_distribution import LengthDistribution
+
+Asking = Literal["ask", "no_text", "not_asked", "untouched", "policy", "again"]
 """ask: have it predicted; no_text, not_asked: count it so; untouched: the caller set a priority;
-policy: the engine serves in order of arrival."""
+policy: the engine serves in order of arrival; again: an earlier sidecar has seen to it."""
 
 LengthPoints = tuple[tuple[float, ...], tuple[float, ...]]
 """Levels and tokens of a LengthDistribution."""
+
+if TYPE_CHECKING:
+    Points = Any
+else:
+    Points = msgspec.Raw
+    """The same, encoded."""
 
 
 class Settled(msgspec.Struct, array_like=True, tag=True):
@@ -100,11 +108,12 @@ class Predicted(msgspec.Struct, array_like=True, tag=True):
     """Sidecar to core: requests of which it is known now how long they are, or that nobody says.
 
     Args:
-        lengths: Number, expected tokens and distribution of each that was predicted.
+        lengths: Number, expected tokens and distribution of each that was predicted; the last as
+            `encode_points` writes it, since few rules read it.
         unknown: Numbers of those that go without.
     """
 
-    lengths: list[tuple[int, float, LengthPoints]]
+    lengths: list[tuple[int, float, Points]]
     unknown: list[int]
 
 
@@ -122,6 +131,11 @@ class Learnt(msgspec.Struct, array_like=True, tag=True):
     typical_of_all_tokens: float
 
 
+def encode_points(distribution: LengthDistribution) -> Points:
+    """A distribution, to be sent as it is; `decode_points` reads it."""
+    return msgspec.Raw(encode((distribution.levels, distribution.tokens)))
+
+
 ToSidecar = Settled | Arrived | Ended | Counted
 ToCore = Predicted | Learnt
 
@@ -132,5 +146,6 @@ MAX_PACKET_BYTES = 128 * 1024
 """A packet must fit the kernel's socket buffer, 208 KB."""
 
 encode = msgspec.msgpack.Encoder().encode
+decode_points = msgspec.msgpack.Decoder(LengthPoints).decode
 decode_to_sidecar = msgspec.msgpack.Decoder(list[ToSidecar]).decode
 decode_to_core = msgspec.msgpack.Decoder(ToCore).decode

@@ -137,13 +137,17 @@ class PluginMetrics:
         """Nobody was asked about a request: its text is missing, or its caller placed it."""
         if asking == "untouched":
             self._untouched.inc()
-        elif asking != "policy":
+        elif asking not in ("policy", "again"):
             self._fallbacks.labels(asking).inc()
 
     def judged(self, predicted_tokens: float, output_tokens: int) -> None:
         """A request that was predicted ended by itself."""
         self._judged.inc()
         self._error_tokens.inc(abs(predicted_tokens - output_tokens))
+
+    def unknown_end(self) -> None:
+        """A true length came of a request that is not known here."""
+        self._reports.labels("unknown").inc()
 
     def internal_error(self) -> None:
         """An exception was swallowed."""

@@ -35,27 +35,32 @@ def show_metrics() -> None:
         REGISTRY.register(SidecarMetrics(Path(_kept[0].name)))
 
 
-def write_metrics() -> None:
-    """Write this process's metrics for others to show, if there are any who do."""
+def write_metrics(engine_index: int) -> None:
+    """Write this process's metrics for others to show, if there are any who do.
+
+    Args:
+        engine_index: Whose sidecar this is: the next one takes the place of one that was killed.
+    """
     if folder := os.environ.get(FOLDER):
         lines = generate_latest(REGISTRY).decode().splitlines(keepends=True)
-        aside = _file(folder).with_suffix(".new")
+        file = _file(folder, engine_index)
+        aside = file.with_suffix(".new")
         try:
             aside.write_text("".join(line for line in lines if PREFIX in line))
-            aside.replace(_file(folder))
+            aside.replace(file)
         except OSError as error:
             LOGGER.debug("the metrics were not written: %s", error)
 
 
-def withdraw_metrics() -> None:
-    """This process ends."""
+def withdraw_metrics(engine_index: int) -> None:
+    """This process, the sidecar of an engine, ends."""
     if folder := os.environ.get(FOLDER):
         with suppress(OSError):
-            _file(folder).unlink()
+            _file(folder, engine_index).unlink()
 
 
-def _file(folder: str) -> Path:
-    return Path(folder) / f"{os.getpid()}.prom"
+def _file(folder: str, engine_index: int) -> Path:
+    return Path(folder) / f"{engine_index}.prom"
 
 
 class SidecarMetrics:

@@ -5,12 +5,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import Preemption, PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.typical_lengths import START_TOKENS
+from scheduler_client.vllm_plugin.messages import Points, decode_points
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 
 SAFE = 1 << 30
@@ -23,17 +24,44 @@ MAX_SHARE = 0.05
 """Of its time that the scheduler may spend on deciding."""
 
 
-@dataclass(frozen=True, slots=True)
+PREEMPTION_NEEDS = (
+    "max_num_active_reqs",
+    "num_waiting_for_streaming_input",
+    "kv_holding_waiting",
+    "pause_state",
+    "requires_kv_delivery",
+    "_request_blocks_can_be_freed",
+    "_preempt_request",
+)
+"""Of vLLM's scheduler, looked up at its start."""
+
+
 class ExpectedLength:
     """The length of an answer, as far as it is known before.
 
     Args:
         tokens: The mean of the prediction, or what is typical of the LLM.
-        distribution: The prediction; None if there is none.
+        points: The prediction as it came; None if there is none.
     """
 
-    tokens: float = START_TOKENS
-    distribution: LengthDistribution | None = None
+    __slots__ = ("_distribution", "_points", "tokens")
+
+    def __init__(self, tokens: float = START_TOKENS, points: Points | None = None) -> None:
+        self.tokens = tokens
+        self._points = points
+        self._distribution: LengthDistribution | None = None
+
+    @property
+    def predicted(self) -> bool:
+        """Whether it is a prediction."""
+        return self._points is not None
+
+    @property
+    def distribution(self) -> LengthDistribution | None:
+        """The prediction, made of its points where it is asked for: few rules do."""
+        if self._distribution is None and self._points is not None:
+            self._distribution = LengthDistribution(*decode_points(self._points))
+        return self._distribution
 
 
 Expected = Callable[[str], ExpectedLength | None]
@@ -139,7 +167,7 @@ def _running(request: EngineRequest, expected: ExpectedLength | None) -> Schedul
     prompt is being read, and if its input comes as a stream.
     """
     movable = not (request.is_prefill_chunk or request.resumable)
-    known = expected is not None and expected.distribution is not None
+    known = expected is not None and expected.predicted
     return _job(request, expected, request.num_preemptions if known and movable else SAFE)
 
 

@@ -3,26 +3,22 @@
 import itertools
 import time
 from collections.abc import Callable
-from heapq import heapify
 from typing import Any
 
-from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Asking, Counted, Learnt, Predicted
+from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
-from scheduler_client.vllm_plugin.tracked import Tracked, has_text
+from scheduler_client.vllm_plugin.tracked import Tracked, has_text, whether_to_ask
+from scheduler_client.vllm_plugin.waiting_queues import reorder
 
 COUNT_EVERY_S = 1.0
 """Counts reach the metrics so often; the scraper comes every few seconds."""
-
-QUEUES = ("waiting", "kv_holding_waiting", "skipped_waiting")
-"""Heaps of vLLM's priority policy; which of the last two there is depends on the version."""
 
 
 class QueueOrder:
@@ -30,7 +26,7 @@ class QueueOrder:
 
     No method raises or waits. The first exception turns everything off: the log says so, requests
     that wait keep their places, and those that come are placed by their arrival, since vLLM's own
-    priority of 0 would go before every key.
+    priority of 0 would go before every key. One in preemption turns off that alone.
 
     Args:
         scheduler: Whose queue it is.
@@ -61,13 +57,16 @@ class QueueOrder:
         self._asks = by_priority or settings.shadow
         self._orders = by_priority and not settings.shadow
         self._on = True
+        self._preempts = preempting is not None and self._orders
         self._numbers = itertools.count()
         self._tracked: dict[str, Tracked] = {}
         self._by_number: dict[int, Tracked] = {}
         self._new: list[Tracked] = []
         self._prefilling: list[Tracked] = []
+        self._untouched = 0
         self._generation = sidecar.generation
         self._counted = Counted()
+        self._faults = 0
         self._count_at_s = 0.0
 
     def arriving(self, engine_request: EngineRequest) -> None:
@@ -75,14 +74,17 @@ class QueueOrder:
         if engine_request.request_id in self._scheduler.requests:
             return  # more input of a request that is there
         placed = engine_request.priority == 0 and self._orders
-        try:
-            if self._on:
+        if self._on:
+            began_s = time.perf_counter()
+            try:
                 tracked = self._track(engine_request)
                 if placed:
                     engine_request.priority = self._first_key(tracked)
+                self._counted.step_s += time.perf_counter() - began_s
+            except Exception:  # noqa: BLE001  the engine must go on
+                self._fail("placing a request")
+            else:
                 return
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("placing a request")
         if placed:
             engine_request.priority = self._keys.arrival_key(engine_request.arrival_time)
 
@@ -93,12 +95,13 @@ class QueueOrder:
         began_s = time.perf_counter()
         try:
             self._see_first_tokens()
-            if self._take_in() and self._orders:
-                self._reorder()
-            if self._preempting is not None and self._orders:
-                self._preempting.preempt(self._expected, self._keys.service_time)
+            if self._take_in():
+                reorder(self._scheduler, unique=not self._untouched)
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("ordering the queue")
+            return
+        if self._preempts:
+            self._preempt()
         self._counted.step_s += time.perf_counter() - began_s
 
     def after_step(self, output: Any) -> None:
@@ -114,11 +117,10 @@ class QueueOrder:
         try:
             self._see_starts(output)
             self._tell_again_if_new()
-            for tracked in self._new:
-                if not tracked.started_s:  # who runs is asked about after the first token
-                    self._tell(tracked)
-            self._new.clear()
-            self._count()
+            self._tell_new()
+            now_s = self._clock()
+            if now_s >= self._count_at_s:
+                self._count(now_s)
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("telling the sidecar")
@@ -129,23 +131,20 @@ class QueueOrder:
         """A request has ended, whichever way."""
         if not self._on:
             return
+        began_s = time.perf_counter()
         try:
             tracked = self._tracked.pop(engine_request.request_id, None)
             if tracked is None:
                 return
             del self._by_number[tracked.number]
-            finished = tracked.finished(self._clock())
-            if tracked.keyed:
-                self._keys.finished(tracked.request.arrival_s, finished)
-            if not tracked.told:
-                tracked.settled = True  # nobody needs to know any more
-                self._tell(tracked)
-            self._sidecar.put(tracked.ended(finished))
+            self._untouched -= tracked.asking == "untouched"
+            self._tell_end(tracked)
             if not self._tracked:  # there may be no further step
-                self._count()
+                self._count(self._clock())
                 self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on
             self._fail("taking in the end of a request")
+        self._counted.step_s += time.perf_counter() - began_s
 
     def close(self) -> None:
         """The engine ends: have the last reports sent."""
@@ -162,7 +161,8 @@ class QueueOrder:
             input_tokens=engine_request.num_prompt_tokens,
             arrival_s=engine_request.arrival_time,
         )
-        asking = self._asking(engine_request)
+        readable = has_text(engine_request)
+        asking = whether_to_ask(engine_request, readable=readable) if self._asks else "policy"
         tracked = Tracked(
             engine_request,
             request,
@@ -170,27 +170,21 @@ class QueueOrder:
             asking,
             ExpectedLength(self._keys.expected_tokens(request)),
             self._clock(),
+            reported=self._settings.report and readable and request.max_tokens != 1,
             settled=asking != "ask",
         )
         self._tracked[engine_request.request_id] = tracked
         self._by_number[tracked.number] = tracked
         self._new.append(tracked)
+        self._untouched += asking == "untouched"
         return tracked
 
-    def _asking(self, engine_request: EngineRequest) -> Asking:
-        if not self._asks:
-            return "policy"
-        if engine_request.priority != 0:
-            return "untouched"
-        if not has_text(engine_request):
-            return "no_text"
-        return "not_asked" if engine_request.max_tokens == 1 else "ask"
-
     def _first_key(self, tracked: Tracked) -> int:
+        tokens = tracked.expected.tokens
         if tracked.asking == "ask":
-            return self._keys.provisional_key(tracked.request)
+            return self._keys.provisional_key(tracked.request, tokens)
         tracked.keyed = True
-        return self._keys.key(tracked.request)
+        return self._keys.key(tracked.request, tokens)
 
     def _take_in(self) -> bool:
         """Read what the sidecar says; whether a place in the queue has changed."""
@@ -208,7 +202,7 @@ class QueueOrder:
         changed = False
         for number, tokens, points in message.lengths:
             if (tracked := self._by_number.get(number)) is not None:
-                tracked.expected = ExpectedLength(tokens, LengthDistribution(*points))
+                tracked.expected = ExpectedLength(tokens, points)
                 changed |= self._settle(tracked)
         for number in message.unknown:
             if (tracked := self._by_number.get(number)) is not None:
@@ -216,24 +210,33 @@ class QueueOrder:
         return changed
 
     def _settle(self, tracked: Tracked) -> bool:
-        """A request's length is known, or will not be: it gets its place."""
+        """A request's length is known, or will not be: it gets its place.
+
+        Returns:
+            Whether it waits in a queue that is now out of order.
+        """
         if tracked.settled:
             return False
         tracked.settled = True
         if not self._orders:
             return False
-        distribution = tracked.expected.distribution
-        tokens = tracked.expected.tokens if distribution is not None else None
+        expected = tracked.expected
+        tokens = expected.tokens if expected.predicted else None
+        distribution = expected.distribution if self._keys.needs_distribution else None
         key = self._keys.key(tracked.request, tokens, distribution)
         tracked.keyed = True
-        tracked.engine_request.priority = key
-        return True
+        engine_request = tracked.engine_request
+        engine_request.priority = key
+        return engine_request.status.name != "RUNNING"
 
-    def _reorder(self) -> None:
-        for name in QUEUES:
-            queue: Any = getattr(self._scheduler, name, None)
-            if queue is not None:
-                heapify(queue._heap)  # noqa: SLF001  vLLM has no public way
+    def _preempt(self) -> None:
+        try:
+            if self._preempting is not None:
+                self._preempting.preempt(self._expected, self._keys.service_time)
+        except Exception:  # noqa: BLE001  the queue's order does not hang on it
+            self._preempts = False
+            self._faults += 1
+            LOGGER.exception("Lengthwise preempts nobody from now on: taking a slot failed")
 
     def _expected(self, request_id: str) -> ExpectedLength | None:
         tracked = self._tracked.get(request_id)
@@ -246,24 +249,36 @@ class QueueOrder:
                 continue
             tracked.started_s = self._clock()
             self._prefilling.append(tracked)
-            if tracked.told and tracked.asking == "ask":
-                if tracked.expected.distribution is None:
-                    self._counted.waited_typical += 1
-                else:
+            if tracked.waited and tracked.asking == "ask":
+                if tracked.expected.predicted:
                     self._counted.waited_predicted += 1
+                else:
+                    self._counted.waited_typical += 1
 
     def _see_first_tokens(self) -> None:
         if not self._prefilling:
             return
         still: list[Tracked] = []
         for tracked in self._prefilling:
+            if tracked.number not in self._by_number:
+                continue
             if tracked.engine_request.num_output_tokens:
                 tracked.first_token_s = self._clock()
                 if not tracked.told:
                     self._tell(tracked)
-            elif tracked.engine_request.request_id in self._tracked:
+            else:
                 still.append(tracked)
         self._prefilling = still
+
+    def _tell_new(self) -> None:
+        """Tell of those that came and have to wait; who runs is asked about after a token."""
+        if not self._new:
+            return
+        for tracked in self._new:
+            if tracked.number in self._by_number and not tracked.started_s:
+                tracked.waited = True
+                self._tell(tracked)
+        self._new.clear()
 
     def _tell_again_if_new(self) -> None:
         """A new sidecar knows nothing: tell it of every request that the old one knew."""
@@ -272,19 +287,33 @@ class QueueOrder:
         self._generation = self._sidecar.generation
         for tracked in self._tracked.values():
             if tracked.told:
+                tracked.again = tracked.settled and not tracked.is_waiting
                 self._tell(tracked)
 
     def _tell(self, tracked: Tracked) -> None:
-        tracked.told = self._sidecar.put(tracked.arrived())
+        tracked.told = self._sidecar.put(tracked)
 
-    def _count(self) -> None:
-        now_s = self._clock()
-        if now_s >= self._count_at_s or not self._tracked:
-            self._count_at_s = now_s + COUNT_EVERY_S
-            self._counted.unsent = self._sidecar.unsent
-            if self._preempting is not None:
-                self._counted.preemptions = self._preempting.done
-            self._sidecar.put(self._counted)
+    def _tell_end(self, tracked: Tracked) -> None:
+        finished = tracked.finished(self._clock())
+        if tracked.keyed:
+            self._keys.finished(tracked.request.arrival_s, finished)
+        end = tracked.ended(finished)
+        tracked.reported &= finished.completed or bool(end.stop)
+        if not tracked.told:
+            tracked.settled = True  # nobody needs to know any more
+            self._tell(tracked)
+        self._sidecar.keep(tracked)
+        del tracked.engine_request
+        if tracked.told:
+            self._sidecar.put(end)
+
+    def _count(self, now_s: float) -> None:
+        self._count_at_s = now_s + COUNT_EVERY_S
+        self._counted.unsent = self._sidecar.unsent
+        self._counted.internal_errors = self._faults + self._sidecar.unreadable
+        if self._preempting is not None:
+            self._counted.preemptions = self._preempting.done
+        self._sidecar.put(self._counted)
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""
@@ -296,8 +325,14 @@ class QueueOrder:
             where,
         )
         try:
-            self._counted.internal_errors += 1
-            self._sidecar.put(self._counted)
+            self._faults += 1
+            self._count(self._clock())
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  that may be what is broken
             LOGGER.warning("Lengthwise's sidecar does not hear of it")
+        self._tracked, self._by_number, self._new, self._prefilling = {}, {}, [], []
+        try:
+            if self._orders:  # some priorities may have changed already
+                reorder(self._scheduler, unique=False)
+        except Exception:  # noqa: BLE001  as above
+            LOGGER.warning("Lengthwise cannot bring the queue into order", exc_info=True)

@@ -13,7 +13,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Settled
-from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS, Preempting
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
@@ -101,6 +101,13 @@ def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
             )
             return None
         wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
+        if wanted and (lacks := [n for n in PREEMPTION_NEEDS if not hasattr(scheduler, n)]):
+            wanted = False
+            LOGGER.warning(
+                "Lengthwise preempts nobody: the scheduler of this vLLM has no %s; the order of "
+                "its queue does not hang on that",
+                ", ".join(lacks),
+            )
         preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
         sidecar = SidecarProcess(_settled(scheduler.vllm_config))
         order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)

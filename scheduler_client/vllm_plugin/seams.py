@@ -1,6 +1,6 @@
 """What the plugin needs of vLLM's objects, so that all but a few lines is typed without vLLM."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -108,7 +108,3 @@ class EngineScheduler(Protocol):
     def _request_blocks_can_be_freed(self, request: EngineRequest) -> bool:
         """Whether no transfer still writes to its memory."""
         ...
-
-
-Headers = Mapping[bytes, bytes]
-"""Of an HTTP request, names in lower case."""

@@ -19,16 +19,16 @@ LIGHT_MODES = ("auto", "hf")
 """Values of --tokenizer-mode under which tokenizer.json is the whole tokenizer."""
 
 
-def head_and_tail(token_ids: Sequence[int]) -> list[int]:
-    """The tokens of a prompt that its text is made of."""
+def head_and_tail(token_ids: list[int]) -> list[int]:
+    """The tokens of a prompt that its text is made of; of a short one the list itself."""
     if len(token_ids) <= MAX_DECODED_TOKENS:
-        return list(token_ids)
+        return token_ids
     half = MAX_DECODED_TOKENS // 2
     return [*token_ids[:half], *token_ids[-half:]]
 
 
 def prompt_text(
-    tokenizer: Tokenizer | None, token_ids: Sequence[int], template: ChatTemplate | None = None
+    tokenizer: Tokenizer | None, token_ids: list[int], template: ChatTemplate | None = None
 ) -> str:
     """The text that a prompt is asked and learnt by; empty if there is none.
 
@@ -43,9 +43,8 @@ def prompt_text(
     """
     if tokenizer is None or not token_ids:
         return ""
-    ids = list(token_ids)
-    chat = chat_text(tokenizer.decode(ids, skip_special_tokens=False), template)
-    return chat or tokenizer.decode(ids, skip_special_tokens=True).strip()
+    chat = chat_text(tokenizer.decode(token_ids, skip_special_tokens=False), template)
+    return chat or tokenizer.decode(token_ids, skip_special_tokens=True).strip()
 
 
 def tokens_until_stop(

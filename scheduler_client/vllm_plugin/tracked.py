@@ -18,6 +18,12 @@ REASONS: dict[str, FinishReason] = {
     "FINISHED_ABORTED": "abort",
 }
 
+MAX_ID_CHARS = 900
+"""Of a request's id in its report: with what makes it unique it fits the predictor's 1,024."""
+
+MAX_STOP_STRINGS, MAX_STOP_CHARS = 16, 1_000
+"""Of a request, that the sidecar looks for: all of them are a fraction of a packet."""
+
 
 @dataclass(slots=True)
 class Tracked:
@@ -30,9 +36,14 @@ class Tracked:
         asking: Whether the sidecar is to ask about it, and if not why.
         expected: Its length: what is typical of its LLM, then what was predicted.
         came_s: When, on the monotonic clock, as the next two.
+        reported: Whether its end is reported, for which its text is needed.
         started_s: When it was first scheduled; 0 before.
         first_token_s: When its first token was seen; 0 before.
-        told: Whether the sidecar knows of it.
+        waited: Whether it was still there after the step in which it came.
+        told: Whether the sidecar is to know of it.
+        is_waiting: Whether what the sidecar is to be told of it is still to be encoded.
+        kept: What is still to be encoded of it once the engine has let it go.
+        again: Whether an earlier sidecar has counted it, and nobody need be asked any more.
         settled: Whether its length is predicted, or known to stay unknown.
         keyed: Whether the rule counts it among those in the engine.
     """
@@ -43,21 +54,31 @@ class Tracked:
     asking: Asking
     expected: ExpectedLength
     came_s: float
+    reported: bool
     started_s: float = 0.0
     first_token_s: float = 0.0
+    waited: bool = False
     told: bool = False
+    is_waiting: bool = False
+    kept: Arrived | None = None
+    again: bool = False
     settled: bool = False
     keyed: bool = False
 
     def arrived(self) -> Arrived:
-        """What the sidecar is told first; about what is settled nobody need be asked any more."""
+        """What the sidecar is told first; about what is settled nobody need be asked any more.
+
+        Its prompt goes along only where somebody will use the text.
+        """
         engine_request = self.engine_request
-        ids = engine_request.prompt_token_ids if has_text(engine_request) else None
+        asking = "not_asked" if self.asking == "ask" and self.settled else self.asking
+        asking = "again" if self.again else asking
+        ids = engine_request.prompt_token_ids if asking == "ask" or self.reported else None
         temperature = getattr(engine_request.sampling_params, "temperature", None)
         return Arrived(
             self.number,
-            "not_asked" if self.asking == "ask" and self.settled else self.asking,
-            head_and_tail(ids or ()),
+            asking,
+            head_and_tail(ids or []),
             self.request.model,
             self.request.max_tokens,
             known_temperature(temperature),
@@ -85,7 +106,7 @@ class Tracked:
         stop = _stop_strings(engine_request.sampling_params) if aborted else []
         return Ended(
             self.number,
-            engine_request.request_id,
+            engine_request.request_id[:MAX_ID_CHARS],
             finished.output_tokens,
             finished.input_tokens,
             finished.finish_reason,
@@ -109,6 +130,21 @@ def has_text(engine_request: EngineRequest) -> bool:
     )
 
 
+def whether_to_ask(engine_request: EngineRequest, *, readable: bool) -> Asking:
+    """Whether to have a request predicted that came, and if not why.
+
+    Args:
+        engine_request: vLLM's.
+        readable: Whether it has text.
+    """
+    if engine_request.priority != 0:
+        return "untouched"
+    if not readable:
+        return "no_text"
+    return "not_asked" if engine_request.max_tokens == 1 else "ask"
+
+
 def _stop_strings(params: Any) -> list[str]:
     stop = getattr(params, "stop", None) or []
-    return [stop] if isinstance(stop, str) else list(stop)
+    strings = [stop] if isinstance(stop, str) else stop
+    return [string for string in strings if len(string) <= MAX_STOP_CHARS][:MAX_STOP_STRINGS]

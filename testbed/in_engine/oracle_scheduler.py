@@ -15,6 +15,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
 from testbed.workload import TRUE_TOKENS
 
@@ -38,7 +39,9 @@ class KnowsLengths(_Base):
         told: dict[str, Any] = (params.extra_args or {}) if params is not None else {}
         if (length := told.get(TRUE_TOKENS)) is not None:
             certain = LengthDistribution((0.0, 1.0), (float(length), float(length)))
-            self._lengths[request.request_id] = ExpectedLength(float(length), certain)
+            self._lengths[request.request_id] = ExpectedLength(
+                float(length), encode_points(certain)
+            )
             request.priority = int(length)
         super().add_request(request)
 

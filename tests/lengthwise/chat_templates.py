@@ -148,6 +148,13 @@ OF_NO_FAMILY_WITH_DEFAULT = (
 {% endfor %}<<"""
 )
 
+SYSTEM_RIGHT_BEFORE_THE_USER = (
+    "<q>{% for message in messages %}{% if message.role == 'system' %}<rules>{{ message.content }}"
+    "{% elif message.role == 'user' %}{{ message.content }}</q><a>"
+    "{% else %}{{ message.content }}</a><q>{% endif %}{% endfor %}"
+)
+"""Of no known family; nothing, or a line's end alone, tells its system prompt from the user's."""
+
 CONTENTS_ALONE = """\
 {% for m in messages %}{{ m.content + "\\n" }}{% endfor %}"""
 

@@ -18,6 +18,7 @@ from tests.lengthwise.chat_templates import (
     LLAMA_3_1,
     MISTRAL_MERGING,
     QWEN,
+    SYSTEM_RIGHT_BEFORE_THE_USER,
     UNKNOWN,
     render,
 )
@@ -119,6 +120,18 @@ def test_a_default_of_a_template_that_nobody_knows_is_learnt():
 def test_a_system_prompt_that_a_template_merges_into_the_users_turn_stays_there():
     merged = canonical_text(render(MISTRAL_MERGING, [BRIEF, *ONE_TURN]), learnt(MISTRAL_MERGING))
     assert merged == f"{BRIEF.content}\n\n{ONE_TURN[0].content}"
+
+
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_a_system_prompt_with_no_mark_before_the_users_text_stays_with_it(between):
+    system = "{{ message.content }}{% elif"
+    source = SYSTEM_RIGHT_BEFORE_THE_USER.replace(
+        system, system.replace("{% elif", f"{{{{ {between!r} }}}}{{% elif")
+    )
+    template = learnt(source)
+    assert template.messages(render(source, ONE_TURN)) == ONE_TURN
+    (merged,) = template.messages(render(source, [BRIEF, *ONE_TURN])) or ()
+    assert merged == ChatMessage("user", f"<rules>{BRIEF.content}{between}{ONE_TURN[0].content}")
 
 
 def test_a_template_that_refuses_a_system_prompt_is_learnt_without_one():

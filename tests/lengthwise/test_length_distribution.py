@@ -105,6 +105,8 @@ def test_the_tail_goes_on_as_a_power_law():
         ((0.5, 0.9), (20, 10), "ascending lengths"),
         ((0.9, 0.5), (10, 20), "between 0 and 1|ascend"),
         ((0.5, 0.9), (10, float("nan")), "ascending lengths"),
+        ((0.5, 0.5), (10, 20), "rise"),
+        ((0.1, 0.5, 0.5), (10, 20, 20), "rise"),
     ],
 )
 def test_quantiles_that_are_none_are_refused(levels, tokens, message):

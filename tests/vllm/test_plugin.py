@@ -10,7 +10,9 @@ import pytest
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
-from scheduler_client.vllm_plugin.metrics_page import SidecarMetrics
+from scheduler_client.vllm_plugin import scheduler as scheduler_module
+from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
+from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
     LengthwiseMixin,
@@ -19,6 +21,7 @@ from scheduler_client.vllm_plugin.scheduler import (
     unexpected,
     with_lengthwise,
 )
+from tests.vllm.core_side import CoreSide, Spoken
 
 
 def test_whatever_class_vllm_chooses_is_mixed_and_stays_what_it_was():
@@ -110,3 +113,36 @@ def test_the_metrics_of_several_sidecars_are_one(tmp_path):
         "lengthwise_predictions_total": 7,
         "lengthwise_breaker_state": 2,
     }
+
+
+def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    write = "from scheduler_client.vllm_plugin.metrics_page import write_metrics; write_metrics(1)"
+    assert run(write, **{FOLDER: str(tmp_path)}).returncode == 0
+    write_metrics(1)
+    write_metrics(2)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("lacks", PREEMPTION_NEEDS)
+def test_a_scheduler_that_cannot_preempt_as_expected_is_ordered_all_the_same(
+    lacks, monkeypatch, caplog
+):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
+    monkeypatch.setattr(scheduler_module, "SidecarProcess", Spoken)
+    scheduler = CoreSide().scheduler
+    scheduler.vllm_config.model_config.skip_tokenizer_init = True
+    scheduler.vllm_config.parallel_config = SimpleNamespace(data_parallel_index=0)
+    for name in PREEMPTION_NEEDS:
+        setattr(scheduler, name, None)
+    assert order_queue(scheduler, preempts=True)._preempts
+    assert not caplog.records or "preempts nobody" not in caplog.text
+    delattr(scheduler, lacks)
+    order = order_queue(scheduler, preempts=True)
+    assert order is not None
+    assert not order._preempts
+    (line,) = {r.getMessage() for r in caplog.records if "preempts nobody" in r.getMessage()}
+    assert lacks in line

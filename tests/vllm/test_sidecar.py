@@ -1,6 +1,9 @@
 """The sidecar, spoken to as the engine core does: over a socket."""
 
 import asyncio
+import dataclasses
+import itertools
+import math
 import socket
 
 import pytest
@@ -14,11 +17,14 @@ from scheduler_client.vllm_plugin.messages import (
     Learnt,
     Predicted,
     Settled,
+    decode_points,
     decode_to_core,
     encode,
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.sidecar import Sidecar
+from scheduler_client.vllm_plugin.sidecar import sidecar as sidecar_module
+from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
+from tests.scheduler_client.advisor.helpers import ScriptedClient, prediction
 
 
 class Core:
@@ -35,6 +41,10 @@ class Core:
         arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
         self.tell(Settled(arguments, 0))
         self.learnt: Learnt | None = None
+
+    def asks(self, client) -> None:
+        """Have a scripted predictor asked."""
+        self.sidecar._connection._connect = lambda _: client
 
     def tell(self, *messages) -> None:
         for message in messages:
@@ -121,7 +131,8 @@ async def test_token_ids_are_predicted_by_their_text_without_special_tokens(star
     core = start()
     core.tell(arrived(3, [101, *HELLO, 102]))
     heard = await core.hear()
-    ((number, tokens, (levels, lengths)),) = heard.lengths
+    ((number, tokens, points),) = heard.lengths
+    levels, lengths = decode_points(points)
     assert (number, tokens) == (3, len("hello"))
     assert levels[0] == 0
     assert levels[-1] == 1
@@ -133,7 +144,7 @@ async def test_many_that_come_together_are_answered_together(start, arrived):
     core.tell(*(arrived(n) for n in range(100)))
     numbers = []
     while len(numbers) < 100:
-        numbers += [number for number, _, _ in (await core.hear()).lengths]
+        numbers += [number for number, *_ in (await core.hear()).lengths]
     assert sorted(numbers) == list(range(100))
 
 
@@ -178,11 +189,10 @@ async def test_what_ended_teaches_the_typical_length_and_the_speed(start, arrive
     for number in range(200):
         one = arrived(number, asking="policy"), ended(number, 40, decode_s=40 * 0.005)
         await core.tell_as_it_reads(*one)
-    core.tell(arrived(999))
-    await core.hear()
+    numbers = itertools.count(1_000)
     async with asyncio.timeout(20):
         while core.learnt is None or core.learnt.typical_tokens.get(model, 0) != 40:
-            core.tell(arrived(1_000))
+            core.tell(arrived(next(numbers)))
             await core.hear()
             await asyncio.sleep(0.1)
     _, token_s, _ = core.learnt.rates
@@ -191,9 +201,10 @@ async def test_what_ended_teaches_the_typical_length_and_the_speed(start, arrive
 
 async def test_the_predictors_history_is_the_start_of_the_typical_length(start, arrived):
     core = start()
+    numbers = itertools.count()
     async with asyncio.timeout(20):
         while core.learnt is None or "llm" not in core.learnt.typical_tokens:
-            core.tell(arrived(1))
+            core.tell(arrived(next(numbers)))
             await core.hear()
             await asyncio.sleep(0.1)
     assert 105 < core.learnt.typical_tokens["llm"] < 277  # the served median and 90 % quantile
@@ -226,13 +237,13 @@ async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arriv
     core.tell(*(arrived(n) for n in range(50)))
     await until(lambda: max(core.sidecar._known, default=0) == 49)
     assert len(core.sidecar._known) == 10
-    assert core.sidecar._chars == 10 * len("hello")
+    assert core.sidecar._known.chars == 10 * len("hello")
 
 
 async def test_what_is_no_message_does_not_end_it(start, arrived):
     core = start()
     core.tell(arrived(1, temperature=float("nan")), arrived(2))
-    while 2 not in [number for number, _, _ in (await core.hear()).lengths]:
+    while 2 not in [number for number, *_ in (await core.hear()).lengths]:
         pass
 
 
@@ -242,3 +253,130 @@ async def test_the_last_reports_are_sent_when_the_core_ends(start, arrived, stor
     await until(lambda: core.sidecar._reporter.waiting == 1)
     await core.end()
     assert len(stored()) == 1
+
+
+def of_levels(count):
+    """A prediction of so many quantiles."""
+    levels = tuple((n + 1) / (count + 1) for n in range(count))
+    return dataclasses.replace(
+        prediction(10.0),
+        quantile_levels=levels,
+        quantile_tokens=tuple(float(n) for n in range(count)),
+    )
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"expected_tokens": math.nan},
+        {"expected_tokens": -1.0},
+        {"expected_tokens": 1e300},
+        {"quantile_levels": (0.5, 0.5, 0.75)},
+        {"quantile_tokens": (math.nan, math.nan, math.nan)},
+        {"quantile_levels": (), "quantile_tokens": ()},
+    ],
+    ids=str,
+)
+async def test_a_prediction_that_cannot_be_one_is_none(start, arrived, nonsense):
+    core, client = start(), ScriptedClient()
+    client.outcome = lambda _: dataclasses.replace(prediction(), **nonsense)
+    core.asks(client)
+    core.tell(arrived(1))
+    heard = await core.hear()
+    assert (heard.lengths, heard.unknown) == ([], [1])
+    assert core.counted("lengthwise_fallbacks_total", cause="predictor_error") == 1
+
+
+async def test_a_core_that_reads_late_hears_everything(start, arrived, monkeypatch):
+    """Predictions and what was learnt are due at the same time, and the socket is full."""
+    monkeypatch.setattr(sidecar_module, "TELL_EVERY_S", 0.001)
+    core, client = start(max_in_flight=10_000), ScriptedClient()
+    client.outcome = lambda _: of_levels(100)
+    core.asks(client)
+    for number in range(2_000):
+        await core.tell_as_it_reads(arrived(number))
+        one = arrived(number + 10_000, asking="policy"), ended(number + 10_000, 1 + number)
+        await core.tell_as_it_reads(*one)
+    await until(lambda: core.counted("lengthwise_predictions_total") == 2_000)
+    await asyncio.sleep(0)
+    numbers = []
+    while len(numbers) < 2_000:
+        numbers += [number for number, *_ in (await core.hear()).lengths]
+    assert sorted(numbers) == list(range(2_000))
+
+
+async def test_answers_are_divided_by_what_a_packet_holds(start, arrived):
+    core, client = start(), ScriptedClient()
+    client.outcome = lambda _: of_levels(2_000)
+    core.asks(client)
+    core.tell(*(arrived(n) for n in range(20)))
+    numbers = []
+    while len(numbers) < 20:
+        numbers += [number for number, *_ in (await core.hear()).lengths]
+    assert sorted(numbers) == list(range(20))
+
+
+async def test_an_answer_that_no_packet_holds_is_none(start, arrived):
+    core, client = start(), ScriptedClient()
+    client.outcome = lambda _: of_levels(20_000)
+    core.asks(client)
+    core.tell(arrived(1))
+    assert (await core.hear()).unknown == [1]
+
+
+async def test_a_packet_that_cannot_be_read_is_counted_and_the_next_is_read(start, arrived):
+    core = start()
+    core.ours.send(b"\xc1 is no MessagePack")
+    core.tell(arrived(1))
+    assert [number for number, *_ in (await core.hear()).lengths] == [1]
+    await until(lambda: core.counted("lengthwise_internal_errors_total") == 1)
+
+
+async def test_a_request_that_is_told_of_twice_is_one(start, arrived):
+    core = start()
+    core.tell(arrived(1), arrived(1), arrived(2))
+    numbers = []
+    while 2 not in numbers:
+        numbers += [number for number, *_ in (await core.hear()).lengths]
+    assert numbers == [1, 2]
+    assert core.sidecar._known.chars == 2 * len("hello")
+
+
+async def test_an_end_of_what_never_came_is_counted(start, arrived):
+    core = start()
+    core.tell(ended(7), arrived(1))
+    await core.hear()
+    await until(lambda: core.counted("lengthwise_reports_total", outcome="unknown") == 1)
+
+
+async def test_what_an_earlier_sidecar_settled_is_neither_asked_again_nor_counted(
+    start, arrived, stored
+):
+    core = start()
+    core.tell(arrived(1, asking="again"), ended(1, 7), arrived(2))
+    assert [number for number, *_ in (await core.hear()).lengths] == [2]
+    assert core.counted("lengthwise_fallbacks_total", cause="not_asked") == 0
+    await until(stored)
+
+
+async def test_of_a_prompt_its_text_alone_is_kept(start, arrived):
+    core = start()
+    core.tell(arrived(1))
+    await core.hear()
+    (known,) = core.sidecar._known.values()
+    assert str(HELLO[0]) not in repr(known)
+
+
+async def test_an_engine_whose_tokenizer_cannot_be_loaded_is_served_without_predictions(
+    tmp_path, predictor, arrived, caplog
+):
+    core = Core(tmp_path, predictor.target)
+    core.tell(arrived(1), arrived(2))
+    unknown = []
+    while len(unknown) < 2:
+        unknown += (await core.hear()).unknown
+    assert core.counted("lengthwise_fallbacks_total", cause="no_text") == 2
+    said = [r.getMessage() for r in caplog.records if r.name == "lengthwise.advisor"]
+    assert len(said) == 1
+    assert "tokenizer was not loaded" in said[0]
+    await core.end()

@@ -9,6 +9,7 @@ from lengthwise.prediction import Prediction
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.config import MAX_DEADLINE_S
 from scheduler_client.errors import (
     InvalidRequestError,
     ServerFailedError,
@@ -85,6 +86,14 @@ async def test_a_stream_that_is_idle_for_longer_than_an_answer_may_take_stays(ma
     await asyncio.sleep(0.15)
     await asker.ask(query())
     assert client.streams == 1
+
+
+async def test_a_stream_may_last_as_long_as_any():
+    """Its end by a time limit while a query is out counts as the predictor's failure."""
+    connection = Connection(settings())
+    client = await connection.client()
+    assert client._config.stream_timeout_s == MAX_DEADLINE_S
+    await connection.close()
 
 
 async def test_what_a_broken_stream_had_not_answered_is_asked_again_once(make_asker, client):
@@ -184,6 +193,21 @@ async def test_after_enough_failures_nobody_is_asked_and_one_query_finds_it_back
     assert await asker.ask(query()) == "breaker_open", "one probe at a time"
     client.hold.set()
     assert isinstance(await probe, Prediction)
+    assert isinstance(await asker.ask(query()), Prediction)
+
+
+async def test_a_query_that_was_to_find_it_back_and_is_given_up_unsent_is_followed_by_another(
+    make_asker, client
+):
+    clock = TurnedClock()
+    asker = make_asker(client=client, clock=clock, breaker_failures=1, breaker_open_s=1.0)
+    client.fault = ServerUnavailableError("gone")
+    await asker.ask(query())
+    client.fault = None
+    clock.now_s += 1.0
+    asker.ask(query("given up")).cancel()
+    assert await asker.ask(query()) == "breaker_open"
+    clock.now_s += 1.0
     assert isinstance(await asker.ask(query()), Prediction)
 
 

@@ -42,6 +42,7 @@ def test_what_is_typical_is_the_llms_own_within_the_limit_of_the_request(keys):
     assert keys.expected_tokens(request()) == 30.0
     assert keys.expected_tokens(request(max_tokens=5)) == 5
     assert keys.expected_tokens(request(model="another")) == START_TOKENS
+    assert keys.expected_tokens(request(model="another", max_tokens=16)) == 16
 
 
 @pytest.mark.parametrize("rule", RULE_NAMES)

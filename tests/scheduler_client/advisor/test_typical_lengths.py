@@ -7,7 +7,8 @@ from scheduler_client.advisor.typical_lengths import START_TOKENS, TypicalLength
 
 
 def test_an_llm_nothing_is_known_of_starts_at_a_sensible_value():
-    assert TypicalLengths().tokens("llm") == START_TOKENS
+    typical = TypicalLengths()
+    assert (typical.of_models(), typical.of_all_tokens) == ({}, START_TOKENS)
 
 
 def test_it_is_the_mean_of_the_llms_own_answers():
@@ -15,14 +16,14 @@ def test_it_is_the_mean_of_the_llms_own_answers():
     for tokens in (10, 20, 30):
         typical.add("short", tokens)
         typical.add("long", 10 * tokens)
-    assert (typical.tokens("short"), typical.tokens("long")) == (20, 200)
+    assert typical.of_models() == {"short": 20, "long": 200}
 
 
 def test_an_unknown_llm_is_taken_for_the_mean_of_all():
     typical = TypicalLengths()
     for _ in range(2_000):
         typical.add("llm", 40)
-    assert typical.tokens("another") == pytest.approx(40, rel=0.01)
+    assert typical.of_all_tokens == pytest.approx(40, rel=0.01)
 
 
 def test_old_answers_are_forgotten():
@@ -31,28 +32,24 @@ def test_old_answers_are_forgotten():
         typical.add("llm", 10)
     for _ in range(2_000):
         typical.add("llm", 500)
-    assert typical.tokens("llm") == pytest.approx(500, rel=0.01)
-
-
-def test_no_answer_is_taken_for_longer_than_its_limit():
-    assert TypicalLengths().tokens("llm", 16) == 16
+    assert typical.of_models()["llm"] == pytest.approx(500, rel=0.01)
 
 
 def test_the_predictors_history_is_the_start_and_own_answers_outgrow_it():
     typical = TypicalLengths()
     typical.seed([ModelInfo("llm", 1_000, 100.0, 100.0)])
-    assert typical.tokens("llm") == 100
-    assert typical.tokens("another") == 100
+    assert typical.of_models()["llm"] == 100
+    assert typical.of_all_tokens == 100
     for _ in range(200):
         typical.add("llm", 20)
-    assert typical.tokens("llm") < 30
+    assert typical.of_models()["llm"] < 30
 
 
 def test_the_history_does_not_override_what_was_seen_here():
     typical = TypicalLengths()
     typical.add("llm", 20)
     typical.seed([ModelInfo("llm", 1_000, 100.0, 300.0)])
-    assert typical.tokens("llm") == 20
+    assert typical.of_models()["llm"] == 20
 
 
 def test_the_mean_of_spread_lengths_lies_between_median_and_ninety_percent():
@@ -66,5 +63,5 @@ def test_llms_are_remembered_within_a_bound_and_the_busy_ones_longest():
     for number in range(1_000):
         typical.add("busy", 7)
         typical.add(f"llm-{number}", 100)
-    assert len(typical) == 10
-    assert typical.tokens("busy") == 7
+    assert len(typical.of_models()) == 10
+    assert typical.of_models()["busy"] == 7

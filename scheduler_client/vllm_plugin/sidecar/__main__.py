@@ -1,0 +1,40 @@
+"""`python -m scheduler_client.vllm_plugin.sidecar FD`, started by the engine core alone."""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(descriptor: str) -> None:
+    """Run until the engine core closes its end of the socket."""
+    # A stopped process would not see the core end: its end wakes it.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
+    # The core ends first, by closing the socket: what the terminal or the server says is for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(levelname)s %(asctime)s [Lengthwise's sidecar] %(message)s",
+        datefmt="%m-%d %H:%M:%S",
+    )
+    settings = AdvisorSettings.from_environment(os.environ)
+    assert settings is not None  # noqa: S101  the core has read them
+    core = socket.socket(fileno=int(descriptor))
+    core.setblocking(False)
+    asyncio.run(Sidecar(settings, core, PluginMetrics()).run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

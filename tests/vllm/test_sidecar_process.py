@@ -1,0 +1,178 @@
+"""The sidecar as the engine core sees it: nothing of it may hold up or end the engine."""
+
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+
+import pytest
+
+from scheduler_client.vllm_plugin import sidecar_process
+from scheduler_client.vllm_plugin.messages import (
+    MAX_PACKET_BYTES,
+    Arrived,
+    Counted,
+    Ended,
+    Settled,
+)
+from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from tests.scheduler_client.advisor.helpers import TurnedClock
+from tests.vllm.core_side import CoreSide, Spoken
+from tests.wait_until import wait_until
+
+
+def ended(number, request_id="r", **options):
+    fields = {"queued_s": 0.0, "prefill_s": 0.0, "decode_s": 0.0, "preemptions": 0} | options
+    return Ended(number, request_id, 1, 1, "stop", **fields)
+
+
+@pytest.fixture
+def sidecar():
+    return Spoken(Settled(None, 0))
+
+
+def test_beyond_the_most_that_may_wait_messages_are_counted_and_not_sent(sidecar, monkeypatch):
+    monkeypatch.setattr(sidecar_process, "MAX_WAITING", 10)
+    assert [sidecar.put(ended(n)) for n in range(15)] == [True] * 10 + [False] * 5
+    assert sidecar.unsent == 5
+    sidecar.flush()
+    assert [end.number for end in sidecar.heard(Ended)] == list(range(10))
+    assert sidecar.put(ended(99))
+
+
+def test_a_message_that_no_packet_holds_is_dropped_and_its_neighbours_go(sidecar):
+    for message in (ended(1), ended(2, "x" * MAX_PACKET_BYTES), ended(3)):
+        sidecar.put(message)
+    sidecar.flush()
+    assert [end.number for end in sidecar.heard(Ended)] == [1, 3]
+    assert sidecar.unsent == 1
+    assert sidecar._socket is not None
+
+
+def test_what_a_full_socket_does_not_take_goes_later_in_order(sidecar):
+    sent = 2_000
+    for number in range(sent):
+        sidecar.put(ended(number, "x" * 900))
+    for _ in range(50):
+        sidecar.flush()
+    numbers = []
+    while len(numbers) < sent:
+        numbers += [end.number for end in sidecar.heard(Ended)]
+        sidecar.flush()
+    assert numbers == list(range(sent))
+    assert sidecar.unsent == 0
+
+
+def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
+    sidecar.theirs.send(b"\xc1 is no MessagePack")
+    sidecar.say((1, 7.0))
+    (predicted,) = sidecar.read()
+    assert predicted.lengths[0][:2] == (1, 7.0)
+    assert sidecar.unreadable == 1
+
+
+def test_of_requests_that_ended_prompts_are_kept_within_a_bound(monkeypatch):
+    monkeypatch.setattr(sidecar_process, "MAX_KEPT_TOKENS", 10)
+    core = CoreSide()
+    requests = [core.come(ids=range(4)) for _ in range(5)]
+    for request in requests:
+        core.order._tell(core.order._tracked[request.request_id])
+    for request in requests:
+        core.end(request)
+    core.step()
+    told = core.sidecar.heard(Arrived)
+    assert [len(arrived.token_ids) for arrived in told] == [4, 4, 0, 0, 0]
+    assert core.sidecar._kept_tokens == 0
+    assert core.sidecar.unsent == 3
+
+
+def lose(sidecar):
+    """Its end is seen."""
+    sidecar.theirs.close()
+    sidecar.read()
+    return sidecar._restart_at_s - sidecar._clock()
+
+
+def start_again(sidecar, clock):
+    clock.now_s = sidecar._restart_at_s
+    sidecar.flush()
+    assert sidecar._no_start_under_way.wait(20)
+
+
+def test_a_sidecar_that_dies_again_and_again_is_started_ever_later_and_a_long_life_forgives():
+    clock = TurnedClock()
+    sidecar = Spoken(Settled(None, 0), clock)
+    pauses_s = []
+    for lived_s in (1, 1, 1, 3_600, 1):
+        clock.now_s += lived_s
+        pauses_s.append(lose(sidecar))
+        start_again(sidecar, clock)
+    assert pauses_s == [1, 2, 4, 1, 2]
+
+
+@pytest.fixture
+def real(monkeypatch):
+    """A sidecar in a process of its own."""
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    clock = TurnedClock()
+    process = SidecarProcess(Settled(None, 0), clock)
+    yield process, clock
+    process.close(1.0)
+
+
+def kill(process):
+    os.kill(process._child.pid, signal.SIGKILL)
+
+    def lost():
+        process.read()
+        return process._socket is None
+
+    wait_until(lost, "the sidecar's end")
+
+
+def test_the_thread_that_started_a_sidecar_again_lives_as_long_as_that(real):
+    """To the kernel it is the parent, whose end wakes a sidecar that stands still."""
+    process, clock = real
+    before = set(threading.enumerate())
+    kill(process)
+    start_again(process, clock)
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.is_alive()
+    kill(process)
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
+    process, clock = real
+    kill(process)
+    begun, go_on = threading.Event(), threading.Event()
+    start = process._start
+
+    def slowly():
+        begun.set()
+        go_on.wait(20)
+        start()
+
+    monkeypatch.setattr(process, "_start", slowly)
+    clock.now_s += 10
+    process.flush()
+    assert begun.wait(20)
+    closing = threading.Thread(target=process.close, args=(20.0,))
+    closing.start()
+    go_on.set()
+    closing.join(40)
+    assert process._child.poll() is not None
+    assert process.generation == 2
+
+
+def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
+    sidecar.put(Counted())
+    sidecar.theirs.close()
+    with suppress(BrokenPipeError):
+        sidecar.flush()
+    assert sidecar._socket is None
+    assert not sidecar._waiting
+    assert sidecar.unsent == 1
+    assert isinstance(sidecar.theirs, socket.socket)
