@@ -18,7 +18,7 @@ class KnownVectors(EncoderWrapper):
 
     Args:
         encoder: Made the vectors, and lends its name.
-        vectors: Shape (different prompts, dimension).
+        vectors: One row a different prompt, shape (prompts, dimension).
         places: Prompt -> its row in `vectors`.
     """
 
@@ -37,7 +37,7 @@ class KnownVectors(EncoderWrapper):
         """Encode prompts.
 
         Args:
-            encoder: Makes the vectors.
+            encoder: Encodes each different prompt once, in batches.
             prompts: All that will be asked for, in any order and number.
             on_progress: Told how many more prompts have been encoded.
         """

@@ -14,6 +14,7 @@ from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 
 PR_SET_PDEATHSIG = 1
+"""Linux's number for it, from <sys/prctl.h>: a signal when the parent ends."""
 
 
 def main(descriptor: str) -> None:

@@ -38,7 +38,7 @@ class CoreLink:
 
     Args:
         core: The socket, which does not block.
-        log: Where failures are said.
+        log: Says failures, each kind once in a while, since they come in bursts.
     """
 
     def __init__(self, core: socket.socket, log: RateLimitedLog) -> None:

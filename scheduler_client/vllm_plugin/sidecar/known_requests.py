@@ -32,8 +32,8 @@ class KnownRequests:
     """By number; where they are too many, or their prompts too long, the oldest is forgotten.
 
     Args:
-        max_requests: Remembered at a time.
-        max_chars: Of their prompts, together.
+        max_requests: How many are remembered at a time.
+        max_chars: How long their prompts may be together, in characters.
     """
 
     def __init__(self, max_requests: int, max_chars: int) -> None:

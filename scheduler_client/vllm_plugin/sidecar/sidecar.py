@@ -42,6 +42,8 @@ TELL_EVERY_S = 1.0
 """What was learnt changes slowly."""
 
 INFO_TIMEOUT_S = 5.0
+"""A predictor that is there answers in milliseconds; nobody waits for this one."""
+
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 1.0, 60.0
 
 
@@ -49,9 +51,9 @@ class Sidecar:
     """Everything of the plugin that takes time. It belongs to one event loop.
 
     Args:
-        settings: From the environment.
+        settings: Where the predictor is, and how it is asked.
         core: The socket to the engine core.
-        metrics: Of this process.
+        metrics: Counts predictions, endings and failures of this process.
     """
 
     def __init__(
