@@ -7,6 +7,7 @@ from vllm import LLM
 from vllm.distributed import cleanup_dist_env_and_memory
 
 from scheduler_client.vllm_plugin.plugin import register
+from scheduler_client.vllm_plugin.tracked import Tracked
 
 
 @pytest.fixture
@@ -29,9 +30,14 @@ def test_embeddings_are_made_as_ever_and_nothing_is_asked(pooling, predictor):
     order = pooling.llm_engine.engine_core.engine_core.scheduler.lengthwise
     told = []
     put = order._sidecar.put
-    order._sidecar.put = lambda message: told.append(message) or put(message)
+
+    def noted(message):
+        if isinstance(message, Tracked):
+            told.append(message.arrived())
+        return put(message)
+
+    order._sidecar.put = noted
     (output,) = pooling.embed(["hello there"], use_tqdm=False)
     assert len(output.outputs.embedding) == 256
-    arrived = [message for message in told if hasattr(message, "asking")]
-    assert [(message.asking, message.token_ids) for message in arrived] == [("no_text", [])]
+    assert [(arrived.asking, arrived.token_ids) for arrived in told] == [("no_text", [])]
     assert all(report["prompt"] != "hello there" for report in predictor.reported())
