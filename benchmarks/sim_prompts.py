@@ -20,6 +20,7 @@ from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import VICUNA, read_records
 from index_builder.baselines.fit_baselines import fit_baselines
 from lengthwise.history.split import is_held_out
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
@@ -77,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes = QUICK_SIZES if options.quick else SIZES
     asked = [r for r in read_records(options.data, VICUNA) if is_held_out(r, HOLDOUT)]
     told = _tell(LengthIndex.load(options.index), asked)
-    table = _table(asked)
-    taus = {one.name: _kendall_tau_b(one.tokens, table) for one in told}
+    table = table_of(asked)
+    taus = {one.name: kendall_tau_b(one.tokens, table) for one in told}
     poisson = gamma_arrivals(1.0)
     workloads = {one.name: Workload(table, poisson, one.tokens, one.distributions) for one in told}
     total = len(ENGINES) * len(LOADS) * (1 + len(told) + len(UNRULED))
@@ -107,23 +108,36 @@ def _tell(index: LengthIndex, asked: Sequence[HistoryRecord]) -> list[PredictedP
     """What SSJF's predictor, ours and the truth say of the rows asked about."""
     vectors = index.encode([record.prompt for record in asked])
     (theirs,) = fit_baselines(index, [THEIRS], on_stage=say).baselines
+    return [
+        PredictedPrompts("their predictor", theirs.predict(asked, vectors).point),
+        ours_of(index, asked, vectors),
+        PredictedPrompts("oracle", np.array([float(record.output_tokens) for record in asked])),
+    ]
+
+
+def ours_of(
+    index: LengthIndex, asked: Sequence[HistoryRecord], vectors: FloatMatrix | None = None
+) -> PredictedPrompts:
+    """What the index predicts of the rows.
+
+    Args:
+        index: Built without them.
+        asked: The rows.
+        vectors: Of their prompts, shape (rows, dimension), if they are at hand.
+    """
+    if vectors is None:
+        vectors = index.encode([record.prompt for record in asked])
     queries = [Query(record.prompt, record.model) for record in asked]
     estimates = index.estimate(index.search(vectors, queries), queries)
     ours = [
         LengthDistribution.from_quantiles(e.quantile_levels, e.quantile_tokens) for e in estimates
     ]
-    return [
-        PredictedPrompts("their predictor", theirs.predict(asked, vectors).point),
-        PredictedPrompts(
-            "ours",
-            np.array([e.expected_tokens for e in estimates]),
-            Distributions(ours, np.arange(len(ours))),
-        ),
-        PredictedPrompts("oracle", np.array([float(record.output_tokens) for record in asked])),
-    ]
+    tokens = np.array([e.expected_tokens for e in estimates])
+    return PredictedPrompts("ours", tokens, Distributions(ours, np.arange(len(ours))))
 
 
-def _table(asked: Sequence[HistoryRecord]) -> LengthTable:
+def table_of(asked: Sequence[HistoryRecord]) -> LengthTable:
+    """Their true lengths; prompts of one typical length."""
     return LengthTable(
         np.array([record.output_tokens for record in asked]),
         np.full(len(asked), DEFAULT_INPUT_TOKENS),
@@ -140,7 +154,8 @@ def _scenarios(table: LengthTable, batching: Batching) -> list[Scenario]:
     return [Scenario(f"load {load:g}", load * served_per_s, poisson) for load in LOADS]
 
 
-def _kendall_tau_b(predicted: FloatArray, table: LengthTable) -> float:
+def kendall_tau_b(predicted: FloatArray, table: LengthTable) -> float:
+    """Of one number for each row with its true length."""
     result: Any = kendalltau(predicted, table.output_tokens)
     return float(result.statistic)
 
