@@ -26,7 +26,8 @@ class RunningLeastSquares:
         start: The rates before any observation.
         scale: The usual size of each feature, which makes the sums comparable.
         memory: Observations that it looks back on, in all but name.
-        start_weight: Observations that the start counts as; it is forgotten like them.
+        start_weights: Observations that the start of each rate counts as; forgotten like them. What
+            a few observations leave open stays near a start that counts as many.
         floor: What y is taken for at least where an error is divided by it.
     """
 
@@ -36,7 +37,7 @@ class RunningLeastSquares:
         scale: Sequence[float],
         *,
         memory: int = 1_000,
-        start_weight: float = 0.3,
+        start_weights: Sequence[float],
         floor: float = 1e-3,
     ) -> None:
         size = range(len(start))
@@ -46,7 +47,7 @@ class RunningLeastSquares:
         self._gram = [[0.0 for _ in size] for _ in size]
         self._moment = [0.0 for _ in size]
         self._keep = 1 - 1 / memory
-        self._start_weight = start_weight
+        self._start_weights = list(start_weights)
         self._weight_of_all = 0.0
         self._floor = floor
         self._spread = _START_SPREAD
@@ -64,7 +65,7 @@ class RunningLeastSquares:
         scaled = [x / unit for x, unit in zip(features, self._scale, strict=True)]
         weight = self._weight(sum(r * x for r, x in zip(self._rates, scaled, strict=True)), y)
         self.observations += 1
-        self._start_weight *= self._keep
+        self._start_weights = [weight * self._keep for weight in self._start_weights]
         self._weight_of_all = self._keep * self._weight_of_all + 1
         for i, x in enumerate(scaled):
             self._moment[i] = self._keep * self._moment[i] + weight * x * y
@@ -85,9 +86,9 @@ class RunningLeastSquares:
 
     def _solve(self) -> None:
         """Coordinate descent from where the rates stand: what the data leave open stays there."""
-        pull = self._start_weight / self._weight_of_all
+        pulls = [weight / self._weight_of_all for weight in self._start_weights]
         for _ in range(_SWEEPS):
-            moved = [self._settle(j, pull) for j in range(len(self._rates))]
+            moved = [self._settle(j, pull) for j, pull in enumerate(pulls)]
             if max(moved) < _STILL:
                 break
 

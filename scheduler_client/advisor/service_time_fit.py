@@ -12,6 +12,13 @@ START = ServiceTimeModel(
 """SSJF's 0.02 s per token (Qiu et al. 2024), and a prefill of 5,000 tokens a second: until the
 engine has shown its own speed."""
 
+_START_OBSERVATIONS = 0.3
+"""What the rates before count as: less than the first request."""
+
+_NO_ALPHA_OBSERVATIONS = 30.0
+"""What it counts as that attention takes no time: a few steps' noise over short prompts is taken
+for it otherwise, which then outweighs what the answers' lengths differ by."""
+
 _USUAL_INPUT_TOKENS = 500.0
 _USUAL_OUTPUT_TOKENS = 200.0
 
@@ -20,7 +27,8 @@ class ServiceTimeFit:
     """Fits T = s * T0 + n * (alpha * s + beta) (ALISE, Zhao and Wang 2024, arXiv 2410.23537).
 
     An engine tells its prefill and its decoding apart, so each is fitted to its own time: T0 to the
-    prefill, alpha and beta to the decoding. Not thread-safe.
+    prefill, less what a step takes however short the prompt is, which is alike for all; alpha and
+    beta to the decoding. Not thread-safe.
 
     What a token takes depends on what runs beside it: a full batch slows each of its requests, and
     others' prefills stand between one's tokens. The model knows nothing of that, so what is fitted
@@ -32,11 +40,14 @@ class ServiceTimeFit:
 
     def __init__(self) -> None:
         self._prefill = RunningLeastSquares(
-            [START.prefill_s_per_input_token], [_USUAL_INPUT_TOKENS]
+            [START.prefill_s_per_input_token, 0.0],
+            [_USUAL_INPUT_TOKENS, 1.0],
+            start_weights=[_START_OBSERVATIONS, _START_OBSERVATIONS],
         )
         self._decode = RunningLeastSquares(
             [START.decode_s_per_output_and_input_token, START.decode_s_per_output_token],
             [_USUAL_INPUT_TOKENS * _USUAL_OUTPUT_TOKENS, _USUAL_OUTPUT_TOKENS],
+            start_weights=[_NO_ALPHA_OBSERVATIONS, _START_OBSERVATIONS],
         )
         self._model = START
 
@@ -50,9 +61,9 @@ class ServiceTimeFit:
         if finished.preemptions:
             return
         inputs, outputs = float(finished.input_tokens), float(finished.output_tokens)
-        self._prefill.add([inputs], finished.prefill_s)
+        self._prefill.add([inputs, 1.0], finished.prefill_s)
         if outputs > 1:
             self._decode.add([outputs * inputs, outputs], finished.decode_s)
-        (prefill_s,) = self._prefill.rates
+        prefill_s, _ = self._prefill.rates
         alpha_s, beta_s = self._decode.rates
         self._model = ServiceTimeModel(prefill_s, beta_s, alpha_s)

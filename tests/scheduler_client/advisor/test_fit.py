@@ -51,6 +51,35 @@ def test_it_finds_the_constants_of_an_engine(truth):
     assert_near(fit.model, truth, 0.05)
 
 
+def test_what_each_prefill_takes_however_short_is_not_put_down_to_its_tokens():
+    fit, draw = ServiceTimeFit(), random.Random(3)
+    for _ in range(200):
+        inputs = 1 + int(draw.lognormvariate(4, 1))
+        fit.add(finished(input_tokens=inputs, prefill_s=0.02 + 2e-5 * inputs, decode_s=1.0))
+    assert fit.model.prefill_s_per_input_token == pytest.approx(2e-5, rel=0.2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_over_short_prompts_is_not_taken_for_attention(seed):
+    """Else a prompt of 300 tokens counts as an answer that is longer by a hundred."""
+    fit, draw = ServiceTimeFit(), random.Random(seed)
+    for count in range(1, 101):
+        inputs, outputs = 8 + int(draw.lognormvariate(2.5, 0.7)), 2 + int(draw.expovariate(1 / 120))
+        step_s = 0.02 * draw.lognormvariate(0, 0.3)
+        fit.add(
+            finished(
+                output_tokens=outputs,
+                input_tokens=inputs,
+                prefill_s=0.03,
+                decode_s=outputs * step_s,
+            )
+        )
+        if count >= 8:
+            model = fit.model
+            more_s = model.service_time_s(100, 300) - model.service_time_s(100, 0)
+            assert more_s < 40 * model.decode_s_per_output_token
+
+
 def test_noise_and_stalls_move_it_little():
     """One request in twenty takes twenty times as long: the plain mean would be twice the truth."""
     fit = ServiceTimeFit()
@@ -95,7 +124,7 @@ def test_a_request_that_was_preempted_says_nothing_of_the_speed():
 
 
 def test_rates_stay_non_negative_where_the_best_fit_is_below_zero():
-    squares = RunningLeastSquares([1.0, 1.0], [1.0, 1.0], start_weight=0.0)
+    squares = RunningLeastSquares([1.0, 1.0], [1.0, 1.0], start_weights=[0.0, 0.0])
     for x in (1.0, 2.0, 3.0) * 50:
         squares.add([x, 1.0], max(0.0, 2 * x - 1))
     assert min(squares.rates) >= 0
