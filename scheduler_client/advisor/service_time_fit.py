@@ -13,7 +13,10 @@ START = ServiceTimeModel(
 engine has shown its own speed."""
 
 _USUAL_INPUT_TOKENS = 500.0
+"""Of a prompt: a scale for sums, on which the fitted rates do not depend."""
+
 _USUAL_OUTPUT_TOKENS = 200.0
+"""Of an answer, to the same end."""
 
 
 class ServiceTimeFit:
