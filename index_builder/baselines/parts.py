@@ -8,8 +8,7 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
-HEAD_ALONE = "head_alone"
-NEIGHBOURS_ALONE = "neighbours_alone"
+HEAD_ALONE, NEIGHBOURS_ALONE = "head_alone", "neighbours_alone"
 """Their names in an evaluation's JSON."""
 
 

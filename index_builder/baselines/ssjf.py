@@ -16,10 +16,9 @@ from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
 
-ENCODER_LR = 6e-5
-HEAD_LR = 1e-3
-BATCH_ROWS = 32
-"""As the index's own encoder is trained (`training.options`), so that the methods are compared."""
+ENCODER_LR, HEAD_LR, BATCH_ROWS = 6e-5, 1e-3, 32
+"""Peak learning rates and rows of a batch as the index's own encoder is trained with
+(`training.options`), so that what is compared is the methods."""
 
 PREDICT_ROWS = 64
 """Rows in a batch where no gradients are kept."""

@@ -11,7 +11,7 @@ def encode_unique(encoder: Encoder, prompts: list[str], *, finite: bool = True) 
     """Encode prompts, each different one once: histories repeat themselves.
 
     Args:
-        encoder: Makes the vectors.
+        encoder: Asked once, for all different prompts together.
         prompts: In any order, some more than once.
         finite: Refuse vectors that are not; else the caller sees to them.
 

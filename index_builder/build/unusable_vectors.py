@@ -22,7 +22,7 @@ def usable_rows(
     """Leave out rows whose vector holds a number that is not finite.
 
     Args:
-        records: The rows.
+        records: Rows of a history, in the order of their vectors.
         vectors: Shape (rows, dimension): what the encoder gave for each.
         encoder: Its name, for the error.
         on_error: "stop" at such rows, or "skip" them.

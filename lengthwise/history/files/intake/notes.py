@@ -8,11 +8,7 @@ _REASONS_NAMED = 5
 
 
 def notes_of(fields: Fields) -> list[str]:
-    """Say what was counted while records were made.
-
-    Args:
-        fields: Made them.
-    """
+    """Say what was counted while these fields made records."""
     notes: list[str] = []
     if fields.means_taken:
         notes.append(

@@ -47,7 +47,7 @@ class Intake:
 
     Args:
         options: How rows are read, joined and filtered.
-        fields: Makes the records.
+        fields: Makes records of rows, and counts what its notes tell.
 
     Raises:
         InvalidInputError: If a filter is none, or answers are named without what joins them.

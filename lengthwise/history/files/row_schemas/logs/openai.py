@@ -7,10 +7,13 @@ from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row
 
 REQUEST_COLUMNS = ("request.body", "request", "request_body", "body", "input", "payload")
+"""Where gateways put a request's body; it may be the row itself, as a response may."""
+
 RESPONSE_COLUMNS = ("response.body", "response", "response_body", "output", "result")
-"""Where gateways put the two; either may stand in the row itself."""
+"""Where gateways put what came back."""
 
 TOP_COLUMNS = tuple({name.split(".")[0] for name in (*REQUEST_COLUMNS, *RESPONSE_COLUMNS)})
+"""Of these the columns of a table, which a columnar file must read."""
 
 
 def request_in(row: Row) -> Row:

@@ -51,7 +51,7 @@ def recognise(rows: Sequence[Row], options: ReadOptions) -> LogSchema | None:
 
     Args:
         rows: The first of a file that can be read.
-        options: What --format says.
+        options: Its `format`, and columns that were named, bound what is tried.
     """
     for schema in candidates(options):
         fitting = sum(schema.recognises(row) for row in rows)
