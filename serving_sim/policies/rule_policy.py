@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.rule import FinishedJob, PriorityRule, QueuedJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy, RunningView
