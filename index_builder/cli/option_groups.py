@@ -7,7 +7,7 @@ import typer
 from index_builder.cli.dataclass_options import with_dataclass
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import ReadOptions
-from lengthwise.history.files.row_schemas.logs.recognise import format_names
+from lengthwise.history.files.row_schemas.logs.registry import format_names
 
 HistoryOption = Annotated[
     list[str],
