@@ -16,8 +16,7 @@ from index_builder.evaluation.predictor import lengths_of
 from index_builder.training.batches import padded, shuffled_batches, sorted_batches
 from index_builder.training.optimiser import Optimiser
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.hardware import choose_device, cpu_has_bfloat16
+from lengthwise.index.encoder.encoder import choose_device, cpu_has_bfloat16, locate_encoder
 from lengthwise.index.errors import EncoderError
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord

@@ -10,8 +10,7 @@ prefixes of other requests.
 from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass, field
 
-from serving_sim.batching.decode_batch import DecodeBatch
-from serving_sim.batching.memory import Memory
+from serving_sim.batching.decode_batch import DecodeBatch, Memory
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.job import ArrivalQueue, Job

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.hardware import Device, Precision, choose_device, choose_dtype
+from lengthwise.index.encoder.encoder import Device, Precision, choose_device, choose_dtype
 from lengthwise.index.encoder.packed_bert import PackedBert
 from lengthwise.index.errors import InvalidInputError
 
