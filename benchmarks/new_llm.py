@@ -22,7 +22,7 @@ from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.metrics import LengthMetrics
 from lengthwise.history.files import ReadOptions
 from lengthwise.index.encoder.encoder import Encoder, load_encoder
-from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
+from lengthwise.index.encoder.encoder_wrapper import RememberingEncoder
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 

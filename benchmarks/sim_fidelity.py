@@ -29,11 +29,10 @@ from serving_sim.result import SimulationResult
 from serving_sim.simulate import simulate
 from serving_sim.workload.predictions import oracle_with_noise
 from serving_sim.workload.requests import FloatArray
-from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, running_engine
 from testbed.engine import Engine as RealEngine
 from testbed.engine_options import EngineOptions, SchedulingPolicy
-from testbed.replay import replay
+from testbed.replay import replay, tokens_per_s_when_full
 from testbed.tiny_model import tiny_model
 from testbed.workload import Request, burst, poisson, workload
 

@@ -25,9 +25,9 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.length_distribution import LengthDistribution
-from serving_sim.capacity import requests_per_s
-from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.output import progress_bar
 from serving_sim.engine.engine import Batching
+from serving_sim.experiment import requests_per_s
 from serving_sim.reproduce.ssjf import ENGINES, Scenario, SsjfRow, compare
 from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS, LengthTable
 from serving_sim.workload.requests import Distributions, FloatArray

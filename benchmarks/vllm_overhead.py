@@ -23,12 +23,11 @@ from benchmarks.vllm.engines import Host, warm_up
 from benchmarks.vllm.ordered import Ordered
 from benchmarks.vllm.policies import Policy
 from lengthwise.index.errors import LengthIndexError
-from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import CACHE, Engine
 from testbed.engine_options import CPU_PREDICTOR, default_step_ms
 from testbed.errors import TestbedError
 from testbed.predictor import running_predictor
-from testbed.replay import replay
+from testbed.replay import replay, tokens_per_s_when_full
 from testbed.tiny_model import TinyLlama, tiny_model
 from testbed.workload import Request, burst, workload
 

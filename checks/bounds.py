@@ -53,16 +53,6 @@ MAX_FILE_LINES = 349
 OF_ANY_LENGTH = ("benchmarks", "tests")
 """Where a file may be longer: cases of one thing stand below each other there."""
 
-OPEN_ROOMS: tuple[str, ...] = (
-    "index_builder",
-    "lengthwise/chat_template.py",
-    "lengthwise/history",
-    "scheduler_client/advisor",
-    "scheduler_client/vllm_plugin/*.py",
-)
-"""Where Args entries may still be thin and constants without a reason, until each is gone through;
-files, folders with all below them, or patterns of files."""
-
 
 def stray_names(files: Sequence[PurePosixPath]) -> Iterator[str]:
     """Name what stands at the root and is not listed."""
@@ -93,11 +83,9 @@ def long_files(sources: Sequence[PythonFile]) -> Iterator[str]:
             )
 
 
-def thin_args(
-    sources: Sequence[PythonFile], open_rooms: Sequence[str] = OPEN_ROOMS
-) -> Iterator[str]:
+def thin_args(sources: Sequence[PythonFile]) -> Iterator[str]:
     """Name the Args entries of the product that say nothing."""
-    for source in _closed(sources, open_rooms):
+    for source in _product(sources):
         for entry in args_entries(ast.parse(source.text)):
             if entry.is_thin:
                 yield (
@@ -107,11 +95,9 @@ def thin_args(
                 )
 
 
-def bare_constants(
-    sources: Sequence[PythonFile], open_rooms: Sequence[str] = OPEN_ROOMS
-) -> Iterator[str]:
+def bare_constants(sources: Sequence[PythonFile]) -> Iterator[str]:
     """Name the constants of the product whose reason does not stand beside them."""
-    for source in _closed(sources, open_rooms):
+    for source in _product(sources):
         for name, is_told in constants(ast.parse(source.text), source.text):
             if not is_told:
                 yield (
@@ -120,13 +106,8 @@ def bare_constants(
                 )
 
 
-def _closed(sources: Sequence[PythonFile], open_rooms: Sequence[str]) -> Iterator[PythonFile]:
-    """The product's files outside of the open rooms."""
-    for source in sources:
-        path = source.path
-        is_open = any(path.is_relative_to(room) or path.match(room) for room in open_rooms)
-        if source.is_product and not is_open:
-            yield source
+def _product(sources: Sequence[PythonFile]) -> Iterator[PythonFile]:
+    return (source for source in sources if source.is_product)
 
 
 def modules_by_folder(sources: Sequence[PythonFile]) -> Counter[PurePosixPath]:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.sample_history import SAMPLE_ROWS, write_sample_history
-from demo.schedule_preview import completion_times
 from demo.service_process import DemoError, running_service
-from demo.tables import predictions_table, schedules_table
+from demo.tables import completion_times, predictions_table, schedules_table
 from index_builder.build.builder import build_index
 from index_builder.cli.progress import terminal_progress
 from lengthwise.history.files import History, ReadOptions

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.__main__ import SEED, console
-from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import CPU_NICENESS, EngineOptions, default_step_ms
-from testbed.replay import Outcome, replay
+from testbed.replay import Outcome, replay, tokens_per_s_when_full
 from testbed.workload import Request, burst, poisson, warm_up_requests, workload
 
 SLOTS = 8

@@ -1,4 +1,7 @@
-"""Evaluation from end to end: of an index that is there, or by a split of one history."""
+"""Evaluation from end to end: of an index that is there, or by a split of one history.
+
+The parts of a trained index are asked alone, too: what would be lost without the other.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -6,13 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from index_builder.baselines.fit_baselines import fit_baselines
-from index_builder.baselines.parts import parts_of
 from index_builder.build.builder import BuildOptions, build_index
 from index_builder.build.progress import BuildProgress
 from index_builder.evaluation.evaluation import Evaluation, evaluate_index
+from index_builder.evaluation.metrics import PredictedLengths
 from lengthwise.history.records import RecordSource
 from lengthwise.history.split import SplitHistory
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
@@ -88,3 +93,55 @@ def _evaluate(
         index, records, protocol=protocol, predictors=others, on_progress=progress.rows
     )
     return replace(evaluation, missing_baselines=fitted.missing)
+
+
+HEAD_ALONE, NEIGHBOURS_ALONE = "head_alone", "neighbours_alone"
+"""Their names in an evaluation's JSON."""
+
+
+class HeadAlone:
+    """The trained head, whatever is near.
+
+    Args:
+        index: A trained one, whose head is asked.
+    """
+
+    name = HEAD_ALONE
+
+    def __init__(self, index: LengthIndex) -> None:
+        self._index = index
+
+    def predict(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> PredictedLengths:
+        """Its medians."""
+        medians = self._index.head_medians(vectors, queries_of(records))
+        assert medians is not None, "made for indexes with a head"  # noqa: S101
+        return PredictedLengths(medians)
+
+
+class NeighboursAlone:
+    """Retrieval in the trained space, without the head.
+
+    Args:
+        index: A trained one, whose rows are searched.
+    """
+
+    name = NEIGHBOURS_ALONE
+
+    def __init__(self, index: LengthIndex) -> None:
+        self._index = index
+
+    def predict(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> PredictedLengths:
+        """Medians of the neighbours."""
+        return PredictedLengths(self._index.neighbour_medians(vectors, queries_of(records)))
+
+
+def parts_of(index: LengthIndex) -> tuple[HeadAlone | NeighboursAlone, ...]:
+    """The parts of a trained index; of another there is only one, which is the whole."""
+    if index.manifest.training is None:
+        return ()
+    return (HeadAlone(index), NeighboursAlone(index))
+
+
+def queries_of(records: Sequence[HistoryRecord]) -> list[Query]:
+    """What the index is asked about them."""
+    return [Query.from_record(record) for record in records]

@@ -141,12 +141,7 @@ def canonical_text(rendered: str, template: ChatTemplate | None = None) -> str:
 
 
 def chat_text(rendered: str, template: ChatTemplate | None = None) -> str:
-    """The canonical text of a rendered chat; empty if the text is none.
-
-    Args:
-        rendered: As for `canonical_text`.
-        template: As for `canonical_text`.
-    """
+    """The canonical text of a rendered chat, as of `canonical_text`; "" for any other text."""
     messages = template.messages(rendered) if template is not None else None
     if messages is None:
         messages = read_turns(rendered)

@@ -1,20 +1,47 @@
-"""Policies side by side: the same requests for each, load by load and seed by seed."""
+"""Policies side by side: the same requests for each, load by load and seed by seed.
+
+Loads are shares of what an engine can serve, which is load 1.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serving_sim.capacity import requests_per_s
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.errors import InvalidWorkloadError
+from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.registry import PolicyChoice
-from serving_sim.result import SimulationResult
+from serving_sim.result import SimulationResult, Summary
 from serving_sim.simulate import simulate
-from serving_sim.summary import Summary
 from serving_sim.workload.requests import Requests
 from serving_sim.workload.workload import Workload
+
+SATURATED = (0.1, 0.7)
+"""Shares of the completions between which all slots are surely taken."""
+
+
+def requests_per_s(requests: Requests, engine: Engine, cost: StepCost) -> float:
+    """Completions per second while the engine is saturated, first come first served.
+
+    Args:
+        requests: That are typical; their arrivals do not matter.
+        engine: Slots, memory and way of batching.
+        cost: The time of a step.
+    """
+    at_once = Requests(
+        np.zeros(len(requests)),
+        requests.input_tokens,
+        requests.output_tokens,
+        requests.predicted_tokens,
+    )
+    ends_s = np.sort(simulate(at_once, FcfsPolicy(), engine, cost).completed_s)
+    first, last = (int(share * (len(ends_s) - 1)) for share in SATURATED)
+    if ends_s[last] <= ends_s[first]:
+        return float(len(ends_s) / ends_s[-1])
+    return float((last - first) / (ends_s[last] - ends_s[first]))
+
 
 CAPACITY_REQUESTS = 4000
 """Requests, at most, that the capacity is measured with: a bound on the time that it takes."""

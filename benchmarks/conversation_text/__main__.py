@@ -15,7 +15,7 @@ from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.workloads import data_file
 from lengthwise.index.encoder.encoder import load_encoder
-from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
+from lengthwise.index.encoder.encoder_wrapper import RememberingEncoder
 
 CHATS = "sharegpt_turns"
 """The set with earlier messages beside its prompts."""

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.drift.day import SimulatedDay
+from benchmarks.drift.day import Day, SimulatedDay
 from benchmarks.drift.tables import Recovery, drift_report
-from benchmarks.drift.traffic import Day
 from benchmarks.harness.options import DATA, recorded_command
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.workloads import VICUNA

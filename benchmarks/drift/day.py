@@ -1,13 +1,16 @@
-"""Lives through the day: predict, report, rebuild, swap, by the calls that service and job make."""
+"""A day of traffic, lived through by the calls that service and job make.
 
+Predict, report, rebuild, swap; from one hour on the answers are longer.
+"""
+
+import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.drift.arms import Arm, Score
-from benchmarks.drift.traffic import Day
 from benchmarks.harness.workloads import RecordList
 from index_builder.build.builder import build_index
 from index_builder.rebuild.options import RebuildOptions
@@ -21,6 +24,61 @@ from lengthwise.index.encoder.encoder import Encoder, load_encoder
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store import Published
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What happens.
+
+    Args:
+        indexed: Rows that the first version is built from.
+        hours: Rows that come in each hour, with the lengths that they would have had.
+        changes_at: The first hour whose answers are longer.
+        factor: By how much answers get longer then: 1.5 is half as long again.
+    """
+
+    indexed: Sequence[HistoryRecord]
+    hours: Sequence[Sequence[HistoryRecord]]
+    changes_at: int
+    factor: float
+
+    @classmethod
+    def from_records(
+        cls,
+        history: Sequence[HistoryRecord],
+        *,
+        indexed: int,
+        hours: int,
+        per_hour: int,
+        factor: float,
+        seed: int,
+    ) -> "Day":
+        """Draw a day; no prompt comes twice.
+
+        Raises:
+            ValueError: The history has too few prompts.
+        """
+        different = list({record.prompt: record for record in history}.values())
+        needed = indexed + hours * per_hour
+        if len(different) < needed:
+            raise ValueError(
+                f"the history has {len(different):,} different prompts: {needed:,} are needed"
+            )
+        drawn = random.Random(seed).sample(different, needed)
+        named = [replace(record, id=f"row-{i}", samples=()) for i, record in enumerate(drawn)]
+        rest = named[indexed:]
+        by_hour = [rest[h * per_hour : (h + 1) * per_hour] for h in range(hours)]
+        return cls(named[:indexed], by_hour, hours // 2, factor)
+
+    def factor_in(self, hour: int) -> float:
+        """How much longer answers are in an hour."""
+        return self.factor if hour >= self.changes_at else 1.0
+
+    def answered(self, hour: int) -> list[HistoryRecord]:
+        """An hour's rows with the lengths that they have."""
+        factor = self.factor_in(hour)
+        return [replace(r, output_tokens=round(factor * r.output_tokens)) for r in self.hours[hour]]
+
 
 FROZEN, LOOP, LIVE, UNCHANGED = "frozen", "rebuilt", "rebuilt + live rows", "nothing changed"
 SECONDS_PER_HOUR = 3_600.0

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from benchmarks.durability.reporters import Receipts
-from benchmarks.durability.workload import all_completions
+from benchmarks.durability.reporters import Receipts, all_completions
 from lengthwise.history.database.reader import HistoryReader
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from benchmarks.durability.workload import all_completions
+from benchmarks.durability.reporters import all_completions
 from benchmarks.harness.processes import cpu_seconds
 from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub

@@ -1,12 +1,47 @@
-"""Real clients in threads, which report until everything is acknowledged."""
+"""Real clients in threads, which report until everything is acknowledged.
 
+What they report follows from its number, so that what is stored can be checked.
+"""
+
+import hashlib
 import random
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
-from benchmarks.durability.workload import completion
-from scheduler_client import InvalidRequestError, LengthPredictorClient, LengthPredictorError
+from benchmarks.harness.template_workload import template_records
+from lengthwise.index.record import HistoryRecord
+from scheduler_client import (
+    CompletedRequest,
+    InvalidRequestError,
+    LengthPredictorClient,
+    LengthPredictorError,
+)
+
+DIFFERENT_PROMPTS = 1_000
+"""Completions differ by their ids; their prompts and lengths come again after these."""
+
+LLM = "an-llm"
+
+
+@cache
+def _answered() -> list[HistoryRecord]:
+    return template_records(DIFFERENT_PROMPTS)
+
+
+def completion(run: str, number: int) -> CompletedRequest:
+    """One completion of a run. Ids are as scattered as engines' own."""
+    done = _answered()[number % DIFFERENT_PROMPTS]
+    scattered = hashlib.blake2b(number.to_bytes(8), digest_size=12).hexdigest()
+    return CompletedRequest(f"{run}-{scattered}", done.output_tokens, done.prompt, model=LLM)
+
+
+def all_completions(run: str, count: int) -> Iterator[CompletedRequest]:
+    """The first completions of a run."""
+    return (completion(run, number) for number in range(count))
+
 
 RETRY_AFTER_S = 0.02
 """Between a call that was not acknowledged and its repetition, in seconds."""

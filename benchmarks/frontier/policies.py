@@ -8,8 +8,7 @@ from benchmarks.frontier.workload import COST
 from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, make_rule
 from lengthwise.scheduling.guarded import GuardedRule
 from serving_sim.policies.policy import Policy
-from serving_sim.policies.preempting import PreemptingPolicy
-from serving_sim.policies.rule_policy import RulePolicy
+from serving_sim.policies.rule_policy import PreemptingPolicy, RulePolicy
 
 SERVICE_TIME = COST.service_time_model(1)
 REVIEWS_PER_SERVICE = 3

@@ -19,10 +19,9 @@ from benchmarks.harness.workloads import RecordList
 from benchmarks.hostile.attacks import AttackCounts
 from benchmarks.hostile.bystander import Bystander
 from benchmarks.hostile.child import Attacker, Job
-from benchmarks.hostile.found import Fuzzed, HostileFindings, Phase
 from benchmarks.hostile.fuzz import can_fuzz, found_bodies, fuzz
 from benchmarks.hostile.service import Attacked, attacked_service
-from benchmarks.hostile.tables import hostile_report, summary
+from benchmarks.hostile.tables import Fuzzed, HostileFindings, Phase, hostile_report, summary
 from index_builder.build.builder import build_index
 
 INDEX_ROWS = 1_000

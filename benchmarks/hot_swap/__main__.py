@@ -19,9 +19,8 @@ from benchmarks.harness.processes import resident_mib
 from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.template_workload import template_records
-from benchmarks.hot_swap.found import SwapFindings
 from benchmarks.hot_swap.load import SteadyLoad
-from benchmarks.hot_swap.tables import hot_swap_report, summary
+from benchmarks.hot_swap.tables import SwapFindings, hot_swap_report, summary
 from benchmarks.hot_swap.versions import NEIGHBOURS, Expected, build_versions
 from scheduler_client import IndexSwitch, Prediction
 from scheduler_client.aio import AsyncLengthPredictorClient

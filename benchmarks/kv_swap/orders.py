@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from benchmarks.kv_swap.setting import SLOTS, profile
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.registry import make_rule
+from lengthwise.scheduling.rule import FinishedJob, QueuedJob
 from serving_sim.workload.requests import Requests
 from testbed.in_engine.ordered_scheduler import Order
 

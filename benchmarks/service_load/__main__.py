@@ -20,7 +20,6 @@ from benchmarks.harness.raw_encoder import (
 )
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.workloads import RecordList, SplitWorkload
-from benchmarks.service_load.aims import service_aims
 from benchmarks.service_load.job import LoadJob, LoadResult
 from benchmarks.service_load.measure import Measurer, ServicePass
 from benchmarks.service_load.servers import peer, predictor_service
@@ -29,6 +28,7 @@ from benchmarks.service_load.tables import (
     cost_table,
     encoder_table,
     peer_table,
+    service_aims,
     service_table,
     single_table,
 )

@@ -19,7 +19,7 @@ from benchmarks.sim_reproduce.tables import (
     ssjf_large_table,
     ssjf_table,
 )
-from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.output import progress_bar
 from serving_sim.reproduce.headlines import Headlines, reproduce, requests_in_all
 
 NAME = "sim_reproduce"

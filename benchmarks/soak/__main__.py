@@ -21,9 +21,8 @@ from benchmarks.harness.report import finish, say
 from benchmarks.harness.spread import percentile
 from benchmarks.harness.template_workload import template_records
 from benchmarks.harness.workloads import RecordList
-from benchmarks.soak.found import SoakFindings, Stretch
 from benchmarks.soak.load import SoakLoad
-from benchmarks.soak.tables import soak_report, summary
+from benchmarks.soak.tables import SoakFindings, Stretch, soak_report, summary
 from index_builder.build.builder import build_index
 from scheduler_client.aio import AsyncLengthPredictorClient
 

@@ -9,11 +9,10 @@ from benchmarks.vllm.asked import Asked
 from benchmarks.vllm.ordered import Ordered
 from benchmarks.vllm.policies import Policy
 from benchmarks.vllm.rows import JctRow, RunKey
-from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import VLLM, Engine, running_engine
 from testbed.engine_options import CPU_NICENESS, EngineOptions
 from testbed.errors import TestbedError
-from testbed.replay import replay
+from testbed.replay import replay, tokens_per_s_when_full
 from testbed.workload import burst, named_arrivals, warm_up_requests, workload
 
 WARM_UP_PER_SLOT = 2

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index_builder.baselines.baseline import Baseline
-from index_builder.baselines.registry import BASELINES, BaselineSetting
+from index_builder.baselines.registry import BASELINES, Baseline, BaselineSetting
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.search.rows import HistoryRows

@@ -104,9 +104,7 @@ CATEGORIES = 200
 OTHER = 0
 """Stands for all of the rarer ones."""
 
-TREES = 300
-LEARNING_RATE = 0.06
-LEAVES = 24
+TREES, LEAVES, LEARNING_RATE = 300, 24, 0.06
 """Of the gradient boosting: many small trees, each of which corrects little."""
 
 

@@ -1,11 +1,27 @@
-"""The predictors that an evaluation can print beside the served one, by name."""
+"""The predictors that an evaluation can print beside the served one: their contract and names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from index_builder.baselines.baseline import Baseline
 from index_builder.baselines.median import MedianBaseline
+from index_builder.evaluation.predictor import LengthPredictor
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.record import HistoryRecord
+
+
+class Baseline(LengthPredictor, Protocol):
+    """Learns lengths from a history and predicts those of other prompts."""
+
+    def fit(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
+        """Learn. Answers that were cut off count with the length they were cut at, as published.
+
+        Args:
+            records: The history, at least one row.
+            vectors: Shape (rows, dimension): their prompts as the index holds them, unit length.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

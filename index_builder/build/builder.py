@@ -8,10 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from index_builder.build.encoding import encode_unique
+from index_builder.build.encoding import encode_unique, usable_rows
 from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
 from index_builder.build.progress import BuildProgress, SilentProgress
-from index_builder.build.unusable_vectors import usable_rows
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.history.files import OnError
 from lengthwise.history.records import RecordSource, chunked

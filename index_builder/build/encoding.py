@@ -1,17 +1,25 @@
-"""Vectors of a history's prompts."""
+"""Vectors of a history's prompts, and the rows for which an encoder gives none.
+
+One such row must not end a build.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
+import structlog
 
-from lengthwise.index.arrays import FloatMatrix
+from lengthwise.history.files import OnError
+from lengthwise.index.arrays import BoolVector, FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import EncoderError
+from lengthwise.index.record import HistoryRecord
 
 
 def encode_unique(encoder: Encoder, prompts: list[str], *, finite: bool = True) -> FloatMatrix:
     """Encode prompts, each different one once: histories repeat themselves.
 
     Args:
-        encoder: Makes the vectors.
+        encoder: Asked once, for all different prompts together.
         prompts: In any order, some more than once.
         finite: Refuse vectors that are not; else the caller sees to them.
 
@@ -33,3 +41,42 @@ def encode_unique(encoder: Encoder, prompts: list[str], *, finite: bool = True) 
     if len(places) == len(prompts):
         return vectors
     return vectors[[places[prompt] for prompt in prompts]]
+
+
+_NAMED = 5
+"""Of the rows at fault, those whose ids are told."""
+
+log = structlog.get_logger(__name__)
+
+
+def usable_rows(
+    records: Sequence[HistoryRecord], vectors: FloatMatrix, *, encoder: str, on_error: OnError
+) -> tuple[list[HistoryRecord], FloatMatrix]:
+    """Leave out rows whose vector holds a number that is not finite.
+
+    Args:
+        records: Rows of a history, in the order of their vectors.
+        vectors: Shape (rows, dimension): what the encoder gave for each.
+        encoder: Its name, for the error.
+        on_error: "stop" at such rows, or "skip" them.
+
+    Returns:
+        The other rows and their vectors.
+
+    Raises:
+        EncoderError: Under "stop", with the ids of the rows.
+    """
+    finite: BoolVector = np.asarray(np.isfinite(vectors).all(axis=1), bool)
+    if finite.all():
+        return list(records), vectors
+    bad = [record.id for record, fine in zip(records, finite, strict=True) if not fine]
+    if on_error == "stop":
+        more = f" and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
+        raise EncoderError(
+            f"encoder {encoder!r} gave no finite vector for the prompt of "
+            f"{', '.join(map(repr, bad[:_NAMED]))}{more}: expected finite numbers "
+            "(--on-error skip leaves such rows out)"
+        )
+    log.warning("build.rows_without_vector", count=len(bad), ids=bad[:_NAMED])
+    kept = [record for record, fine in zip(records, finite, strict=True) if fine]
+    return kept, vectors[finite]

@@ -10,8 +10,7 @@ from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.train import train
 from lengthwise.history.records import RecordSource
-from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
-from lengthwise.index.encoder.hardware import choose_device
+from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.layout import ENCODER_FOLDER
 

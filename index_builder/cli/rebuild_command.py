@@ -12,8 +12,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from index_builder.cli.dataclass_options import with_dataclass
-from index_builder.cli.option_groups import DeviceOption, PrecisionOption, with_train_options
+from index_builder.cli.option_groups import (
+    DeviceOption,
+    PrecisionOption,
+    with_dataclass,
+    with_train_options,
+)
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress, StopRoundError

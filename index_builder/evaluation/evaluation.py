@@ -26,9 +26,10 @@ from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows
 
 CONSTANT = "constant_median"
-ANOTHER_DRAW = "another_draw"
-MEAN_OF_DRAWS = "mean_of_other_draws"
-"""Names in an evaluation's JSON: what knows no prompt, and what the LLM's own chance allows."""
+"""In an evaluation's JSON: one length for every prompt, which a predictor must beat."""
+
+ANOTHER_DRAW, MEAN_OF_DRAWS = "another_draw", "mean_of_other_draws"
+"""In an evaluation's JSON: what the LLM's own chance leaves to predict."""
 
 PREDICTOR_NAMES = {
     "head_alone": "trained head alone",

@@ -19,10 +19,16 @@ READ_ROWS = 4_096
 """Completions looked at together: one question to the live version about their ids."""
 
 ALREADY_THERE = "in the index already"
+"""Why a completion is left out, as an outcome tells it: this and the next three."""
+
 OTHER_VECTORS = "stored without text, as vectors of another encoder"
+"""It could be neither encoded anew nor compared."""
+
 NOT_TRAINABLE = "stored without text, which a training needs"
+"""Its vector would be of the space before the training."""
+
 UNUSABLE = "unusable as a row"
-"""Why a completion is left out, as an outcome tells it."""
+"""An index refuses it: a length or a condition is out of range."""
 
 MAX_HELD_OUT_SHARE = 1 / 4
 """Of the new rows that ended by themselves: the others are what a candidate is made from."""

@@ -11,8 +11,7 @@ from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.vector_rows import VectorRows
 from index_builder.training.options import TrainOptions
 from index_builder.training.train import train
-from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
-from lengthwise.index.encoder.hardware import choose_device
+from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.layout import ENCODER_FOLDER
 from lengthwise.index.store.manifest import EncoderIdentity

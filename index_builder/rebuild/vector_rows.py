@@ -13,8 +13,7 @@ from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 
-TIME = SCHEMA.get_field_index("stored_unix_s")
-PROMPT = SCHEMA.get_field_index("prompt")
+TIME, PROMPT = SCHEMA.get_field_index("stored_unix_s"), SCHEMA.get_field_index("prompt")
 """Where these columns stand, which are replaced in some tables."""
 
 ENCODED_AT_A_TIME = 1_024

@@ -18,8 +18,10 @@ from lengthwise.report.style import (
 )
 
 BINS = 10
+"""Of equal width from 0 to 1: few enough to have rows each, enough for a line."""
+
 MIN_BIN_ROWS = 10
-"""Bins of equal width from 0 to 1, and the rows that one must have to be a point."""
+"""Rows that a bin must have to be a point: the share of fewer says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

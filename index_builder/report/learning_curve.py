@@ -14,7 +14,7 @@ from index_builder.build.builder import BuildOptions, build_index
 from index_builder.build.progress import BuildProgress, SilentProgress
 from index_builder.evaluation.evaluation import CONSTANT, Evaluation, evaluate_index
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.encoder.known_vectors import KnownVectors
+from lengthwise.index.encoder.encoder_wrapper import KnownVectors
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord

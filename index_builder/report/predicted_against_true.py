@@ -16,8 +16,7 @@ CELLS = 44
 OUTSIDE = 0.001
 """Share of lengths at either end that may lie outside the picture; they count at its edge."""
 
-MEDIAN_POINTS = 15
-MIN_MEDIAN_ROWS = 15
+MEDIAN_POINTS, MIN_MEDIAN_ROWS = 15, 15
 """Points on the line of medians at most, and rows behind each at least."""
 
 

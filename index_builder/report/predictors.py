@@ -18,8 +18,10 @@ CEILINGS = {name: PREDICTOR_NAMES[name] for name in (ANOTHER_DRAW, MEAN_OF_DRAWS
 """No predictors: how well the LLM's other answers to the same prompt predict this one."""
 
 MIN_LLM_ROWS = 30
+"""Rows that an LLM must have for a bar of its own: of fewer an accuracy says little."""
+
 MAX_LLMS = 20
-"""Rows that an LLM must have for a bar of its own, and bars that fit on a screen."""
+"""Bars of LLMs that fit on a screen."""
 
 BAR_IN = 0.34
 """Height of a bar with the gap to the next, in inches: a line of type of ten points fits."""

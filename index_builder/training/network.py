@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lengthwise.index.encoder.hardware import cpu_has_bfloat16
+from lengthwise.index.encoder.encoder import cpu_has_bfloat16
 
 HIDDEN = 128
 """Width of the head's one hidden layer."""

@@ -25,9 +25,8 @@ from index_builder.training.training_set import (
     split_records,
 )
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.prompt_features import prompt_features
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.estimate.head import LengthHead, prompt_features
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
 from lengthwise.index.store.manifest import TrainingFacts

@@ -4,11 +4,10 @@ Pure and of the standard library alone: the vLLM plugin and the simulator run th
 that what is simulated is what runs.
 """
 
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
+from lengthwise.scheduling.keys import UniqueKeys
 from lengthwise.scheduling.preemption import Preemption, PreemptionRule, ScheduledJob
 from lengthwise.scheduling.registry import DEFAULT_RULE, RULE_NAMES, make_rule, option_names
-from lengthwise.scheduling.rule import PriorityRule
-from lengthwise.scheduling.unique_keys import UniqueKeys
+from lengthwise.scheduling.rule import FinishedJob, PriorityRule, QueuedJob
 
 __all__ = [
     "DEFAULT_RULE",

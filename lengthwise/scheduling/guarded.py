@@ -10,11 +10,10 @@ nothing in a long queue and too much in a short one.
 from math import exp
 
 from lengthwise.scheduling.checks import checked_not_negative
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.keys import aged_key
 from lengthwise.scheduling.queue_meter import QueueMeter
 from lengthwise.scheduling.recent_values import RecentValues
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.rule import FinishedJob, PriorityRule, QueuedJob
 
 GROWTH_MARGIN = 2.0
 """Mean service times added to a queue's age, so that its first requests make no steep growth."""

@@ -2,8 +2,8 @@
 
 import math
 
-from lengthwise.scheduling.job import FinishedJob
 from lengthwise.scheduling.recent_values import RecentValues
+from lengthwise.scheduling.rule import FinishedJob
 
 FIRST_FINISHED = 8
 """Endings, beside one for each slot seen, before the slots are known well enough to count with."""

@@ -1,9 +1,91 @@
-"""What every priority rule does."""
+"""What every priority rule does, and what it is told: a request that came, and one that ended."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.checks import checked_finite, checked_not_negative
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A request as it arrives.
+
+    Args:
+        arrival_s: When it came, in seconds on any clock that the queue's keys share.
+        input_tokens: Tokens of its prompt, at least 0.
+        predicted_tokens: Tokens of its answer: the mean of the prediction, or what is typical of
+            its LLM.
+        service_time_s: What the prediction amounts to in seconds, from a ServiceTimeModel.
+        distribution: Of the answer's length; None where nothing was predicted.
+
+    Raises:
+        ValueError: If the arrival is not finite, or another number is negative or not finite.
+    """
+
+    arrival_s: float
+    input_tokens: float
+    predicted_tokens: float
+    service_time_s: float
+    distribution: LengthDistribution | None = None
+
+    def __post_init__(self) -> None:
+        if not (
+            -inf < self.arrival_s < inf
+            and 0 <= self.input_tokens < inf
+            and 0 <= self.predicted_tokens < inf
+            and 0 <= self.service_time_s < inf
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say which number it is."""
+        checked_finite(self.arrival_s, "arrival_s", "seconds")
+        for name in ("input_tokens", "predicted_tokens", "service_time_s"):
+            checked_not_negative(getattr(self, name), name)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """A request that ended.
+
+    Args:
+        arrival_s: When it came, on the clock of its QueuedJob.
+        queued_s: Seconds from its arrival until it first ran.
+        service_s: Seconds from then until it ended.
+        input_tokens: Tokens of its prompt, at least 0.
+        output_tokens: Tokens of its answer, as far as it came.
+        censored: A limit or an abort cut the answer off: it would have been longer. One that was
+            aborted before it ran has a service_s of 0.
+
+    Raises:
+        ValueError: If the arrival is not finite, or another number is negative or not finite.
+    """
+
+    arrival_s: float
+    queued_s: float
+    service_s: float
+    input_tokens: int
+    output_tokens: int
+    censored: bool = False
+
+    def __post_init__(self) -> None:
+        if not (
+            -inf < self.arrival_s < inf
+            and 0 <= self.queued_s < inf
+            and 0 <= self.service_s < inf
+            and 0 <= self.input_tokens < inf
+            and 0 <= self.output_tokens < inf
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say which number it is."""
+        checked_finite(self.arrival_s, "arrival_s", "seconds")
+        for name in ("queued_s", "service_s", "input_tokens", "output_tokens"):
+            checked_not_negative(getattr(self, name), name)
 
 
 class PriorityRule(ABC):

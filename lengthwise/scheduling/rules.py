@@ -2,10 +2,9 @@
 
 from lengthwise.scheduling.checks import checked_not_negative
 from lengthwise.scheduling.gittins import gittins_rank
-from lengthwise.scheduling.job import QueuedJob
 from lengthwise.scheduling.keys import aged_key, shortest_first_key
 from lengthwise.scheduling.recent_values import RecentValues
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.rule import PriorityRule, QueuedJob
 
 
 class FcfsRule(PriorityRule):

@@ -5,7 +5,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
+from lengthwise.index.encoder.encoder_wrapper import RememberingEncoder
 from lengthwise.index.errors import ArtifactError
 from lengthwise.index.store import Published
 from lengthwise.index.store.layout import ArtifactLayout, read_manifest

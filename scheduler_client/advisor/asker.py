@@ -35,6 +35,7 @@ or failed; not_asked: the length is known or nobody needs it.
 """
 
 FALLBACK_CAUSES: tuple[FallbackCause, ...] = get_args(FallbackCause)
+"""All of them, so that each has its counter from the start, at 0."""
 
 Answer = Prediction | FallbackCause
 """A prediction, or why there is none."""
@@ -67,9 +68,9 @@ class Asker:
 
     Args:
         settings: Bounds of batches, queries and time.
-        connection: To the predictor.
-        log: Where failures are said.
-        clock: Seconds, monotonic.
+        connection: Gives the client that asks, and renews it where the predictor hangs.
+        log: Told of failures; of each kind it writes a line a minute.
+        clock: Monotonic time in seconds, by which the circuit breaker opens and closes.
     """
 
     def __init__(

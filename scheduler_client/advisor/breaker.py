@@ -10,6 +10,7 @@ from typing import Literal
 BreakerState = Literal["closed", "open", "half_open"]
 
 _BACKOFF_FACTOR = 2.0
+"""By which the time that it stays open grows at each failed try."""
 
 
 class CircuitBreaker:
@@ -22,10 +23,10 @@ class CircuitBreaker:
     Args:
         failures: In a row, that open it.
         failure_rate: Share of failed calls in a full window that opens it, in (0, 1].
-        window: Calls in that window.
+        window: The latest calls, as many as that share is taken of.
         open_s: How long it stays open at first, in seconds.
-        max_open_s: And at most.
-        clock: Seconds, monotonic.
+        max_open_s: What that grows to at most, in seconds.
+        clock: Monotonic time in seconds, by which it opens for a while.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class KeyMaker:
         """The place of a request until its length is known.
 
         Args:
-            request: That arrived.
+            request: Whose arrival, prompt's tokens and limit the rule reads.
             tokens: Its `expected_tokens`, if they are at hand.
         """
         tokens = self.expected_tokens(request) if tokens is None else tokens
@@ -58,9 +58,9 @@ class KeyMaker:
         """The place of a request; once for each.
 
         Args:
-            request: That arrived.
+            request: Whose arrival, prompt's tokens and limit the rule reads.
             tokens: The mean of the prediction; None if there is none.
-            distribution: The prediction.
+            distribution: The whole prediction, where `needs_distribution` says that it is read.
 
         Raises:
             ValueError: If the length can be none.

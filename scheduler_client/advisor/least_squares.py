@@ -7,12 +7,25 @@ HUBER_SPREADS = 2.0
 """An error of more spreads than this pulls no harder than one of just as many (Huber 1964)."""
 
 _SPREAD_MEMORY = 50
+"""Observations that the spread of relative errors looks back on."""
+
 _SPREAD_FLOOR = 0.02
+"""Least spread, relative: after a run without errors one of 4 % is not yet an outlier."""
+
 _START_SPREAD = 1.0
+"""The spread before any observation, relative: the start may be wrong by as much as itself."""
+
 _SETTLING = 32
+"""Observations in which the start may still be far too small to hold errors against."""
+
 _SWEEPS = 10
+"""Over all rates after an observation, at most: what has not settled goes on at the next one."""
+
 _STILL = 1e-3
+"""Relative change of a rate that counts as none, which ends the sweeps."""
+
 _TINY = 1e-12
+"""Keeps the change of a rate that was and stays 0 from being 0 / 0."""
 
 
 class RunningLeastSquares:

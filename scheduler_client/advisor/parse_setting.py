@@ -1,7 +1,10 @@
 """One setting out of the text of its environment variable."""
 
 _TRUE = ("true", "1", "yes", "on")
+"""Spellings of a switch that is on, in any case."""
+
 _FALSE = ("false", "0", "no", "off")
+"""Of one that is off; any other word is more likely a slip than either."""
 
 
 def parse_text(text: str, variable: str) -> str:  # noqa: ARG001  one signature for all

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 LOGGER = logging.getLogger("lengthwise.advisor")
+"""Of whatever engine asks: its plugin decides where these lines go."""
 
 INTERVAL_S = 60.0
 """A fault that lasts an hour fills sixty lines, not a million."""
@@ -18,7 +19,7 @@ class RateLimitedLog:
     """Logs a cause at most once a minute, with how often it came since. Thread-safe.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: Monotonic time in seconds, by which a minute has passed.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -14,7 +14,10 @@ REPORT_TIMEOUT_S = 10.0
 """A predictor that stores 64 rows takes milliseconds: by then it is away."""
 
 FIRST_BACKOFF_S = 0.5
+"""Until a batch that was not taken goes again: a restarted predictor is soon back."""
+
 MAX_BACKOFF_S = 30.0
+"""What the wait doubles up to: a predictor that is away for hours hears from us twice a minute."""
 
 
 class Reporter:
@@ -26,8 +29,8 @@ class Reporter:
 
     Args:
         settings: Bounds of the queue and the batches, and the interval.
-        connection: To the predictor.
-        log: Where failures are said.
+        connection: Gives the client that reports.
+        log: Told of failures; of each kind it writes a line a minute.
     """
 
     def __init__(

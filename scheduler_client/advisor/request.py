@@ -29,7 +29,7 @@ class FinishedRequest:
 
     Args:
         output_tokens: Tokens that the LLM generated.
-        input_tokens: Tokens of the prompt.
+        input_tokens: Tokens of the prompt, those found in a prefix cache too.
         finish_reason: "stop" if the LLM ended by itself; "length" if it was cut off, so that the
             true length was longer; "abort" if the caller left; "error" if the engine failed.
         queued_s: From arrival until it was first scheduled, in seconds.

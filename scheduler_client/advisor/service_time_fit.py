@@ -20,7 +20,10 @@ _NO_ALPHA_OBSERVATIONS = 30.0
 for it otherwise, which then outweighs what the answers' lengths differ by."""
 
 _USUAL_INPUT_TOKENS = 500.0
+"""Of a prompt: a scale for sums, on which the fitted rates do not depend."""
+
 _USUAL_OUTPUT_TOKENS = 200.0
+"""Of an answer, to the same end."""
 
 
 class ServiceTimeFit:

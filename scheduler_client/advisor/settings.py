@@ -55,8 +55,13 @@ from scheduler_client.errors import InvalidRequestError, ServerUnavailableError
 from scheduler_client.targets import resolve_target
 
 PREFIX = "LENGTHWISE_"
+"""Of every variable: an engine's environment holds those of others."""
+
 FIRST_COME = "off"
+"""Name of the rule that leaves requests in order of arrival."""
+
 _WHOLE_NUMBERS = ("max_preemptions", "max_at_once")
+"""Options of preemption that are counts: its variable is read as numbers with a point."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "answer_timeout_s": (0.01, 600),
@@ -78,6 +83,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_known": (1, 10_000_000),
     "max_known_chars": (1, 2**40),
 }
+"""Least and most of each number, both allowed, in the units of the table above."""
 
 
 @dataclass(frozen=True, slots=True)

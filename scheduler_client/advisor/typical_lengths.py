@@ -17,8 +17,10 @@ SEED_ANSWERS = 16
 """Answers of this engine that weigh as much as what the predictor's history says."""
 
 MAX_MODELS = 256
+"""LLMs remembered, adapters too: requests name them, and there may be any number of names."""
 
 _NORMAL_P90 = 1.2816
+"""Standard deviations from the median of a normal distribution to its 90 % quantile."""
 
 
 @dataclass(slots=True)

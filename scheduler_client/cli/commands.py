@@ -9,11 +9,9 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 
-from lengthwise.index_info import LOADING_TIMEOUT_S
+from lengthwise.index_info import LOADING_TIMEOUT_S, IndexSwitch
 from lengthwise.request import CONDITION_NAMES, CompletedRequest, PredictionQuery
 from scheduler_client.cli import output as out
-from scheduler_client.cli.admin import add_roll_back, add_switch
-from scheduler_client.cli.connection import add_connection_options, client_of
 from scheduler_client.cli.inputs import (
     STDIN,
     InputError,
@@ -22,7 +20,12 @@ from scheduler_client.cli.inputs import (
     read_queries,
     read_text,
 )
-from scheduler_client.cli.sampling import add_sampling_options, sampling_of
+from scheduler_client.cli.options import (
+    add_connection_options,
+    add_sampling_options,
+    client_of,
+    sampling_of,
+)
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.outcome import PredictionFailure
@@ -72,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_info(commands.add_parser("info", help="show what the served index holds"))
     switch = commands.add_parser("switch", help="have another version of the index served")
     roll_back = commands.add_parser("rollback", help="have the version before served again")
-    add_switch(switch)
-    add_roll_back(roll_back)
+    _add_switch(switch)
+    _add_roll_back(roll_back)
     for command in commands.choices.values():
         _add_common(command)
     for command in (switch, roll_back):
@@ -128,6 +131,17 @@ def _add_health(parser: argparse.ArgumentParser) -> None:
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_info)
+
+
+def _add_switch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "version", nargs="?", default="", help="of the index (default: the newest of its place)"
+    )
+    parser.set_defaults(run=_switch)
+
+
+def _add_roll_back(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_roll_back)
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -205,6 +219,30 @@ def _info(args: argparse.Namespace) -> int:
         info = client.info()
     print(out.json_line(out.index_json(info)) if args.json else out.index_text(info))
     return OK
+
+
+def _switch(args: argparse.Namespace) -> int:
+    with client_of(args) as client:
+        _show_switch(client.switch_index(args.version), as_json=args.json)
+    return 0
+
+
+def _roll_back(args: argparse.Namespace) -> int:
+    with client_of(args) as client:
+        _show_switch(client.roll_back(), as_json=args.json)
+    return 0
+
+
+def _show_switch(switch: IndexSwitch, *, as_json: bool) -> None:
+    if as_json:
+        print(out.json_line(out.switch_json(switch)))
+        return
+    print(f"serves {switch.version}, before it {switch.before}")
+    if not switch.place_told:
+        print(
+            "this process alone: it cannot write to the place of the index. To have every process "
+            f"follow: python -m index_builder use --index STORE {switch.version}"
+        )
 
 
 def _complain(message: object, code: int) -> int:

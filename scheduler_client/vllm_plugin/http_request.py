@@ -23,7 +23,7 @@ class HttpBody:
 
     Args:
         messages: As the server gave them.
-        content: The bytes in them.
+        content: Their bodies joined: the request's JSON, if it is whole.
         whole: Whether that is all: neither too long nor broken off.
     """
 
@@ -62,7 +62,7 @@ class HttpRequest:
 
     Args:
         text: Of its prompt; None if it has none: token ids, several prompts, images.
-        model: Asked for.
+        model: The LLM's name that the caller asks for; "" if there is none.
         max_tokens: The limit on generated tokens, if there is one.
         temperature: Of the sampling; None if the body says nothing: the model's own default holds
             then, which is not known here.

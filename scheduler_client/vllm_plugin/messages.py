@@ -32,7 +32,7 @@ class Settled(msgspec.Struct, array_like=True, tag=True):
 
     Args:
         tokenizer: Arguments of vllm.tokenizers.get_tokenizer; None if the engine has none.
-        engine_index: Which of several engines.
+        engine_index: Its number among data-parallel engines, from 0.
     """
 
     tokenizer: dict[str, Any] | None
@@ -63,8 +63,8 @@ class Ended(msgspec.Struct, array_like=True, tag=True):
     """Core to sidecar: a request that has ended; request.FinishedRequest says what each means.
 
     Args:
-        number: As it arrived.
-        request_id: The engine's own.
+        number: The same as its `Arrived` had.
+        request_id: The id that vLLM knows it by, cut to MAX_ID_CHARS characters.
         stop: Strings that end an answer: the API server sees them, and aborts the request.
         output_ids: The answer's last tokens, where one of those may have ended it.
     """
@@ -89,10 +89,10 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
         waited_predicted: Requests that had to wait and were ordered by a prediction.
         waited_typical: Requests that had to wait and were not.
         unsent: Requests and endings that the sidecar was too slow for.
-        internal_errors: Exceptions that were swallowed.
+        internal_errors: Exceptions of Lengthwise's own that were swallowed.
         preemptions: Running requests that made room for a shorter one.
         step_s: Seconds that Lengthwise took of the engine's steps.
-        steps: Those steps.
+        steps: Steps of the engine that these seconds were taken of.
     """
 
     waited_predicted: int = 0
@@ -121,7 +121,7 @@ class Learnt(msgspec.Struct, array_like=True, tag=True):
     """Sidecar to core: what finished requests have taught so far.
 
     Args:
-        rates: Fields of a ServiceTimeModel.
+        rates: The three fields of a ServiceTimeModel, in its order.
         typical_tokens: The usual length of each LLM's answers.
         typical_of_all_tokens: Of an LLM that has not answered yet.
     """

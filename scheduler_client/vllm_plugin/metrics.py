@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scheduler_client.vllm_plugin.messages import Counted
 
 BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
+"""As numbers of which the greatest is the worst: of several processes that one is shown."""
 
 LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
 """From a predictor on the same machine to one that is far too slow."""
@@ -30,7 +31,7 @@ class PluginMetrics:
     """What one process did; docs/vllm.md says what each means.
 
     Args:
-        registry: That shows them.
+        registry: Of prometheus_client, in which they are registered and shown.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:

@@ -21,6 +21,7 @@ FOLDER = "LENGTHWISE_METRICS_FOLDER"
 """Set by the process that starts first, inherited by those that it starts."""
 
 PREFIX = "lengthwise_"
+"""Of our metrics: what prometheus_client adds of the process itself is not shown."""
 
 _kept: list["tempfile.TemporaryDirectory[str]"] = []
 

@@ -35,6 +35,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PRIORITY = b"x-vllm-priority"
+"""The header that vLLM reads, in lower case as ASGI has all names."""
+
 PATHS = ("/v1/completions", "/v1/chat/completions")
 """Where prompts come in."""
 
@@ -43,7 +45,7 @@ class LengthwiseMiddleware:
     """An ASGI middleware that sets a priority on requests that have none.
 
     Args:
-        app: vLLM's.
+        app: What is called next: the application of vLLM's API server.
 
     Raises:
         ValueError: If a LENGTHWISE_ variable has a bad value.
@@ -72,7 +74,7 @@ class Placing:
     It hears of no end, so it learns nothing of the engine: the rule's start values hold.
 
     Args:
-        settings: From the environment.
+        settings: The target, the rule, the deadline and the LLM's name in the history.
         clock: Wall clock, in seconds since 1970: keys of several API servers share it.
         connection: To the predictor; None makes one.
         metrics: Of this process; None makes them.
@@ -95,11 +97,7 @@ class Placing:
         self.metrics = metrics or PluginMetrics()
 
     async def key(self, body: HttpBody) -> int | None:
-        """The priority of a request; None where it is to be left as it is. It never raises.
-
-        Args:
-            body: Of the request.
-        """
+        """The priority of a request by its body; None where it is left as it is. Never raises."""
         arrival_s = self._clock()
         try:
             key = await self._key(body, arrival_s)

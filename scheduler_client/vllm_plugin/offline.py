@@ -53,12 +53,12 @@ def generate_shortest_first(
     Where nothing answers the prompts are run in their own order, and the log says so.
 
     Args:
-        llm: Made with scheduling_policy="priority".
-        prompts: Texts.
-        sampling_params: As of `llm.generate`.
+        llm: vLLM's, made with scheduling_policy="priority", without which priorities are ignored.
+        prompts: Texts as the LLM is to read them, chat templates rendered.
+        sampling_params: One for all prompts, or a list with one for each; handed to `llm.generate`.
         target: Address of the predictor; None takes LENGTHWISE_TARGET.
         report: Report the true lengths to the predictor afterwards.
-        options: As of `llm.generate`.
+        options: Further arguments of `llm.generate`, handed to it.
 
     Raises:
         ValueError: If there is no target, or the engine ignores priorities.
@@ -97,11 +97,11 @@ def predicted_priorities(
     A prompt that was not predicted takes the median of the others.
 
     Args:
-        client: That is asked.
-        prompts: Texts.
+        client: Asked for all lengths, in messages of up to 256 prompts.
+        prompts: Texts, in the order in which the priorities come back.
         model: The LLM, as the predictor knows it.
         max_tokens: The limit on generated tokens.
-        temperature: Of the sampling.
+        temperature: Of the sampling of all prompts; None if unknown.
         service_time: Of the engine; None orders by length alone.
     """
     asked = PredictionQuery(model=model, max_tokens=max_tokens, temperature=temperature)

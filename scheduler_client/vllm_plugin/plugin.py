@@ -13,6 +13,7 @@ from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.install import install as install_swap
 
 MARK = "__lengthwise__"
+"""Set on the function that took the place of vLLM's: a process may register more than once."""
 
 
 def register() -> None:

@@ -72,8 +72,8 @@ class Preempting:
     """Decides before a step, and carries it out with vLLM's own means.
 
     Args:
-        scheduler: Whose requests are preempted.
-        rule: Decides.
+        scheduler: vLLM's, whose running requests go back into its queue.
+        rule: Decides which ones, and for whom.
         clock: Wall clock, as of the requests' arrivals.
     """
 
@@ -100,7 +100,7 @@ class Preempting:
 
         Args:
             expected: The length of any request.
-            service_time: The engine's speed.
+            service_time: The engine's speed as fitted so far, which the rule decides by.
         """
         now_s = self._clock()
         if not self._is_due(now_s):

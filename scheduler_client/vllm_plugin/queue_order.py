@@ -29,11 +29,11 @@ class QueueOrder:
     priority of 0 would go before every key. One in preemption turns off that alone.
 
     Args:
-        scheduler: Whose queue it is.
-        settings: From the environment.
-        sidecar: That predicts and reports.
+        scheduler: vLLM's, whose waiting requests are put in order.
+        settings: The rule, the LLM's name, shadow mode and whether lengths are reported.
+        sidecar: The process that asks the predictor and reports to it.
         preempting: Takes slots; None if nobody's is to be taken.
-        clock: Seconds, monotonic.
+        clock: Monotonic time in seconds, by which requests' stages are measured.
     """
 
     def __init__(

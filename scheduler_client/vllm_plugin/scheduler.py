@@ -85,7 +85,7 @@ def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
     """What orders a scheduler's queue; None where nothing does, and then the log says why.
 
     Args:
-        scheduler: vLLM's, made.
+        scheduler: vLLM's, after its own `__init__`.
         preempts: Take slots even without LENGTHWISE_PREEMPTION.
     """
     try:

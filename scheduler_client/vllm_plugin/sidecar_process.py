@@ -25,6 +25,7 @@ from scheduler_client.vllm_plugin.messages import (
 from scheduler_client.vllm_plugin.tracked import Tracked
 
 MODULE = "scheduler_client.vllm_plugin.sidecar"
+"""Run with `python -m`: an interpreter of its own, which shares no lock with the engine's."""
 
 MAX_WAITING = 20_000
 """Messages kept for a sidecar that takes none; the next are not sent. Of requests in the engine
@@ -56,7 +57,7 @@ class SidecarProcess:
 
     Args:
         settled: Told to each new sidecar first.
-        clock: Seconds, monotonic.
+        clock: Monotonic time in seconds, by which a sidecar that died is started again.
     """
 
     def __init__(self, settled: Settled, clock: Callable[[], float] = time.monotonic) -> None:
@@ -144,10 +145,10 @@ class SidecarProcess:
         return messages
 
     def close(self, timeout_s: float) -> None:
-        """Send what waits and let the sidecar end by itself, within so many seconds; then kill it.
+        """Send what waits and let the sidecar end by itself; then kill it.
 
         Args:
-            timeout_s: For the last reports.
+            timeout_s: How long each send may wait, in seconds, and the end a second longer.
         """
         self._no_start_under_way.wait(timeout_s + 1.0)
         if self._socket is not None:

@@ -56,9 +56,9 @@ def tokens_until_stop(
     token or two later. Such an answer ended by itself, as long as it was when the string came.
 
     Args:
-        tokenizer: The engine's.
-        output_ids: The answer's last tokens.
-        stop: The strings.
+        tokenizer: The engine's; None if it has none, and then no string is found.
+        output_ids: Ids of the answer's last tokens, up to MAX_TAIL_TOKENS of them.
+        stop: The strings that were to end it, any of them.
 
     Returns:
         None if none of them is there: the caller has left.
@@ -85,8 +85,8 @@ def load_tokenizer(
     Args:
         tokenizer_name: A folder, or a name that the engine has downloaded.
         tokenizer_mode: As the engine has it.
-        revision: Of a name.
-        arguments: Further ones of vllm.tokenizers.get_tokenizer.
+        revision: Branch, tag or commit of a name in a model hub; None takes its default.
+        arguments: Handed to vllm.tokenizers.get_tokenizer where the file alone does not do.
     """
     file = _tokenizer_file(tokenizer_name, revision) if tokenizer_mode in LIGHT_MODES else None
     if file is not None:
@@ -105,9 +105,7 @@ def load_template(
 ) -> ChatTemplate | None:
     """The chat template of the tokenizer, for reading chats back; None if there is none to read.
 
-    Args:
-        tokenizer_name: As for `load_tokenizer`.
-        revision: As for `load_tokenizer`.
+    It takes the arguments of `load_tokenizer`, of which those that find the file matter.
     """
     file = _tokenizer_file(tokenizer_name, revision)
     return load_chat_template(file.parent) if file is not None else None

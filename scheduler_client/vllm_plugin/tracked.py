@@ -30,7 +30,7 @@ class Tracked:
     """A request from its arrival to its end.
 
     Args:
-        engine_request: vLLM's.
+        engine_request: vLLM's object, which the engine brings up to date as it goes.
         request: What its key is made of.
         number: By which the sidecar knows it.
         asking: Whether the sidecar is to ask about it, and if not why.
@@ -134,8 +134,8 @@ def whether_to_ask(engine_request: EngineRequest, *, readable: bool) -> Asking:
     """Whether to have a request predicted that came, and if not why.
 
     Args:
-        engine_request: vLLM's.
-        readable: Whether it has text.
+        engine_request: vLLM's object, of which priority and limit are read.
+        readable: Whether `has_text` says that a prediction has something to go by.
     """
     if engine_request.priority != 0:
         return "untouched"

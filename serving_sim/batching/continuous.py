@@ -10,12 +10,10 @@ prefixes of other requests.
 from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass, field
 
-from serving_sim.batching.arrival_queue import ArrivalQueue
-from serving_sim.batching.decode_batch import DecodeBatch
-from serving_sim.batching.memory import Memory
+from serving_sim.batching.decode_batch import DecodeBatch, Memory
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
-from serving_sim.job import Job
+from serving_sim.job import ArrivalQueue, Job
 from serving_sim.policies.policy import Policy
 
 

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable, Iterator
 
-from serving_sim.batching.arrival_queue import ArrivalQueue
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
-from serving_sim.job import Job
+from serving_sim.job import ArrivalQueue, Job
 from serving_sim.policies.policy import Policy
 
 

@@ -10,10 +10,8 @@ from rich.console import Console
 
 from serving_sim.calibration import calibrate
 from serving_sim.cli.fleet import fleet
-from serving_sim.cli.output import err, out, write_json
-from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.output import err, out, progress_bar, summary_table, write_json
 from serving_sim.cli.run_setup import engine_of, numbers, workload_of
-from serving_sim.cli.tables import summary_table
 from serving_sim.engine.engine import Engine
 from serving_sim.engine.profile import SHIPPED, Profile
 from serving_sim.engine_run import EngineRun, read_records
@@ -21,9 +19,8 @@ from serving_sim.errors import SimulationError
 from serving_sim.experiment import Experiment
 from serving_sim.policies.registry import POLICY_NAMES, PolicyChoice
 from serving_sim.reproduce.headlines import reproduce as compute_headlines
-from serving_sim.reproduce.headlines import requests_in_all
-from serving_sim.reproduce.show import tables
-from serving_sim.summary import Summary
+from serving_sim.reproduce.headlines import requests_in_all, tables
+from serving_sim.result import Summary
 from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS
 from serving_sim.workload.predictor import PREDICTOR_SYNTAX, Predictor
 

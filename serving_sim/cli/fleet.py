@@ -11,8 +11,7 @@ from rich.table import Table
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.slo import Slo
 from autoscaler.errors import AutoscalerError
-from serving_sim.cli.output import err, out, write_json
-from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.output import err, out, progress_bar, write_json
 from serving_sim.cli.run_setup import workload_of
 from serving_sim.errors import SimulationError
 from serving_sim.fleet.contenders import CONTENDER_NAMES, FleetSetting, contender

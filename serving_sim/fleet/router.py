@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from autoscaler.core.fleet import Pool
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.rule import FinishedJob, PriorityRule, QueuedJob
 from serving_sim.fleet.instance import Instance, Phase
 from serving_sim.fleet.job import FleetJob
 

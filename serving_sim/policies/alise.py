@@ -6,8 +6,8 @@ from collections.abc import KeysView
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from lengthwise.scheduling.swap_order import WaitingJob, estimated_waits_s, longest_wait
 from serving_sim.job import Job
-from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.policy import RunningView
+from serving_sim.policies.ranked import PatientPolicy
 from serving_sim.policies.remaining import remaining_time_s
 
 LEVEL = float(1 << 40)

@@ -1,8 +1,8 @@
 """Scheduling by a learnt order alone."""
 
 from serving_sim.job import Job
-from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.policy import RunningView
+from serving_sim.policies.ranked import PatientPolicy
 
 PROMOTED = -1.0
 """Below every score."""

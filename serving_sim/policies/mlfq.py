@@ -3,8 +3,8 @@
 import math
 
 from serving_sim.job import Job
-from serving_sim.policies.patience import PatientPolicy
 from serving_sim.policies.policy import RunningView
+from serving_sim.policies.ranked import PatientPolicy
 
 LEVEL = float(1 << 40)
 """Distance between the ranks of two levels: within one, first come is first served."""

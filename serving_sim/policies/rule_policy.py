@@ -1,10 +1,14 @@
-"""A queue in the order of a rule's keys: what vLLM does with --scheduling-policy priority."""
+"""A queue in the order of a rule's keys, as vLLM's --scheduling-policy priority keeps it.
 
-from collections.abc import Iterator
+With a decision on who is preempted it does what the scheduler class for vLLM does.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from lengthwise.scheduling.job import FinishedJob, QueuedJob
-from lengthwise.scheduling.rule import PriorityRule
+from lengthwise.scheduling.preemption import PreemptionRule, ScheduledJob
+from lengthwise.scheduling.rule import FinishedJob, PriorityRule, QueuedJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.job import Job
 from serving_sim.policies.policy import Policy, RunningView
@@ -94,3 +98,57 @@ class RulePolicy(Policy):
                 output_tokens=job.output_tokens,
             )
         )
+
+
+class PreemptingPolicy(RulePolicy):
+    """Preempts as the scheduler class does: the same rule for the queue, the same for the running.
+
+    Args:
+        rule: Gives each request its key as it arrives.
+        preemption: Decides which running requests are preempted for which waiting ones.
+        service_time: What a predicted length amounts to.
+        review_s: How often that is decided while requests wait and nothing happens.
+        name: Its name in the results; the rule's with "-preempting" unless given.
+    """
+
+    preemptive = True
+
+    def __init__(
+        self,
+        rule: PriorityRule,
+        preemption: PreemptionRule,
+        service_time: ServiceTimeModel,
+        *,
+        review_s: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(rule, service_time, f"{rule.name}-preempting" if name is None else name)
+        self._preemption = preemption
+        self._review_s = review_s
+
+    def to_preempt(self, view: RunningView, now_s: float) -> Sequence[Job]:
+        """Whom the rule preempts, with all slots taken."""
+        if not len(self) or view.free_slots:
+            return ()
+        running = {str(job.index): job for job in view.running}
+        seen = [self._seen(job, view.generated_tokens(job)) for job in view.running]
+        waiting = [self._seen(job, job.generated_tokens) for job in self.waiting()]
+        decided = self._preemption.decide(seen, waiting, now_s)
+        return [running[preemption.victim.request_id] for preemption in decided]
+
+    @staticmethod
+    def _seen(job: Job, generated_tokens: int) -> ScheduledJob:
+        return ScheduledJob(
+            request_id=str(job.index),
+            key=job.key,
+            arrival_s=job.arrival_s,
+            input_tokens=job.input_tokens,
+            generated_tokens=generated_tokens,
+            predicted_tokens=job.predicted_tokens,
+            distribution=job.distribution,
+            preemptions=job.preemptions,
+        )
+
+    def review_s(self, now_s: float) -> float:
+        """Expectations of the running change as they go on."""
+        return now_s + self._review_s if len(self) else math.inf

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from serving_sim.capacity import requests_per_s
 from serving_sim.engine.engine import Engine, KvSwap
 from serving_sim.engine.profile import Profile
+from serving_sim.experiment import requests_per_s
 from serving_sim.policies.alise import AlisePolicy
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.registry import ORACLE, PolicyChoice
+from serving_sim.result import Summary
 from serving_sim.simulate import simulate
-from serving_sim.summary import Summary
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictor import Predictor
 from serving_sim.workload.workload import Workload, gamma_arrivals

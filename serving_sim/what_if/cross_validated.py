@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 from index_builder.build.builder import BuildOptions, build_index
 from lengthwise.history.split import is_held_out
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.encoder.known_vectors import KnownVectors
+from lengthwise.index.encoder.encoder_wrapper import KnownVectors
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord

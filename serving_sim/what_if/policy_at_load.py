@@ -8,8 +8,7 @@ import numpy as np
 from scipy.stats import t
 
 from serving_sim.experiment import Run
-from serving_sim.result import SimulationResult
-from serving_sim.summary import Summary
+from serving_sim.result import SimulationResult, Summary
 
 SHORT_SHARE, LONG_SHARE = 0.5, 0.2
 """The shorter half and the longest fifth of the requests, which are reported apart."""

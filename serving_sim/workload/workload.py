@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving_sim.errors import InvalidWorkloadError
-from serving_sim.workload.arrivals import gamma_arrivals_s, scaled_arrivals_s
+from serving_sim.workload.arrivals import gamma_arrivals_s, paired_arrivals_s, scaled_arrivals_s
 from serving_sim.workload.length_table import LengthTable
-from serving_sim.workload.paired_arrivals import paired_arrivals_s
 from serving_sim.workload.requests import Distributions, FloatArray, IntArray, Requests
 
 ArrivalProcess = Callable[[float, int, np.random.Generator], FloatArray]

@@ -9,8 +9,14 @@ import pytest
 from benchmarks.conversation_text.chats import Chat, read_chats, split
 from benchmarks.conversation_text.pairs import PairResult, is_found
 from benchmarks.conversation_text.tables import conversation_report
-from benchmarks.conversation_text.templates import CHATML, TEMPLATES, ChatTemplate
-from benchmarks.conversation_text.ways_in import WAYS_IN, learnt_template, plugin_text
+from benchmarks.conversation_text.ways_in import (
+    CHATML,
+    TEMPLATES,
+    WAYS_IN,
+    ChatTemplate,
+    learnt_template,
+    plugin_text,
+)
 from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour
 

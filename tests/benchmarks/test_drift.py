@@ -3,9 +3,8 @@
 import pytest
 
 from benchmarks.drift.arms import Score
-from benchmarks.drift.day import FROZEN, LIVE, LOOP, UNCHANGED, Hour
+from benchmarks.drift.day import FROZEN, LIVE, LOOP, UNCHANGED, Day, Hour
 from benchmarks.drift.tables import Recovery
-from benchmarks.drift.traffic import Day
 from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from tests.lengthwise.index.fakes import topic_history
 

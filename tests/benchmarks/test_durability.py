@@ -6,8 +6,7 @@ from benchmarks.durability.__main__ import DurabilityFindings, _options, _summar
 from benchmarks.durability.check import Verdict
 from benchmarks.durability.kills import KillRun
 from benchmarks.durability.rate import Rate
-from benchmarks.durability.reporters import Receipts
-from benchmarks.durability.workload import all_completions
+from benchmarks.durability.reporters import Receipts, all_completions
 
 RATE = Rate(
     completions=900, per_message=64, callers=4, wall_s=0.3, service_cpu_s=0.1, asker_cpu_s=0.1

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.hot_swap import __main__ as hot_swap
-from benchmarks.hot_swap.found import SwapFindings
 from benchmarks.hot_swap.load import LoadNotes
-from benchmarks.hot_swap.tables import hot_swap_report, summary
+from benchmarks.hot_swap.tables import SwapFindings, hot_swap_report, summary
 from benchmarks.hot_swap.versions import Expected
 from scheduler_client import Neighbour, Prediction, Timing
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.soak import __main__ as soak
-from benchmarks.soak.found import Stretch, grown_mib, slope_mib_per_h
+from benchmarks.soak.tables import Stretch, grown_mib, slope_mib_per_h
 
 
 def test_a_short_soak_ends_without_an_error_and_with_every_completion_stored(tmp_path, capsys):

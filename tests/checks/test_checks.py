@@ -139,22 +139,6 @@ def test_words_are_held_in_the_product_alone(bound: Bound):
     assert not list(bound([written("tests/a.py", DOCUMENTED + CONSTANTS)]))
 
 
-@pytest.mark.parametrize("bound", [thin_args, bare_constants])
-@pytest.mark.parametrize(
-    "room", ["lengthwise/room", "lengthwise/room/a.py", "lengthwise/room/*.py"]
-)
-def test_a_room_that_is_still_open_is_left_alone_and_none_beside_it(bound: Bound, room: str):
-    within = written("lengthwise/room/a.py", DOCUMENTED + CONSTANTS)
-    beside = written("lengthwise/rooms/a.py", DOCUMENTED + CONSTANTS)
-    assert not list(bound([within], open_rooms=[room]))
-    assert list(bound([within, beside], open_rooms=[room])) == list(bound([beside]))
-
-
-def test_an_open_pattern_of_files_leaves_the_folders_below_them_held():
-    below = written("lengthwise/room/below/a.py", CONSTANTS)
-    assert list(bare_constants([below], open_rooms=["lengthwise/room/*.py"]))
-
-
 def test_figures_are_of_the_product_but_the_widest_folder_is_of_all():
     sources = [python("lengthwise/a.py", 10), python("scheduler_client/b.py", 30)]
     sources += [python(f"tests/t{i}.py", 900) for i in range(3)]

@@ -8,8 +8,8 @@ from lengthwise.scheduling.service_time import ServiceTimeModel
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.policies.fcfs import FcfsPolicy
+from serving_sim.policies.remaining import SrptPolicy
 from serving_sim.policies.rule_policy import RulePolicy
-from serving_sim.policies.srpt import SrptPolicy
 from serving_sim.simulate import simulate
 from serving_sim.workload.arrivals import poisson_arrivals_s
 from serving_sim.workload.requests import Requests

@@ -3,9 +3,8 @@ import json
 
 import pytest
 
-from testbed.capacity import tokens_per_s_when_full
 from testbed.engine import Engine
-from testbed.replay import Outcome, replay_async
+from testbed.replay import Outcome, replay_async, tokens_per_s_when_full
 from testbed.workload import TRUE_TOKENS, Request
 
 

@@ -11,8 +11,10 @@ from lengthwise.index.record import HistoryRecord
 from lengthwise.request import FinishReason, SamplingConditions
 
 NUL = "\x00"
+"""What PostgreSQL refuses in a text."""
+
 REPLACEMENT = "\ufffd"
-"""What PostgreSQL refuses in a text, and Unicode's sign for what cannot be shown."""
+"""Unicode's sign for what cannot be shown, which takes its place."""
 
 
 def storable(text: str) -> tuple[str, int]:

@@ -25,13 +25,19 @@ SCHEMA_LOCK = 0x6C656E6774687769
 """Key of the advisory lock on the tables' schema: the letters "lengthwi"."""
 
 CONNECT_TIMEOUT_S = 5
+"""A server that is up takes a connection in milliseconds."""
+
 LOCK_TIMEOUT_S = 10
+"""Whoever holds a lock for longer, such as a migration, is not to be waited for."""
+
 STATEMENT_TIMEOUT_S = 30
 """A commit takes milliseconds: a server that takes so long is down, or too busy to wait for."""
 
 NAMES = [c.name for c in completions.c]
+"""In the order of a `CompletionRow`."""
+
 ROWS = func.unnest(*[bindparam(c.name, type_=ARRAY(c.type)) for c in completions.c])
-"""The columns' names, and the rows that arrays of their values make."""
+"""The rows that arrays of the columns' values make."""
 
 INSERT = (
     insert(completions)
@@ -57,8 +63,10 @@ SYNCED = (
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
 READ_ONLY = "SET default_transaction_read_only = on"
+"""For readers: a slip in a query must not change a history."""
 
 MISSING_DRIVER = (
+    # for people: which package, and what installs it
     "PostgreSQL needs a driver that is not installed: pip install 'lengthwise[postgres]'"
 )
 

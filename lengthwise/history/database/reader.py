@@ -19,8 +19,7 @@ from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
 from lengthwise.request import CONDITION_NAMES
 
-PAGE_ROWS = 1_000
-PAGE_BYTES = 16 * 2**20
+PAGE_ROWS, PAGE_BYTES = 1_000, 16 * 2**20
 """Of a page, whichever is reached first: each is read in a transaction of its own, so that a reader
 who takes hours holds up neither SQLite's write-ahead log nor PostgreSQL's vacuum."""
 

@@ -22,12 +22,14 @@ EXPIRED_AT_A_TIME = 2_000
 """Rows looked at and removed in one transaction, so that reports hardly wait for it."""
 
 LEDGER = select(ledger).where(ledger.c.id == LEDGER_ID).with_for_update()
+"""The ledger's row, locked until the transaction ends: writers take turns."""
+
 OLDEST = (
     select(completions.c.sequence, completions.c.stored_unix_s, completions.c.row_bytes)
     .order_by(completions.c.sequence)
     .limit(EXPIRED_AT_A_TIME)
 )
-"""The ledger's row, locked until the transaction ends, and what retention looks at."""
+"""What retention looks at."""
 
 
 class HistoryWriter:

@@ -9,9 +9,13 @@ USAGE_COLUMNS = ("usage.completion_tokens", "usage.output_tokens")
 """Where servers put the length of an answer; looked at when the own column is not there."""
 
 _PROMPT_SOURCES = ("prompt_column", "messages_column", "conversations_column")
+"""Options whose columns bring a prompt."""
+
 _LENGTH_SOURCES = ("output_tokens_column", "lengths_by_model_column", "answer_column")
+"""Options whose columns bring the length of an answer, or the answer itself."""
+
 _SELF_ANSWERED = ("messages_column", "conversations_column")
-"""Options whose columns bring a prompt, a length, or a conversation that holds its answers."""
+"""Options whose columns bring a conversation that holds its answers."""
 
 
 def needed_columns(options: ReadOptions) -> frozenset[str]:

@@ -136,9 +136,9 @@ class Fields:
         """Count the tokens of a message that an LLM generated, its thoughts among them.
 
         Args:
-            answer: The message.
+            answer: The message, as `message_text` has read it.
             place: What to call it in an error.
-            column: Where its text stands.
+            column: Name of the column that its text stands in, for errors.
 
         Raises:
             RowError: If it calls a tool, or its text cannot be counted.

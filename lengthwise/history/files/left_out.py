@@ -7,12 +7,25 @@ from typing import Any, cast
 from lengthwise.history.files.values import Row, lookup
 
 FAILED = "failed"
+"""A cause to leave a row out, as the report counts it, as the next six: no answer came of it."""
+
 CANCELLED = "cancelled"
+"""Somebody ended the answer before the LLM did: its length says nothing."""
+
 CACHED = "cached"
+"""A gateway gave an earlier answer again: the LLM generated nothing."""
+
 NO_ANSWER = "without an answer"
+"""The log holds the request alone."""
+
 OTHER_CALL = "not a generation"
+"""A call that generates no text, of a kind without a name of its own here."""
+
 PROMPT_CUT = "with a prompt that the log cut"
+"""What remains is another prompt than the one that was answered."""
+
 NOT_WHERE = "not in --where"
+"""The user asked for other rows."""
 
 CLIENT_LEFT_STATUS = 499
 """What gateways log when the client hung up before the answer was whole."""
@@ -21,8 +34,13 @@ FIRST_FAILED_STATUS = 400
 """HTTP statuses from here on say that there was no answer."""
 
 _FAILED_WORDS = frozenset({"failed", "failure", "error", "errored", "expired", "timeout"})
+"""Statuses, in lower case, after which there is no answer."""
+
 _CANCELLED_WORDS = frozenset({"cancelled", "canceled", "aborted", "abort", "cancelling"})
+"""Statuses, in lower case, after which an answer may be cut off anywhere."""
+
 _TRUE_WORDS = frozenset({"true", "1", "yes", "hit"})
+"""What tables write, in lower case, into a column for flags that are set."""
 
 _NO_ERROR_WORDS = frozenset({"", "0", "false", "no", "none", "null", "nan"})
 """What tables write, in lower case, into a column for errors where there was none."""
@@ -34,9 +52,16 @@ _OTHER_CALLS = (
 """Parts of the names and paths of calls that generate no text: such rows are counted as these."""
 
 _STATUS_COLUMNS = ("status", "response.status")
+"""Where logs say how a request ended, in words or as a number."""
+
 _STATUS_CODE_COLUMNS = ("status_code", "http_status", "response.status_code", "error_code")
+"""Where logs put the HTTP status."""
+
 _CALL_COLUMNS = ("call_type", "operation")
+"""Where gateways name the kind of call."""
+
 _PATH_COLUMNS = ("url", "endpoint", "path")
+"""Where logs put what was called over HTTP."""
 
 COLUMNS = frozenset(
     {

@@ -11,25 +11,37 @@ _TEXT_KEYS = ("content", "value", "parts", "text", "contents")
 """Where a message holds what was said, the usual ones first."""
 
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+"""Where servers put an LLM's thoughts, beside the text; the first that is there counts."""
+
 _CALL_KEYS = ("tool_calls", "function_call")
+"""Where OpenAI's chat API has calls of tools: now, and before."""
 
 _TEXTLESS_KEYS = frozenset({*_REASONING_KEYS, *_CALL_KEYS, "audio", "refusal", "images"})
 """What may stand in place of a text; a message with none of all these is misread."""
 
 _REASONING_TYPES = frozenset({"thinking", "redacted_thinking", "reasoning"})
+"""Values of a part's `type` that make its text a thought."""
+
 _CALL_TYPES = frozenset(
     {"tool_use", "server_tool_use", "tool_call", "server_tool_call", "function_call"}
 )
+"""Values of a part's `type` that make it a call of a tool."""
+
 _MEDIA_TYPES = ("image", "audio", "video", "file", "blob", "uri", "document", "media")
+"""Keys that tell a part without a type from one that is misread: it holds no text."""
+
 _PART_TEXT_KEYS = ("text", "content", "value", "thinking", "reasoning", "summary", "refusal")
+"""Where a part holds its text, the usual ones first."""
+
 _RESULT_KEYS = ("output", "response", "result", "content")
+"""Where a part holds what a tool gave back."""
 
 
 class MessageText(NamedTuple):
     """What a message holds.
 
     Args:
-        said: Its text.
+        said: Its text, thoughts and calls left out.
         reasoning: The thoughts before it, where they are told.
         calls: Its calls of tools, each with its arguments.
     """

@@ -17,11 +17,10 @@ from lengthwise.history.files.errors import (
 from lengthwise.history.files.fields import Fields
 from lengthwise.history.files.formats import HistoryFormat, NumberedRow, format_of, stem_of
 from lengthwise.history.files.formats.base import LOOK_AHEAD_ROWS, BytePosition
-from lengthwise.history.files.intake.notes import notes_of
 from lengthwise.history.files.intake.rows import Intake, Part
 from lengthwise.history.files.left_out import LeftOut
 from lengthwise.history.files.options import ReadOptions
-from lengthwise.history.files.report import ReadReport
+from lengthwise.history.files.report import ReadReport, notes_of
 from lengthwise.history.files.sources import FoundFiles, find_files
 from lengthwise.index.record import HistoryRecord
 

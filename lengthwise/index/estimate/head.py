@@ -4,6 +4,7 @@ ALISE (arXiv 2410.23537, section 3.1) asks a small network for one number; this 
 probabilities of bins on the log scale, from the vector, a few plain features and the LLM.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,46 @@ from numpy.typing import NDArray
 from scipy.special import erf, softmax
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.encoder.prompt_features import prompt_features
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.estimate.prior import ATOMS
 from lengthwise.index.length_scale import FloatArray
+
+_ANSWER = re.compile(r"(?ms)^assistant: (.*?)(?=^(?:user|assistant|system|tool): |\Z)")
+"""An earlier answer, as `conversation.render_conversation` writes it."""
+
+FEATURES = (
+    "log chars",
+    "log words",
+    "log lines",
+    "share of digits",
+    "question marks",
+    "earlier answers",
+    "log chars of the last of them",
+    "log of their mean chars",
+)
+"""What a prompt shows without being understood, which a fixed window of tokens may cut away, in the
+order in which a head reads it. Of a conversation also how long the earlier answers were: an LLM
+that was brief so far stays brief."""
+
+
+def prompt_features(prompts: Sequence[str]) -> FloatMatrix:
+    """Numbers about prompts: shape (len(prompts), len(FEATURES)), float32, unscaled."""
+    return np.array([_features(p) for p in prompts], np.float32).reshape(-1, len(FEATURES))
+
+
+def _features(prompt: str) -> list[float]:
+    answers = [len(a) for a in _ANSWER.findall(prompt)] if "assistant: " in prompt else []
+    return [
+        np.log1p(len(prompt)),
+        np.log1p(prompt.count(" ")),
+        np.log1p(prompt.count("\n")),
+        sum(map(prompt.count, "0123456789")) / max(1, len(prompt)),
+        min(prompt.count("?"), 5),
+        min(len(answers), 10),
+        np.log1p(answers[-1]) if answers else 0.0,
+        np.log1p(sum(answers) / len(answers)) if answers else 0.0,
+    ]
+
 
 ATOM_LEVELS = (np.arange(ATOMS) + 0.5) / ATOMS
 """Levels of the quantiles that stand for a distribution, each the middle of its share."""

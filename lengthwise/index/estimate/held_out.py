@@ -9,8 +9,7 @@ from lengthwise.index.estimate.retrieval import RetrievalEstimator
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.search.hits import Hits
-from lengthwise.index.search.repeats import first_of_each
-from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.search.rows import HistoryRows, first_of_each
 from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
 
 

@@ -9,6 +9,7 @@ ROOT/.removed-*            versions on their way out; what a killed remover left
 """
 
 import errno
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Generator
@@ -16,7 +17,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from lengthwise.index.errors import ArtifactError, StoreError
-from lengthwise.index.store.durable import sync_folder, sync_path, written_aside
 from lengthwise.index.store.layout import MANIFEST_FILE, ArtifactLayout, checked_manifest, files_of
 from lengthwise.index.store.locking import building_folder, locked
 from lengthwise.index.store.published import Published, require_name, stale
@@ -211,3 +211,34 @@ def resolve_artifact(path: Path) -> Path:
         f"{path} is neither an index artifact (no manifest.json) nor a store of them (no CURRENT): "
         f"make one with python -m index_builder build --history FILE --out {path}"
     )
+
+
+def sync_folder(root: Path) -> None:
+    """Flush every file and folder in a folder, and itself, to the disk."""
+    for path in [*root.rglob("*"), root]:
+        sync_path(path)
+
+
+def sync_path(path: Path) -> None:
+    """Flush a file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_aside(path: Path, text: str) -> Generator[Path]:
+    """A file with some text, on the disk and ready to be put in another's place in one step.
+
+    It is removed at the end, unless it was moved away.
+    """
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index_builder.report.learning_curve import measure_learning_curve, sizes_of
-from lengthwise.index.encoder.known_vectors import KnownVectors
+from lengthwise.index.encoder.encoder_wrapper import KnownVectors
 from lengthwise.index.errors import InvalidInputError
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
@@ -55,7 +55,7 @@ def test_too_small_a_history_is_refused_with_both_numbers():
 
 
 def test_known_vectors_are_the_encoders_own_in_whatever_order_they_are_asked_for(monkeypatch):
-    monkeypatch.setattr("lengthwise.index.encoder.known_vectors.BATCH_PROMPTS", 2)
+    monkeypatch.setattr("lengthwise.index.encoder.encoder_wrapper.BATCH_PROMPTS", 2)
     encoder, told = BagOfWords(), []
     known = KnownVectors.from_prompts(encoder, ["a b", "c", "a b", "d", "e"], told.append)
     assert told == [2, 2]

@@ -38,8 +38,7 @@ def test_what_was_acknowledged_survives_kills_and_is_there_once(service, place):
 
 def test_the_check_finds_what_is_lost_doubled_altered_or_missed(place):
     from benchmarks.durability.check import check
-    from benchmarks.durability.reporters import Receipts
-    from benchmarks.durability.workload import all_completions
+    from benchmarks.durability.reporters import Receipts, all_completions
     from lengthwise.history.database.completion import Report
     from tests.lengthwise.history.database.helpers import record, rows, writing
 

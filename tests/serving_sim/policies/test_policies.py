@@ -12,14 +12,12 @@ from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine, KvSwap
 from serving_sim.errors import SimulationError
 from serving_sim.policies.alise import AlisePolicy
-from serving_sim.policies.capped_remaining import CappedRemainingPolicy
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.ltr import LtrPolicy
 from serving_sim.policies.mlfq import MlfqPolicy
-from serving_sim.policies.preempting import PreemptingPolicy
 from serving_sim.policies.registry import POLICY_NAMES, PolicyChoice
-from serving_sim.policies.rule_policy import RulePolicy
-from serving_sim.policies.srpt import GittinsPolicy, SrptPolicy
+from serving_sim.policies.remaining import CappedRemainingPolicy, GittinsPolicy, SrptPolicy
+from serving_sim.policies.rule_policy import PreemptingPolicy, RulePolicy
 from serving_sim.policies.starvation import StarvationPolicy
 from serving_sim.simulate import simulate
 from serving_sim.workload.requests import Distributions

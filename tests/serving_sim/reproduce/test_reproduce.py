@@ -9,12 +9,13 @@ from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import Engine
 from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.reproduce.alise import AliseRow, rate_at, rate_ratios
-from serving_sim.reproduce.comparison import Comparison, quarter_throughput
 from serving_sim.reproduce.ssjf import (
     ENGINES,
     PREDICTORS,
+    Comparison,
     Scenario,
     compare,
+    quarter_throughput,
     sorted_gaps,
     workloads,
 )

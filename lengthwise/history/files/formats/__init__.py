@@ -5,8 +5,7 @@ from pathlib import Path
 from lengthwise.history.files.errors import HistoryReadError
 from lengthwise.history.files.formats.base import FileRows, HistoryFormat, NumberedRow
 from lengthwise.history.files.formats.csv_table import CsvTable
-from lengthwise.history.files.formats.json_document import JsonDocument, is_document
-from lengthwise.history.files.formats.json_lines import JsonLines
+from lengthwise.history.files.formats.json_rows import JsonDocument, JsonLines, is_document
 from lengthwise.history.files.formats.parquet import Parquet
 
 _JSON_LINES, _PARQUET = JsonLines(), Parquet()

@@ -20,8 +20,7 @@ _BUFFER_BYTES = 2**18
 _ZSTD_BUFFER_BYTES = 2**14
 """What is lost before a cut: pyarrow gives a buffer whole or not at all."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 """First bytes of such streams."""
 
 

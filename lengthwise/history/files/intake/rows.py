@@ -7,8 +7,13 @@ from typing import NamedTuple
 from lengthwise.history.files.columns import chosen_column_fault, column_fault
 from lengthwise.history.files.errors import HistoryReadError, RowError
 from lengthwise.history.files.fields import Fields
-from lengthwise.history.files.intake.answers import ROW_NUMBER, key_of
-from lengthwise.history.files.intake.load_answers import LoadedAnswers, load_answers, unpacked
+from lengthwise.history.files.intake.answers import (
+    ROW_NUMBER,
+    LoadedAnswers,
+    key_of,
+    load_answers,
+    unpacked,
+)
 from lengthwise.history.files.intake.where import Where
 from lengthwise.history.files.left_out import COLUMNS as LEFT_OUT_COLUMNS
 from lengthwise.history.files.left_out import NO_ANSWER, NOT_WHERE, LeftOut, leave_out
@@ -20,7 +25,7 @@ from lengthwise.history.files.logged.to_records import (
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.report import ReadReport
 from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
-from lengthwise.history.files.row_schemas.logs.recognise import log_columns, recognise
+from lengthwise.history.files.row_schemas.logs.registry import log_columns, recognise
 from lengthwise.history.files.row_schemas.registry import ROW_SCHEMAS
 from lengthwise.history.files.sources import find_files
 from lengthwise.history.files.values import Row
@@ -47,7 +52,7 @@ class Intake:
 
     Args:
         options: How rows are read, joined and filtered.
-        fields: Makes the records.
+        fields: Makes records of rows, and counts what its notes tell.
 
     Raises:
         InvalidInputError: If a filter is none, or answers are named without what joins them.

@@ -10,11 +10,12 @@ from lengthwise.history.files.values import Row, is_absent, lookup
 from lengthwise.index.errors import InvalidInputError
 
 _CONDITION = re.compile(r"\s*(?P<column>[^\s=!<>~]+)\s*(?P<sign>!=|<=|>=|=|<|>|~)\s*(?P<value>.*)")
+"""One condition; of the signs the longer ones come first, or "<=" would be read as "<"."""
+
 _CONDITIONS = re.compile(
     r"""(?:\A|\s+and\s+)((?:(?<=[=<>~])\s*(?:'[^']*'|"[^"]*")|.)+?)(?=\s+and\s+|\Z)""", re.DOTALL
 )
 """Conditions with "and" between them; in a value that begins with a quote it parts none."""
-
 
 _NUMBER_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -22,7 +23,10 @@ _NUMBER_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+"""Signs that compare numbers; all others compare text."""
+
 _EXPECTED = "expected conditions such as \"status = success and model != 'probe'\""
+"""The end of an error: an example says more than a grammar."""
 
 
 @dataclass(frozen=True, slots=True)

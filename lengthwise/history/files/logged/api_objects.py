@@ -141,7 +141,7 @@ def exchange(
         response: The object that came back.
         place: Where the request stands in the row, for errors: "body.".
         request_id: What the log calls it; the response's own id if None.
-        group: Of one conversation.
+        group: Name that requests of one conversation share, if the log has one.
 
     Raises:
         LeftOut: If the response says that it failed or was cancelled.

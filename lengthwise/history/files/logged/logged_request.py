@@ -33,11 +33,11 @@ class LoggedRequest:
         prompt: The text asked, where there are no messages.
         choices: The answers; several where several were asked for.
         output_tokens: Tokens of all answers together; None where they must be counted.
-        id: The request's own id.
-        model: Name of the LLM.
+        id: What the log calls the request; None has one made of file and line.
+        model: Name of the LLM that answered, or was asked for.
         max_tokens: The caller's limit for each answer.
-        temperature: Of the sampling.
-        group: Requests of one conversation.
+        temperature: Of the sampling, as the caller set it; None where nothing is said.
+        group: Name that requests of one conversation share: they stay on one side of a split.
     """
 
     messages: Sequence[object] = ()

@@ -8,7 +8,10 @@ from lengthwise.history.files.logged.logged_request import first_of, mapping
 from lengthwise.history.files.values import Row
 
 _VALUE_KEYS = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue")
+"""Under which of these OTLP's JSON holds an attribute's value says its type."""
+
 _ERROR_CODES = (2, "2", "ERROR", "STATUS_CODE_ERROR", "StatusCode.ERROR")
+"""One status in the spellings of OTLP's JSON and of the SDKs."""
 
 
 def spans_of(document: Row) -> Iterator[Row]:
@@ -48,7 +51,7 @@ def indexed(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
     """Gather flat attributes: "llm.input_messages.0.message.role" is the role of the first.
 
     Args:
-        attributes: Under dotted names.
+        attributes: Values under dotted names, as `attributes_of` gives them.
         prefix: What they begin with, without the number: "llm.input_messages".
 
     Returns:

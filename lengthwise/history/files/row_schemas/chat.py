@@ -1,8 +1,8 @@
-"""OpenAI's chat schema: `messages`, with the answer as the last of them or only its length."""
+"""A conversation in a row: OpenAI's messages, of which the last is the answer, or ShareGPT's."""
 
 from lengthwise.conversation import render_conversation
 from lengthwise.history.files.errors import RowError
-from lengthwise.history.files.fields import Fields
+from lengthwise.history.files.fields import Fields, RowName
 from lengthwise.history.files.messages import LoggedMessage, plain, read_messages
 from lengthwise.history.files.row_schemas.row_schema import RowSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
@@ -68,3 +68,39 @@ def _last_answer(messages: list[LoggedMessage], column: str) -> int:
         f"{column} has no answer (no message of the assistant), and the row gives no length",
         kind="no output_tokens",
     )
+
+
+class ShareGptSchema(RowSchema):
+    """`conversations`: {from: human | gpt | system, value}, counted with the tokenizer."""
+
+    def applies(self, row: Row, fields: Fields) -> bool:
+        """Take rows with something in the conversations column."""
+        return not is_absent(lookup(row, fields.options.conversations_column))
+
+    def records(self, row: Row, default_id: str, fields: Fields) -> list[HistoryRecord]:
+        """Convert each answer: the prompt is all before it, the id is "ID-POSITION".
+
+        An answer that opens the conversation, with nothing before it, has no prompt and gives no
+        record.
+
+        Raises:
+            RowError: If it cannot be used.
+        """
+        column = fields.options.conversations_column
+        messages = read_messages(lookup(row, column), column)
+        name = fields.name_of(row, default_id)
+        group = name.group or name.id
+        records: list[HistoryRecord] = []
+        for position, logged in enumerate(messages):
+            prompt = render_conversation(plain(messages[:position]))
+            if not logged.by_assistant or not prompt.strip():
+                continue
+            place = f"{column}[{position}], the answer,"
+            length = fields.count_generated(logged.text, place, column)
+            turn = RowName(f"{name.id}-{position}", group)
+            records.append(fields.record(row, turn, prompt, length))
+        if not records:
+            raise RowError(
+                f"{column} has no answer (a turn of gpt) after another message", kind="no prompt"
+            )
+        return records

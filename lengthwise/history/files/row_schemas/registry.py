@@ -1,10 +1,8 @@
 """The row schemas that are understood; a new one is a file beside this and a line here."""
 
-from lengthwise.history.files.row_schemas.chat import ChatSchema
-from lengthwise.history.files.row_schemas.lengths_by_model import LengthsByModelSchema
-from lengthwise.history.files.row_schemas.prompt import PromptSchema
+from lengthwise.history.files.row_schemas.chat import ChatSchema, ShareGptSchema
+from lengthwise.history.files.row_schemas.prompt import LengthsByModelSchema, PromptSchema
 from lengthwise.history.files.row_schemas.row_schema import RowSchema
-from lengthwise.history.files.row_schemas.sharegpt import ShareGptSchema
 
 ROW_SCHEMAS: tuple[RowSchema, ...] = (
     LengthsByModelSchema(),

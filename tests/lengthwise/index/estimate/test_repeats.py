@@ -9,8 +9,7 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.estimate.prior import LengthPrior
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.search.repeats import first_of_each
-from lengthwise.index.search.rows import HistoryRows, rows_to_table
+from lengthwise.index.search.rows import HistoryRows, first_of_each, rows_to_table
 from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 
 PROBE = "ping are you there"

@@ -26,7 +26,10 @@ from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent
 
 _USAGE_COLUMNS = ("usage_details", "usageDetails", "usage")
+"""Where exports and the API have token counts; the last is the older name."""
+
 _OTHER_USAGE_KEYS = ("completionTokens", "completion_tokens", "outputTokens")
+"""Where the count of an answer stands in them, if not under "output"."""
 
 
 class LangfuseSchema(LogSchema):

@@ -35,7 +35,10 @@ _GENERATIONS = (
 """Parts of the call types that generate text; all others are left out."""
 
 _REDACTED = "redacted-by-litellm"
+"""What stands in place of every prompt where message logging is off."""
+
 _ERROR_CODES = ("error_information.error_code", "metadata.error_information.error_code")
+"""Where the HTTP status of a failure stands, in the payload and in the spend table."""
 
 
 class LitellmSchema(LogSchema):

@@ -19,7 +19,10 @@ from lengthwise.history.files.row_schemas.logs.phoenix import openinference_requ
 from lengthwise.history.files.values import Row, is_absent
 
 _GENERATIONS = frozenset({"chat", "text_completion", "generate_content", "completion"})
+"""Values of gen_ai.operation.name that generate text."""
+
 _PREFIX = "gen_ai."
+"""Of every attribute of these conventions."""
 
 
 class OtelSchema(LogSchema):

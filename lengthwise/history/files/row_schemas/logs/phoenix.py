@@ -20,6 +20,7 @@ from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, is_absent, lookup
 
 _PREFIX = "attributes."
+"""Of the data frame's columns that hold attributes."""
 
 _ATTRIBUTES = (
     "openinference.span.kind",
@@ -34,6 +35,7 @@ _ATTRIBUTES = (
     "output.value",
     "session.id",
 )
+"""Of OpenInference's attributes those that are read."""
 
 
 class PhoenixSchema(LogSchema):

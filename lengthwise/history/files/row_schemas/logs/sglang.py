@@ -17,8 +17,8 @@ from lengthwise.history.files.message_text import MessageText
 from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.values import Row, describe, is_absent
 
-_RECEIVED = "request.received"
-_FINISHED = "request.finished"
+_RECEIVED, _FINISHED = "request.received", "request.finished"
+"""Values of `event`: a request has a line of each, and the second repeats what it was asked."""
 
 _LOGGED_HALF_CHARS = 1024
 """At log level 2 a longer text is cut to its first and last 1,024 characters, with ... between."""

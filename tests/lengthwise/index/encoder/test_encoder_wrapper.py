@@ -1,10 +1,10 @@
-"""What was encoded a moment ago is not encoded again, and nothing else changes."""
+"""What encoders that stand before another one promise."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lengthwise.index.encoder.remembering_encoder import RememberingEncoder
+from lengthwise.index.encoder.encoder_wrapper import RememberingEncoder
 from tests.lengthwise.index.fakes import BagOfWords
 
 

@@ -1,8 +1,9 @@
-"""The options of every command that say where the service is and what to show it."""
+"""Options that several commands share: where the service is, and how an answer is sampled."""
 
 import argparse
 import os
 
+from lengthwise.request import CONDITION_NAMES, SamplingConditions
 from scheduler_client.access import FLAGS, VARIABLES, Access
 from scheduler_client.cli.inputs import InputError
 from scheduler_client.client import LengthPredictorClient
@@ -53,3 +54,14 @@ def client_of(args: argparse.Namespace) -> LengthPredictorClient:
         return LengthPredictorClient(args.target, timeout_s=args.timeout_s, access=access)
     except InvalidRequestError as error:
         raise InputError(str(error)) from error
+
+
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """Add them; what is left out is unknown."""
+    parser.add_argument("--max-tokens", type=int, help="the limit on generated tokens")
+    parser.add_argument("--temperature", type=float, help="of the sampling; 0 is greedy decoding")
+
+
+def sampling_of(args: argparse.Namespace) -> SamplingConditions:
+    """The conditions that the options describe; they are checked when they are sent."""
+    return SamplingConditions(**{name: getattr(args, name) for name in CONDITION_NAMES})
