@@ -21,9 +21,9 @@ from benchmarks.harness.workloads import VICUNA, read_records
 from benchmarks.sim_prompts import HOLDOUT, PredictedPrompts, kendall_tau_b, ours_of, table_of
 from lengthwise.history.split import is_held_out
 from lengthwise.index.index import LengthIndex
-from serving_sim.capacity import requests_per_s
-from serving_sim.cli.progress import progress_bar
+from serving_sim.cli.output import progress_bar
 from serving_sim.engine.engine import Engine
+from serving_sim.experiment import requests_per_s
 from serving_sim.policies.registry import ORACLE, POLICY_NAMES, PolicyChoice
 from serving_sim.simulate import simulate
 from serving_sim.workload.length_table import LengthTable
