@@ -44,6 +44,12 @@ SEEDS = 12
 FCFS, BEST = "fcfs", f"{ORACLE}sjf"
 """What a gain is measured from, and what it is a share of."""
 
+LEFT_OUT = ("lengthwise:guarded", "lengthwise:off", "lengthwise:shortest", "ssjf")
+"""The default rule, first come first served and, in a burst, shortest first under other names."""
+
+BLIND = "mlfq"
+"""Hears no prediction: the truth changes nothing."""
+
 Figures = tuple[float, float, float]
 """Mean and 99th percentile of the completion time, and the longest wait; in seconds."""
 
@@ -104,7 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parsed(parser, argv)
     asked = [r for r in read_records(options.data, VICUNA) if is_held_out(r, HOLDOUT)]
     told, table = ours_of(LengthIndex.load(options.index), asked), table_of(asked)
-    policies = [*POLICY_NAMES, *(f"{ORACLE}{name}" for name in POLICY_NAMES if name != FCFS)]
+    told_apart = [name for name in POLICY_NAMES if name not in LEFT_OUT]
+    knowing = [f"{ORACLE}{name}" for name in told_apart if name not in (FCFS, BLIND)]
+    policies = told_apart + knowing
     served: list[Served] = []
     with progress_bar("Bursts", len(SIZES) * options.repeats) as advance:
         for slots, count in SIZES:

@@ -38,7 +38,8 @@ ANSWERS = 3
 ABORT_AFTER_S = 0.05
 LONG_TOKENS = 4_000
 STOP = "e"
-"""A letter that the tiny model's babble holds soon."""
+"""A letter that the tiny model's babble holds soon where tokens are drawn: the likeliest ones go
+round in a circle that may never hold it."""
 
 Lengths = dict[str, list[int]]
 """Prompt to the lengths of its answers."""
@@ -137,7 +138,7 @@ async def _ask(engine: Engine, prompt: str, kind: str, tokens: int) -> list[int]
         "stream_options": {"include_usage": True},
     }
     if kind == "stop string":
-        body |= {"max_tokens": LONG_TOKENS, "stop": [STOP]}
+        body |= {"max_tokens": LONG_TOKENS, "stop": [STOP], "temperature": 1}
     elif kind == "three answers":
         body |= {"n": ANSWERS, "temperature": 1}
     elif kind == "aborted":

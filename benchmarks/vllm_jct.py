@@ -68,9 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--step-ms", type=float, help="the engine's pace; 0: none (default: 8 + slots / 2)")
     add("--index", type=Path, help="the store to use, built there unless it is there")
     add("--train", action="store_true", help="train the encoder where an index is built")
-    add(
-        "--deadline-ms", type=float, help="of the plugin, for a slow or busy CPU (default: its own)"
-    )
     add("--model", help="serve this instead of the tiny model (a name or folder)")
     add("--vllm", type=Path, default=VLLM, help="the program (default: .venv-vllm's)")
     add("--gpu", action="store_true", help="leave device, dtype and pace to vLLM")
@@ -118,16 +115,10 @@ def _run(plan: Plan, options: argparse.Namespace) -> list[JctRow]:
             arguments = ("--cache-capacity", "0", "--log-level", "warning")
             arguments += () if options.gpu else CPU_PREDICTOR
             predictor = stack.enter_context(running_predictor(store, folder, arguments=arguments))
-            host = replace(host, target=predictor.target, plugin=_plugin_variables(options))
+            host = replace(host, target=predictor.target)
         for runs in missing:
             _run_engine(host, runs, asked, rows, options.json)
     return rows
-
-
-def _plugin_variables(options: argparse.Namespace) -> dict[str, str]:
-    if options.deadline_ms is None:
-        return {}
-    return {"LENGTHWISE_DEADLINE_S": repr(options.deadline_ms / 1e3)}
 
 
 def _run_engine(

@@ -1,8 +1,8 @@
 """Runs workloads on real engines, one start for each policy and number of slots."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.vllm.asked import Asked
@@ -32,7 +32,6 @@ class Host:
         program: `vllm`.
         target: Address of the prediction service; "" if no policy predicts.
         on_gpu: Leave device, dtype and memory to vLLM.
-        plugin: Variables for the plugin, beside those of the policy.
     """
 
     model: Path | str
@@ -40,7 +39,6 @@ class Host:
     program: Path = VLLM
     target: str = ""
     on_gpu: bool = False
-    plugin: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @contextmanager
     def engine(self, policy: Policy, slots: int, step_ms: float, model: str) -> Generator[Engine]:
@@ -59,7 +57,6 @@ class Host:
             true_lengths=True,
             niceness=0 if self.on_gpu else CPU_NICENESS,
             on_gpu=self.on_gpu,
-            environment=self.plugin if policy.predicts else {},
         )
         options = policy.engine_options(base, self.target, model)
         with running_engine(self.model, self.folder, options, program=self.program) as engine:
