@@ -35,6 +35,9 @@ PLAIN, NOW, BEFORE = "plain", "Lengthwise", "Lengthwise before"
 BASELINE_COMMIT = "66e1592"
 """The last one in which a request waited for its prediction."""
 
+TESTBED = "testbed"
+"""Paces the engines, and gives answers their true lengths."""
+
 IDLE_GAP_S, IDLE_TOKENS = 0.25, 4
 LIMIT_TOKENS = 4_096
 WAITED_S = 0.1
@@ -153,10 +156,16 @@ def _checkout(folder: Path) -> Generator[Path]:
 
 
 def _python_path(checkout: Path, folder: Path) -> str:
-    """Where an engine finds a checkout instead of what is installed, entry points too."""
+    """Where an engine finds a checkout instead of what is installed, entry points too.
+
+    The testbed is the one that measures it.
+    """
     project = tomllib.loads((checkout / "pyproject.toml").read_text("utf-8"))["project"]
     info = folder / f"{project['name']}-{project['version']}.dist-info"
     info.mkdir(parents=True)
+    for package in checkout.glob("*/__init__.py"):
+        name = package.parent.name
+        (folder / name).symlink_to(ROOT / name if name == TESTBED else package.parent)
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     )
@@ -166,7 +175,7 @@ def _python_path(checkout: Path, folder: Path) -> str:
         for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
     ]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return f"{folder}:{checkout}"
+    return str(folder)
 
 
 def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, list[float]]:
