@@ -9,8 +9,8 @@ from scipy.stats import t as student
 from benchmarks.vllm.rows import JctRow
 
 BASE = "fcfs"
-ORACLES = {"lengthwise-scheduler": "oracle-srpt"}
-"""Whose gain a policy's is a share of; the others' is oracle-sjf."""
+ORACLE = "oracle-sjf"
+"""Whose gain the others' is a share of."""
 
 QUEUE_SHARE = 0.1
 """Under this share of the completion time spent waiting, under FCFS, no queue forms."""
@@ -97,7 +97,7 @@ def compared(rows: Sequence[JctRow]) -> list[Compared]:
         for policy in dict.fromkeys(row.policy for row in here):
             mine = {row.seed: row for row in here if row.policy == policy}
             base = _aligned(here, BASE, mine)
-            oracle = _aligned(here, ORACLES.get(policy.partition(":")[0], "oracle-sjf"), mine)
+            oracle = _aligned(here, ORACLE, mine)
             if len(base) == len(mine):
                 complete = oracle if len(oracle) == len(mine) else []
                 found.append(Compared(list(mine.values()), base, complete))
