@@ -17,7 +17,7 @@ TEST_WORKERS ?= auto
 # are not Kubernetes': tests/autoscaler looks at them.
 KUBERNETES := 1.34.0
 RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml)) \
-  deploy/kubernetes/autoscaling/autoscaler.yaml
+  deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm demo demo-fleet demo-vllm test test-vllm check fmt proto lock clean

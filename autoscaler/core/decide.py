@@ -47,7 +47,7 @@ def decide(state: FleetState, now_s: float, options: DecisionOptions) -> Decisio
 
 def _held(state: FleetState, now_s: float, options: DecisionOptions, reason: str) -> Decision:
     pools = {
-        pool: PoolDecision(wanted, wanted, wanted, reason)
+        pool: PoolDecision(wanted, wanted, wanted, reason, state.instances(pool).ready)
         for pool in Pool
         for wanted in (max(state.instances(pool).wanted, options.limits_of(pool).least),)
     }
@@ -158,7 +158,7 @@ def _damped(
     pool: Pool, need: _Need, state: FleetState, now_s: float, options: DecisionOptions
 ) -> PoolDecision:
     limits = options.limits_of(pool)
-    current = state.instances(pool).wanted
+    current, ready = state.instances(pool).wanted, state.instances(pool).ready
     needed = limits.clamp(need.instances)
     window_s = options.down_window_s
     recent = recent_needs(state.past_needs, pool, now_s, window_s)
@@ -169,4 +169,4 @@ def _damped(
         reason = f"{need.reason}; {need.instances} needed, {limits.least} to {limits.most} allowed"
     else:
         reason = need.reason
-    return PoolDecision(current, needed, limits.clamp(wanted), reason)
+    return PoolDecision(current, needed, limits.clamp(wanted), reason, ready)

@@ -25,6 +25,7 @@ class AutoscalerMetrics:
         self._wanted = self._gauge("wanted_instances", "That KEDA is told.", pool)
         self._needed = self._gauge("needed_instances", "Before damping.", pool)
         self._current = self._gauge("current_instances", "Ready or starting.", pool)
+        self._ready = self._gauge("ready_instances", "That serve.", pool)
         self._ibp = self._gauge("interactive_backpressure", "Chiron's IBP, 0 to 1.")
         self._bbp = self._gauge("batch_backpressure_groups", "Groups that miss their deadline.")
         self._held = self._gauge("held", "1 while what is known is too old to go by, else 0.")
@@ -48,7 +49,13 @@ class AutoscalerMetrics:
     def decided(self, decision: Decision) -> None:
         """Show a decision."""
         for pool, one in decision.pools.items():
-            self._show(pool, one.wanted, one.needed, one.current)
+            for gauge, count in (
+                (self._wanted, one.wanted),
+                (self._needed, one.needed),
+                (self._current, one.current),
+                (self._ready, one.ready),
+            ):
+                gauge.labels(pool.value).set(count)
         self._ibp.set(decision.interactive_backpressure)
         self._bbp.set(decision.batch_backpressure)
         self._held.set(decision.held)
@@ -60,11 +67,6 @@ class AutoscalerMetrics:
         """Count a report and what of it was left out."""
         self._reports.inc()
         self._faults.inc(faults)
-
-    def _show(self, pool: Pool, wanted: int, needed: int, current: int) -> None:
-        self._wanted.labels(pool.value).set(wanted)
-        self._needed.labels(pool.value).set(needed)
-        self._current.labels(pool.value).set(current)
 
     def _gauge(self, name: str, what: str, labels: list[str] | None = None) -> Gauge:
         return Gauge(f"{PREFIX}_{name}", what, labels or [], registry=self.registry)
