@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.fleet import Pool
-from autoscaler.core.options import DecisionOptions, InteractiveRule, PoolLimits
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending, PoolLimits
 from autoscaler.core.slo import Slo
 
 Address = Annotated[str, Field(pattern=r"^.+:\d+$")]
@@ -63,6 +63,7 @@ class RulesSection(_Section):
     utilisation: float = Field(default=0.85, gt=0, le=1)
     band: float = Field(default=0.2, ge=0, le=0.9)
     headroom: float = Field(default=0.25, ge=0, le=10)
+    lending: Literal["headroom", "all"] = "headroom"
     deviations: float = Field(default=2.0, ge=0, le=10)
     ibp_threshold: float = Field(default=1 / 3, gt=0, le=1)
     ibp_band: float = Field(default=0.1, ge=0, le=0.5)
@@ -164,5 +165,6 @@ class FleetConfig(_Section):
             limits={pool: PoolLimits(one.min, one.max) for pool, one in self.pools.items()},
             interactive_rule=InteractiveRule(rules.interactive),
             stale_after_s=3 * self.observe.scrape_every_s,
-            **rules.model_dump(exclude={"interactive"}),
+            lending=Lending(rules.lending),
+            **rules.model_dump(exclude={"interactive", "lending"}),
         )

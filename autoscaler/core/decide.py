@@ -8,7 +8,7 @@ from autoscaler.core.damping import held_down, in_band, recent_needs
 from autoscaler.core.decision import Decision, PoolDecision
 from autoscaler.core.fleet import FleetState, Pool
 from autoscaler.core.interactive import instances_by_backpressure, interactive_backpressure
-from autoscaler.core.options import DecisionOptions, InteractiveRule
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,9 @@ def _split(
     """What one pool may not have goes to the other."""
     interactive = options.limits_of(Pool.INTERACTIVE)
     mixed = options.limits_of(Pool.MIXED)
+    if options.lending is Lending.ALL:
+        plain = interactive.least
+        mixed_reason = f"{reason}; all but the least of the interactive pool are lent"
     lent = mixed.clamp(total - interactive.clamp(plain))
     return _Need(interactive.clamp(total - lent), reason), _Need(lent, mixed_reason)
 

@@ -6,7 +6,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from autoscaler.core.decision import Decision
 from autoscaler.core.demand import Knowledge
-from autoscaler.core.fleet import Pool
 from autoscaler.errors import InvalidConfigError
 
 PREFIX = "lengthwise_autoscaler"
