@@ -1,5 +1,6 @@
 """The parts of `python -m autoscaler keda`, put together as the configuration says."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -69,12 +70,17 @@ def process_from_config(
     metrics.watch(
         "observed_age_seconds",
         "Age of what the last decision rests on.",
-        lambda: controller.age_s(clock()) or 0.0,
+        lambda: _known(controller.age_s(clock())),
     )
     beside = [*_demand_server(config, requests, clock, metrics)]
     if config.metrics is not None:
         beside.append(MetricsServer(metrics, config.metrics.listen))
     return Process(keda, beside, metrics)
+
+
+def _known(value: float | None) -> float:
+    """As Prometheus has what is not known."""
+    return math.nan if value is None else value
 
 
 def _open_requests(config: FleetConfig) -> OpenRequests | None:

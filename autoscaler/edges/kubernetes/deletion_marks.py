@@ -1,6 +1,7 @@
 """Before a pool shrinks, its pods are marked so that the least busy ones go."""
 
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from autoscaler.core.decision import Decision
 from autoscaler.core.deletion import PodWork, deletion_costs
@@ -63,7 +64,7 @@ class DeletionMarks:
         """A pod has one address, and maybe several engines behind it."""
         found: dict[str, float] = {}
         for engine, tokens in self._left_tokens().items():
-            host = engine.rpartition(":")[0].strip("[]")
+            host = urlsplit(f"//{engine}").hostname or ""
             found[host] = found.get(host, 0.0) + tokens
         return found
 

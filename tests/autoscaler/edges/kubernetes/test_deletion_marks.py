@@ -29,9 +29,9 @@ def pods_of(api) -> KubernetesPods:
     return KubernetesPods("llm", CoreV1Api(ApiClient(configuration)))
 
 
-def marks_of(api, faults=None) -> DeletionMarks:
+def marks_of(api, faults=None, left=None) -> DeletionMarks:
     told = (lambda _: None) if faults is None else faults.append
-    return DeletionMarks(pods_of(api), {Pool.BATCH: "app=vllm"}, lambda: LEFT, told)
+    return DeletionMarks(pods_of(api), {Pool.BATCH: "app=vllm"}, lambda: left or LEFT, told)
 
 
 def decided(current: int, wanted: int) -> Decision:
@@ -64,6 +64,13 @@ def test_marks_that_an_autoscaler_before_left_go_at_the_start(api):
     api.add("vllm-4", "10.0.0.4", cost="-7")
     marks_of(api).prepare(decided(4, 4))
     assert api.costs == {}
+
+
+def test_engines_of_one_pod_are_summed_and_addresses_may_be_of_either_kind(api):
+    api.add("vllm-6", "fd00::6")
+    left = {"10.0.0.1:8000": 50.0, "10.0.0.1:8001": 50.0, "10.0.0.2": 70.0, "[fd00::6]:8000": 60.0}
+    marks_of(api, left=left).prepare(decided(4, 2))
+    assert api.costs == {"vllm-6": "-2", "vllm-2": "-1"}
 
 
 def test_pods_that_go_already_and_those_of_others_do_not_count(api):
