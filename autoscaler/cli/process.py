@@ -31,7 +31,7 @@ class Process:
     """All that runs.
 
     Args:
-        keda: Decides, and answers KEDA.
+        keda: Decides at each step, and answers KEDA from memory.
         beside: What serves with it: reports of demand, metrics.
         metrics: To be shown each decision.
     """
@@ -47,8 +47,8 @@ def process_from_config(
     """Build what the configuration asks for; nothing is bound yet.
 
     Args:
-        config: The whole file.
-        clock: Seconds since 1970.
+        config: What fleet.yaml says, defaults included.
+        clock: Seconds since 1970: files' times are on the same.
         on_fault: Called with what is wrong at run time and goes on without it, for people.
 
     Raises:

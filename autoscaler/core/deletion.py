@@ -10,7 +10,7 @@ class PodWork:
     """One pod, as far as it matters when one is to stop.
 
     Args:
-        name: Of the pod.
+        name: Of the pod, unique in its namespace.
         left_tokens: That its requests are expected to generate yet; None if nobody knows.
         cost: Of its deletion, as it is annotated now; 0 without an annotation.
     """
@@ -29,7 +29,7 @@ def deletion_costs(pods: Sequence[PodWork], surplus: int) -> dict[str, int]:
     else's and stays.
 
     Args:
-        pods: All of one pool.
+        pods: All of one pool that are not being deleted.
         surplus: How many of them are too many.
 
     Returns:

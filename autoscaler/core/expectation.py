@@ -13,6 +13,7 @@ LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 that its mean is within five percent of the one given, for any spread up to UNKNOWN_CV."""
 
 _NORMAL = NormalDist()
+"""Of mean 0 and standard deviation 1: what a log-normal length is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,10 @@ class Expectation:
     """The answer that one request is expected to get.
 
     Args:
-        length: Distribution of its length.
+        length: Distribution of its tokens, those generated already included.
         mean_tokens: Its mean; as it was told, where it was.
         variance_tokens2: Of the same, in tokens squared.
-        knowledge: Where this comes from.
+        knowledge: The step of degradation that it comes from.
     """
 
     length: LengthDistribution
@@ -44,9 +45,9 @@ class Expectation:
         """From a mean and a variance: lengths spread by factors, so it is drawn log-normal.
 
         Args:
-            mean_tokens: At least 0.
+            mean_tokens: Of the length, at least 0.
             variance_tokens2: Of the length, in tokens squared, at least 0.
-            knowledge: Where both come from.
+            knowledge: The step of degradation that both come from.
 
         Raises:
             InvalidStateError: If a number is out of range.

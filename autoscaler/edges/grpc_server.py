@@ -67,7 +67,7 @@ def mutual_tls(name: str, certificate: Path, key: Path, client_ca: Path) -> grpc
 
     Args:
         name: Of the key in the configuration that names the files, for messages.
-        certificate: The server's own, PEM.
+        certificate: The server's own chain, PEM.
         key: The server's private key, PEM.
         client_ca: Of the authority that signs the clients' certificates, PEM.
 

@@ -32,13 +32,13 @@ class OpenRequest:
     """One request that came and has not ended.
 
     Args:
-        request_id: Unique among all reporters.
+        request_id: Unique among all reporters: by it a request is told again.
         reporter: Who told of it: what it reported stands while it is heard of.
         arrived_s: When it came, on the autoscaler's clock.
-        promise: Its class and deadline.
+        promise: Whether somebody waits for it or when it is due.
         llm: The LLM's name, "" for the only one.
         job: What it is a part of, "" for nothing.
-        input_tokens: Of its prompt.
+        input_tokens: Of its prompt, at least 0.
         predicted: What is expected of its answer; None if nobody predicted it.
         generated_tokens: Of the answer so far; None while no engine has begun.
         engine: HOST:PORT of the engine that runs it; "" for unknown.
@@ -86,8 +86,8 @@ class Report:
     """All that one call tells.
 
     Args:
-        reporter: Names who tells it.
-        arrivals: Requests that came.
+        reporter: Names who tells it, the same in every call.
+        arrivals: Requests that came, told before or not.
         progress: Requests that an engine has begun.
         endings: Tokens of each whole answer by its request's id; None of one that was not whole.
     """

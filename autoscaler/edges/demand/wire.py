@@ -29,7 +29,7 @@ def report_from_wire(request: pb.ReportRequest, now_s: float, slo: Slo) -> tuple
     """What a call tells, and what of it was left out.
 
     Args:
-        request: The call's message.
+        request: The call's message, with anything in it.
         now_s: The present, which ages count from.
         slo: Says the deadline of batch requests that name none.
     """

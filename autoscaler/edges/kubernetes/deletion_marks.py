@@ -16,7 +16,7 @@ class DeletionMarks:
     A fault is told and changes nothing else: Kubernetes then stops whichever pods it likes.
 
     Args:
-        pods: Of the namespace.
+        pods: Lists and marks those of a namespace.
         selectors: Labels of each pool's pods, as kubectl's --selector takes them.
         left_tokens: Tokens that are expected of each engine yet, by its HOST:PORT.
         on_fault: Called with what is wrong, whenever that changes; "" once nothing is.

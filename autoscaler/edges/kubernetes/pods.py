@@ -23,7 +23,7 @@ class Pod:
     """One pod.
 
     Args:
-        name: Unique in its namespace.
+        name: Of the pod, unique in its namespace.
         ip: Its address; "" while it has none.
         cost: Of its deletion as annotated; 0 without, or if it is no number.
     """
@@ -50,7 +50,7 @@ class KubernetesPods:
 
     Args:
         namespace: Where the engines' pods are.
-        api: The client that calls.
+        api: The official client, set up to call the API server.
     """
 
     def __init__(self, namespace: str, api: client.CoreV1Api) -> None:
