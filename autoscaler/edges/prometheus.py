@@ -75,7 +75,7 @@ class MetricsServer:
     """Serves them by HTTP at /metrics.
 
     Args:
-        metrics: Whose registry is served.
+        metrics: Whose registry is served at each scrape.
         listen: HOST:PORT; port 0 for any that is free.
     """
 
