@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.autoscaler.frontier import COLUMNS, SWEEPS, frontier
+from benchmarks.autoscaler.frontier import COLUMNS, frontier
 from benchmarks.autoscaler.scenarios import CONV
 from benchmarks.harness.table import Column, Row, Table
 
 LENT: Mapping[str, Sequence[str]] = {
-    "Chiron": SWEEPS["Chiron"],
-    "+ guarded order": SWEEPS["+ guarded order"],
-    "+ all lent": [f"lending:{n}" for n in (1, 0.85, 0.75, 0.65, 0.55)],
+    "Chiron": [f"chiron:{n}" for n in (0.7, 0.5, 0.33)],
+    "+ guarded order": [f"lengthwise:{n}" for n in (1, 0.85, 0.7, 0.55)],
+    "+ all lent": [f"lending:{n}" for n in (1, 0.85, 0.7, 0.55)],
 }
 
 
