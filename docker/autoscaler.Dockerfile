@@ -8,7 +8,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/lengthwise
 WORKDIR /source
 COPY LICENSE README.md constraints.txt pyproject.toml ./
-RUN /opt/lengthwise/bin/pip install --constraint constraints.txt '.[autoscaler]'
+RUN /opt/lengthwise/bin/pip install --constraint constraints.txt '.[kubernetes]'
 COPY autoscaler autoscaler
 COPY lengthwise lengthwise
 RUN /opt/lengthwise/bin/pip install --force-reinstall --no-deps .
@@ -20,5 +20,5 @@ COPY --from=build /opt/lengthwise /opt/lengthwise
 ENV PATH=/opt/lengthwise/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 6000
+EXPOSE 6000 6001 9465
 CMD ["python", "-m", "autoscaler", "--help"]

@@ -11,18 +11,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from autoscaler.config.fleet_config import FleetConfig, ObserveSection
+from autoscaler.cli.process import process_from_config
+from autoscaler.config.fleet_config import FleetConfig
 from autoscaler.config.read import read_config
 from autoscaler.core.decide import decide
 from autoscaler.core.decision import Decision
 from autoscaler.core.fleet import FleetState
-from autoscaler.core.options import DecisionOptions
-from autoscaler.edges.controller import Controller, Observe
-from autoscaler.edges.keda.serve import KedaServer, mutual_tls, serve_until_stopped
+from autoscaler.edges.keda.serve import serve_until_stopped
 from autoscaler.edges.observer import FleetObserver
-from autoscaler.edges.state_file import FirstFresh, StateFile
 from autoscaler.edges.state_json import state_from_json
-from autoscaler.errors import InvalidConfigError, InvalidStateError, StaleFleetError
+from autoscaler.errors import InvalidStateError, StaleFleetError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,36 +77,27 @@ def _from_engines(config: FleetConfig, now_s: float) -> FleetState:
     return state
 
 
-def _sources(observe: ObserveSection, options: DecisionOptions) -> Observe:
-    """What somebody writes, if anybody does, before what the metrics say."""
-    sources: list[Observe] = []
-    if observe.state is not None:
-        sources.append(StateFile(observe.state, lambda fault: typer.echo(fault, err=True)).observe)
-    if any(observe.engines.values()):
-        sources.append(FleetObserver(observe.engines, options, observe.mean_tokens).observe)
-    if not sources:
-        raise InvalidConfigError(
-            "observe has neither engines nor state: expected metrics URLs, or a file"
-        )
-    return FirstFresh(sources, options.stale_after_s).observe
-
-
 @app.command()
 def keda(*, config: ConfigPath) -> None:
     """Tell KEDA how many instances each pool should have: an external scaler."""
     read = read_config(config)
-    options = read.options()
-    observe = _sources(read.observe, options)
-    controller = Controller(observe, options, gone_after_s=read.keda.gone_after_s)
-    tls = read.keda.tls
-    credentials = mutual_tls(tls.certificate, tls.key, tls.client_ca) if tls else None
-    server = KedaServer(controller, time.time, read.keda.listen, credentials)
+
+    def told(fault: str) -> None:
+        typer.echo(fault or "what was wrong is over", err=True)
+
+    process = process_from_config(read, time.time, told)
+
+    def decided(decision: Decision) -> None:
+        process.metrics.decided(decision)
+        typer.echo(json.dumps(decision.to_dict()))
+
     asyncio.run(
         serve_until_stopped(
-            server,
+            process.keda,
             read.observe.scrape_every_s,
+            beside=process.beside,
             on_started=lambda port: typer.echo(f"KEDA may ask at port {port}", err=True),
-            on_decision=lambda decision: typer.echo(json.dumps(decision.to_dict())),
+            on_decision=decided,
         )
     )
 

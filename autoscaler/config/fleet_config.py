@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.fleet import Pool
-from autoscaler.core.options import DecisionOptions, InteractiveRule, PoolLimits
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending, PoolLimits
 from autoscaler.core.slo import Slo
 
+Address = Annotated[str, Field(pattern=r"^.+:\d+$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -62,6 +63,7 @@ class RulesSection(_Section):
     utilisation: float = Field(default=0.85, gt=0, le=1)
     band: float = Field(default=0.2, ge=0, le=0.9)
     headroom: float = Field(default=0.25, ge=0, le=10)
+    lending: Literal["headroom", "all"] = "headroom"
     deviations: float = Field(default=2.0, ge=0, le=10)
     ibp_threshold: float = Field(default=1 / 3, gt=0, le=1)
     ibp_band: float = Field(default=0.1, ge=0, le=0.5)
@@ -86,7 +88,7 @@ class ObserveSection(_Section):
 
 
 class TlsSection(_Section):
-    """Files of mutual TLS: KEDA's one way to say who it is."""
+    """Files of mutual TLS: KEDA's one way to say who it is, and a gateway's."""
 
     certificate: Path
     key: Path
@@ -98,8 +100,43 @@ class KedaSection(_Section):
 
     tls: TlsSection | None = None
 
-    listen: str = Field(default="0.0.0.0:6000", pattern=r"^.+:\d+$")
+    listen: Address = "0.0.0.0:6000"
     gone_after_s: float = Field(default=300.0, gt=0, le=86_400)
+
+
+class DemandSection(_Section):
+    """Where gateways report what they forward.
+
+    Args:
+        tls: Files of mutual TLS; None for plain text.
+        listen: HOST:PORT of the socket that gateways call.
+        expire_after_s: For which a request counts at most, from its arrival or its deadline, since
+            its ending may have been lost; 1 to 604,800.
+        most_requests: That may be open at once; about 1.5 kB each, 1 to 10,000,000.
+    """
+
+    tls: TlsSection | None = None
+    listen: Address = "0.0.0.0:6001"
+    expire_after_s: float = Field(default=3_600.0, ge=1, le=604_800)
+    most_requests: int = Field(default=50_000, ge=1, le=10_000_000)
+
+
+class KubernetesSection(_Section):
+    """Whose pods are marked before a pool shrinks.
+
+    Args:
+        namespace: Where the engines' pods are.
+        pods: Labels of each pool's pods, as kubectl's --selector takes them.
+    """
+
+    namespace: str = Field(min_length=1)
+    pods: dict[Pool, Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+
+
+class MetricsSection(_Section):
+    """Where Prometheus scrapes the autoscaler itself."""
+
+    listen: Address = "0.0.0.0:9465"
 
 
 class FleetConfig(_Section):
@@ -111,6 +148,9 @@ class FleetConfig(_Section):
     rules: RulesSection = RulesSection()
     observe: ObserveSection = ObserveSection()
     keda: KedaSection = KedaSection()
+    demand: DemandSection | None = None
+    kubernetes: KubernetesSection | None = None
+    metrics: MetricsSection | None = None
 
     def options(self) -> DecisionOptions:
         """What `decide` goes by.
@@ -125,5 +165,6 @@ class FleetConfig(_Section):
             limits={pool: PoolLimits(one.min, one.max) for pool, one in self.pools.items()},
             interactive_rule=InteractiveRule(rules.interactive),
             stale_after_s=3 * self.observe.scrape_every_s,
-            **rules.model_dump(exclude={"interactive"}),
+            lending=Lending(rules.lending),
+            **rules.model_dump(exclude={"interactive", "lending"}),
         )

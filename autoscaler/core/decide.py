@@ -8,7 +8,7 @@ from autoscaler.core.damping import held_down, in_band, recent_needs
 from autoscaler.core.decision import Decision, PoolDecision
 from autoscaler.core.fleet import FleetState, Pool
 from autoscaler.core.interactive import instances_by_backpressure, interactive_backpressure
-from autoscaler.core.options import DecisionOptions, InteractiveRule
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def decide(state: FleetState, now_s: float, options: DecisionOptions) -> Decisio
 
 def _held(state: FleetState, now_s: float, options: DecisionOptions, reason: str) -> Decision:
     pools = {
-        pool: PoolDecision(wanted, wanted, wanted, reason)
+        pool: PoolDecision(wanted, wanted, wanted, reason, state.instances(pool).ready)
         for pool in Pool
         for wanted in (max(state.instances(pool).wanted, options.limits_of(pool).least),)
     }
@@ -117,6 +117,9 @@ def _split(
     """What one pool may not have goes to the other."""
     interactive = options.limits_of(Pool.INTERACTIVE)
     mixed = options.limits_of(Pool.MIXED)
+    if options.lending is Lending.ALL:
+        plain = interactive.least
+        mixed_reason = f"{reason}; all but the least of the interactive pool are lent"
     lent = mixed.clamp(total - interactive.clamp(plain))
     return _Need(interactive.clamp(total - lent), reason), _Need(lent, mixed_reason)
 
@@ -158,7 +161,7 @@ def _damped(
     pool: Pool, need: _Need, state: FleetState, now_s: float, options: DecisionOptions
 ) -> PoolDecision:
     limits = options.limits_of(pool)
-    current = state.instances(pool).wanted
+    current, ready = state.instances(pool).wanted, state.instances(pool).ready
     needed = limits.clamp(need.instances)
     window_s = options.down_window_s
     recent = recent_needs(state.past_needs, pool, now_s, window_s)
@@ -169,4 +172,4 @@ def _damped(
         reason = f"{need.reason}; {need.instances} needed, {limits.least} to {limits.most} allowed"
     else:
         reason = need.reason
-    return PoolDecision(current, needed, limits.clamp(wanted), reason)
+    return PoolDecision(current, needed, limits.clamp(wanted), reason, ready)

@@ -18,12 +18,14 @@ class PoolDecision:
         needed: By what waits and runs, within the pool's limits, before damping.
         wanted: That should be there: what KEDA is told.
         reason: Why, with its numbers, for people.
+        ready: Of the current ones those that serve.
     """
 
     current: int
     needed: int
     wanted: int
     reason: str
+    ready: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Decision:
             "pools": {
                 pool.value: {
                     "current": one.current,
+                    "ready": one.ready,
                     "needed": one.needed,
                     "wanted": one.wanted,
                     "reason": one.reason,

@@ -23,6 +23,11 @@ class OccupancyForecast:
     def __post_init__(self) -> None:
         at_least(0, mean_slots=self.mean_slots, variance_slots2=self.variance_slots2)
 
+    def __add__(self, other: "OccupancyForecast") -> "OccupancyForecast":
+        return OccupancyForecast(
+            self.mean_slots + other.mean_slots, self.variance_slots2 + other.variance_slots2
+        )
+
     def upper_slots(self, deviations: float) -> float:
         """The mean and so many standard deviations."""
         return self.mean_slots + deviations * math.sqrt(self.variance_slots2)

@@ -21,6 +21,18 @@ class InteractiveRule(StrEnum):
     BACKPRESSURE = "backpressure"
 
 
+class Lending(StrEnum):
+    """Which of the instances for interactive requests are lent to batch requests as mixed ones.
+
+    HEADROOM: those kept for bursts alone, as Chiron has it. ALL: all but the interactive pool's
+    least, so that no slot stays empty while batch requests wait: what counts where there are fewer
+    instances than are wanted.
+    """
+
+    HEADROOM = "headroom"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     """How few and how many instances a pool may have.
@@ -54,6 +66,7 @@ class DecisionOptions:
         utilisation: Share of the slots that interactive requests are to take, in (0, 1].
         band: Share of that by which the load must be lower before one is taken away, in [0, 1).
         headroom: Mixed instances for each interactive one, for bursts that no length foretells.
+        lending: Which instances for interactive requests are mixed ones.
         deviations: Above the forecast's mean that slots are kept for.
         ibp_threshold: Of the backpressure rule, in (0, 1); the paper's is about 1/3.
         ibp_band: Half of its dead band.
@@ -74,6 +87,7 @@ class DecisionOptions:
     utilisation: float = 0.85
     band: float = 0.2
     headroom: float = 0.25
+    lending: Lending = Lending.HEADROOM
     deviations: float = 2.0
     ibp_threshold: float = 1 / 3
     ibp_band: float = 0.1

@@ -21,28 +21,37 @@ class Controller:
         observe: Looks at the fleet, at each step once.
         options: Capacity, SLOs, limits and the rules' numbers.
         gone_after_s: Age of what was seen from which on no answer is better than an old one.
+        prepare: Called with each decision before anybody is told of it.
     """
 
     def __init__(
-        self, observe: Observe, options: DecisionOptions, *, gone_after_s: float = 300.0
+        self,
+        observe: Observe,
+        options: DecisionOptions,
+        *,
+        gone_after_s: float = 300.0,
+        prepare: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         self._observe = observe
         self._options = options
         self._gone_after_s = gone_after_s
+        self._prepare = prepare
         self._needs: deque[PastNeed] = deque()
         self._decision: Decision | None = None
         self._observed_s = 0.0
 
     def step(self, now_s: float) -> Decision | None:
         """Look, and decide; None while nothing has ever been seen."""
-        while self._needs and now_s - self._needs[0].at_s > self._options.down_window_s:
+        # The newest stays, however short the window: it says whether anything was needed at all.
+        while len(self._needs) > 1 and self._is_past(self._needs[0], now_s):
             self._needs.popleft()
         state = self._observe(now_s, tuple(self._needs))
         if state is None:
             return None
-        decision = decide(self._with_starting(state), now_s, self._options)
+        decision = decide(self._with_asked(state, now_s), now_s, self._options)
         if decision.need is not None:
             self._needs.append(decision.need)
+        self._prepare(decision)
         self._decision = decision
         self._observed_s = state.observed_s
         return decision
@@ -69,13 +78,26 @@ class Controller:
             )
         return self._decision.pools[pool].wanted
 
-    def _with_starting(self, state: FleetState) -> FleetState:
-        """What was asked for and does not serve yet is starting: engines cannot say so."""
+    def _is_past(self, need: PastNeed, now_s: float) -> bool:
+        return now_s - need.at_s > self._options.down_window_s
+
+    def _with_asked(self, state: FleetState, now_s: float) -> FleetState:
+        """What was asked for and does not serve yet is starting: engines cannot say so.
+
+        Of a state that is too old what was asked for is all that is known: it may have been less.
+        """
         if self._decision is None:
             return state
+        is_old = now_s - state.observed_s > self._options.stale_after_s
         pools = dict(state.pools)
         for pool, one in self._decision.pools.items():
             seen = state.instances(pool)
+            if is_old:
+                seen = replace(seen, ready=min(seen.ready, one.wanted), starting=0)
             missing = max(0, one.wanted - seen.ready)
             pools[pool] = replace(seen, starting=max(seen.starting, missing))
         return replace(state, pools=pools)
+
+    def age_s(self, now_s: float) -> float | None:
+        """How old what the last decision rests on is; None before the first."""
+        return None if self._decision is None else now_s - self._observed_s

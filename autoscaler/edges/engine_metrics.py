@@ -9,6 +9,8 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from autoscaler.errors import NameServerError
+
 RUNNING = "vllm:num_requests_running"
 """Gauge: requests in the batch."""
 
@@ -26,6 +28,9 @@ PROMPTS = "vllm:prompt_tokens_total"
 
 ALL_ADDRESSES = "dns+"
 """Before a URL: every address that its name resolves to is an engine."""
+
+NO_ADDRESS = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""What getaddrinfo says of a name that has no address: an answer, where the others are none."""
 
 TIMEOUT_S = 2.0
 """For one engine: a page of metrics takes milliseconds, and others are to be asked as well."""
@@ -68,8 +73,11 @@ class EngineSample:
 def engine_urls(url: str) -> list[str]:
     """The engines behind a URL: itself, or one for each address if it begins with "dns+".
 
-    A Kubernetes service without a cluster IP resolves to the addresses of all its ready pods. A
-    name that resolves to nothing has no engines.
+    A Kubernetes service without a cluster IP resolves to the addresses of all its ready pods, and
+    to nothing while it has none.
+
+    Raises:
+        NameServerError: If nobody knows what the name resolves to.
     """
     if not url.startswith(ALL_ADDRESSES):
         return [url]
@@ -77,8 +85,12 @@ def engine_urls(url: str) -> list[str]:
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):
-        return []
+    except socket.gaierror as error:
+        if error.errno in NO_ADDRESS:
+            return []
+        raise NameServerError(f"{parts.hostname} cannot be resolved: {error}") from error
+    except (OSError, ValueError) as error:
+        raise NameServerError(f"{url} cannot be resolved: {error}") from error
     hosts = sorted({str(address[4][0]) for address in found})
     netlocs = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)
     return [urlunsplit(parts._replace(netloc=netloc)) for netloc in netlocs]

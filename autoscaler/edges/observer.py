@@ -1,6 +1,7 @@
 """The fleet's state out of one look after another at its engines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
@@ -14,6 +15,7 @@ from autoscaler.edges.engine_metrics import (
     scrape,
     total,
 )
+from autoscaler.errors import NameServerError
 
 LOOKS_KEPT = 2
 """Looks for which an engine that does not answer counts as it last was: it may only be slow, and a
@@ -52,6 +54,7 @@ class FleetObserver:
         self._missed: dict[str, int] = {}
         self._before_s: float | None = None
         self._arrivals_per_s = 0.0
+        self._at_zero = False
         self._state: FleetState | None = None
 
     def observe(self, now_s: float, past_needs: Sequence[PastNeed] = ()) -> FleetState | None:
@@ -61,12 +64,15 @@ class FleetObserver:
             now_s: The present, on a clock that never goes back.
             past_needs: Of earlier decisions, to be carried.
         """
-        engines = {
-            pool: [engine for url in urls for engine in engine_urls(url)]
-            for pool, urls in self._engines.items()
-        }
+        try:
+            engines = {
+                pool: [engine for url in urls for engine in engine_urls(url)]
+                for pool, urls in self._engines.items()
+            }
+        except NameServerError:
+            return self._state
         answers = {url: self._look(url) for urls in engines.values() for url in urls}
-        if not any(answers.values()):
+        if not any(answers.values()) and not self._is_at_zero(answers, past_needs):
             return self._state
         seen = {
             pool: {url: sample for url in urls if (sample := self._kept(url, answers[url]))}
@@ -75,6 +81,28 @@ class FleetObserver:
         self._learn(seen, now_s)
         self._state = self._from(seen, now_s, past_needs)
         return self._state
+
+    def held_by_engine(self) -> Mapping[str, int]:
+        """Requests that run or wait in each engine, by its HOST:PORT, at the last look."""
+        return {urlsplit(url).netloc: sum(total([one])) for url, one in self._before.items()}
+
+    @property
+    def mean_tokens(self) -> float:
+        """Mean answer of those that ended; the configured one while none has."""
+        return self._lengths.output_tokens
+
+    def _is_at_zero(
+        self, answers: Mapping[str, EngineSample | None], past_needs: Sequence[PastNeed]
+    ) -> bool:
+        """Whether no engine answers because none is there, nor is to be.
+
+        From when nothing was needed and all names have no address, until one has again: so a fleet
+        that wakes is seen while its first engine starts. Else engines that vanish all at once are
+        missing, not gone.
+        """
+        needs = past_needs[-1].instances.values() if past_needs else (1,)
+        self._at_zero = not answers and (self._at_zero or not any(needs))
+        return self._at_zero
 
     def _kept(self, url: str, answer: EngineSample | None) -> EngineSample | None:
         if answer is not None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from autoscaler.core.fleet import FleetState, PastNeed
-from autoscaler.edges.controller import Observe
 from autoscaler.edges.state_json import state_from_json
 from autoscaler.errors import InvalidStateError
 
@@ -45,30 +44,3 @@ class StateFile:
         if fault != self._fault:
             self._fault = fault
             self._on_fault(fault)
-
-
-class FirstFresh:
-    """Of several sources the first whose state is fresh, else the least old: a step down, no gap.
-
-    Args:
-        sources: The best first; all are asked at each look, so that each keeps its rates.
-        stale_after_s: Age from which on a state is not fresh.
-    """
-
-    def __init__(self, sources: Sequence[Observe], stale_after_s: float) -> None:
-        self._sources = sources
-        self._stale_after_s = stale_after_s
-
-    def observe(self, now_s: float, past_needs: Sequence[PastNeed] = ()) -> FleetState | None:
-        """The state to go by; None if no source has any.
-
-        Args:
-            now_s: The present, in seconds since 1970.
-            past_needs: Of earlier decisions, to be carried.
-        """
-        answers = [source(now_s, past_needs) for source in self._sources]
-        known = [state for state in answers if state is not None]
-        fresh = [one for one in known if now_s - one.observed_s <= self._stale_after_s]
-        if fresh:
-            return fresh[0]
-        return max(known, key=lambda state: state.observed_s, default=None)

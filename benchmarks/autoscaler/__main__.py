@@ -1,9 +1,10 @@
-"""Frontiers of cost and attainment: `python -m benchmarks.autoscaler`.
+"""Frontiers of cost and attainment: `python -m benchmarks.autoscaler [--case NAME]`.
 
 A fleet in virtual time (`serving_sim.fleet`) on real arrivals and lengths, scaled by each policy
 over its own number. What is assumed of an engine, and how requests come, is in `scenarios.py`.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.autoscaler.ablation import predictions_table, shift_table, start_up_table
+from benchmarks.autoscaler.cases import CASES
 from benchmarks.autoscaler.frontier import (
     SWEEPS,
     Point,
@@ -22,7 +24,7 @@ from benchmarks.autoscaler.frontier import (
     frontier_table,
 )
 from benchmarks.autoscaler.picture import draw
-from benchmarks.autoscaler.scenarios import CODE, CONV, setting
+from benchmarks.autoscaler.scenarios import CODE, CONV, ENGINE_NOTE, SPREAD_NOTE, setting
 from benchmarks.autoscaler.waiting import waiting_table
 from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.options import base_parser, parsed
@@ -50,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = base_parser(NAME, __doc__ or "", repeats=5)
     parser.add_argument("--picture", type=Path, help="draw the frontiers to this file")
+    parser.add_argument("--case", choices=CASES, help="answer one question alone, in minutes")
     options = parsed(parser, argv)
+    if options.case is not None:
+        return _case(options)
     count, queues = (QUICK_COUNT, 20) if options.quick else (COUNT, 300)
     seeds = range(options.repeats)
     data: Path = options.data
@@ -71,6 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.picture is not None:
         draw({CONV.name: conv, CODE.name: code, f"quota of {QUOTA}": capped}, options.picture)
     finish(Report(NAME, options.command, tables, _notes(count)), options.json)
+    return 0
+
+
+def _case(options: argparse.Namespace) -> int:
+    case = CASES[options.case]
+    count = min(QUICK_COUNT, case.count) if options.quick else case.count
+    table = case.measure(options.data, count, range(options.repeats))
+    notes = _assumed(count) if case.notes is None else case.notes()
+    finish(Report(f"{NAME}_{options.case}", options.command, [table], notes), options.json)
     return 0
 
 
@@ -149,15 +163,20 @@ def _day_s(data: Path, *, quick: bool) -> float:
 def _notes(count: int) -> list[str]:
     settings = sum(len(family) for family in SWEEPS.values())
     return [
-        "Virtual time; what is assumed of an engine (256 slots, 30 ms a step and 0.4 ms for each "
-        "sequence, 60 s to start) is no measurement, and its memory never runs out.",
+        *_assumed(count),
+        f"{settings} settings of {len(SWEEPS)} families on the same requests.",
+        "Llumnix-like, HPA and KEDA have one pool that serves in order of arrival; Chiron and what "
+        "follows it tell classes apart and lend mixed instances to batch requests.",
+    ]
+
+
+def _assumed(count: int) -> list[str]:
+    return [
+        ENGINE_NOTE,
         f"{count:,} interactive requests a run at 16/s on average, with 10 s to the first token "
         "and 200 ms between tokens, and 0.3 batch requests for each, in jobs every 5 minutes that "
         "are due in 15; ShareGPT lengths.",
-        f"{settings} settings of {len(SWEEPS)} families on the same requests; medians over seeds, "
-        "with the range in brackets. An instance is paid for from when it is asked for.",
-        "Llumnix-like, HPA and KEDA have one pool that serves in order of arrival; Chiron and what "
-        "follows it tell classes apart and lend mixed instances to batch requests.",
+        SPREAD_NOTE,
     ]
 
 

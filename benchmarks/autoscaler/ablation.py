@@ -1,13 +1,12 @@
 """What the quality of predictions and the time of a start-up change."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.autoscaler.frontier import COLUMNS, Point
+from benchmarks.autoscaler.frontier import COLUMNS, points_of
 from benchmarks.autoscaler.scenarios import CONV, TAU, setting, shifted_workload
 from benchmarks.harness.table import Column, Row, Table
-from serving_sim.fleet.experiment import FleetRun, compare
-from serving_sim.fleet.result import FleetSummary
+from serving_sim.fleet.experiment import compare
 
 TAUS = (0.26, 0.47, TAU, 1.0)
 """Kendall tau-b: of small real sets, of frozen neighbours, of the trained index, of an oracle."""
@@ -34,7 +33,7 @@ def predictions_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
     rows: list[Row] = []
     for tau in TAUS:
         workload = CONV.workload(data, count, tau=tau)
-        points = _points(compare(workload, PREDICTED_POLICIES, setting(), seeds=seeds))
+        points = points_of(compare(workload, PREDICTED_POLICIES, setting(), seeds=seeds))
         rows += [{"tau": tau, **point.to_row()} for point in points]
     head = (Column("tau", "Kendall tau-b", "{:.2f}"), *COLUMNS[1:])
     return Table("predictions", "Predictions from poor to perfect", head, rows)
@@ -46,7 +45,7 @@ def start_up_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
     workload = CONV.workload(data, count)
     for start_up_s in START_UPS_S:
         fleet = setting(start_up_s=start_up_s)
-        points = _points(compare(workload, START_UP_POLICIES, fleet, seeds=seeds))
+        points = points_of(compare(workload, START_UP_POLICIES, fleet, seeds=seeds))
         rows += [{"start_up_s": start_up_s, **point.to_row()} for point in points]
     head = (Column("start_up_s", "start-up, s", "{:.0f}"), *COLUMNS[1:])
     return Table("start_up", "Instances that start faster and slower", head, rows)
@@ -55,13 +54,6 @@ def start_up_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
 def shift_table(data: Path, count: int, seeds: Sequence[int]) -> Table:
     """Short answers, then long ones at the same rate: the rate of requests tells nothing of it."""
     runs = compare(shifted_workload(data, count), SHIFT_POLICIES, setting(), seeds=seeds)
-    rows = [point.to_row() for point in _points(runs)]
+    rows = [point.to_row() for point in points_of(runs)]
     note = "Mean answers of 55 tokens, then of 318: each request asks for almost six times as much."
     return Table("shift", "A shift from short to long answers", COLUMNS[1:], rows, (note,))
-
-
-def _points(runs: Iterable[FleetRun]) -> list[Point]:
-    rows: dict[str, list[FleetSummary]] = {}
-    for run in runs:
-        rows.setdefault(run.summary.policy, []).append(run.summary)
-    return [Point("", policy, of_policy) for policy, of_policy in rows.items()]

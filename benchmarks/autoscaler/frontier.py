@@ -1,6 +1,6 @@
 """Cost against attainment, each policy over its own number: never one point."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from benchmarks.autoscaler.scenarios import Scenario, setting
 from benchmarks.harness.spread import Spread
 from benchmarks.harness.table import Column, Row, Table
 from serving_sim.fleet.contenders import UNTUNED_SLOTS
-from serving_sim.fleet.experiment import compare
+from serving_sim.fleet.experiment import FleetRun, compare
 from serving_sim.fleet.result import FleetSummary
 
 SWEEPS: Mapping[str, tuple[str, ...]] = {
@@ -56,12 +56,16 @@ class Point:
         """Median and range of one of the rows' figures."""
         return Spread.from_values([float(getattr(row, name)) for row in self.rows])
 
+    def percent(self, name: str) -> Spread:
+        """Median and range of a share, in percent."""
+        return _percent(self.spread(name))
+
     def to_row(self) -> Row:
         """For the table."""
         names = ("interactive_attainment", "longest_attainment", "batch_attainment")
         figures = ("instance_hours", "good_per_instance_hour", "p99_ttft_s", "actions")
         spreads = {name: self.spread(name) for name in (*names, *figures)}
-        shares = {name: _percent(spreads[name]) for name in names}
+        shares = {name: self.percent(name) for name in names}
         return {"family": self.family, "policy": self.policy, **spreads, **shares}
 
 
@@ -95,6 +99,14 @@ def frontier(
     return [
         Point(family, name, rows[name]) for family, settings in sweeps.items() for name in settings
     ]
+
+
+def points_of(runs: Iterable[FleetRun]) -> list[Point]:
+    """A point for each policy of a comparison, without a family."""
+    rows: dict[str, list[FleetSummary]] = {}
+    for run in runs:
+        rows.setdefault(run.summary.policy, []).append(run.summary)
+    return [Point("", policy, of_policy) for policy, of_policy in rows.items()]
 
 
 def frontier_table(name: str, title: str, points: Sequence[Point], notes: Sequence[str]) -> Table:

@@ -24,6 +24,15 @@ CAPACITY = InstanceCapacity(
 )
 """Assumed, not measured: 64 slots give 1,151 tokens/s at 56 ms, 256 give 1,934 at 132 ms."""
 
+ENGINE_NOTE = (
+    "Virtual time; what is assumed of an engine (256 slots, 30 ms a step and 0.4 ms for each "
+    "sequence, 60 s to start) is no measurement, and its memory never runs out."
+)
+SPREAD_NOTE = (
+    "Medians over seeds, with the range in brackets. An instance is paid for from when it is asked "
+    "for."
+)
+
 SLO = Slo(ttft_s=10.0, itl_s=0.2, batch_deadline_s=900.0, batch_itl_s=2.0)
 """Chiron's: 10 s to the first token and 200 ms between tokens; batch is due in a quarter hour."""
 

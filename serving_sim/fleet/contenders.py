@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.fleet import Pool
-from autoscaler.core.options import DecisionOptions, InteractiveRule, PoolLimits
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending, PoolLimits
 from autoscaler.core.slo import Slo
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.rule import PriorityRule
 from serving_sim.errors import SimulationError
 from serving_sim.fleet.deciding import Ablation, DecidePolicy
+from serving_sim.fleet.latency_policy import LatencyPolicy
 from serving_sim.fleet.policy import (
     FreenessPolicy,
     QueuePolicy,
@@ -37,6 +38,9 @@ class FleetSetting:
         least: Interactive instances at least, at least 1; as many are there at the start.
         most: Instances of a pool at most.
         quota: Instances of all pools together at most; None for any number.
+        assumed: What decisions take an instance to give; None for what it gives. Where prompts are
+            long, a token of an answer brings some of a prompt, which holds up the others: that
+            belongs into its `sequence_s`.
     """
 
     capacity: InstanceCapacity
@@ -44,13 +48,14 @@ class FleetSetting:
     least: int = 1
     most: int = 100
     quota: int | None = None
+    assumed: InstanceCapacity | None = None
 
     @property
     def decision(self) -> DecisionOptions:
         """Options of the decision with their defaults."""
         limits = {pool: PoolLimits(0, self.most) for pool in Pool}
         limits[Pool.INTERACTIVE] = PoolLimits(self.least, self.most)
-        return DecisionOptions(self.capacity, self.slo, limits)
+        return DecisionOptions(self.assumed or self.capacity, self.slo, limits)
 
     @property
     def best_slots(self) -> int:
@@ -176,6 +181,24 @@ def _lengthwise(number: float, slots: int, setting: FleetSetting) -> Contender:
     return _aware(setting, options, Ablation(), feasible=True)
 
 
+def _lending(number: float, slots: int, setting: FleetSetting) -> Contender:
+    """The same, with all but the least interactive instances lent to batch requests."""
+    del slots
+    options = replace(setting.decision, utilisation=number, lending=Lending.ALL)
+    return _aware(setting, options, Ablation(), feasible=True)
+
+
+def _no_headroom(number: float, slots: int, setting: FleetSetting) -> Contender:
+    """Occupancy ahead of predicted lengths with nothing kept for bursts."""
+    del slots
+    options = replace(setting.decision, utilisation=number, headroom=0.0)
+    return _aware(setting, options, Ablation(order=False), feasible=True)
+
+
+def _latency(number: float, slots: int, setting: FleetSetting) -> Contender:
+    return _blind(LatencyPolicy(number, setting.slo, setting.least, setting.most), slots)
+
+
 _Maker = Callable[[float, int, FleetSetting], Contender]
 _MAKERS: dict[str, tuple[float, _Maker]] = {
     "static": (4, _static),
@@ -187,6 +210,9 @@ _MAKERS: dict[str, tuple[float, _Maker]] = {
     "occupancy": (0.85, _occupancy),
     "predicted": (0.85, _predicted),
     "lengthwise": (0.85, _lengthwise),
+    "lending": (0.85, _lending),
+    "no-headroom": (0.85, _no_headroom),
+    "latency": (0.55, _latency),
 }
 """By name: the number unless given, and what makes it."""
 

@@ -12,6 +12,7 @@ from autoscaler.core.demand import (
     TokenDemand,
     length_moments,
 )
+from autoscaler.core.expectation import Expectation
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
 from autoscaler.core.interactive import (
     OccupancyForecast,
@@ -69,15 +70,14 @@ class DecidePolicy:
         self._arrivals_s: deque[float] = deque()
         self._ended_tokens: deque[int] = deque(maxlen=ENDED)
         self._tokens = 0
-        self._lately: deque[LengthDistribution] = deque(maxlen=LATELY)
+        self._lately: deque[LengthDistribution | None] = deque(maxlen=LATELY)
         self._moments: dict[int, tuple[LengthDistribution, tuple[float, float]]] = {}
         self._needs: deque[PastNeed] = deque()
 
     def arrived(self, job: FleetJob) -> None:
         if job.interactive:
             self._arrivals_s.append(job.arrival_s)
-            if job.distribution is not None:
-                self._lately.append(job.distribution)
+            self._lately.append(job.distribution)
 
     def finished(self, job: FleetJob) -> None:
         if len(self._ended_tokens) == ENDED:
@@ -122,21 +122,26 @@ class DecidePolicy:
         rate = len(self._arrivals_s) / window_s
         capacity = self._options.capacity
         itl_s = capacity.itl_s(capacity.slots_within(self._options.slo.itl_s))
-        if not self._parts.predictions or not self._lately:
+        if not self._parts.predictions or not any(self._lately):
             return occupancy_ahead_by_mean(
                 requests, rate, self._mean_tokens, itl_s, capacity.start_up_s
             )
-        lengths = self._lengths(view.instances, view.router.waiting_interactive())
-        return occupancy_ahead(lengths, rate, self._lately, itl_s, capacity.start_up_s)
+        typical = Expectation.from_mean(self._mean_tokens, Knowledge.LLM_MEAN).length
+        lengths = self._lengths(view.instances, view.router.waiting_interactive(), typical)
+        lately = [one or typical for one in self._lately]
+        return occupancy_ahead(lengths, rate, lately, itl_s, capacity.start_up_s)
 
     @staticmethod
-    def _lengths(instances: Iterable[Instance], waiting: Iterable[FleetJob]) -> list[RunningLength]:
-        found = [RunningLength(job.distribution) for job in waiting if job.distribution]
+    def _lengths(
+        instances: Iterable[Instance], waiting: Iterable[FleetJob], typical: LengthDistribution
+    ) -> list[RunningLength]:
+        """A request without a prediction is taken for a typical one: it holds a slot as well."""
+        found = [RunningLength(job.distribution or typical) for job in waiting]
         for one in instances:
             found += [
-                RunningLength(job.distribution, one.generated_tokens(job))
+                RunningLength(job.distribution or typical, one.generated_tokens(job))
                 for job in one.jobs()
-                if job.interactive and job.distribution
+                if job.interactive
             ]
         return found
 

@@ -36,7 +36,9 @@ class FleetWorkload:
         rate_per_s: Mean interactive requests per second, above 0.
         batch_share: Batch requests for each interactive one, at least 0.
         job_every_s: Seconds between two batch jobs, above 0.
-        deadline_s: Of a batch job, from its arrival.
+        deadline_s: Of a batch job, from its arrival; of several each job takes the next in turn.
+        predicted_share: Of the time, from its beginning, in which requests are predicted: then the
+            predictor is gone.
     """
 
     interactive: DrawsRequests
@@ -45,10 +47,17 @@ class FleetWorkload:
     rate_per_s: float
     batch_share: float = 0.3
     job_every_s: float = 1800.0
-    deadline_s: float = 3600.0
+    deadline_s: float | Sequence[float] = 3600.0
+    predicted_share: float = 1.0
+
+    @property
+    def deadlines_s(self) -> Sequence[float]:
+        """Of the batch jobs, in turn."""
+        one = self.deadline_s
+        return (one,) if isinstance(one, int | float) else one
 
     def __post_init__(self) -> None:
-        if not (self.batch_share >= 0 and self.job_every_s > 0 and self.deadline_s > 0):
+        if not (self.batch_share >= 0 and self.job_every_s > 0 and min(self.deadlines_s) > 0):
             raise InvalidWorkloadError(
                 f"batch_share is {self.batch_share}, job_every_s {self.job_every_s} and deadline_s "
                 f"{self.deadline_s}: expected a share of at least 0, and times above 0"
@@ -60,7 +69,10 @@ class FleetWorkload:
         jobs = max(1, int(interactive.span_s // self.job_every_s))
         each = round(self.count * self.batch_share / jobs)
         batch = [self._job(each, place, seed) for place in range(jobs)] if each else []
-        return FleetRequests.from_classes(interactive, batch, self.deadline_s, setting.slo)
+        served = FleetRequests.from_classes(interactive, batch, self.deadlines_s, setting.slo)
+        if self.predicted_share >= 1:
+            return served
+        return replace(served, predicted_until_s=self.predicted_share * interactive.span_s)
 
     def _job(self, count: int, place: int, seed: int) -> Requests:
         drawn = self.batch.draw(count, math.inf, BATCH_SEEDS + 1_000 * seed + place)

@@ -1,7 +1,9 @@
 """What comes to a fleet: requests of two classes with their deadlines."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,8 @@ class FleetRequests:
         requests: Arrivals, lengths and predictions of both classes.
         batch: Shape (requests,): whether each is a batch request.
         due_s: Shape (requests,): when the first token (interactive) or the last (batch) is due.
+        predicted_until_s: When the predictor goes: who comes later has no distribution, and the
+            mean of all requests for a predicted length.
 
     Raises:
         InvalidWorkloadError: If the columns differ in length.
@@ -30,6 +34,7 @@ class FleetRequests:
     requests: Requests
     batch: BoolArray
     due_s: FloatArray
+    predicted_until_s: float = math.inf
 
     def __post_init__(self) -> None:
         rows = len(self.requests)
@@ -44,19 +49,28 @@ class FleetRequests:
 
     @classmethod
     def from_classes(
-        cls, interactive: Requests, batch: Sequence[Requests], deadline_s: float, slo: Slo
+        cls,
+        interactive: Requests,
+        batch: Sequence[Requests],
+        deadline_s: float | Sequence[float],
+        slo: Slo,
     ) -> "FleetRequests":
         """From interactive requests, and batch requests that are each due some time after arrival.
 
         Args:
             interactive: In the order of their arrival.
             batch: Any number of jobs, each of requests in the order of their arrival.
-            deadline_s: Of a batch request, from the first arrival of its job.
+            deadline_s: Of a batch request, from the first arrival of its job; of several each job
+                takes the next in turn.
             slo: Says when first tokens are due.
         """
         parts = [interactive, *batch]
         due = [interactive.arrival_s + slo.ttft_s]
-        due += [np.full(len(job), job.arrival_s[0] + deadline_s) for job in batch]
+        deadlines = cycle((deadline_s,) if isinstance(deadline_s, int | float) else deadline_s)
+        due += [
+            np.full(len(job), job.arrival_s[0] + one)
+            for job, one in zip(batch, deadlines, strict=False)
+        ]
         classes = [np.full(len(part), place > 0) for place, part in enumerate(parts)]
         arrival_s = np.concatenate([part.arrival_s for part in parts])
         order = np.argsort(arrival_s, kind="stable").astype(np.int64)
@@ -71,9 +85,11 @@ class FleetRequests:
 
     def jobs(self) -> Iterator[FleetJob]:
         """Each request as a job, made when it is asked for."""
+        typical_tokens = float(self.requests.predicted_tokens.mean())
         for job, batch, due_s in zip(
             self.requests.jobs(), self.batch.tolist(), self.due_s.tolist(), strict=True
         ):
+            is_predicted = job.arrival_s <= self.predicted_until_s
             yield FleetJob(
                 job.index,
                 job.arrival_s,
@@ -81,8 +97,8 @@ class FleetRequests:
                 job.output_tokens,
                 RequestClass.BATCH if batch else RequestClass.INTERACTIVE,
                 due_s,
-                job.predicted_tokens,
-                job.distribution,
+                job.predicted_tokens if is_predicted else typical_tokens,
+                job.distribution if is_predicted else None,
             )
 
 

@@ -6,7 +6,7 @@ from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
 from autoscaler.core.interactive import OccupancyForecast
-from autoscaler.core.options import DecisionOptions, InteractiveRule, PoolLimits
+from autoscaler.core.options import DecisionOptions, InteractiveRule, Lending, PoolLimits
 from autoscaler.core.slo import Slo
 
 CAPACITY = InstanceCapacity(
@@ -68,6 +68,7 @@ all_options = st.builds(
     limits=limits,
     interactive_rule=st.sampled_from(InteractiveRule),
     headroom=st.floats(0, 3),
+    lending=st.sampled_from(Lending),
     utilisation=st.floats(0.05, 1),
     band=st.floats(0, 0.9),
 )

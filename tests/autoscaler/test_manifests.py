@@ -20,7 +20,11 @@ def resources(file: str) -> list[dict]:
 SCALED = resources("scaled-objects.yaml")
 
 
-@pytest.mark.parametrize("resource", resources("autoscaler.yaml"), ids=lambda one: one["kind"])
+@pytest.mark.parametrize(
+    "resource",
+    resources("autoscaler.yaml") + resources("rbac.yaml"),
+    ids=lambda one: one["kind"],
+)
 def test_what_kubernetes_knows_is_valid(resource):
     kubernetes_validate.validate(resource, KUBERNETES, strict=True)
 
@@ -55,3 +59,36 @@ def test_every_file_of_the_folder_is_in_its_kustomization():
     (asked,) = resources("kustomization.yaml")
     named = {*asked["resources"], *asked["configMapGenerator"][0]["files"], "kustomization.yaml"}
     assert named == {path.name for path in FOLDER.iterdir()}
+
+
+def test_the_autoscaler_may_do_to_pods_what_its_two_calls_do_and_nothing_else():
+    kinds = {one["kind"]: one for one in resources("rbac.yaml")}
+    (rule,) = kinds["Role"]["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["pods"], ["list", "patch"])
+    account = kinds["ServiceAccount"]["metadata"]["name"]
+    assert kinds["RoleBinding"]["roleRef"]["name"] == kinds["Role"]["metadata"]["name"]
+    assert [one["name"] for one in kinds["RoleBinding"]["subjects"]] == [account]
+    (deployment,) = (one for one in resources("autoscaler.yaml") if one["kind"] == "Deployment")
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == account
+
+
+def test_the_ports_of_the_service_are_those_that_the_fleet_listens_at():
+    config = read_config(FOLDER / "fleet.yaml")
+    assert config.demand
+    assert config.metrics
+    listens = {
+        "keda": config.keda.listen,
+        "demand": config.demand.listen,
+        "metrics": config.metrics.listen,
+    }
+    service = next(one for one in resources("autoscaler.yaml") if one["kind"] == "Service")
+    ports = {one["name"]: one["port"] for one in service["spec"]["ports"]}
+    assert ports == {name: int(at.rpartition(":")[2]) for name, at in listens.items()}
+
+
+def test_the_pods_that_are_marked_are_in_the_namespace_that_all_is_put_into():
+    (asked,) = resources("kustomization.yaml")
+    kubernetes = read_config(FOLDER / "fleet.yaml").kubernetes
+    assert kubernetes is not None
+    assert kubernetes.namespace == asked["namespace"]
+    assert set(kubernetes.pods) == set(Pool)

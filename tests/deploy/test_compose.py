@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from autoscaler.config.read import read_config
 from testbed.engine import ROOT
 from tests.deploy.composed import Service, read_services
 
@@ -92,3 +93,15 @@ def test_each_profile_has_a_load_and_at_most_one_engine():
         members = [s for s in SERVICES.values() if profile in s.profiles]
         assert sum("demo.load" in s.command for s in members) == 1
         assert sum("vllm" in s.command for s in members) == engines
+
+
+def test_the_autoscaler_looks_at_the_engines_by_their_name_and_publishes_where_it_listens():
+    config = read_config(ROOT / "docker" / "autoscaler" / "fleet.yaml")
+    assert config.demand
+    [engines] = config.observe.engines.values()
+    names = {name for s in SERVICES.values() if "vllm" in s.command for name in s.names}
+    assert [url for url in engines if url.split("/")[2].partition(":")[0] in names] == list(engines)
+    published = [port.split(":") for port in SERVICES["autoscaler"].fields["ports"]]
+    listens = {at.rpartition(":")[2] for at in (config.keda.listen, config.demand.listen)}
+    assert {inside for _, _, inside in published} == listens
+    assert {outside for _, outside, _ in published} == listens

@@ -6,7 +6,10 @@ import sys
 
 import promql_parser
 import yaml
+from prometheus_client import generate_latest
 
+from autoscaler.cli.process import process_from_config
+from autoscaler.config.fleet_config import FleetConfig
 from testbed.engine import ROOT
 from tests.deploy.pictures import DASHBOARD, SCRAPING, alerts, metrics_asked, panels, queries
 from tests.deploy.scraped import series
@@ -18,6 +21,7 @@ from scheduler_client.vllm_plugin.metrics import PluginMetrics
 PluginMetrics()
 print(generate_latest().decode())
 """
+FLEET = ROOT / "docker" / "autoscaler" / "fleet.yaml"
 DRAWN = {"timeseries", "stat"}
 
 
@@ -31,7 +35,8 @@ def test_every_metric_of_the_plugin_that_is_asked_for_exists():
         [sys.executable, "-c", PLUGIN_METRICS], cwd=ROOT, check=True, capture_output=True, text=True
     )
     asked = {name for name in metrics_asked() if name.startswith("lengthwise_")}
-    of_plugin = {name for name in asked if not name.startswith("lengthwise_service_")}
+    others = ("lengthwise_service_", "lengthwise_autoscaler_")
+    of_plugin = {name for name in asked if not name.startswith(others)}
     assert of_plugin
     assert of_plugin - series(done.stdout) == set()
 
@@ -40,6 +45,14 @@ async def test_every_metric_of_the_service_that_is_asked_for_exists(scraped_serv
     asked = {name for name in metrics_asked() if name.startswith("lengthwise_service_")}
     assert len(asked) > 20
     assert asked - series(scraped_service) == set()
+
+
+async def test_every_metric_of_the_autoscaler_that_is_asked_for_exists():
+    asked = {name for name in metrics_asked() if name.startswith("lengthwise_autoscaler_")}
+    assert len(asked) > 10
+    config = FleetConfig.model_validate(yaml.safe_load(FLEET.read_text()))
+    process = process_from_config(config, lambda: 0.0, lambda _: None)
+    assert asked - series(generate_latest(process.metrics.registry).decode()) == set()
 
 
 def test_panels_have_titles_and_ids_of_their_own_and_lie_beside_each_other():
@@ -75,5 +88,6 @@ def test_prometheus_reads_the_alerts_that_are_shipped():
     assert [SCRAPING.parent / name for name in configuration["rule_files"]] == [
         SCRAPING.parent / "alerts.yml"
     ]
-    asked = {name for query in queries() for name in ("predictor", "vllm") if f'"{name}"' in query}
+    jobs = ("predictor", "vllm", "autoscaler")
+    asked = {name for query in queries() for name in jobs if f'"{name}"' in query}
     assert asked <= {job["job_name"] for job in configuration["scrape_configs"]}

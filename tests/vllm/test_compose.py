@@ -62,7 +62,7 @@ def test_the_load_is_answered_and_its_lengths_reach_the_predictor(composed, repo
 
 def test_every_metric_of_the_engine_that_pictures_and_alerts_ask_for_is_there(composed, reporting):
     wait_until(lambda: len(reporting.reported()) >= REPORTS, f"{REPORTS} reports")
-    own = ("lengthwise_service_", "process_")
+    own = ("lengthwise_service_", "lengthwise_autoscaler_", "process_")
     asked = {name for name in metrics_asked() if not name.startswith(own)}
     assert any(name.startswith("vllm:") for name in asked)
     [engine] = composed.running["vllm-cpu"]

@@ -3,19 +3,28 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import grpc
 
 from autoscaler.core.decision import Decision
 from autoscaler.edges.controller import Controller
 from autoscaler.edges.externalscaler import externalscaler_pb2_grpc as rpc
+from autoscaler.edges.grpc_server import GrpcServer
 from autoscaler.edges.keda.scaler import Scaler
-from autoscaler.errors import InvalidConfigError
 
-GRACE_S = 2.0
-"""For calls in progress at the end: all are answered from memory."""
+
+class Serves(Protocol):
+    """What is started and stopped with the external scaler."""
+
+    async def start(self) -> None:
+        """Bind and serve."""
+        ...
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        ...
 
 
 class KedaServer:
@@ -37,11 +46,18 @@ class KedaServer:
     ) -> None:
         self._controller = controller
         self._clock = clock
-        self._listen = listen
-        self._credentials = credentials
         self._scaler = Scaler(controller, clock)
-        self._server: grpc.aio.Server | None = None
-        self.port = 0
+        self._server = GrpcServer(
+            lambda server: rpc.add_ExternalScalerServicer_to_server(self._scaler, server),
+            "keda.listen",
+            listen,
+            credentials,
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 before it was started."""
+        return self._server.port
 
     async def start(self) -> None:
         """Bind and serve.
@@ -49,19 +65,6 @@ class KedaServer:
         Raises:
             InvalidConfigError: If the address cannot be bound.
         """
-        # Made here, since it belongs to the loop that runs. Without the option two scalers would
-        # share a port unnoticed.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        rpc.add_ExternalScalerServicer_to_server(self._scaler, self._server)
-        try:
-            if self._credentials is None:
-                self.port = self._server.add_insecure_port(self._listen)
-            else:
-                self.port = self._server.add_secure_port(self._listen, self._credentials)
-        except RuntimeError as error:
-            raise InvalidConfigError(
-                f"keda.listen is {self._listen}: it cannot be bound ({error})"
-            ) from error
         await self._server.start()
 
     async def step(self) -> Decision | None:
@@ -73,14 +76,14 @@ class KedaServer:
     async def stop(self) -> None:
         """End streams, then calls."""
         await self._scaler.close()
-        if self._server is not None:
-            await self._server.stop(GRACE_S)
+        await self._server.stop()
 
 
 async def serve_until_stopped(
     server: KedaServer,
     every_s: float,
     *,
+    beside: Sequence[Serves] = (),
     on_started: Callable[[int], None],
     on_decision: Callable[[Decision], None],
 ) -> None:
@@ -90,6 +93,7 @@ async def serve_until_stopped(
         server: Not yet started: it is started and stopped here.
         every_s: Seconds from the start of one decision to that of the next, above 0; after one that
             took longer the next follows at once.
+        beside: Servers that are started before it, and stopped after it.
         on_started: Called with the port once KEDA may ask.
         on_decision: Called with each decision; not while nothing of the fleet is known.
     """
@@ -97,7 +101,8 @@ async def serve_until_stopped(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
-    await server.start()
+    for one in (*beside, server):
+        await one.start()
     on_started(server.port)
     try:
         while not stopped.is_set():
@@ -111,17 +116,5 @@ async def serve_until_stopped(
             except TimeoutError:
                 continue
     finally:
-        await server.stop()
-
-
-def mutual_tls(certificate: Path, key: Path, client_ca: Path) -> grpc.ServerCredentials:
-    """Credentials that let in only clients with a certificate of this authority: KEDA's one way.
-
-    Raises:
-        InvalidConfigError: If a file cannot be read.
-    """
-    try:
-        pair = (key.read_bytes(), certificate.read_bytes())
-        return grpc.ssl_server_credentials([pair], client_ca.read_bytes(), require_client_auth=True)
-    except OSError as error:
-        raise InvalidConfigError(f"keda.tls: {error}") from error
+        for one in (server, *reversed(beside)):
+            await one.stop()

@@ -1,12 +1,15 @@
 """`python -m autoscaler keda` as a process: engines' metrics in, KEDA's answers out."""
 
 import datetime
+import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import ProxyHandler, build_opener
 
 import grpc
 import pytest
@@ -17,6 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from autoscaler.edges.externalscaler import externalscaler_pb2 as pb
 from autoscaler.edges.externalscaler import externalscaler_pb2_grpc as rpc
+from autoscaler.v1 import demand_pb2 as pb_demand
+from autoscaler.v1 import demand_pb2_grpc as rpc_demand
 from tests.autoscaler.edges.test_observer import PAGE
 
 REF = pb.ScaledObjectRef(name="vllm", namespace="llm", scalerMetadata={"pool": "interactive"})
@@ -45,12 +50,12 @@ def metrics_url():
 def scaler(tmp_path, metrics_url):
     started = []
 
-    def start(keda: str = "") -> tuple[subprocess.Popen, int]:
+    def start(keda: str = "", after: str = "") -> tuple[subprocess.Popen, int]:
         (tmp_path / "fleet.yaml").write_text(
             "capacity: {slots: 64, step_s: 0.02, sequence_s: 0.001}\n"
             "slo: {itl_s: 0.1}\npools: {interactive: {max: 9}, mixed: {max: 9}}\n"
             f"observe: {{engines: {{interactive: ['{metrics_url}']}}, scrape_every_s: 0.2}}\n"
-            f"keda: {{listen: '127.0.0.1:0'{keda}}}\n"
+            f"keda: {{listen: '127.0.0.1:0'{keda}}}\n{after}\n"
         )
         process = subprocess.Popen(
             [sys.executable, "-m", "autoscaler", "keda", "--config", str(tmp_path / "fleet.yaml")],
@@ -121,3 +126,32 @@ def test_with_mutual_tls_only_a_client_with_a_certificate_is_answered(scaler, tm
         pytest.raises(grpc.RpcError),
     ):
         rpc.ExternalScalerStub(channel).IsActive(REF, timeout=5)
+
+
+def test_what_a_gateway_reports_is_decided_on_and_shown_among_the_metrics(scaler):
+    with socket.socket() as one, socket.socket() as two:
+        for free in (one, two):
+            free.bind(("127.0.0.1", 0))
+        demand, metrics = (free.getsockname() for free in (one, two))
+    listen = "\n".join(
+        f"{name}: {{listen: '127.0.0.1:{address[1]}'}}"
+        for name, address in (("demand", demand), ("metrics", metrics))
+    )
+    process, _ = scaler(after=listen)
+    arrivals = [pb_demand.Arrival(request_id=str(n), expected_tokens=900.0) for n in range(500)]
+    with grpc.insecure_channel(f"127.0.0.1:{demand[1]}", options=DIRECT) as channel:
+        request = pb_demand.ReportRequest(reporter="gateway", arrivals=arrivals)
+        response = rpc_demand.DemandStub(channel).Report(request, timeout=20)
+    assert (response.open_requests, response.fault_count) == (500, 0)
+    # 500 open requests are more than the 183 that the metrics tell of.
+    told = next(line for line in process.stdout if "500 requests run or wait" in line)
+    assert json.loads(told)["knowledge"] == "predictions"
+    page = build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{metrics[1]}/metrics", timeout=20)
+    shown = page.read().decode()
+    assert "lengthwise_autoscaler_open_requests 500.0" in shown
+    assert "lengthwise_autoscaler_reports_total 1.0" in shown
+
+
+def test_pods_cannot_be_marked_outside_of_a_cluster_and_that_is_said_at_the_start(scaler, tmp_path):
+    with pytest.raises(AssertionError, match="this is no pod with a service account"):
+        scaler(after="kubernetes: {namespace: llm, pods: {interactive: app=vllm}}")

@@ -10,7 +10,7 @@ from autoscaler.core.decide import decide
 from autoscaler.core.demand import Knowledge, TokenDemand
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
 from autoscaler.core.interactive import OccupancyForecast
-from autoscaler.core.options import InteractiveRule, PoolLimits
+from autoscaler.core.options import InteractiveRule, Lending, PoolLimits
 from tests.autoscaler.states import NOW_S, all_options, fleet, fleets, group, options
 
 EVERYTHING = {pool: PoolLimits(0, 1_000_000_000) for pool in Pool}
@@ -83,6 +83,22 @@ def test_free_mixed_instances_are_lent_to_batch_requests():
     lent = wanted(replace(fleet(1, 1), **asks))["batch"]
     taken = wanted(replace(fleet(1, 1), interactive=running(128), **asks))["batch"]
     assert (alone, lent, taken) == (2, 1, 2)
+
+
+def test_with_everything_lent_all_but_the_least_interactive_instances_are_mixed():
+    limits = EVERYTHING | {Pool.INTERACTIVE: PoolLimits(2, 50)}
+    asked = replace(fleet(), interactive=running(200))
+    lent = wanted(asked, limits=limits, lending=Lending.ALL)
+    kept = wanted(asked, limits=limits)
+    assert (lent["interactive"], lent["mixed"]) == (2, 3)
+    assert lent["interactive"] + lent["mixed"] == kept["interactive"] + kept["mixed"]
+
+
+def test_with_everything_lent_batch_requests_ask_for_fewer_instances_of_their_own():
+    load = {"interactive": running(100), "batch": [group(10_000, 3600)]}
+    kept = wanted(replace(fleet(4, 1), **load))
+    lent = wanted(replace(fleet(0, 5), **load), lending=Lending.ALL)
+    assert lent["batch"] < kept["batch"]
 
 
 def test_one_small_batch_request_gets_an_instance_if_nobody_lends_one():

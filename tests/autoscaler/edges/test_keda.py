@@ -27,13 +27,15 @@ class Fleet:
         self.now_s = 0.0
         self.running = 0
         self.answers = True
+        self.most_ready = 1_000
         self.twin: KedaTwin | None = None
         self._last: FleetState | None = None
 
     def observe(self, now_s, past_needs):
         if self.answers:
             replicas = 0 if self.twin is None else self.twin.replicas
-            pools = {Pool.INTERACTIVE: PoolInstances(replicas, busy_interactive=replicas)}
+            ready = min(replicas, self.most_ready)
+            pools = {Pool.INTERACTIVE: PoolInstances(ready, busy_interactive=ready)}
             demand = InteractiveDemand(self.running)
             self._last = FleetState(now_s, pools, demand, past_needs=past_needs)
         return self._last
@@ -120,6 +122,18 @@ async def test_steady_load_never_goes_back_and_forth_between_one_and_two():
                 assert twin.replicas == settled
             seen.add(settled)
     assert seen == {1, 2, 3}
+
+
+async def test_pods_that_stay_pending_for_ten_minutes_are_not_asked_for_again_and_again():
+    fleet = Fleet()
+    fleet.running, fleet.most_ready = 200, 1
+    async with served(fleet, INTERACTIVE) as (twin, tick, _):
+        await twin.run(0, 60, tick)
+        asked = twin.replicas
+        for now_s in range(60, 660, 15):
+            await tick(float(now_s))
+            await twin.sync(float(now_s))
+            assert twin.replicas == asked == 5
 
 
 async def test_while_metrics_are_stale_nothing_goes_down_and_when_all_is_gone_the_fallback_acts():

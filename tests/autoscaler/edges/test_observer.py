@@ -45,6 +45,12 @@ def test_a_page_of_metrics_is_summed_over_the_model_and_its_loras():
     assert EngineSample.from_text(PAGE) == EngineSample(8, 2, 5_000.0, 900.0, 10.0)
 
 
+def test_an_engine_that_reports_under_a_loras_name_alone_is_an_engine_too():
+    lines = [line for line in PAGE.splitlines() if "base" not in line]
+    only = "\n".join([*lines, 'vllm:num_requests_waiting{model_name="lora"} 4.0', ""])
+    assert EngineSample.from_text(only) == EngineSample(1, 4, 0.0, 0.0, 10.0)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "not metrics {", PAGE.replace("num_requests_running", "lora_requests_info")],

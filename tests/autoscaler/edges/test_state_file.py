@@ -4,7 +4,8 @@ import json
 import os
 
 from autoscaler.core.fleet import FleetState, Pool, PoolInstances
-from autoscaler.edges.state_file import FirstFresh, StateFile
+from autoscaler.edges.sources import FirstFresh
+from autoscaler.edges.state_file import StateFile
 
 STATE = {"pools": {"batch": {"ready": 2}}, "batch": [{"due_in_s": 60, "requests": 5}]}
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,3 +256,38 @@ def test_the_command_writes_a_row_for_each_policy_and_seed(tmp_path):
 def test_the_command_refuses_an_slo_that_no_instance_keeps(tmp_path):
     with pytest.raises(SimulationError, match="cannot be met"):
         CliRunner().invoke(app, ["fleet", "--itl-s", "0.001"], catch_exceptions=False)
+
+
+def test_jobs_take_their_deadlines_in_turn():
+    jobs = [requests_of((at_s, 1, 10), (at_s, 1, 10)) for at_s in (0.0, 100.0, 200.0)]
+    served = FleetRequests.from_classes(requests_of((0.0, 1, 5)), jobs, (60.0, 600.0), SLO)
+    assert served.due_s[served.batch].tolist() == [60.0, 60.0, 700.0, 700.0, 260.0, 260.0]
+
+
+def test_who_comes_after_the_predictor_went_is_not_predicted(workload):
+    gone = replace(workload, predicted_share=0.5)
+    jobs = list(gone.draw(0, SETTING).jobs())
+    whole = list(workload.draw(0, SETTING).jobs())
+    half_s = max(job.arrival_s for job in jobs if job.distribution is not None)
+    assert 0.4 * jobs[-1].arrival_s < half_s < 0.6 * jobs[-1].arrival_s
+    late = [job for job in jobs if job.arrival_s > half_s]
+    assert all(job.distribution is None for job in late)
+    mean = np.mean([job.predicted_tokens for job in whole])
+    assert {round(job.predicted_tokens, 6) for job in late} == {round(float(mean), 6)}
+    assert [job.output_tokens for job in jobs] == [job.output_tokens for job in whole]
+
+
+def test_without_a_predictor_the_fleet_is_scaled_as_by_mean_lengths(workload):
+    blind = replace(workload, predicted_share=0.0)
+    by_mean, gone = (
+        run.summary
+        for run in compare(blind, ["occupancy:0.85", "predicted:0.85"], SETTING, seeds=[0])
+    )
+    assert gone.instance_hours == pytest.approx(by_mean.instance_hours, rel=0.05)
+    assert gone.interactive_attainment == pytest.approx(by_mean.interactive_attainment, abs=0.02)
+
+
+def test_what_decisions_assume_of_an_engine_may_differ_from_what_it_gives():
+    assumed = InstanceCapacity(8, 0.05)
+    assert replace(SETTING, assumed=assumed).decision.capacity is assumed
+    assert SETTING.decision.capacity is SETTING.capacity

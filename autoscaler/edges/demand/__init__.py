@@ -1,0 +1,1 @@
+"""What gateways report of the requests that they forward: kept, and made a state to decide on."""

@@ -1,0 +1,1 @@
+"""What is written to Kubernetes itself: which pod is to stop first."""

@@ -1,0 +1,1 @@
+"""Generated from protos/autoscaler/v1 by `make proto`: what reports demand to the autoscaler."""
