@@ -9,7 +9,13 @@ from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
 from scheduler_client.gateways.litellm_ending import Ending
-from tests.scheduler_client.advisor.helpers import ScriptedClient, TurnedClock, settings, until
+from tests.scheduler_client.advisor.helpers import (
+    ScriptedClient,
+    TurnedClock,
+    prediction,
+    settings,
+    until,
+)
 
 US = 1_000_000
 TYPICAL_TOKENS = 200
@@ -68,8 +74,6 @@ async def test_a_predictor_that_fails_costs_nothing_but_the_prediction(make, cli
 
 
 async def test_a_prediction_that_cannot_be_one_is_placed_by_the_arrival(make, client):
-    from tests.scheduler_client.advisor.helpers import prediction
-
     client.outcome = lambda prompt: prediction(float("nan"))
     placed = await make().place("a", call())
     assert placed.key == 1_000 * US
