@@ -35,6 +35,7 @@ def proxy(tmp_path_factory, backend, predictor):
         "LENGTHWISE_RULE": "aged",
         "LENGTHWISE_RULE_OPTIONS": "weight=1",
         "LENGTHWISE_DEADLINE_S": str(DEADLINE_S),
+        "LENGTHWISE_ONLY_MODELS": "m",
         "LENGTHWISE_BREAKER_OPEN_S": "0.1",
         "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.1",
     }
@@ -107,6 +108,18 @@ def test_embeddings_are_left_alone(proxy, backend, predictor):
     proxy.chat("after the hazel")
     reported(predictor, "after the hazel")
     assert reports_of(predictor, "hazel") == [reported(predictor, "after the hazel")]
+
+
+def test_a_model_that_is_not_named_is_left_alone(proxy, backend):
+    assert proxy.chat("blackthorn", model="other").status_code == 200
+    assert HEADER not in backend.sent_with("blackthorn")[1]
+
+
+def test_what_stands_in_extra_body_reaches_the_engine_as_fields_of_the_body(proxy, backend):
+    hints = {"agent_hints": {"osl": 8, "priority": -1}}
+    proxy.chat("hawthorn", extra_body={"nvext": hints, "priority": 3})
+    body = backend.sent_with("hawthorn")[2]
+    assert (body["nvext"], body["priority"]) == (hints, 3)
 
 
 def test_a_priority_in_the_body_reaches_the_engine_as_ours(proxy, backend):
