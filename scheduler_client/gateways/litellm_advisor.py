@@ -36,7 +36,7 @@ class LitellmAdvisor:
 
     Args:
         settings: Where the predictor is, and how it is asked.
-        log: Where failures are said.
+        log: One line a minute for each kind of failure; nothing is raised.
         clock: Wall clock, in seconds since 1970: keys of several proxies share it.
         connection: To the predictor; None makes one.
     """
@@ -69,7 +69,7 @@ class LitellmAdvisor:
 
         Args:
             call_id: LiteLLM's, by which it tells of the end.
-            call: What generates text.
+            call: Its text, and what limits the answer.
         """
         arrival_s = self._clock()
         model = self._settings.model or call.model

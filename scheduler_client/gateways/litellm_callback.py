@@ -35,7 +35,7 @@ class LengthwiseCallback(CustomLogger):
     """Sets priorities on calls that generate text, and reports their true lengths.
 
     Args:
-        settings: None switches it off.
+        settings: As read when the proxy starts; without any it does nothing.
     """
 
     def __init__(self, settings: LitellmSettings | None) -> None:

@@ -12,9 +12,13 @@ from typing import Any, cast
 from scheduler_client.advisor.request import FinishReason
 
 CLIENT_LEFT = "499"
+"""The error code, of nginx's invention, that LiteLLM gives a client that closed the connection."""
 
 _LIMIT_REASONS = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
+"""An answer at its limit: in chats, in Anthropic's messages, and in OpenAI's responses."""
+
 _STOP_REASONS = ("stop", "tool_calls", "function_call", "content_filter", "end_turn", "completed")
+"""An answer that the LLM ended, in the words of the same three; any other word is no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Ending:
 
 
 FAILED = Ending("error")
+"""Of a call that gave no answer at all."""
 
 
 def read_ending(payload: Mapping[str, Any]) -> Ending:

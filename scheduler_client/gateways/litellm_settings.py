@@ -23,7 +23,7 @@ class LitellmSettings:
 
     Args:
         advisor: Where the predictor is, and how it is asked.
-        engine: A name in ENGINES.
+        engine: What serves behind LiteLLM, one of ENGINES: it decides what a request is given.
         only_models: As LiteLLM's callers name them; empty for all.
 
     Raises:
