@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.gateways.litellm.backend import TOKENS, serving_backend
 from tests.gateways.litellm.proxy import running_proxy
+from tests.gateways.recording_backend import TOKENS, serving_backend
 from tests.vllm.predictor_process import PredictorProcess
 from tests.wait_until import wait_until
 

@@ -42,6 +42,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def do_GET(self) -> None:
+        """Routers ask whether it is well, and what it serves."""
+        self._reply({"object": "list", "data": [{"id": "m", "object": "model"}]})
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -55,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reply({"object": "list", "model": "m", "data": data, "usage": usage})
         elif "/responses" in self.path:
             self._reply(response_object(said))
+        elif "/messages" in self.path:
+            self._reply(anthropic_message())
         elif body.get("stream"):
             self._stream(body, said)
         else:
@@ -166,6 +172,18 @@ def response_object(said: str) -> dict[str, Any]:
             "input_tokens_details": {"cached_tokens": 0},
             "output_tokens_details": {"reasoning_tokens": 0},
         },
+    }
+
+
+def anthropic_message() -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [{"type": "text", "text": "hello"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": PROMPT_TOKENS, "output_tokens": TOKENS},
     }
 
 
