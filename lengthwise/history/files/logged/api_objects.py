@@ -94,7 +94,7 @@ def _choice(choice: Row, place: int) -> LoggedChoice:
     if message is None:
         message = choice.get("text")
     text = answer_text(message, f"choices[{place}].message")
-    # LiteLLM writes "stop" for a reason that it does not know, and leaves the engine's own beside it
+    # LiteLLM writes "stop" for a reason that it does not know, and the engine's own beside it
     own = mapping(choice.get("provider_specific_fields")).get("native_finish_reason")
     return LoggedChoice(text, own or choice.get("finish_reason"))
 
