@@ -18,7 +18,7 @@ from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.advisor.request import FinishedRequest, Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
-from scheduler_client.gateways.litellm_ending import FAILED, Ending
+from scheduler_client.gateways.litellm_ending import Ending
 from scheduler_client.gateways.priorities import PlacedRequest
 
 
@@ -95,10 +95,6 @@ class LitellmAdvisor:
         if self._settings.report and sent.prompt:
             self._report(call_id, sent, finished)
 
-    def failed(self, call_id: str) -> None:
-        """Forget a call that came to nothing."""
-        self.ended(call_id, FAILED)
-
     async def close(self) -> None:
         """Send what is left to report, and end."""
         await self._asker.close()
@@ -112,12 +108,11 @@ class LitellmAdvisor:
             temperature=call.temperature,
             neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
         )
-        asked = self._asker.ask(query)
-        await asyncio.wait([asked], timeout=self._settings.deadline_s)
-        if asked.done():
-            return asked.result()
-        asked.cancel()
-        return "deadline"
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                return await self._asker.ask(query)  # cancelled with the call, too
+        except TimeoutError:
+            return "deadline"
 
     def _placed(self, request: Request, answer: Answer) -> PlacedRequest:
         arrival_s = request.arrival_s

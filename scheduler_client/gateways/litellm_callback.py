@@ -63,7 +63,7 @@ class LengthwiseCallback(CustomLogger):
         del response_obj, start_time, end_time
         payload = kwargs.get("standard_logging_object")
         if payload is not None:
-            self._tell(lambda advisor: advisor.ended(kwargs[ID], read_ending(payload)))
+            self._tell(lambda advisor: advisor.ended(_id_of(kwargs), read_ending(payload)))
 
     async def async_post_call_failure_hook(
         self,
@@ -74,13 +74,13 @@ class LengthwiseCallback(CustomLogger):
     ) -> None:
         """Forget a call that failed, when no retry and no fallback is left."""
         del original_exception, user_api_key_dict, traceback_str
-        self._tell(lambda advisor: advisor.ended(request_data[ID], FAILED))
+        self._tell(lambda advisor: advisor.ended(_id_of(request_data), FAILED))
 
     async def _added(self, data: dict[str, Any], call_type: str) -> dict[str, dict[str, Any]]:
         settings, call = self._settings, read_call(data, call_type)
         if settings is None or call is None or not settings.covers(call.model):
             return {}
-        placed = await self._here(settings).place(str(data.get(ID)), call)
+        placed = await self._here(settings).place(_id_of(data), call)
         if settings.advisor.shadow:
             return {}
         return added_to(data, FIELDS_OF_ENGINE[settings.engine](placed))
@@ -105,6 +105,11 @@ class LengthwiseCallback(CustomLogger):
                 self._log.fault("taking in the end of a call", error)
 
         loop.call_soon_threadsafe(tell)
+
+
+def _id_of(data: Mapping[str, Any]) -> str:
+    """Of a call; "" where LiteLLM gave it none, as when it refused the caller's key."""
+    return str(data.get(ID) or "")
 
 
 lengthwise = LengthwiseCallback(LitellmSettings.from_environment(os.environ))

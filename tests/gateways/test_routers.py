@@ -5,7 +5,6 @@ A version that does otherwise fails here, and the table is to be written anew.
 
 import sys
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 
 import httpx
 import pytest
@@ -75,14 +74,11 @@ def running_router(name, backend_url, folder):
 
 @pytest.fixture(scope="module")
 def routers(backend, tmp_path_factory):
-    """Name to address, of those that are installed."""
+    """Name to address."""
     folder = tmp_path_factory.mktemp("routers")
-    names = [name for name in ("vllm_router", "sglang_router") if find_spec(name)]
-    if len(names) < 2:
-        pytest.skip("vllm-router and sglang-router are not installed: make test-gateways")
     with (
-        running_router(names[0], backend.url, folder) as vllm,
-        running_router(names[1], backend.url, folder) as sglang,
+        running_router("vllm_router", backend.url, folder) as vllm,
+        running_router("sglang_router", backend.url, folder) as sglang,
     ):
         yield {"vllm_router": vllm, "sglang_router": sglang}
 

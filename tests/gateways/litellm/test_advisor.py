@@ -8,7 +8,7 @@ from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
-from scheduler_client.gateways.litellm_ending import Ending
+from scheduler_client.gateways.litellm_ending import FAILED, Ending
 from tests.scheduler_client.advisor.helpers import (
     ScriptedClient,
     TurnedClock,
@@ -104,9 +104,9 @@ async def test_what_was_cut_is_reported_as_cut_and_an_id_that_comes_again_as_ano
 
 async def test_what_came_to_nothing_is_not_reported_nor_is_it_typical(make, client):
     advisor = make()
-    for call_id, ending in (("a", Ending("abort", 900)), ("b", Ending("error")), ("c", None)):
+    for call_id, ending in (("a", Ending("abort", 900)), ("b", Ending("error")), ("c", FAILED)):
         await advisor.place(call_id, call())
-        advisor.ended(call_id, ending) if ending else advisor.failed(call_id)
+        advisor.ended(call_id, ending)
     advisor.ended("never placed", Ending("stop", 900))
     await advisor.place("d", call(max_tokens=1))
     advisor.ended("d", Ending("length", 1))
