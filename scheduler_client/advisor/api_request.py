@@ -22,7 +22,7 @@ class ApiRequest:
 
     Args:
         text: Of its prompt; None if it has none: token ids, several prompts, images.
-        model: Asked for.
+        model: The LLM's name that the caller asks for; "" if there is none.
         max_tokens: The limit on generated tokens, if there is one.
         temperature: Of the sampling; None if the body says nothing: the model's own default holds
             then, which is not known here.

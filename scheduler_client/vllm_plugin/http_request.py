@@ -20,7 +20,7 @@ class HttpBody:
 
     Args:
         messages: As the server gave them.
-        content: The bytes in them.
+        content: Their bodies joined: the request's JSON, if it is whole.
         whole: Whether that is all: neither too long nor broken off.
     """
 
