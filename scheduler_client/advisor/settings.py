@@ -9,7 +9,7 @@
 | LENGTHWISE_TOKEN_FILE | none | file of the token, if the predictor wants one; read again when it changes |
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
 | LENGTHWISE_ANSWER_TIMEOUT_S | 5 | no answer for so long, in seconds, and the predictor counts as failing; no request waits for it |
-| LENGTHWISE_DEADLINE_S | 0.05 | with the middleware, which asks before the engine: the longest that a request waits, in seconds |
+| LENGTHWISE_DEADLINE_S | 0.05 | with the middleware and gateways, which ask before the engine: the longest that a request waits, in seconds |
 | LENGTHWISE_RULE | the best measured | the order of the queue: see RULE_NAMES of lengthwise.scheduling |
 | LENGTHWISE_RULE_OPTIONS | none | options of the rule: "name=value,name=value" |
 | LENGTHWISE_SHADOW | false | ask, count and report, but leave every request where it would be without Lengthwise |

@@ -5,5 +5,5 @@
 | __main__ | the process |
 | sidecar | takes in what the core says; asks, reports and counts |
 | core_link | the socket to the core: what is read from it, and the one who writes to it |
-| known_requests | requests that have not ended, within bounds |
+| known | what is remembered of a request until that ends |
 """

@@ -13,6 +13,7 @@ from lengthwise.prediction import Prediction
 from lengthwise.request import MAX_OUTPUT_TOKENS, CompletedRequest, PredictionQuery
 from scheduler_client.advisor.asker import Answer, Asker
 from scheduler_client.advisor.connection import Connection
+from scheduler_client.advisor.known_requests import KnownRequests
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.advisor.request import FinishedRequest
@@ -30,7 +31,7 @@ from scheduler_client.vllm_plugin.messages import (
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
 from scheduler_client.vllm_plugin.sidecar.core_link import CoreLink
-from scheduler_client.vllm_plugin.sidecar.known_requests import Known, KnownRequests
+from scheduler_client.vllm_plugin.sidecar.known import Known
 from scheduler_client.vllm_plugin.text import (
     load_template,
     load_tokenizer,
@@ -68,7 +69,7 @@ class Sidecar:
         self._metrics = metrics
         self._typical = TypicalLengths()
         self._speed = ServiceTimeFit()
-        self._known = KnownRequests(settings.max_known, settings.max_known_chars)
+        self._known = KnownRequests[int, Known](settings.max_known, settings.max_known_chars)
         self._tokenizer: Any = None
         self._template: ChatTemplate | None = None
         self._core_counted = Counted()

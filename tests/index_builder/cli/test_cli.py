@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from index_builder import __main__ as main_module
 from index_builder.cli import commands as cli
 from index_builder.cli import evaluate_command
+from tests.lengthwise.history.files.logs.examples import AIPERF_INPUTS, LOGS
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
 ROOT = Path(__file__).parents[3]
@@ -352,3 +353,28 @@ def test_every_way_of_reading_is_an_option_with_help(command):
     printed = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).stdout
     for option in ("--prompt-column", "--group-regex", "--tokenizer", "--on-error"):
         assert option in printed
+
+
+ALONE = {log.name: log for log in LOGS if not (log.answers or log.options) or log.name == "aiperf"}
+"""Tools whose log needs no other file named, by their format; AIPerf writes it beside its own."""
+
+
+def test_most_tools_logs_need_no_other_option():
+    assert len(ALONE) >= 10
+
+
+def ten_times(log):
+    """Its rows again and again: an index wants twenty."""
+    if log.suffix != ".json":
+        return [*log.rows] * 10
+    report = json.loads(json.dumps(log.rows[0]))
+    report["benchmarks"][0]["requests"]["successful"] *= 10
+    return [report]
+
+
+@pytest.mark.parametrize("log", ALONE.values(), ids=ALONE)
+def test_a_tools_log_is_built_from_as_it_is(tmp_path, fake_encoder, log):
+    path, _ = log.write(tmp_path, ten_times(log))
+    (tmp_path / "inputs.json").write_text(json.dumps(AIPERF_INPUTS))
+    ok("build", "--history", path, "--out", tmp_path / "store")
+    assert json.loads(ok("inspect", "--index", tmp_path / "store", "--json"))["rows"] == 20

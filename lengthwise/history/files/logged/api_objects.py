@@ -94,7 +94,9 @@ def _choice(choice: Row, place: int) -> LoggedChoice:
     if message is None:
         message = choice.get("text")
     text = answer_text(message, f"choices[{place}].message")
-    return LoggedChoice(text, choice.get("finish_reason"))
+    # LiteLLM writes "stop" for a reason that it does not know, and the engine's own beside it
+    own = mapping(choice.get("provider_specific_fields")).get("native_finish_reason")
+    return LoggedChoice(text, own or choice.get("finish_reason"))
 
 
 def _responses_choice(response: Row) -> LoggedChoice:

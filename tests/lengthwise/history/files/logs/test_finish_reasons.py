@@ -12,6 +12,7 @@ from tests.lengthwise.history.files.logs.examples import (
     ASKED,
     chat_response,
     langfuse_observation,
+    litellm_payload,
     response_object,
 )
 
@@ -85,6 +86,15 @@ def test_the_reason_in_choices_counts_where_the_usage_beside_it_does(
 def test_a_response_that_is_incomplete_at_its_limit_is_cut(tmp_path: Path) -> None:
     row = response_object(7, "incomplete", incomplete_details={"reason": "max_output_tokens"})
     record, _ = read(tmp_path, row)
+    assert record.censored
+
+
+def test_the_engines_own_word_counts_before_the_stop_that_litellm_writes_for_it(
+    tmp_path: Path,
+) -> None:
+    response = chat_response(7, "stop")
+    response["choices"][0]["provider_specific_fields"] = {"native_finish_reason": "abort"}
+    record, _ = read(tmp_path, litellm_payload(completion_tokens=7, response=response))
     assert record.censored
 
 

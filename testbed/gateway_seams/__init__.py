@@ -1,0 +1,1 @@
+"""Our fields against the sources of engines that cannot run here."""
