@@ -1,0 +1,200 @@
+"""The engine's own limit on its batch follows the time between tokens, step by step.
+
+`lengthwise.scheduling.batch_limit` decides; here are the steps that it goes by, and vLLM's limit,
+which is set. Lowering it stops admission until enough requests have ended: nobody is preempted.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lengthwise.scheduling.batch_limit import BatchLimit, DecodeSpan, LimitOptions, follow
+from scheduler_client.advisor.parse_setting import parse_float
+from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.seams import EngineScheduler
+
+SLO_VARIABLE = "LENGTHWISE_ITL_SLO_MS"
+"""Milliseconds between two tokens of a request that are promised; unset or empty limits nothing."""
+
+LEAST_SLO_MS, MOST_SLO_MS = 1.0, 60_000.0
+"""No engine has a step of less, and nobody reads a token a minute."""
+
+SPAN_STEPS = 8
+"""Steps from one decision to the next: few enough to meet a burst within a second, enough that one
+prompt is not all of them."""
+
+SPAN_SLOS = 8.0
+"""Or so many times the SLO, if that is shorter: slow steps are what is to be met soon."""
+
+LEAST_SHARE = 16
+"""The floor is the engine's own limit over this: where no batch keeps the SLO, requests are still
+served."""
+
+LIMIT_NEEDS = ("max_num_active_reqs", "max_num_running_reqs", "running", "update_from_output")
+"""Of vLLM's scheduler, looked up at its start."""
+
+
+def itl_slo_s(environment: Mapping[str, str]) -> float | None:
+    """The SLO in seconds; None if it is not set.
+
+    Raises:
+        ValueError: If it is no number or out of range; the message names variable, value and range.
+    """
+    if not (text := environment.get(SLO_VARIABLE, "").strip()):
+        return None
+    slo_ms = parse_float(text, SLO_VARIABLE)
+    if not LEAST_SLO_MS <= slo_ms <= MOST_SLO_MS:
+        raise ValueError(
+            f"{SLO_VARIABLE} is {text}: expected {LEAST_SLO_MS:g} to {MOST_SLO_MS:,.0f}"
+        )
+    return slo_ms / 1e3
+
+
+class LiveLimit:
+    """Sets `max_num_active_reqs` between a floor and what it was at the start.
+
+    Never `max_num_running_reqs`, the model runner's slots: a batch above those ends the engine. No
+    method raises: the first exception gives vLLM its own limit back for good, and the log says so.
+
+    Args:
+        scheduler: Whose limit it is.
+        slo_s: Seconds between two tokens, above 0.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        scheduler: EngineScheduler,
+        slo_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._start = scheduler.max_num_active_reqs
+        self.options = LimitOptions(slo_s, max(1, self._start // LEAST_SHARE), self._start)
+        self._limit = BatchLimit(float(self._start))
+        self._on = True
+        self._span_s = SPAN_SLOS * slo_s
+        self._last_s = 0.0
+        self._decoding = 0
+        self._forget_span()
+
+    @property
+    def requests(self) -> int:
+        """That may run at once, now."""
+        return self._limit.requests if self._on else self._start
+
+    @property
+    def itl_s(self) -> float:
+        """Seconds between two tokens of a request, of late; 0 before anything was seen."""
+        return self._limit.recent.itl_s if self._limit.recent is not None else 0.0
+
+    def before_step(self) -> None:
+        """Where nobody runs, nobody waits: the time until a token comes is none between tokens."""
+        if not self._scheduler.running:
+            self._decoding = 0
+
+    def after_step(self, step: Any, outputs: Any) -> None:
+        """A step's tokens are there.
+
+        Args:
+            step: vllm.v1.core.sched.output.SchedulerOutput, what was scheduled.
+            outputs: By client, vllm.v1.engine.EngineCoreOutputs, what came of it.
+        """
+        if not self._on:
+            return
+        try:
+            self._see(step, outputs)
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._on = False
+            self._scheduler.max_num_active_reqs = self._start
+            LOGGER.exception(
+                "Lengthwise does not limit the batch from now on: seeing a step failed; up to %d "
+                "requests run at once, as without it",
+                self._start,
+            )
+
+    def _see(self, step: Any, outputs: Any) -> None:
+        tokens = got = ended = 0
+        for of_client in outputs.values():
+            for output in of_client.outputs:
+                if count := len(output.new_token_ids):
+                    tokens += count
+                    got += 1
+                    ended += output.finish_reason is not None
+        if not got:
+            return
+        now_s = self._clock()
+        if self._decoding:
+            # A pause of the engine is longer than any step: it must not outweigh all that comes.
+            seconds = min(now_s - self._last_s, self._span_s)
+            self._add(seconds, len(step.num_scheduled_tokens), tokens / got, ended)
+        self._last_s, self._decoding = now_s, got - ended
+
+    def _add(self, seconds: float, scheduled: int, tokens_each: float, ended: int) -> None:
+        """Add the time since tokens last came: those who got some then have waited for it."""
+        running = len(self._scheduler.running) + ended
+        # Where steps overlap, as with pipeline parallelism, each has a part of the batch in it.
+        turns = max(1.0, running / scheduled)
+        self._steps += 1
+        self._seconds += seconds
+        self._running_s += running * seconds
+        self._waited_s += self._decoding * turns * seconds
+        self._tokens += self._decoding * tokens_each
+        if self._steps >= SPAN_STEPS or self._seconds >= self._span_s:
+            if self._seconds > 0:
+                self._decide()
+            self._forget_span()
+
+    def _decide(self) -> None:
+        span = DecodeSpan(self._seconds, self._running_s, self._waited_s, self._tokens)
+        self._limit = follow(self._limit, span, self.options)
+        self._scheduler.max_num_active_reqs = self._limit.requests
+
+    def _forget_span(self) -> None:
+        self._steps = 0
+        self._seconds = self._running_s = self._waited_s = self._tokens = 0.0
+
+
+def limit_batch(scheduler: Any, environment: Mapping[str, str]) -> LiveLimit | None:
+    """What limits a scheduler's batch; None where nothing does, and then the log says why.
+
+    Args:
+        scheduler: vLLM's, made.
+        environment: With the SLO, if there is one.
+    """
+    try:
+        if (slo_s := itl_slo_s(environment)) is None:
+            return None
+        trouble = unexpected_of_limit(scheduler)
+        settings = AdvisorSettings.from_environment(environment)
+        if settings is not None and settings.shadow:
+            trouble = "LENGTHWISE_SHADOW leaves everything as it is"
+        if trouble is not None:
+            LOGGER.warning("Lengthwise does not limit the batch: %s", trouble)
+            return None
+        limit = LiveLimit(scheduler, slo_s)
+    except Exception:  # noqa: BLE001  the engine must start
+        LOGGER.exception("Lengthwise does not limit the batch: it did not start")
+        return None
+    LOGGER.info(
+        "Lengthwise limits the batch: %d to %d requests at once, as %g ms between tokens allow",
+        limit.options.least,
+        limit.options.most,
+        1e3 * slo_s,
+    )
+    return limit
+
+
+def unexpected_of_limit(scheduler: Any) -> str | None:
+    """What of a scheduler is not as the limit needs it, in words; None if nothing is."""
+    if lacks := [name for name in LIMIT_NEEDS if not hasattr(scheduler, name)]:
+        return f"the scheduler of this vLLM has no {', '.join(lacks)}"
+    active, slots = scheduler.max_num_active_reqs, scheduler.max_num_running_reqs
+    if not (isinstance(active, int) and isinstance(slots, int) and 1 <= active <= slots):
+        return (
+            f"the scheduler of this vLLM has max_num_active_reqs {active!r} and "
+            f"max_num_running_reqs {slots!r}: expected whole numbers, the first at most the second"
+        )
+    return None
