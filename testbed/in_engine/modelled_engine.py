@@ -83,6 +83,7 @@ class ModelledOptions:
         swap: Of its link; None recomputes.
         host_gib: For the swapped, in bytes of the model that is really run.
         dtype: Of that model.
+        scheduler: Dotted name of its Scheduler; one that is no OrderedScheduler takes no order.
     """
 
     cost: StepCost
@@ -93,6 +94,7 @@ class ModelledOptions:
     swap: KvSwap | None = None
     host_gib: float = 2.0
     dtype: str = "float32"
+    scheduler: str = SCHEDULER
 
 
 class ModelledEngine:
@@ -137,14 +139,14 @@ class ModelledEngine:
             if not engine.has_unfinished_requests():
                 now_s = max(now_s, requests[sent].arrival_s)
             while sent < len(requests) and requests[sent].arrival_s <= now_s:
-                self._send(sent, requests[sent])
+                self.send(sent, requests[sent])
                 sent += 1
-            outputs = engine.step()
+            outputs, step_s = self.step()
             for request_id in self._step.num_scheduled_tokens:
                 began.setdefault(request_id.partition("-")[0], now_s)
             preempted = self._step.preempted_req_ids or ()
             served.preempted |= {int(name.partition("-")[0]) for name in preempted}
-            now_s += self._step_s()
+            now_s += step_s
             served.computed_again += sum(self._step.num_scheduled_tokens.values())
             served.steps += 1
             for output in outputs:
@@ -178,7 +180,13 @@ class ModelledEngine:
 
             setattr(worker, name, transfer)
 
-    def _send(self, number: int, request: ModelledRequest) -> None:
+    def step(self) -> tuple[list[Any], float]:
+        """One step of the engine: what came of it, and how many seconds it took."""
+        outputs = self.llm.llm_engine.step()
+        return outputs, self._step_s()
+
+    def send(self, number: int, request: ModelledRequest) -> None:
+        """A request comes."""
         from vllm import SamplingParams  # noqa: PLC0415  heavy
 
         params = SamplingParams(
@@ -256,7 +264,7 @@ def modelled_engine(model: Path, options: ModelledOptions) -> Generator[Modelled
         num_gpu_blocks_override=options.blocks + 1,  # vLLM keeps one for itself
         enable_prefix_caching=False,
         scheduling_policy="priority",
-        scheduler_cls=SCHEDULER,
+        scheduler_cls=options.scheduler,
         kv_transfer_config=transfer,
     )
     try:
