@@ -41,7 +41,7 @@ class LimitOptions:
     least: int = 1
     most: int = 256
     aim: float = 0.85
-    weight: float = 0.2
+    weight: float = 0.25
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.itl_slo_s) and self.itl_slo_s > 0):

@@ -84,6 +84,8 @@ class ModelledOptions:
         host_gib: For the swapped, in bytes of the model that is really run.
         dtype: Of that model.
         scheduler: Dotted name of its Scheduler; one that is no OrderedScheduler takes no order.
+        step_tokens: Of prompts and answers in a step at the most (vLLM's max_num_batched_tokens);
+            None leaves that to vLLM.
     """
 
     cost: StepCost
@@ -95,6 +97,7 @@ class ModelledOptions:
     host_gib: float = 2.0
     dtype: str = "float32"
     scheduler: str = SCHEDULER
+    step_tokens: int | None = None
 
 
 class ModelledEngine:
@@ -139,14 +142,14 @@ class ModelledEngine:
             if not engine.has_unfinished_requests():
                 now_s = max(now_s, requests[sent].arrival_s)
             while sent < len(requests) and requests[sent].arrival_s <= now_s:
-                self.send(sent, requests[sent])
+                self._send(sent, requests[sent])
                 sent += 1
-            outputs, step_s = self.step()
+            outputs = engine.step()
             for request_id in self._step.num_scheduled_tokens:
                 began.setdefault(request_id.partition("-")[0], now_s)
             preempted = self._step.preempted_req_ids or ()
             served.preempted |= {int(name.partition("-")[0]) for name in preempted}
-            now_s += step_s
+            now_s += self.step_s()
             served.computed_again += sum(self._step.num_scheduled_tokens.values())
             served.steps += 1
             for output in outputs:
@@ -180,13 +183,7 @@ class ModelledEngine:
 
             setattr(worker, name, transfer)
 
-    def step(self) -> tuple[list[Any], float]:
-        """One step of the engine: what came of it, and how many seconds it took."""
-        outputs = self.llm.llm_engine.step()
-        return outputs, self._step_s()
-
-    def send(self, number: int, request: ModelledRequest) -> None:
-        """A request comes."""
+    def _send(self, number: int, request: ModelledRequest) -> None:
         from vllm import SamplingParams  # noqa: PLC0415  heavy
 
         params = SamplingParams(
@@ -198,8 +195,8 @@ class ModelledEngine:
         prompt: Any = {"prompt_token_ids": request.prompt}
         self.llm.llm_engine.add_request(str(number), prompt, params, arrival_time=request.arrival_s)
 
-    def _step_s(self) -> float:
-        """How long the last step took."""
+    def step_s(self) -> float:
+        """How many seconds the step takes that was scheduled last."""
         step, cost = self._step, self._options.cost
         scheduled = step.num_scheduled_tokens
         moved_s = self._moved_s(step)
@@ -260,6 +257,7 @@ def modelled_engine(model: Path, options: ModelledOptions) -> Generator[Modelled
         disable_log_stats=False,
         max_num_seqs=options.slots,
         max_model_len=options.window_tokens,
+        max_num_batched_tokens=options.step_tokens,
         block_size=options.block_tokens,
         num_gpu_blocks_override=options.blocks + 1,  # vLLM keeps one for itself
         enable_prefix_caching=False,
