@@ -184,8 +184,8 @@ class CallersRun:
         seen = limit.after_step
 
         def timed(step: Any, outputs: Any) -> None:
-            began_s = time.perf_counter()
+            began_s = time.thread_time()  # others of the machine do not count
             seen(step, outputs)
-            self.limit_us.append(1e6 * (time.perf_counter() - began_s))
+            self.limit_us.append(1e6 * (time.thread_time() - began_s))
 
         limit.after_step = timed
