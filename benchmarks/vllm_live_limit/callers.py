@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.vllm_live_limit.phases import SLO_S, SLOTS, Phase
-from scheduler_client.vllm_plugin.live_limit import LiveLimit
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from testbed.in_engine.modelled_engine import ModelledEngine
 
 NOISE = 0.1

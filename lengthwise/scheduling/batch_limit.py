@@ -129,8 +129,8 @@ def follow(limit: BatchLimit, span: DecodeSpan, options: LimitOptions) -> BatchL
     """The limit after one more span.
 
     Args:
-        limit: The limit before it.
-        span: What the engine did since.
+        limit: What it was until now, with what it went by.
+        span: What the engine did since then, with at least one token.
         options: The SLO that backpressure is measured by, the limit's range, and how fast it moves.
     """
     recent = span if limit.recent is None else limit.recent.blended(span, options.weight)

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.live_limit import itl_slo_s
+from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.install import install as install_swap
 

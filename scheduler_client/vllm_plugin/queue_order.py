@@ -9,7 +9,7 @@ from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.live_limit import LiveLimit
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting

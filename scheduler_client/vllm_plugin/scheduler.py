@@ -11,7 +11,7 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.live_limit import LiveLimit, limit_batch
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Settled
 from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS, Preempting

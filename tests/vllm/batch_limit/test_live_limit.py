@@ -10,12 +10,8 @@ import pytest
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.vllm_plugin.live_limit import (
-    LIMIT_NEEDS,
-    LiveLimit,
-    itl_slo_s,
-    limit_batch,
-)
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LIMIT_NEEDS, LiveLimit, limit_batch
+from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
 from testbed.engine import CACHE, running_engine

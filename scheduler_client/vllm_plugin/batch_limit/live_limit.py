@@ -9,16 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lengthwise.scheduling.batch_limit import BatchLimit, DecodeSpan, LimitOptions, follow
-from scheduler_client.advisor.parse_setting import parse_float
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.seams import EngineScheduler
-
-SLO_VARIABLE = "LENGTHWISE_ITL_SLO_MS"
-"""Milliseconds between two tokens of a request that are promised; unset or empty limits nothing."""
-
-LEAST_SLO_MS, MOST_SLO_MS = 1.0, 60_000.0
-"""No engine has a step of less, and nobody reads a token a minute."""
 
 SPAN_STEPS = 8
 """Steps from one decision to the next: few enough to meet a burst within a second, enough that one
@@ -33,22 +27,6 @@ served."""
 
 LIMIT_NEEDS = ("max_num_active_reqs", "max_num_running_reqs", "running", "update_from_output")
 """Of vLLM's scheduler, looked up at its start."""
-
-
-def itl_slo_s(environment: Mapping[str, str]) -> float | None:
-    """The SLO in seconds; None if it is not set.
-
-    Raises:
-        ValueError: If it is no number or out of range; the message names variable, value and range.
-    """
-    if not (text := environment.get(SLO_VARIABLE, "").strip()):
-        return None
-    slo_ms = parse_float(text, SLO_VARIABLE)
-    if not LEAST_SLO_MS <= slo_ms <= MOST_SLO_MS:
-        raise ValueError(
-            f"{SLO_VARIABLE} is {text}: expected {LEAST_SLO_MS:g} to {MOST_SLO_MS:,.0f}"
-        )
-    return slo_ms / 1e3
 
 
 class LiveLimit:
