@@ -34,7 +34,8 @@ class LengthwiseMixin(_Base):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.live_limit = limit_batch(self, os.environ)
+        sees_steps = hasattr(super(), "update_from_output")
+        self.live_limit = limit_batch(self, os.environ, sees_steps=sees_steps)
         self.lengthwise = order_queue(self, preempts=self.preempts, live_limit=self.live_limit)
 
     def add_request(self, request: Any) -> None:

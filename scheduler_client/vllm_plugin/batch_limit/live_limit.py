@@ -25,7 +25,7 @@ LEAST_SHARE = 16
 """The floor is the engine's own limit over this: where no batch keeps the SLO, requests are still
 served."""
 
-LIMIT_NEEDS = ("max_num_active_reqs", "max_num_running_reqs", "running", "update_from_output")
+LIMIT_NEEDS = ("max_num_active_reqs", "max_num_running_reqs", "running")
 """Of vLLM's scheduler, looked up at its start."""
 
 
@@ -36,9 +36,9 @@ class LiveLimit:
     method raises: the first exception gives vLLM its own limit back for good, and the log says so.
 
     Args:
-        scheduler: Whose limit it is.
-        slo_s: Seconds between two tokens, above 0.
-        clock: Seconds, monotonic.
+        scheduler: vLLM's own, whose present limit is the most that it will be.
+        slo_s: Seconds between two tokens of a request that are promised, above 0.
+        clock: Seconds of a clock that never goes back; asked for once in a step with tokens.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class LiveLimit:
         """A step's tokens are there.
 
         Args:
-            step: vllm.v1.core.sched.output.SchedulerOutput, what was scheduled.
-            outputs: By client, vllm.v1.engine.EngineCoreOutputs, what came of it.
+            step: What was scheduled for it: a vllm.v1.core.sched.output.SchedulerOutput.
+            outputs: What came of it, by client: vllm.v1.engine.EngineCoreOutputs.
         """
         if not self._on:
             return
@@ -135,17 +135,22 @@ class LiveLimit:
         self._seconds = self._running_s = self._waited_s = self._tokens = 0.0
 
 
-def limit_batch(scheduler: Any, environment: Mapping[str, str]) -> LiveLimit | None:
+def limit_batch(
+    scheduler: Any, environment: Mapping[str, str], *, sees_steps: bool = True
+) -> LiveLimit | None:
     """What limits a scheduler's batch; None where nothing does, and then the log says why.
 
     Args:
-        scheduler: vLLM's, made.
-        environment: With the SLO, if there is one.
+        scheduler: vLLM's own, at the end of its construction.
+        environment: That has the SLO, if there is one.
+        sees_steps: Whether vLLM's class has the `update_from_output` that a mixin hides.
     """
     try:
         if (slo_s := itl_slo_s(environment)) is None:
             return None
         trouble = unexpected_of_limit(scheduler)
+        if not sees_steps:
+            trouble = "the scheduler of this vLLM has no update_from_output"
         settings = AdvisorSettings.from_environment(environment)
         if settings is not None and settings.shadow:
             trouble = "LENGTHWISE_SHADOW leaves everything as it is"

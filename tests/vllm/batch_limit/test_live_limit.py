@@ -232,7 +232,6 @@ def stand_in(**changed):
         "max_num_active_reqs": 64,
         "max_num_running_reqs": 64,
         "running": [],
-        "update_from_output": None,
     }
     parts = {name: changed.get(name, part) for name, part in parts.items()}
     return SimpleNamespace(**{name: part for name, part in parts.items() if part != "missing"})
@@ -257,6 +256,13 @@ def test_a_scheduler_that_is_not_as_expected_keeps_its_limit_with_one_line(
     (line,) = {record.getMessage() for record in caplog.records}
     assert line.startswith("Lengthwise does not limit the batch")
     assert said in line
+
+
+def test_a_vllm_whose_steps_cannot_be_seen_keeps_its_limit(monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
+    settings = {"LENGTHWISE_ITL_SLO_MS": "200"}
+    assert limit_batch(stand_in(), settings, sees_steps=False) is None
+    assert "has no update_from_output" in caplog.text
 
 
 def test_in_shadow_nothing_is_limited(monkeypatch, caplog):
