@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
+from benchmarks.vllm_live_limit.phases import PHASES
 from benchmarks.vllm_live_limit.tables import LIMITS, Run, report_tables
 from testbed.engine import VLLM
 
@@ -45,8 +46,7 @@ NOTES = (
 def measured(repeats: int, *, quick: bool) -> list[Run]:
     """One run for each seed and limit, all on the same engine."""
     from benchmarks.vllm_live_limit.callers import CallersRun  # noqa: PLC0415  heavy
-    from benchmarks.vllm_live_limit.phases import (  # noqa: PLC0415  as above
-        PHASES,
+    from benchmarks.vllm_live_limit.engine import (  # noqa: PLC0415  as above
         engine_options,
         fast_model,
     )

@@ -7,7 +7,7 @@ from statistics import median
 from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.spread import Spread, percentile, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
-from benchmarks.vllm_live_limit.callers import PhaseResult
+from benchmarks.vllm_live_limit.outcome import PhaseResult
 
 LIMITS: tuple[int | None, ...] = (8, 16, 64, None)
 """Fixed ones, from small to all slots; None is the live one."""
