@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
-from benchmarks.vllm_live_limit.phases import PHASES
-from benchmarks.vllm_live_limit.tables import LIMITS, Run, report_tables
+from benchmarks.vllm_live_limit.phases import PHASES, SETTINGS
+from benchmarks.vllm_live_limit.tables import Run, report_tables
 from testbed.engine import VLLM
 
 NAME = "vllm_live_limit"
@@ -18,7 +18,7 @@ QUICK_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run every limit through the phases, seed by seed."""
+    """Run every setting through the phases, seed by seed."""
     if find_spec("vllm") is None:
         python = VLLM.parent / "python"
         if not python.exists():
@@ -44,7 +44,7 @@ NOTES = (
 
 
 def measured(repeats: int, *, quick: bool) -> list[Run]:
-    """One run for each seed and limit, all on the same engine."""
+    """One run for each seed and setting, all on the same engine."""
     from benchmarks.vllm_live_limit.callers import CallersRun  # noqa: PLC0415  heavy
     from benchmarks.vllm_live_limit.engine import (  # noqa: PLC0415  as above
         engine_options,
@@ -56,11 +56,11 @@ def measured(repeats: int, *, quick: bool) -> list[Run]:
     runs: list[Run] = []
     with modelled_engine(fast_model(), engine_options()) as engine:
         for seed in range(repeats):
-            for limit in LIMITS:
-                say(f"seed {seed}, limit {limit or 'live'}")
-                run = CallersRun(engine, limit, seed)
+            for setting in SETTINGS:
+                say(f"seed {seed}, limit {setting.name}")
+                run = CallersRun(engine, setting, seed)
                 results = dict(zip([p.name for p in phases], run.run(phases), strict=True))
-                runs.append(Run(seed, limit, results, run.limit_us))
+                runs.append(Run(seed, setting, results, run.limit_us))
     return runs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.vllm_live_limit.engine import SLOTS
 from benchmarks.vllm_live_limit.outcome import SLO_S, Asked, PhaseResult, Tally
-from benchmarks.vllm_live_limit.phases import Phase
+from benchmarks.vllm_live_limit.phases import Phase, Setting
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from testbed.in_engine.modelled_engine import ModelledEngine
 
@@ -21,18 +21,18 @@ TOKEN_ID = 1_000
 
 
 class CallersRun:
-    """One run through all phases, under one limit.
+    """One run through all phases, under one setting.
 
     Where a phase ends, who still waits for a first token gives up, and who runs is served to the
     end, beside the callers of the next.
 
     Args:
         engine: With a LengthwiseScheduler.
-        fixed: The limit; None follows backpressure.
+        setting: The limit, or that it is live.
         seed: Of the requests and the noise.
     """
 
-    def __init__(self, engine: ModelledEngine, fixed: int | None, seed: int) -> None:
+    def __init__(self, engine: ModelledEngine, setting: Setting, seed: int) -> None:
         self._engine = engine
         self._chance = random.Random(seed)
         self._noise = random.Random(seed + 1)
@@ -43,9 +43,11 @@ class CallersRun:
         self._last_s: dict[str, float] = {}
         self.limit_us: list[float] = []
         scheduler = engine.scheduler
-        scheduler.max_num_active_reqs = fixed or SLOTS
-        scheduler.live_limit = None if fixed else LiveLimit(scheduler, SLO_S, self._clock)
-        if scheduler.live_limit is not None:
+        scheduler.max_num_active_reqs = setting.limit or SLOTS
+        scheduler.max_num_scheduled_tokens = setting.step_tokens
+        scheduler.live_limit = None
+        if setting.limit is None:
+            scheduler.live_limit = LiveLimit(scheduler, SLO_S, self._clock)
             self._time_the_limit(scheduler.live_limit)
 
     def run(self, phases: Sequence[Phase]) -> list[PhaseResult]:

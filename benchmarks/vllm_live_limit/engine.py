@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.vllm_live_limit.phases import STEP_TOKENS
 from serving_sim.engine.profile import Profile
 from testbed.engine import CACHE
 from testbed.in_engine.modelled_engine import ModelledOptions
@@ -10,9 +11,6 @@ from testbed.tiny_model import TinyLlama, tiny_model
 
 SLOTS = 64
 WINDOW_TOKENS = 2048
-STEP_TOKENS = 2048
-"""vLLM's default for a server."""
-
 BLOCKS = 10_000
 """Of 32 tokens: the GPU that the clock is of holds 15,700, here memory is for all that run, so that
 the time between tokens alone limits the batch."""
@@ -20,7 +18,7 @@ the time between tokens alone limits the batch."""
 SCHEDULER = "scheduler_client.vllm_plugin.scheduler.LengthwiseScheduler"
 
 
-def engine_options(step_tokens: int = STEP_TOKENS) -> ModelledOptions:
+def engine_options() -> ModelledOptions:
     """The engine: OPT-13B's time on an A100, as the simulator's profile derives it."""
     return ModelledOptions(
         Profile.from_name("opt-13b-a100-40gb").cost,
@@ -28,7 +26,7 @@ def engine_options(step_tokens: int = STEP_TOKENS) -> ModelledOptions:
         slots=SLOTS,
         window_tokens=WINDOW_TOKENS,
         scheduler=SCHEDULER,
-        step_tokens=step_tokens,
+        step_tokens=STEP_TOKENS,
     )
 
 

@@ -3,6 +3,9 @@
 import random
 from dataclasses import dataclass
 
+STEP_TOKENS = 2048
+"""vLLM's default for a server."""
+
 LEAST_ANSWER_TOKENS = 16
 """Of shorter ones the mean time between tokens is that of a few steps."""
 
@@ -31,6 +34,30 @@ class Phase:
         answer = int(chance.gammavariate(2, self.answer_tokens / 2))
         return prompt, max(LEAST_ANSWER_TOKENS, min(4 * self.answer_tokens, answer))
 
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the engine is limited.
+
+    Args:
+        name: For the tables.
+        limit: Requests that run at once; None follows backpressure.
+        step_tokens: Of prompts and answers in one step at the most.
+    """
+
+    name: str
+    limit: int | None
+    step_tokens: int = STEP_TOKENS
+
+
+FIXED = (Setting("8", 8), Setting("16", 16), Setting("64", 64))
+"""From small to all slots."""
+
+LIVE = Setting("live", None)
+SHORT_STEPS = Setting("live, 128 tokens a step", None, step_tokens=128)
+"""Steps whose prompts take no more than the SLO leaves: vLLM's own lever, beside the limit."""
+
+SETTINGS = (*FIXED, LIVE, SHORT_STEPS)
 
 PHASES = (
     Phase("few callers", 6, 100, 60, seconds=10.0),

@@ -8,9 +8,7 @@ from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.spread import Spread, percentile, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.vllm_live_limit.outcome import PhaseResult
-
-LIMITS: tuple[int | None, ...] = (8, 16, 64, None)
-"""Fixed ones, from small to all slots; None is the live one."""
+from benchmarks.vllm_live_limit.phases import FIXED, LIVE, SETTINGS, Setting
 
 WITHIN = 0.95
 """Of the best fixed limit of each phase: what is to be reached without knowing it."""
@@ -18,17 +16,17 @@ WITHIN = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All phases under one limit.
+    """All phases under one setting.
 
     Args:
         seed: Of the requests.
-        limit: A fixed one, or None for the live one.
+        setting: A fixed limit or a live one.
         results: By the name of the phase.
         limit_us: What the live limit took of each step, in microseconds.
     """
 
     seed: int
-    limit: int | None
+    setting: Setting
     results: Mapping[str, PhaseResult]
     limit_us: Sequence[float]
 
@@ -39,26 +37,25 @@ def report_tables(runs: Sequence[Run]) -> list[Table]:
     return [_aims(runs, phases), _phases(runs, phases), _cost(runs)]
 
 
-def _results(runs: Sequence[Run], phase: str, limit: int | None) -> list[PhaseResult]:
-    """Of one phase under one limit, by seed."""
-    return [run.results[phase] for run in runs if run.limit == limit]
+def _results(runs: Sequence[Run], phase: str, setting: Setting) -> list[PhaseResult]:
+    """Of one phase under one setting, by seed."""
+    return [run.results[phase] for run in runs if run.setting == setting]
 
 
-def _good(runs: Sequence[Run], phase: str, limit: int | None) -> list[float]:
-    return [result.good_tokens_per_s for result in _results(runs, phase, limit)]
+def _good(runs: Sequence[Run], phase: str, setting: Setting) -> list[float]:
+    return [result.good_tokens_per_s for result in _results(runs, phase, setting)]
 
 
-def best_fixed(runs: Sequence[Run], phase: str) -> int:
+def best_fixed(runs: Sequence[Run], phase: str) -> Setting:
     """The fixed limit with the most tokens within the SLO, by the median of the seeds."""
-    fixed = [limit for limit in LIMITS if limit is not None]
-    return max(fixed, key=lambda limit: median(_good(runs, phase, limit)))
+    return max(FIXED, key=lambda setting: median(_good(runs, phase, setting)))
 
 
 def _aims(runs: Sequence[Run], phases: Sequence[str]) -> Table:
     aims = [
         Aim(
-            f"{phase}: tokens within the SLO, live over fixed {best_fixed(runs, phase)}",
-            ratio_spread(_good(runs, phase, None), _good(runs, phase, best_fixed(runs, phase))),
+            f"{phase}: tokens within the SLO, live over fixed {best_fixed(runs, phase).name}",
+            ratio_spread(_good(runs, phase, LIVE), _good(runs, phase, best_fixed(runs, phase))),
             at_least=WITHIN,
             form="{:.2f}x",
         )
@@ -71,13 +68,12 @@ def _phases(runs: Sequence[Run], phases: Sequence[str]) -> Table:
     rows: list[Row] = []
     for phase in phases:
         best = best_fixed(runs, phase)
-        for limit in LIMITS:
-            results = _results(runs, phase, limit)
-            name = "live" if limit is None else str(limit)
+        for setting in SETTINGS:
+            results = _results(runs, phase, setting)
             rows.append(
                 {
                     "phase": phase,
-                    "limit": f"{name}, the best" if limit == best else name,
+                    "limit": f"{setting.name}, the best" if setting == best else setting.name,
                     "attained": _spread([100 * one.attained for one in results]),
                     "good": _spread([one.good_tokens_per_s for one in results]),
                     "all": _spread([one.tokens_per_s for one in results]),

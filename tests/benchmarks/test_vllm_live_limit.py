@@ -5,8 +5,8 @@ import random
 import pytest
 
 from benchmarks.vllm_live_limit.outcome import SLO_S, Asked, PhaseResult, Tally
-from benchmarks.vllm_live_limit.phases import LEAST_ANSWER_TOKENS, PHASES
-from benchmarks.vllm_live_limit.tables import LIMITS, Run, best_fixed, report_tables
+from benchmarks.vllm_live_limit.phases import LEAST_ANSWER_TOKENS, PHASES, SETTINGS
+from benchmarks.vllm_live_limit.tables import Run, best_fixed, report_tables
 
 
 def result(good_tokens_per_s: float) -> PhaseResult:
@@ -14,21 +14,21 @@ def result(good_tokens_per_s: float) -> PhaseResult:
 
 
 def runs(**good: tuple[float, ...]) -> list[Run]:
-    """By phase the good tokens per second of each of LIMITS, the same for both seeds."""
+    """By phase the good tokens per second of each of SETTINGS, the same for both seeds."""
     return [
-        Run(seed, limit, {phase: result(good[phase][place]) for phase in good}, [1.0, 3.0])
+        Run(seed, setting, {phase: result(good[phase][place]) for phase in good}, [1.0, 3.0])
         for seed in range(2)
-        for place, limit in enumerate(LIMITS)
+        for place, setting in enumerate(SETTINGS)
     ]
 
 
 def test_the_live_limit_is_held_against_the_best_fixed_one_of_each_phase():
-    measured = runs(calm=(100.0, 100.0, 100.0, 100.0), long=(80.0, 100.0, 20.0, 94.0))
-    assert best_fixed(measured, "long") == 16
+    measured = runs(calm=(100.0,) * 5, long=(80.0, 100.0, 20.0, 94.0, 120.0))
+    assert best_fixed(measured, "long").limit == 16
     aims, phases, cost = report_tables(measured)
     assert [row["met"] for row in aims.rows] == [True, False]
     assert aims.rows[1]["reached"] == "0.94x"
-    assert [row["limit"] for row in phases.rows][4:] == ["8", "16, the best", "64", "live"]
+    assert [row["limit"] for row in phases.rows][5:9] == ["8", "16, the best", "64", "live"]
     assert cost.rows[0]["mean"] == 2.0
 
 
