@@ -9,16 +9,27 @@ a batch that is larger than its limit must not take the limit down again and aga
 requests are there, the limit must not stand far above what is known to keep the SLO. A step takes
 so much, and so much more for each request: then this ends at the batch that just keeps the SLO, and
 comes to it from one side, since half the batch has more than half of the time between tokens.
+
+What is held is the mean over requests, and what is promised is each one's. How far below the SLO
+the mean must stay hangs on how much they differ, and follows from those that end: each that missed
+it takes the aim down, those that kept it bring it up, and one in twenty may miss it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LARGEST_CHANGE = 2.0
 """Factor by which the limit shrinks or grows at most at once: one bad span must not empty it."""
 
 LEAST_FALL = 1.1
 """Throughput before over now that counts as a fall: below it, it is noise."""
+
+MAY_MISS = 0.05
+"""Share of the requests that may miss the SLO while the batch is held as large as it can be."""
+
+AIM_STEP = 0.02
+"""Of the SLO, that one request that missed takes the aim down by: with some requests a second it is
+where it belongs within some of them, and one alone means little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +40,8 @@ class LimitOptions:
         itl_slo_s: Seconds between two tokens of a request, finite and above 0.
         least: Requests that are always admitted, at least 1.
         most: The engine's own slots, at least `least`; Chiron's range ends at 4,096.
-        aim: Backpressure that the batch is held at, in (0, 1]. Below 1, since requests differ: of a
-            batch with exactly the SLO on average, half would miss it.
+        least_aim: Backpressure that the batch is held at where many miss the SLO, in (0, 1]: below
+            it a smaller batch costs more than it helps, and what they miss it by has other causes.
         weight: Of a new span in what is known of the recent ones, in (0, 1].
 
     Raises:
@@ -40,7 +51,7 @@ class LimitOptions:
     itl_slo_s: float
     least: int = 1
     most: int = 256
-    aim: float = 0.85
+    least_aim: float = 0.7
     weight: float = 0.25
 
     def __post_init__(self) -> None:
@@ -51,7 +62,7 @@ class LimitOptions:
                 f"least is {self.least} and most {self.most}: expected at least 1, and most at "
                 "least as much"
             )
-        for name, value in (("aim", self.aim), ("weight", self.weight)):
+        for name, value in (("least_aim", self.least_aim), ("weight", self.weight)):
             if not 0 < value <= 1:
                 raise ValueError(f"{name} is {value}: expected a number above 0, at most 1")
 
@@ -113,11 +124,13 @@ class BatchLimit:
         value: Requests that may run at once; a fraction while it grows by less than one.
         recent: The spans until now as one, the latest counting most; None before the first.
         before: The same a few spans earlier.
+        aim: Backpressure that the batch is held at, at most 1.
     """
 
     value: float
     recent: DecodeSpan | None = None
     before: DecodeSpan | None = None
+    aim: float = 0.85
 
     @property
     def requests(self) -> int:
@@ -135,10 +148,23 @@ def follow(limit: BatchLimit, span: DecodeSpan, options: LimitOptions) -> BatchL
     """
     recent = span if limit.recent is None else limit.recent.blended(span, options.weight)
     before = limit.before or recent
-    wanted = options.aim * recent.running / backpressure(recent, before, options.itl_slo_s)
+    wanted = limit.aim * recent.running / backpressure(recent, before, options.itl_slo_s)
     value = max(limit.value / LARGEST_CHANGE, min(limit.value * LARGEST_CHANGE, wanted))
     value = max(float(options.least), min(float(options.most), value))
-    return BatchLimit(value, recent, before.blended(recent, options.weight))
+    return BatchLimit(value, recent, before.blended(recent, options.weight), limit.aim)
+
+
+def judge(limit: BatchLimit, itl_s: float, options: LimitOptions) -> BatchLimit:
+    """The limit after a request has ended; the next span moves its value.
+
+    Args:
+        limit: What it was until now, with what it went by.
+        itl_s: Mean seconds between the tokens of that request, above 0.
+        options: The SLO that it is held against, and how low the aim may go.
+    """
+    if itl_s > options.itl_slo_s:
+        return replace(limit, aim=max(options.least_aim, limit.aim - AIM_STEP))
+    return replace(limit, aim=min(1.0, limit.aim + AIM_STEP * MAY_MISS / (1 - MAY_MISS)))
 
 
 def backpressure(recent: DecodeSpan, before: DecodeSpan, itl_slo_s: float) -> float:

@@ -64,6 +64,8 @@ class LengthwiseMixin(_Base):
 
     def _free_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """A request has ended."""
+        if self.live_limit is not None:
+            self.live_limit.ended(request)
         if self.lengthwise is not None:
             self.lengthwise.ended(request)
         return super()._free_request(request, *args, **kwargs)

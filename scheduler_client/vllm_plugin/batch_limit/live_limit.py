@@ -8,11 +8,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lengthwise.scheduling.batch_limit import BatchLimit, DecodeSpan, LimitOptions, follow
+from lengthwise.scheduling.batch_limit import (
+    BatchLimit,
+    DecodeSpan,
+    LimitOptions,
+    follow,
+    judge,
+)
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.seams import EngineScheduler
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 
 SPAN_STEPS = 8
 """Steps from one decision to the next: few enough to meet a burst within a second, enough that one
@@ -20,6 +26,9 @@ prompt is not all of them."""
 
 SPAN_SLOS = 8.0
 """Or so many times the SLO, if that is shorter: slow steps are what is to be met soon."""
+
+LEAST_TOKENS = 8
+"""Of an answer that the SLO is held against: of a shorter one the mean is that of single steps."""
 
 LEAST_SHARE = 16
 """The floor is the engine's own limit over this: where no batch keeps the SLO, requests are still
@@ -38,7 +47,7 @@ class LiveLimit:
     Args:
         scheduler: vLLM's own, whose present limit is the most that it will be.
         slo_s: Seconds between two tokens of a request that are promised, above 0.
-        clock: Seconds of a clock that never goes back; asked for once in a step with tokens.
+        clock: Seconds of a clock that never goes back; asked for once in each step.
     """
 
     def __init__(
@@ -56,6 +65,8 @@ class LiveLimit:
         self._span_s = SPAN_SLOS * slo_s
         self._last_s = 0.0
         self._decoding = 0
+        self._first_s: dict[str, float] = {}
+        self._ended: list[tuple[float, int]] = []
         self._forget_span()
 
     @property
@@ -73,6 +84,17 @@ class LiveLimit:
         if not self._scheduler.running:
             self._decoding = 0
 
+    def ended(self, request: EngineRequest) -> None:
+        """A request is freed: the step that ended it, if one did, is not over yet."""
+        if not self._on:
+            return
+        try:
+            first_s = self._first_s.pop(request.request_id, None)
+            if first_s is not None and _is_judged(request):
+                self._ended.append((first_s, request.num_output_tokens))
+        except Exception:  # noqa: BLE001  the engine must go on
+            self._fail("taking in the end of a request")
+
     def after_step(self, step: Any, outputs: Any) -> None:
         """A step's tokens are there.
 
@@ -85,25 +107,38 @@ class LiveLimit:
         try:
             self._see(step, outputs)
         except Exception:  # noqa: BLE001  the engine must go on
-            self._on = False
-            self._scheduler.max_num_active_reqs = self._start
-            LOGGER.exception(
-                "Lengthwise does not limit the batch from now on: seeing a step failed; up to %d "
-                "requests run at once, as without it",
-                self._start,
-            )
+            self._fail("seeing a step")
+
+    def _fail(self, where: str) -> None:
+        """Swallow the exception that is being handled, and be off from now on."""
+        self._on = False
+        self._first_s, self._ended = {}, []
+        self._scheduler.max_num_active_reqs = self._start
+        LOGGER.exception(
+            "Lengthwise does not limit the batch from now on: %s failed; up to %d requests run at "
+            "once, as without it",
+            where,
+            self._start,
+        )
 
     def _see(self, step: Any, outputs: Any) -> None:
         tokens = got = ended = 0
+        now_s = self._clock()
         for of_client in outputs.values():
             for output in of_client.outputs:
                 if count := len(output.new_token_ids):
                     tokens += count
                     got += 1
-                    ended += output.finish_reason is not None
+                    if output.finish_reason is not None:
+                        ended += 1
+                    elif output.request_id not in self._first_s:
+                        self._first_s[output.request_id] = now_s
+        for first_s, of_answer in self._ended:
+            itl_s = (now_s - first_s) / (of_answer - 1)
+            self._limit = judge(self._limit, itl_s, self.options)
+        self._ended.clear()
         if not got:
             return
-        now_s = self._clock()
         if self._decoding:
             # A pause of the engine is longer than any step: it must not outweigh all that comes.
             seconds = min(now_s - self._last_s, self._span_s)
@@ -133,6 +168,15 @@ class LiveLimit:
     def _forget_span(self) -> None:
         self._steps = 0
         self._seconds = self._running_s = self._waited_s = self._tokens = 0.0
+
+
+def _is_judged(request: EngineRequest) -> bool:
+    """Whether what it waited for its tokens hangs on the batch alone."""
+    return (
+        request.status.name != "FINISHED_ABORTED"
+        and request.num_output_tokens >= LEAST_TOKENS
+        and not request.num_preemptions
+    )
 
 
 def limit_batch(

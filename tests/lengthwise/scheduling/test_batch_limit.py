@@ -13,6 +13,7 @@ from lengthwise.scheduling.batch_limit import (
     LimitOptions,
     backpressure,
     follow,
+    judge,
 )
 
 OPTIONS = LimitOptions(itl_slo_s=0.1, most=256)
@@ -112,14 +113,41 @@ def test_one_bad_span_takes_away_at_most_half():
         ({"itl_slo_s": math.nan}, "itl_slo_s is nan"),
         ({"least": 4, "most": 2}, "least is 4 and most 2"),
         ({"least": 0}, "least is 0"),
-        ({"aim": 0.0}, "aim is 0.0: expected a number above 0, at most 1"),
-        ({"aim": 1.1}, "aim is 1.1"),
+        ({"least_aim": 0.0}, "least_aim is 0.0: expected a number above 0, at most 1"),
+        ({"least_aim": 1.1}, "least_aim is 1.1"),
         ({"weight": math.nan}, "weight is nan"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         LimitOptions(**({"itl_slo_s": 0.1} | options))
+
+
+def test_where_all_keep_the_slo_the_whole_of_it_is_used():
+    limit = settled(0.02, 0.001, 1_000)
+    for _ in range(1_000):
+        limit = judge(limit, 0.09, OPTIONS)
+        limit = follow(limit, span(limit.requests, 0.02 + 0.001 * limit.requests), OPTIONS)
+    assert limit.requests == pytest.approx(80, abs=1)
+
+
+def test_where_many_miss_it_the_batch_gets_smaller_but_not_below_the_least_aim():
+    limit = settled(0.02, 0.001, 1_000)
+    before = limit.requests
+    for number in range(200):
+        limit = judge(limit, 0.12 if number % 3 else 0.09, OPTIONS)
+        limit = follow(limit, span(limit.requests, 0.02 + 0.001 * limit.requests), OPTIONS)
+    assert limit.aim == pytest.approx(0.7, abs=0.01)
+    assert 45 <= limit.requests < before
+
+
+def test_one_in_twenty_may_miss_it():
+    limit = BatchLimit(64.0, aim=0.9)
+    for _ in range(20):
+        limit = judge(limit, 0.12, OPTIONS)
+        for _ in range(19):
+            limit = judge(limit, 0.09, OPTIONS)
+    assert limit.aim == pytest.approx(0.9)
 
 
 @given(

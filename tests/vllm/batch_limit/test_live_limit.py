@@ -100,13 +100,29 @@ def test_the_limit_falls_where_the_slo_breaks_and_rises_where_there_is_room(limi
     add_all(limited, requests(48, TOKENS))
     for _ in range(250):
         limited.llm.llm_engine.step()
-    # Six have 0.04 s, seven 0.045: what is held is 0.85 of the SLO.
+    # Six have 0.04 s, seven 0.045: what is held is somewhat less than the SLO.
     assert 5 <= scheduler.max_num_active_reqs <= 7
     assert scheduler.live_limit.itl_s == pytest.approx(0.85 * SLO_S, rel=0.15)
     clock.step_s = clock.sequence_s = 0.0005
     add_all(limited, requests(48, TOKENS))
     assert max(limit for limit, _, _ in batches(limited)) == SLOTS
     assert scheduler.max_num_running_reqs == SLOTS
+
+
+def test_requests_that_end_are_held_against_the_slo_and_forgotten(limited):
+    limit = limited.core.scheduler.live_limit
+    limit._clock.sequence_s = 0.0
+    add_all(limited, requests(16, TOKENS))
+    batches(limited)
+    kept = limit._limit.aim
+    assert kept > 0.85
+    limit._clock.step_s = 2 * SLO_S
+    add_all(limited, requests(4, TOKENS))
+    limited.llm.llm_engine.step()
+    limited.llm.llm_engine.abort_request(["0"])
+    batches(limited)
+    assert limit._limit.aim == pytest.approx(kept - 3 * 0.02)
+    assert limit._first_s == {}
 
 
 def test_nobody_is_preempted_for_it_and_the_answers_are_the_same(limited, monkeypatch):
@@ -160,15 +176,18 @@ def test_idle_time_is_none_between_tokens(limited):
     batches(limited)
 
 
-def test_an_exception_gives_vllm_its_own_limit_back_with_one_line(limited, monkeypatch, caplog):
+@pytest.mark.parametrize("broken", ["_clock", "_first_s"])
+def test_an_exception_gives_vllm_its_own_limit_back_with_one_line(
+    limited, monkeypatch, caplog, broken
+):
     monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
     scheduler = limited.core.scheduler
     add_all(limited, requests(48, TOKENS))
     while scheduler.max_num_active_reqs == SLOTS:
         limited.llm.llm_engine.step()
-    monkeypatch.setattr(scheduler.live_limit, "_clock", "no clock")
+    monkeypatch.setattr(scheduler.live_limit, broken, "using it raises")
     seen = batches(limited)
-    assert {limit for limit, _, _ in seen} == {SLOTS}
+    assert seen[-1][0] == SLOTS
     assert max(running for _, running, _ in seen) == SLOTS
     assert scheduler.live_limit.requests == SLOTS
     said = {record.getMessage() for record in caplog.records}
