@@ -134,8 +134,8 @@ class BatchLimit:
 
     @property
     def requests(self) -> int:
-        """Whole requests."""
-        return int(self.value)
+        """Whole requests, the nearest: rounded down, it would stop where the next is in reach."""
+        return int(self.value + 0.5)
 
 
 def follow(limit: BatchLimit, span: DecodeSpan, options: LimitOptions) -> BatchLimit:

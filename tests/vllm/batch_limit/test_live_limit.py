@@ -100,9 +100,9 @@ def test_the_limit_falls_where_the_slo_breaks_and_rises_where_there_is_room(limi
     add_all(limited, requests(48, TOKENS))
     for _ in range(250):
         limited.llm.llm_engine.step()
-    # Six have 0.04 s, seven 0.045: what is held is somewhat less than the SLO.
-    assert 5 <= scheduler.max_num_active_reqs <= 7
-    assert scheduler.live_limit.itl_s == pytest.approx(0.85 * SLO_S, rel=0.15)
+    # Five have 0.035 s and eight 0.05: what is held is 0.7 to 1 of the SLO.
+    assert 5 <= scheduler.max_num_active_reqs <= 8
+    assert 0.65 * SLO_S <= scheduler.live_limit.itl_s <= SLO_S
     clock.step_s = clock.sequence_s = 0.0005
     add_all(limited, requests(48, TOKENS))
     assert max(limit for limit, _, _ in batches(limited)) == SLOTS
@@ -241,7 +241,7 @@ def test_where_steps_are_scheduled_ahead_the_limit_is_the_same(fast_model, monke
         with engine.counted() as counts:
             add_all(engine, requests(48, TOKENS))
             limits = [limit for limit, _, _ in batches(engine)]
-        assert 5 <= limits[250] <= 7
+        assert 5 <= limits[250] <= 8
         assert counts["preemptions"] == 0
 
 
