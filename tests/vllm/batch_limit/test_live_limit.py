@@ -329,7 +329,7 @@ async def test_a_server_shows_its_limit_and_ends_while_requests_wait_for_it(
 ):
     settings = {"LENGTHWISE_TARGET": predictor.target, **SETTINGS}
     # No step is as short: the floor is what is left.
-    settings["LENGTHWISE_ITL_SLO_MS"] = "1"
+    settings["LENGTHWISE_ITL_SLO_MS"] = "5"
     started = EngineOptions(slots=32, step_s=STEP_S, environment=settings)
     with running_engine(model, folder, started) as engine:
         assert "Lengthwise limits the batch: 2 to 32 requests" in engine.log_file.read_text()
