@@ -23,6 +23,7 @@ NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
         "Scheduler": (
             "add_request",
             "schedule",
+            "update_from_output",
             "_free_request",
             "_preempt_request",
             "_request_blocks_can_be_freed",
@@ -45,6 +46,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "self.waiting",
         "self.kv_holding_waiting",
         "self.max_num_active_reqs",
+        "self.max_num_running_reqs",
         "self.num_waiting_for_streaming_input",
         "self.requires_kv_delivery",
         "self.vllm_config",
@@ -75,6 +77,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 CALLED_WITH: dict[str, tuple[str, ...]] = {
     "schedule": ("self",),
     "add_request": ("self", "request"),
+    "update_from_output": ("self", "scheduler_output"),
     "_free_request": ("self", "request"),
     "_preempt_request": ("self", "request", "timestamp", "drop_stale_output"),
 }

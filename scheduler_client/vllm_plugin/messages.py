@@ -93,6 +93,8 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
         preemptions: Running requests that made room for a shorter one.
         step_s: Seconds that Lengthwise took of the engine's steps.
         steps: Steps of the engine that these seconds were taken of.
+        batch_limit: Requests that the live limit lets run at once, now; 0 without one.
+        itl_s: Seconds between two tokens of a request, as it sees them of late.
     """
 
     waited_predicted: int = 0
@@ -102,6 +104,8 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
     preemptions: int = 0
     step_s: float = 0.0
     steps: int = 0
+    batch_limit: int = 0
+    itl_s: float = 0.0
 
 
 class Predicted(msgspec.Struct, array_like=True, tag=True):

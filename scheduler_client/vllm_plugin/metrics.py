@@ -116,6 +116,18 @@ class PluginMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+        self._batch_limit = Gauge(
+            "lengthwise_batch_limit",
+            "Requests that the live limit lets run at once; 0 without one",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._itl_s = Gauge(
+            "lengthwise_inter_token_seconds",
+            "Between two tokens of a request, as the live limit sees them of late",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self._seen: dict[int, float] = {}
 
     def serve(self, port: int) -> None:
@@ -166,6 +178,8 @@ class PluginMetrics:
         self._breaker.set(BREAKER_LEVELS[asker.breaker.state])
         self._waiting.set(reporter.waiting)
         self._token_s.set(speed.decode_s_per_output_token)
+        self._batch_limit.set(core.batch_limit)
+        self._itl_s.set(core.itl_s)
         self._raise_to(self._reports.labels("sent"), reporter.sent)
         self._raise_to(self._reports.labels("dropped"), reporter.dropped)
         self._raise_to(self._reports.labels("failed"), reporter.failed)

@@ -9,21 +9,25 @@ import os
 from typing import Any
 
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.install import install as install_swap
 
 MARK = "__lengthwise__"
-"""Set on the function that took the place of vLLM's: a process may register more than once."""
+"""Attribute of the wrapped function, which is not wrapped twice: whether it orders by length."""
 
 
 def register() -> None:
-    """Have vLLM's schedulers order by length, if LENGTHWISE_TARGET is set; once per process.
+    """Have vLLM's schedulers order by length and limit their batch, if asked to; once per process.
+
+    LENGTHWISE_TARGET asks for the former, LENGTHWISE_ITL_SLO_MS for the latter.
 
     Raises:
         ValueError: If a LENGTHWISE_ variable has a bad value: that stops vLLM's start.
     """
     install_swap(os.environ)
-    if AdvisorSettings.from_environment(os.environ) is None:
+    orders = AdvisorSettings.from_environment(os.environ) is not None
+    if itl_slo_s(os.environ) is None and not orders:
         return
     try:
         from vllm.config import SchedulerConfig  # noqa: PLC0415  heavy, and another elsewhere
@@ -36,9 +40,10 @@ def register() -> None:
             error,
         )
         return
-    if getattr(choose, MARK, False):
+    if hasattr(choose, MARK):
         return
-    _show_metrics()
+    if orders:
+        _show_metrics()
 
     @functools.wraps(choose)
     def get_scheduler_cls(config: Any) -> type[Any]:
@@ -47,7 +52,7 @@ def register() -> None:
 
         return with_lengthwise(chosen)
 
-    setattr(get_scheduler_cls, MARK, True)
+    setattr(get_scheduler_cls, MARK, orders)
     SchedulerConfig.get_scheduler_cls = get_scheduler_cls
 
 

@@ -118,10 +118,14 @@ class Preempting:
         self._victims.clear()
 
     def _is_due(self, now_s: float) -> bool:
-        """Whether all slots are taken, some wait, and something has changed."""
+        """Whether all slots are taken, some wait, and something has changed.
+
+        While more run than a live limit now admits, a slot that is taken is nobody's: whoever was
+        to have it would wait on.
+        """
         scheduler = self._scheduler
         taken = len(scheduler.running) + scheduler.num_waiting_for_streaming_input
-        if taken < scheduler.max_num_active_reqs or not len(scheduler.waiting):
+        if taken != scheduler.max_num_active_reqs or not len(scheduler.waiting):
             return False
         if len(scheduler.kv_holding_waiting) or scheduler.pause_state.name != "UNPAUSED":
             return False

@@ -9,6 +9,7 @@ from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
 from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
@@ -33,6 +34,7 @@ class QueueOrder:
         settings: The rule, the LLM's name, shadow mode and whether lengths are reported.
         sidecar: The process that asks the predictor and reports to it.
         preempting: Takes slots; None if nobody's is to be taken.
+        live_limit: Of the batch, for the metrics; None if there is none.
         clock: Monotonic time in seconds, by which requests' stages are measured.
     """
 
@@ -43,12 +45,14 @@ class QueueOrder:
         sidecar: SidecarProcess,
         *,
         preempting: Preempting | None = None,
+        live_limit: LiveLimit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scheduler = scheduler
         self._settings = settings
         self._sidecar = sidecar
         self._preempting = preempting
+        self._live_limit = live_limit
         self._clock = clock
         self._keys = KeyMaker(settings.make_rule())
         served = scheduler.vllm_config.model_config.served_model_name
@@ -313,6 +317,9 @@ class QueueOrder:
         self._counted.internal_errors = self._faults + self._sidecar.unreadable
         if self._preempting is not None:
             self._counted.preemptions = self._preempting.done
+        if self._live_limit is not None:
+            self._counted.batch_limit = self._live_limit.requests
+            self._counted.itl_s = self._live_limit.itl_s
         self._sidecar.put(self._counted)
 
     def _fail(self, where: str) -> None:

@@ -11,6 +11,7 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Settled
 from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS, Preempting
@@ -24,15 +25,18 @@ else:
 
 
 class LengthwiseMixin(_Base):
-    """Tells a QueueOrder what happens to requests; vLLM's own scheduling stays as it is."""
+    """Tells a QueueOrder of requests and a LiveLimit of steps; vLLM schedules as it always does."""
 
     lengthwise: QueueOrder | None = None
+    live_limit: LiveLimit | None = None
     preempts = False
     """Whether preemption is on without LENGTHWISE_PREEMPTION."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lengthwise = order_queue(self, preempts=self.preempts)
+        sees_steps = hasattr(super(), "update_from_output")
+        self.live_limit = limit_batch(self, os.environ, sees_steps=sees_steps)
+        self.lengthwise = order_queue(self, preempts=self.preempts, live_limit=self.live_limit)
 
     def add_request(self, request: Any) -> None:
         """A request comes."""
@@ -42,6 +46,8 @@ class LengthwiseMixin(_Base):
 
     def schedule(self, *args: Any, **kwargs: Any) -> Any:
         """One step."""
+        if self.live_limit is not None:
+            self.live_limit.before_step()
         if self.lengthwise is None:
             return super().schedule(*args, **kwargs)
         self.lengthwise.before_step()
@@ -49,8 +55,17 @@ class LengthwiseMixin(_Base):
         self.lengthwise.after_step(output)
         return output
 
+    def update_from_output(self, scheduler_output: Any, *args: Any, **kwargs: Any) -> Any:
+        """What came of a step."""
+        outputs = super().update_from_output(scheduler_output, *args, **kwargs)
+        if self.live_limit is not None:
+            self.live_limit.after_step(scheduler_output, outputs)
+        return outputs
+
     def _free_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """A request has ended."""
+        if self.live_limit is not None:
+            self.live_limit.ended(request)
         if self.lengthwise is not None:
             self.lengthwise.ended(request)
         return super()._free_request(request, *args, **kwargs)
@@ -81,12 +96,15 @@ def with_lengthwise(scheduler_class: type[Any]) -> type[Any]:
     return type(f"Lengthwise{scheduler_class.__name__}", (LengthwiseMixin, scheduler_class), {})
 
 
-def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
+def order_queue(
+    scheduler: Any, *, preempts: bool, live_limit: LiveLimit | None = None
+) -> QueueOrder | None:
     """What orders a scheduler's queue; None where nothing does, and then the log says why.
 
     Args:
         scheduler: vLLM's, after its own `__init__`.
         preempts: Take slots even without LENGTHWISE_PREEMPTION.
+        live_limit: Of its batch, if there is one: the metrics show it.
     """
     try:
         settings = AdvisorSettings.from_environment(os.environ)
@@ -110,7 +128,9 @@ def order_queue(scheduler: Any, *, preempts: bool) -> QueueOrder | None:
             )
         preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
         sidecar = SidecarProcess(_settled(scheduler.vllm_config))
-        order = QueueOrder(scheduler, settings, sidecar, preempting=preempting)
+        order = QueueOrder(
+            scheduler, settings, sidecar, preempting=preempting, live_limit=live_limit
+        )
     except Exception:  # noqa: BLE001  the engine must start
         LOGGER.exception("Lengthwise is off: it did not start")
         return None

@@ -91,6 +91,7 @@ class EngineScheduler(Protocol):
     vllm_config: VllmConfig
     scheduler_config: SchedulerConfig
     max_num_active_reqs: int
+    max_num_running_reqs: int
     num_waiting_for_streaming_input: int
     requires_kv_delivery: bool
 

@@ -83,6 +83,9 @@ class ModelledOptions:
         swap: Of its link; None recomputes.
         host_gib: For the swapped, in bytes of the model that is really run.
         dtype: Of that model.
+        scheduler: Dotted name of its Scheduler; one that is no OrderedScheduler takes no order.
+        step_tokens: Of prompts and answers in a step at the most (vLLM's max_num_batched_tokens);
+            None leaves that to vLLM.
     """
 
     cost: StepCost
@@ -93,6 +96,8 @@ class ModelledOptions:
     swap: KvSwap | None = None
     host_gib: float = 2.0
     dtype: str = "float32"
+    scheduler: str = SCHEDULER
+    step_tokens: int | None = None
 
 
 class ModelledEngine:
@@ -144,7 +149,7 @@ class ModelledEngine:
                 began.setdefault(request_id.partition("-")[0], now_s)
             preempted = self._step.preempted_req_ids or ()
             served.preempted |= {int(name.partition("-")[0]) for name in preempted}
-            now_s += self._step_s()
+            now_s += self.step_s()
             served.computed_again += sum(self._step.num_scheduled_tokens.values())
             served.steps += 1
             for output in outputs:
@@ -190,8 +195,8 @@ class ModelledEngine:
         prompt: Any = {"prompt_token_ids": request.prompt}
         self.llm.llm_engine.add_request(str(number), prompt, params, arrival_time=request.arrival_s)
 
-    def _step_s(self) -> float:
-        """How long the last step took."""
+    def step_s(self) -> float:
+        """How many seconds the step takes that was scheduled last."""
         step, cost = self._step, self._options.cost
         scheduled = step.num_scheduled_tokens
         moved_s = self._moved_s(step)
@@ -252,11 +257,12 @@ def modelled_engine(model: Path, options: ModelledOptions) -> Generator[Modelled
         disable_log_stats=False,
         max_num_seqs=options.slots,
         max_model_len=options.window_tokens,
+        max_num_batched_tokens=options.step_tokens,
         block_size=options.block_tokens,
         num_gpu_blocks_override=options.blocks + 1,  # vLLM keeps one for itself
         enable_prefix_caching=False,
         scheduling_policy="priority",
-        scheduler_cls=SCHEDULER,
+        scheduler_cls=options.scheduler,
         kv_transfer_config=transfer,
     )
     try:
