@@ -1,6 +1,7 @@
 """`python -m index_builder build` and `train`."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,8 @@ from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult
 from index_builder.cli.build_job import BuildJob
+from index_builder.cli.encode_command import EncodeJob, build_of_parts, encode_and_build
+from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
 from index_builder.cli.option_groups import (
     DeviceOption,
     EncoderOption,
@@ -20,11 +23,13 @@ from index_builder.cli.option_groups import (
     with_train_options,
 )
 from index_builder.cli.tables import print_evaluation
+from index_builder.distributed.selection import DEFAULT_KEEP_PER_MODEL
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History, ReadOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
+from lengthwise.index.record import HistoryRecord
 
 out = Console()
 err = Console(stderr=True)
@@ -43,22 +48,51 @@ LearnFirstOption = Annotated[
         "same options.",
     ),
 ]
+MaybeHistoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--history",
+        help="Files, folders or globs of past prompts and lengths: JSON lines, CSV or Parquet; "
+        "with --engine ray also URLs.",
+    ),
+]
+EncodedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoded",
+        help="Parts that `encode` has written, in place of --history; with --engine ray where "
+        "they stay.",
+    ),
+]
+MaybeKeepOption = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-per-model",
+        help="With --engine ray: rows of each LLM that are encoded, about, 0 for all "
+        f"[default: {DEFAULT_KEEP_PER_MODEL:,}].",
+    ),
+]
 DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
 """As they are typed."""
 
 
 @with_train_options
 @with_read_options
+@with_worker_options
 def build(
     *,
-    history: HistoryOption,
+    history: MaybeHistoryOption = None,
     out_dir: OutOption,
     reading: ReadOptions,
     training: TrainOptions,
+    workers: WorkerOptions,
     train: Annotated[
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
+    encoded: EncodedOption = None,
+    engine: EngineOption = "local",
+    keep_per_model: MaybeKeepOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -68,19 +102,53 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    if learn_first and not train:
-        raise InvalidInputError("--learn-first is for training: give --train as well")
-    job = BuildJob(
-        source=History.from_paths(history, reading),
-        out_dir=out_dir,
+    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
+    if not history:
+        if encoded is None or engine != "local":
+            raise InvalidInputError("nothing to build from: give --history, or --encoded alone")
+        _print_built(build_of_parts(encoded, out_dir, options, err), as_json=as_json)
+        return
+    if engine == "local":
+        if encoded is not None or keep_per_model is not None or workers != WorkerOptions():
+            raise InvalidInputError(
+                "--history with --encoded, --keep-per-model or --workers is for --engine ray"
+            )
+        job = BuildJob(
+            source=History.from_paths(history, reading),
+            out_dir=out_dir,
+            encoder=encoder,
+            device=device,
+            precision=precision,
+            options=options,
+            training=replace(training, seed=seed) if train else None,
+            learn_first=_learnt_first(learn_first, reading, train=train),
+        )
+        _print_built(job.run(err), as_json=as_json)
+        return
+    if train or learn_first:
+        raise InvalidInputError(
+            "--train is not for --engine ray: train on a sample, then give the folder `encoder` "
+            "of that version as --encoder"
+        )
+    encoding = EncodeJob(
+        history=history,
+        reading=reading,
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
-        training=replace(training, seed=seed) if train else None,
-        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+        keep_per_model=DEFAULT_KEEP_PER_MODEL if keep_per_model is None else keep_per_model,
+        engine=engine,
+        workers=workers,
     )
-    _print_built(job.run(err), as_json=as_json)
+    _print_built(encode_and_build(encoding, encoded, out_dir, options, err), as_json=as_json)
+
+
+def _learnt_first(
+    histories: list[str] | None, reading: ReadOptions, *, train: bool
+) -> Iterable[HistoryRecord]:
+    if histories and not train:
+        raise InvalidInputError("--learn-first is for training: give --train as well")
+    return History.from_paths(histories, reading) if histories else ()
 
 
 @with_train_options

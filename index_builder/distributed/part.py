@@ -113,7 +113,7 @@ def write_part(place: Place, facts: PartFacts, chunk: EncodedChunk) -> None:
     table = pa.Table.from_arrays([*columns, vectors], schema=schema)
     sink = pa.BufferOutputStream()
     texts = ["id", "model", "finish_reason", "group"]
-    compression = {name: "zstd" for name in _leaves(schema)} | {f"{VECTOR}.list.element": "none"}
+    compression = dict.fromkeys(_leaves(schema), "zstd") | {f"{VECTOR}.list.element": "none"}
     pq.write_table(table, sink, compression=compression, use_dictionary=texts)
     place.write(facts.name, sink.getvalue())
 

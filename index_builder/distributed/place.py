@@ -51,7 +51,9 @@ class Place:
     def names(self, folder: str = "") -> list[str]:
         """Names of all files in a folder of it and below, relative to it, sorted."""
         base = self._path(folder) if folder else self.root
-        found = self.files.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
+        found = self.files.get_file_info(
+            fs.FileSelector(base, recursive=True, allow_not_found=True)
+        )
         return sorted(
             info.path[len(base) :].lstrip("/") for info in found if info.type == fs.FileType.File
         )
