@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from index_builder.distributed.place import Place
@@ -30,7 +30,7 @@ class FileFindings:
         Raises:
             StoreError: It cannot be written.
         """
-        content = {"file": self.file, "chunks": self.chunks, "report": asdict(self.report)}
+        content = {"file": self.file, "chunks": self.chunks, "report": vars(self.report)}
         place.write(findings_name(self.file), (json.dumps(content, indent=1) + "\n").encode())
 
     @classmethod

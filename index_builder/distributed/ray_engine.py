@@ -6,7 +6,7 @@ nothing depends on blocks and their order, nothing is copied through the object 
 that dies costs at most the chunk that it was at.
 """
 
-import math
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -31,6 +31,11 @@ COUNTED_HERE_BYTES = 256_000_000
 OBJECT_STORE_BYTES = 100_000_000
 """Of a cluster that is started for the job: what goes through it are numbers. Ray's least is 75 MB;
 by default it takes a third of the memory."""
+
+OWN_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+"""Variables of a cluster that is started for the job, unless they are set: it tells nobody of
+itself, and its workers run with the priority of the command. By default Ray gives them the nice
+value 15, with which they all but stand still beside other work on the same cores."""
 
 Batch = dict[str, np.ndarray[Any, Any]]
 
@@ -114,13 +119,14 @@ class RayEngine:
     def running(self) -> Generator[None]:
         """A connection to the cluster, which is started if there is none; it ends with it."""
         ray = _ray()
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if ray.is_initialized():
             yield
             return
         if os.environ.get("RAY_ADDRESS"):
             ray.init(log_to_driver=False)
         else:
+            for name, value in OWN_CLUSTER.items():
+                os.environ.setdefault(name, value)
             cores = max(os.cpu_count() or 1, self.cpus_per_worker)
             ray.init(
                 num_cpus=max(cores, self.workers_wanted * self.cpus_per_worker),
@@ -153,7 +159,9 @@ class RayEngine:
                 fault = str(error)
             return {"fault": np.array([fault], object)}
 
-        dataset = _items([{"file": file} for file in files]).map_batches(count, batch_size=1)
+        items = [{"file": file} for file in files]
+        dataset = _ray_data().from_items(items, override_num_blocks=len(items))
+        dataset = dataset.map_batches(count, batch_size=1)
         for _ in _answers(dataset):
             pass
 
@@ -165,11 +173,13 @@ class RayEngine:
         selection: Selection | None,
         on_rows: Callable[[int], None],
     ) -> list[StripeDone]:
-        dataset = _items([asdict(stripe) for stripe in stripes]).map_batches(
+        data = _ray_data()
+        items = [asdict(stripe) for stripe in stripes]
+        dataset = data.from_items(items, override_num_blocks=len(items)).map_batches(
             EncodingActor,
             fn_constructor_args=(plan.to_json(), place.text, self.device, selection),
             batch_size=1,
-            concurrency=min(self.workers, len(stripes)),
+            compute=data.ActorPoolStrategy(size=min(self.workers, len(stripes))),
             num_cpus=self.cpus_per_worker,
             num_gpus=self._gpus,
         )
@@ -188,14 +198,15 @@ def _ray() -> Any:
     return ray
 
 
-def _items(items: list[dict[str, int]]) -> Any:
-    """A dataset with a block for each item, so that each is a task of its own."""
+def _ray_data() -> Any:
+    """Ray Data, quiet: progress is told by who asks for the encoding."""
     _ray()
     from ray import data  # noqa: PLC0415  as above
 
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
-    return data.from_items(items, override_num_blocks=math.ceil(len(items)))
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    return data
 
 
 def _answers(dataset: Any) -> Iterable[dict[str, Any]]:
