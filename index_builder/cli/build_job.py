@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
-from index_builder.build.train_and_build import train_and_build
 from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History
@@ -59,6 +58,9 @@ class BuildJob:
         )
 
     def _train(self, progress: TerminalProgress) -> BuildResult:
+        # Imports torch, which a build of parts does without.
+        from index_builder.build.train_and_build import train_and_build  # noqa: PLC0415
+
         progress.note(f"Training starts from encoder {self.encoder}")
         return train_and_build(
             self.source,

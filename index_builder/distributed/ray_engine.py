@@ -32,10 +32,14 @@ OBJECT_STORE_BYTES = 100_000_000
 """Of a cluster that is started for the job: what goes through it are numbers. Ray's least is 75 MB;
 by default it takes a third of the memory."""
 
-OWN_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-"""Variables of a cluster that is started for the job, unless they are set: it tells nobody of
-itself, and its workers run with the priority of the command. By default Ray gives them the nice
-value 15, with which they all but stand still beside other work on the same cores."""
+OWN_CLUSTER = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # By default they get the nice value 15, and all but stand still beside other work.
+    "RAY_worker_niceness": "0",
+    # Below lie warnings of Ray's about Ray; what ends a job is raised as well.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+"""Variables of a cluster that is started for the job, unless they are set."""
 
 Batch = dict[str, np.ndarray[Any, Any]]
 
@@ -87,11 +91,13 @@ class RayEngine:
         workers_wanted: Actors; 0 for as many as the cluster has room for.
         cpus_per_worker: Cores of each, which its encoder uses.
         device: Where the encoder runs; "cuda" takes one GPU for each actor.
+        actor: What each worker is.
     """
 
     workers_wanted: int = 0
     cpus_per_worker: int = 2
     device: Device = "auto"
+    actor: type[EncodingActor] = EncodingActor
 
     def __post_init__(self) -> None:
         if self.workers_wanted < 0:
@@ -133,7 +139,7 @@ class RayEngine:
                 object_store_memory=OBJECT_STORE_BYTES,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="warning",
+                logging_level="error",
             )
         try:
             yield
@@ -176,7 +182,7 @@ class RayEngine:
         data = _ray_data()
         items = [asdict(stripe) for stripe in stripes]
         dataset = data.from_items(items, override_num_blocks=len(items)).map_batches(
-            EncodingActor,
+            self.actor,
             fn_constructor_args=(plan.to_json(), place.text, self.device, selection),
             batch_size=1,
             compute=data.ActorPoolStrategy(size=min(self.workers, len(stripes))),

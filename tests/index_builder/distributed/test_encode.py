@@ -151,7 +151,10 @@ def test_a_file_that_grew_meanwhile_is_refused(history, parts):
         encode(plan, parts)
 
 
-def test_bad_rows_are_counted_as_a_build_of_the_history_counts_them(tmp_path, history, parts):
+def test_bad_rows_are_counted_as_a_build_of_the_history_counts_them(
+    tmp_path, history, parts, monkeypatch
+):
+    monkeypatch.setattr(encoded_rows, "CHUNK_ROWS", 16)
     with (history / "day-1.jsonl").open("a") as file:
         file.write('{"prompt": "no length"}\nno JSON\n')
     encode(plan_of(history, on_error="skip"), parts)
