@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from index_builder.build.builder import BuildOptions, BuildResult
+from index_builder.build.builder import BuildOptions
 from index_builder.cli.build_job import BuildJob
 from index_builder.cli.encode_command import EncodeJob, build_of_parts, encode_and_build
 from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
@@ -23,6 +23,8 @@ from index_builder.cli.option_groups import (
     with_train_options,
 )
 from index_builder.cli.tables import print_evaluation
+from index_builder.distributed.place import is_url
+from index_builder.distributed.publishing import PublishedIndex
 from index_builder.distributed.selection import DEFAULT_KEEP_PER_MODEL
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History, ReadOptions
@@ -31,10 +33,17 @@ from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.record import HistoryRecord
 
-out = Console()
+console = Console()
 err = Console(stderr=True)
 
 OutOption = Annotated[Path, typer.Option("--out", help="The store to publish to.")]
+PlaceOption = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        help="The store to publish to; from encoded parts also a URL such as s3://bucket/prefix.",
+    ),
+]
 LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
 KeepTextOption = Annotated[
     bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
@@ -82,7 +91,7 @@ DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
 def build(
     *,
     history: MaybeHistoryOption = None,
-    out_dir: OutOption,
+    out: PlaceOption,
     reading: ReadOptions,
     training: TrainOptions,
     workers: WorkerOptions,
@@ -106,16 +115,20 @@ def build(
     if not history:
         if encoded is None or engine != "local":
             raise InvalidInputError("nothing to build from: give --history, or --encoded alone")
-        _print_built(build_of_parts(encoded, out_dir, options, err), as_json=as_json)
+        _print_built(build_of_parts(encoded, out, options, err), as_json=as_json)
         return
     if engine == "local":
         if encoded is not None or keep_per_model is not None or workers != WorkerOptions():
             raise InvalidInputError(
                 "--history with --encoded, --keep-per-model or --workers is for --engine ray"
             )
+        if is_url(out):
+            raise InvalidInputError(
+                f"--out is {out}: expected a folder, which only builds of encoded parts need not"
+            )
         job = BuildJob(
             source=History.from_paths(history, reading),
-            out_dir=out_dir,
+            out_dir=Path(out),
             encoder=encoder,
             device=device,
             precision=precision,
@@ -123,7 +136,7 @@ def build(
             training=replace(training, seed=seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
         )
-        _print_built(job.run(err), as_json=as_json)
+        _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
         return
     if train or learn_first:
         raise InvalidInputError(
@@ -140,7 +153,7 @@ def build(
         engine=engine,
         workers=workers,
     )
-    _print_built(encode_and_build(encoding, encoded, out_dir, options, err), as_json=as_json)
+    _print_built(encode_and_build(encoding, encoded, out, options, err), as_json=as_json)
 
 
 def _learnt_first(
@@ -179,7 +192,7 @@ def train(
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
     )
-    _print_built(job.run(err), as_json=as_json)
+    _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
 
 
 def _parse_levels(text: str) -> tuple[float, ...]:
@@ -191,12 +204,12 @@ def _parse_levels(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _print_built(result: BuildResult, *, as_json: bool) -> None:
+def _print_built(result: PublishedIndex, *, as_json: bool) -> None:
     if as_json:
         evaluation = result.evaluation.to_dict() if result.evaluation else None
-        content = {"path": str(result.path), "version": result.manifest.version}
+        content = {"path": result.where, "version": result.manifest.version}
         typer.echo(json.dumps({**content, "rows": result.manifest.rows, "evaluation": evaluation}))
         return
     if result.evaluation:
-        print_evaluation(out, result.evaluation)
-    out.print(f"Index {result.manifest.version} is current: {result.path}", highlight=False)
+        print_evaluation(console, result.evaluation)
+    console.print(f"Index {result.manifest.version} is current: {result.where}", highlight=False)

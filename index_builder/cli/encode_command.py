@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from index_builder.build.builder import BuildOptions, BuildResult, build_encoded
+from index_builder.build.builder import BuildOptions
 from index_builder.cli.engine_options import (
     EngineName,
     EngineOption,
@@ -29,11 +29,13 @@ from index_builder.cli.option_groups import (
 from index_builder.cli.progress import terminal_progress
 from index_builder.distributed.encode_job import encode_history
 from index_builder.distributed.encoded_history import EncodedHistory
-from index_builder.distributed.place import Place
+from index_builder.distributed.place import Place, is_url
 from index_builder.distributed.plan import EncodePlan
+from index_builder.distributed.publishing import PublishedIndex, build_to
 from index_builder.distributed.selection import DEFAULT_KEEP_PER_MODEL
 from lengthwise.history.files import ReadOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision
+from lengthwise.index.errors import InvalidInputError
 
 PartsOption = Annotated[
     str, typer.Option("--out", help="Folder or URL that the encoded parts are written to.")
@@ -126,11 +128,11 @@ class EncodeJob:
         return done.rows, done.encoded_rows
 
 
-def build_of_parts(parts: str, out: Path, options: BuildOptions, console: Console) -> BuildResult:
+def build_of_parts(parts: str, out: str, options: BuildOptions, console: Console) -> PublishedIndex:
     """Build from a folder of parts, telling `console` how it goes."""
     encoded = EncodedHistory(Place.at(parts))
     with terminal_progress() as progress:
-        result = build_encoded(encoded, out, options, progress=progress)
+        result = build_to(out, encoded, options, progress)
     console.print(encoded.report.summary(), highlight=False)
     if len(encoded.runtimes) > 1:
         console.print(
@@ -142,21 +144,29 @@ def build_of_parts(parts: str, out: Path, options: BuildOptions, console: Consol
 
 
 def encode_and_build(
-    job: EncodeJob, parts: str | None, out: Path, options: BuildOptions, console: Console
-) -> BuildResult:
+    job: EncodeJob, parts: str | None, out: str, options: BuildOptions, console: Console
+) -> PublishedIndex:
     """Encode with another engine, then build here.
 
     Args:
         job: What is encoded, and by what.
         parts: Where the parts stay; None removes them once the index is built.
-        out: Folder of the store that is published to.
+        out: Folder or URL of the store that is published to.
         options: How the index is built.
         console: Is told how it goes.
+
+    Raises:
+        InvalidInputError: The store is behind a URL, and no place for the parts is named.
     """
     if parts is not None:
         job.run(parts)
         return build_of_parts(parts, out, options, console)
-    out.mkdir(parents=True, exist_ok=True)
+    if is_url(out):
+        raise InvalidInputError(
+            "--out is a URL: name a folder or URL for the parts, too, which all workers reach "
+            "(--encoded)"
+        )
+    Path(out).mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".encoded-", dir=out) as folder:
         job.run(folder)
         return build_of_parts(folder, out, options, console)
