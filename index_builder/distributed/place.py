@@ -48,16 +48,6 @@ class Place:
             ) from error
         return cls(files, root.rstrip("/"), text)
 
-    def names(self, folder: str = "") -> list[str]:
-        """Names of all files in a folder of it and below, relative to it, sorted."""
-        base = self._path(folder) if folder else self.root
-        found = self.files.get_file_info(
-            fs.FileSelector(base, recursive=True, allow_not_found=True)
-        )
-        return sorted(
-            info.path[len(base) :].lstrip("/") for info in found if info.type == fs.FileType.File
-        )
-
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Path and bytes of each file in it and below, or of itself if it is a file; sorted."""
         info = self.files.get_file_info(self.root)
