@@ -24,6 +24,7 @@ READMES = (
     HERE / "README.md",
     DOCS / "autoscaling.md",
     DOCS / "kv_swap.md",
+    DOCS / "scale.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",
 )

@@ -21,7 +21,7 @@ def take_texts(column: Any, places: IntVector) -> Any:
 
     Args:
         column: Arrow column of strings, in any number of pieces.
-        places: Shape (n,): which texts.
+        places: Shape (n,): number of each text in the whole column; any order, one may come twice.
 
     Returns:
         Column of n strings, in pieces of at most about `PIECE_BYTES`.
