@@ -124,7 +124,8 @@ def build(
             )
         if is_url(out):
             raise InvalidInputError(
-                f"--out is {out}: expected a folder, which only builds of encoded parts need not"
+                f"--out is {out}: expected a folder; only builds of encoded parts publish to a URL "
+                "(--encoded, --engine ray)"
             )
         job = BuildJob(
             source=History.from_paths(history, reading),

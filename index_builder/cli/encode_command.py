@@ -14,6 +14,7 @@ from index_builder.build.builder import BuildOptions
 from index_builder.cli.engine_options import (
     EngineName,
     EngineOption,
+    VectorCacheOption,
     WorkerOptions,
     engine_of,
     with_worker_options,
@@ -63,6 +64,7 @@ def encode(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     keep_per_model: KeepOption = DEFAULT_KEEP_PER_MODEL,
+    vector_cache: VectorCacheOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Encode a history into parts, which `build --encoded` makes an index of.
@@ -78,6 +80,7 @@ def encode(
         keep_per_model=keep_per_model,
         engine=engine,
         workers=workers,
+        vector_cache=vector_cache,
     )
     rows, encoded_rows = job.run(parts)
     if as_json:
@@ -100,6 +103,7 @@ class EncodeJob:
         keep_per_model: Rows of each LLM that are encoded, about; 0 for all.
         engine: What runs the work.
         workers: Its workers.
+        vector_cache: Folder of vectors of earlier encodings; "" for none.
     """
 
     history: Sequence[str]
@@ -110,6 +114,7 @@ class EncodeJob:
     keep_per_model: int
     engine: EngineName
     workers: WorkerOptions
+    vector_cache: str = ""
 
     def run(self, parts: str) -> tuple[int, int]:
         """Encode what is not encoded yet; gives rows in all, and rows encoded now."""
@@ -121,7 +126,7 @@ class EncodeJob:
             keep_per_model=self.keep_per_model,
         )
         with (
-            engine_of(self.engine, self.workers, self.device) as engine,
+            engine_of(self.engine, self.workers, self.device, self.vector_cache) as engine,
             terminal_progress() as progress,
         ):
             done = encode_history(plan, Place.at(parts), engine, progress)

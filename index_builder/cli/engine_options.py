@@ -18,6 +18,13 @@ EngineOption = Annotated[
     EngineName,
     typer.Option(help="What encodes: this process, or Ray (of RAY_ADDRESS, or of this machine)."),
 ]
+VectorCacheOption = Annotated[
+    str,
+    typer.Option(
+        "--vector-cache",
+        help="Folder that vectors are kept in, and taken from if their prompt comes again.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +50,16 @@ with_worker_options = with_dataclass("workers", WorkerOptions, HELP, "Encoding w
 
 
 @contextmanager
-def engine_of(name: EngineName, workers: WorkerOptions, device: Device) -> Generator[Engine]:
+def engine_of(
+    name: EngineName, workers: WorkerOptions, device: Device, vector_cache: str
+) -> Generator[Engine]:
     """The engine of a name, running until the end.
+
+    Args:
+        name: What runs the work.
+        workers: Its workers, where it has some.
+        device: Where the encoder runs.
+        vector_cache: Folder of vectors of earlier encodings; "" for none.
 
     Raises:
         InvalidInputError: Options of workers are given to the engine that has none.
@@ -53,8 +68,8 @@ def engine_of(name: EngineName, workers: WorkerOptions, device: Device) -> Gener
     if name == "local":
         if workers != WorkerOptions():
             raise InvalidInputError("--workers and --cpus-per-worker are for --engine ray")
-        yield ThisProcess(device)
+        yield ThisProcess(device, vector_cache=vector_cache)
         return
-    engine = RayEngine(workers.workers, workers.cpus_per_worker, device)
+    engine = RayEngine(workers.workers, workers.cpus_per_worker, device, vector_cache)
     with engine.running():
         yield engine

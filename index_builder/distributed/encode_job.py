@@ -9,6 +9,7 @@ from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan, Stripe
 from index_builder.distributed.selection import Selection
 from index_builder.distributed.stripe_encoder import StripeDone, StripeEncoder
+from index_builder.distributed.vector_cache import cached
 from lengthwise.index.encoder.encoder import Device, Encoder, load_encoder
 
 STRIPES_PER_WORKER = 4
@@ -45,13 +46,17 @@ class ThisProcess:
     Args:
         device: Where the encoder runs.
         encoder: Taken instead of the plan's, which is loaded if None.
+        vector_cache: Folder of vectors of earlier encodings; "" for none.
     """
 
     workers = 1
 
-    def __init__(self, device: Device = "auto", encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, device: Device = "auto", encoder: Encoder | None = None, vector_cache: str = ""
+    ) -> None:
         self._device: Device = device
         self._encoder = encoder
+        self._vector_cache = vector_cache
 
     def count(self, plan: EncodePlan, place: Place, files: Sequence[int]) -> None:
         for file in files:
@@ -68,7 +73,7 @@ class ThisProcess:
         encoder = self._encoder or load_encoder(
             plan.encoder, device=self._device, precision=plan.precision
         )
-        worker = StripeEncoder(plan, place, encoder, selection)
+        worker = StripeEncoder(plan, place, cached(encoder, self._vector_cache), selection)
         return [worker.run(stripe, on_rows) for stripe in stripes]
 
 

@@ -21,6 +21,7 @@ from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan, Stripe
 from index_builder.distributed.selection import Selection
 from index_builder.distributed.stripe_encoder import StripeDone, StripeEncoder
+from index_builder.distributed.vector_cache import cached
 from lengthwise.errors import LengthwiseError
 from lengthwise.index.encoder.encoder import Device, load_encoder
 from lengthwise.index.errors import InvalidInputError, LengthIndexError, MissingExtraError
@@ -52,10 +53,16 @@ class EncodingActor:
         parts: Where the parts go, as the user named it.
         device: Where the encoder runs.
         selection: Which rows are encoded; None for all.
+        vector_cache: Folder of vectors of earlier encodings, which all workers share; "" for none.
     """
 
     def __init__(
-        self, plan: bytes, parts: str, device: Device, selection: Selection | None
+        self,
+        plan: bytes,
+        parts: str,
+        device: Device,
+        selection: Selection | None,
+        vector_cache: str = "",
     ) -> None:
         read = EncodePlan.from_json(plan, "the plan")
         self._fault = ""
@@ -65,7 +72,8 @@ class EncodingActor:
             # Ray would start it again and again.
             self._fault = str(error)
             return
-        self._worker = StripeEncoder(read, Place.at(parts), encoder, selection)
+        place, encoder = Place.at(parts), cached(encoder, vector_cache)
+        self._worker = StripeEncoder(read, place, encoder, selection)
 
     def __call__(self, batch: Batch) -> Batch:
         """Encode the one stripe of a batch; what goes wrong on purpose is told, not raised."""
@@ -91,12 +99,14 @@ class RayEngine:
         workers_wanted: Actors; 0 for as many as the cluster has room for.
         cpus_per_worker: Cores of each, which its encoder uses.
         device: Where the encoder runs; "cuda" takes one GPU for each actor.
+        vector_cache: Folder of vectors of earlier encodings, which all workers share; "" for none.
         actor: What each worker is.
     """
 
     workers_wanted: int = 0
     cpus_per_worker: int = 2
     device: Device = "auto"
+    vector_cache: str = ""
     actor: type[EncodingActor] = EncodingActor
 
     def __post_init__(self) -> None:
@@ -183,7 +193,13 @@ class RayEngine:
         items = [asdict(stripe) for stripe in stripes]
         dataset = data.from_items(items, override_num_blocks=len(items)).map_batches(
             self.actor,
-            fn_constructor_args=(plan.to_json(), place.text, self.device, selection),
+            fn_constructor_args=(
+                plan.to_json(),
+                place.text,
+                self.device,
+                selection,
+                self.vector_cache,
+            ),
             batch_size=1,
             compute=data.ActorPoolStrategy(size=min(self.workers, len(stripes))),
             num_cpus=self.cpus_per_worker,
