@@ -24,7 +24,6 @@ READMES = (
     HERE / "README.md",
     DOCS / "autoscaling.md",
     DOCS / "kv_swap.md",
-    DOCS / "scale.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",
 )

@@ -41,8 +41,8 @@ class FileFindings:
             return None
         found: dict[str, Any] = json.loads(content.to_pybytes())
         report: dict[str, Any] = found.pop("report")
-        counts = {name: Counter(report.pop(name)) for name in ("skipped", "left_out")}
-        return cls(report=ReadReport(**report, **counts), **found)
+        skipped, left_out = Counter(report.pop("skipped")), Counter(report.pop("left_out"))
+        return cls(report=ReadReport(**report, skipped=skipped, left_out=left_out), **found)
 
 
 def findings_name(file: int) -> str:

@@ -69,7 +69,7 @@ class PartFacts:
         return json.dumps({"format": PART_FORMAT, **asdict(self)}).encode()
 
     @classmethod
-    def from_schema(cls, schema: pa.Schema, where: str) -> "PartFacts":
+    def from_schema(cls, schema: Any, where: str) -> "PartFacts":
         """Read what a part says of itself.
 
         Args:
@@ -114,11 +114,12 @@ def write_part(place: Place, facts: PartFacts, chunk: EncodedChunk) -> None:
     sink = pa.BufferOutputStream()
     texts = ["id", "model", "finish_reason", "group"]
     compression = dict.fromkeys(_leaves(schema), "zstd") | {f"{VECTOR}.list.element": "none"}
-    pq.write_table(table, sink, compression=compression, use_dictionary=texts)
+    options: dict[str, Any] = {"compression": compression, "use_dictionary": texts}
+    pq.write_table(table, sink, **options)
     place.write(facts.name, sink.getvalue())
 
 
-def _leaves(schema: pa.Schema) -> list[str]:
+def _leaves(schema: Any) -> list[str]:
     lists = {field.name for field in schema if not pa.types.is_primitive(field.type)}
     lists -= {field.name for field in schema if pa.types.is_string(field.type)}
     return [f"{name}.list.element" if name in lists else name for name in schema.names]
@@ -164,11 +165,10 @@ def read_part(place: Place, name: str) -> tuple[PartFacts, EncodedChunk]:
         )
     columns = [table.column(field.name).to_pylist() for field in ROW_FIELDS]
     names = [field.name for field in ROW_FIELDS]
-    records = [
-        HistoryRecord(**{**row, "samples": tuple(row["samples"] or ())})
-        for values in zip(*columns, strict=True)
-        for row in [dict(zip(names, values, strict=True))]
-    ]
-    return facts, EncodedChunk(
-        records, vectors.reshape(-1, facts.encoder.dimension), facts.rows_read
-    )
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    vectors = vectors.reshape(-1, facts.encoder.dimension)
+    return facts, EncodedChunk([_record(row) for row in rows], vectors, facts.rows_read)
+
+
+def _record(row: dict[str, Any]) -> HistoryRecord:
+    return HistoryRecord(samples=tuple(row.pop("samples") or ()), **row)

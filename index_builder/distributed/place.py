@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
@@ -59,23 +60,27 @@ class Place:
         )
         yield from sorted((i.path, i.size) for i in found if i.type == fs.FileType.File)
 
-    def read(self, name: str) -> pa.Buffer | None:
-        """Content of a file; None if it is not there."""
+    def read(self, name: str) -> Any:
+        """Content of a file, an Arrow buffer; None if it is not there."""
         try:
             with self.files.open_input_file(self._path(name)) as file:
                 return file.read_buffer()
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> pa.NativeFile | None:
-        """A file to read parts of; None if it is not there."""
+    def open(self, name: str) -> Any:
+        """A file of Arrow's to read parts of; None if it is not there."""
         try:
             return self.files.open_input_file(self._path(name))
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, content: pa.Buffer | bytes) -> None:
+    def write(self, name: str, content: Any) -> None:
         """Write a file so that whoever reads it sees all of it or nothing.
+
+        Args:
+            name: Of the file, below the folder.
+            content: Bytes or an Arrow buffer.
 
         Raises:
             StoreError: It cannot be written.

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,7 +116,7 @@ class RayEngine:
                 f"--cpus-per-worker is {self.cpus_per_worker}: expected 1 or more"
             )
 
-    @cached_property
+    @property
     def workers(self) -> int:
         """How many actors there are; Ray runs by then."""
         if self.workers_wanted:
@@ -214,7 +213,7 @@ class RayEngine:
 
 def _ray() -> Any:
     try:
-        import ray  # noqa: PLC0415  heavy, and an extra
+        import ray  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  heavy, and an extra
     except ImportError as error:
         raise MissingExtraError.for_module("ray", "ray") from error
     return ray
@@ -223,7 +222,7 @@ def _ray() -> Any:
 def _ray_data() -> Any:
     """Ray Data, quiet: progress is told by who asks for the encoding."""
     _ray()
-    from ray import data  # noqa: PLC0415  as above
+    from ray import data  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  as above
 
     context = data.DataContext.get_current()
     context.enable_progress_bars = False

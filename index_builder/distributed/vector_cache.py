@@ -54,7 +54,7 @@ class VectorCache(EncoderWrapper):
             missing[wanted[there]] = False
         new = np.flatnonzero(missing)
         if len(new):
-            vectors[new] = self._encoder.encode([prompts[place] for place in new])
+            vectors[new] = self._encoder.encode([prompts[place] for place in new.tolist()])
             self._keep(keys[new], vectors[new])
         return vectors
 
