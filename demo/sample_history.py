@@ -230,5 +230,10 @@ def write_sample_history(path: Path, rows: int = SAMPLE_ROWS, seed: int = SAMPLE
     # No name and no time in the gzip header, so that the bytes depend on the content alone.
     with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
         for record in sample_history(rows, seed):
-            row = asdict(record) | {"source": "generated"}
-            stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            stream.write(record_line(record))
+
+
+def record_line(record: HistoryRecord) -> bytes:
+    """A generated record as a line of JSON, marked as what it is."""
+    row = asdict(record) | {"source": "generated"}
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"

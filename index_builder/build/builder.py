@@ -8,12 +8,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from index_builder.build.encoding import encode_unique, usable_rows
+from index_builder.build.encoded_rows import EncodedRows, RowsEncodedHere
 from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
 from index_builder.build.progress import BuildProgress, SilentProgress
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.history.files import OnError
-from lengthwise.history.records import RecordSource, chunked
+from lengthwise.history.records import RecordSource
 from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
@@ -28,9 +28,6 @@ from lengthwise.index.store.folder_store import FolderStore
 from lengthwise.index.store.layout import ArtifactLayout
 from lengthwise.index.store.manifest import EncoderIdentity, Manifest, TrainingFacts
 from lengthwise.index.store.published import new_version
-
-CHUNK_ROWS = 8192
-"""Rows encoded at a time: enough to sort by length within, little enough to forget."""
 
 MIN_ROWS = 20
 """Fewer rows are no history: nothing near would be found, and a median of them says nothing."""
@@ -125,17 +122,38 @@ def build_index(
         InvalidInputError: The history has too few rows.
         StoreError: The store cannot be written, the disk is full; nothing is published.
     """
+    options = options or BuildOptions()
+    rows = RowsEncodedHere(history, encoder, options.on_error, skipped_rows)
+    return build_encoded(rows, out, options, trained=trained, progress=progress)
+
+
+def build_encoded(
+    encoded: EncodedRows,
+    out: Path,
+    options: BuildOptions | None = None,
+    *,
+    trained: TrainedEncoder | None = None,
+    progress: BuildProgress | None = None,
+) -> BuildResult:
+    """Build a version of rows that come with their vectors.
+
+    Args:
+        encoded: The rows; iterated once.
+        out: Folder of the store, made if it is not there.
+        options: Levels, texts and seed; the defaults if None.
+        trained: What the encoder was loaded from, if it was trained on this history.
+        progress: Is told how far it is.
+
+    Raises:
+        InvalidInputError: There are too few rows.
+        StoreError: The store cannot be written, the disk is full; nothing is published.
+    """
     if ArtifactLayout(out).exists():
         raise InvalidInputError(
             f"{out} is a single artifact, not a store of versions: give another folder as --out"
         )
-    job = _Build(
-        history,
-        encoder,
-        options or BuildOptions(),
-        trained=trained,
-        skipped_rows=skipped_rows,
-        progress=progress or SilentProgress(),
+    job = ArtifactBuild(
+        encoded, options or BuildOptions(), trained=trained, progress=progress or SilentProgress()
     )
     path = FolderStore(out).publish_written(job.version, job.write)
     return BuildResult(path, job.made.manifest, job.made.evaluation)
@@ -162,38 +180,40 @@ class _HeldOutFinder:
         return HeldOutRows(rows, head.atoms(vectors[rows], self._prompts, self._models))
 
 
-class _Build:
-    """One build: fills a folder."""
+class ArtifactBuild:
+    """One build: fills a folder.
+
+    Args:
+        encoded: The rows; iterated once.
+        options: Levels, texts and seed.
+        trained: What the encoder was loaded from, if it was trained on this history.
+        progress: Is told how far it is.
+    """
 
     made: FinishedArtifact
 
     def __init__(
         self,
-        history: RecordSource,
-        encoder: Encoder,
+        encoded: EncodedRows,
         options: BuildOptions,
         *,
         trained: TrainedEncoder | None,
-        skipped_rows: Callable[[], int],
         progress: BuildProgress,
     ) -> None:
         self.version = new_version()
-        self._history = history
-        self._encoder = encoder
+        self._encoded = encoded
         self._options = options
         self._trained = trained
         self._held_out = _HeldOutFinder(trained.facts) if trained else None
-        self._skipped_rows = skipped_rows
         self._progress = progress
-        self._without_vector = 0
 
     def write(self, folder: Path) -> None:
         """Fill an empty folder with the artifact."""
         writer = ArtifactWriter(folder)
         if self._trained is not None:
             writer.add_trained(self._trained.folder, move=True)
-        self._progress.stage("encode")
-        rows, vectors = self._encode_all(writer)
+        self._progress.stage(self._encoded.stage)
+        rows, vectors = self._take_all(writer)
         held_out = None
         if self._held_out is not None:
             held_out = self._held_out.found(vectors, LengthHead.load(writer.layout.head))
@@ -207,7 +227,7 @@ class _Build:
             on_stage=self._progress.stage,
         )
 
-    def _encode_all(self, writer: ArtifactWriter) -> tuple[HistoryRows, FloatMatrix]:
+    def _take_all(self, writer: ArtifactWriter) -> tuple[HistoryRows, FloatMatrix]:
         """Write the rows; their vectors go through a file, which the memory map keeps alive."""
         raw = writer.layout.root / "vectors.f32"
         with raw.open("wb") as file:
@@ -217,26 +237,19 @@ class _Build:
                 f"the history has {len(rows)} usable rows: expected at least {MIN_ROWS} to predict "
                 "from"
             )
-        vectors = np.memmap(raw, np.float32, "r").reshape(len(rows), self._encoder.dimension)
+        vectors = np.memmap(raw, np.float32, "r").reshape(len(rows), -1)
         raw.unlink()
         return rows, vectors
 
     def _tables(self, raw: BinaryIO) -> Iterator[Any]:
         first_row = 0
-        for chunk in chunked(self._history, CHUNK_ROWS):
-            self._progress.rows(len(chunk))
-            usable, vectors = usable_rows(
-                chunk,
-                encode_unique(self._encoder, [r.prompt for r in chunk], finite=False),
-                encoder=self._encoder.name,
-                on_error=self._options.on_error,
-            )
-            self._without_vector += len(chunk) - len(usable)
-            raw.write(np.ascontiguousarray(vectors).data)
+        for chunk in self._encoded:
+            self._progress.rows(chunk.rows_read)
+            raw.write(np.ascontiguousarray(chunk.vectors).data)
             if self._held_out is not None:
-                self._held_out.see(usable, first_row)
-            yield rows_to_table(usable, keep_text=self._options.keep_text)
-            first_row += len(usable)
+                self._held_out.see(chunk.records, first_row)
+            yield rows_to_table(chunk.records, keep_text=self._options.keep_text)
+            first_row += len(chunk.records)
 
     def _facts(self) -> ArtifactFacts:
         return ArtifactFacts(
@@ -244,12 +257,12 @@ class _Build:
             encoder=self._identity(),
             quantile_levels=self._options.quantile_levels,
             keeps_text=self._options.keep_text,
-            data_fingerprint=self._history.fingerprint,
-            skipped_rows=self._skipped_rows() + self._without_vector,
+            data_fingerprint=self._encoded.fingerprint,
+            skipped_rows=self._encoded.skipped_rows,
             training=self._trained.facts if self._trained else None,
         )
 
     def _identity(self) -> EncoderIdentity:
         if self._trained is None:
-            return EncoderIdentity.from_encoder(self._encoder)
-        return EncoderIdentity.from_training(self._trained.facts.base, self._encoder)
+            return self._encoded.encoder
+        return EncoderIdentity.from_training(self._trained.facts.base, self._encoded.encoder)

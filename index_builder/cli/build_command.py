@@ -1,16 +1,18 @@
-"""`python -m index_builder build` and `train`, with progress bars."""
+"""`python -m index_builder build` and `train`."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from index_builder.build.builder import BuildOptions, BuildResult, build_index
-from index_builder.build.train_and_build import train_and_build
+from index_builder.build.builder import BuildOptions
+from index_builder.cli.build_job import BuildJob
+from index_builder.cli.encode_command import EncodeJob, build_of_parts, encode_and_build
+from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
 from index_builder.cli.option_groups import (
     DeviceOption,
     EncoderOption,
@@ -20,83 +22,28 @@ from index_builder.cli.option_groups import (
     with_read_options,
     with_train_options,
 )
-from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
 from index_builder.cli.tables import print_evaluation
+from index_builder.distributed.place import is_url
+from index_builder.distributed.publishing import PublishedIndex
+from index_builder.distributed.selection import DEFAULT_KEEP_PER_MODEL
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History, ReadOptions
-from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
+from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.record import HistoryRecord
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildJob:
-    """A build as the command line asks for it.
-
-    Args:
-        source: The history that is indexed.
-        out_dir: Folder of the store that is published to.
-        encoder: Name or folder of the encoder, or of what its training starts from.
-        device: Where encoder and training run.
-        precision: That prompts are encoded in.
-        options: How the index is built.
-        training: How the encoder is trained; None takes it as it is.
-        learn_first: Other LLMs' histories, for training.
-    """
-
-    source: History
-    out_dir: Path
-    encoder: str
-    device: Device
-    precision: Precision
-    options: BuildOptions
-    training: TrainOptions | None
-    learn_first: Iterable[HistoryRecord]
-
-    def run(self, console: Console) -> BuildResult:
-        """Build, telling `console` how it goes."""
-        with terminal_progress(self.source) as progress:
-            result = self._train(progress) if self.training else self._build(progress)
-        console.print(self.source.report.summary(), highlight=False)
-        return result
-
-    def _build(self, progress: TerminalProgress) -> BuildResult:
-        encoder = load_encoder(self.encoder, device=self.device, precision=self.precision)
-        progress.note(f"Encoder {encoder.name}, running on {encoder.runtime}")
-        return build_index(
-            self.source,
-            self.out_dir,
-            encoder,
-            self.options,
-            skipped_rows=self._skipped,
-            progress=progress,
-        )
-
-    def _train(self, progress: TerminalProgress) -> BuildResult:
-        progress.note(f"Training starts from encoder {self.encoder}")
-        return train_and_build(
-            self.source,
-            self.out_dir,
-            self.encoder,
-            self.options,
-            self.training,
-            learn_first=self.learn_first,
-            device=self.device,
-            precision=self.precision,
-            skipped_rows=self._skipped,
-            training_progress=TerminalTraining(progress.bars),
-            progress=progress,
-        )
-
-    def _skipped(self) -> int:
-        return self.source.report.total_skipped
-
-
-out = Console()
+console = Console()
 err = Console(stderr=True)
 
 OutOption = Annotated[Path, typer.Option("--out", help="The store to publish to.")]
+PlaceOption = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        help="The store to publish to; from encoded parts also a URL such as s3://bucket/prefix.",
+    ),
+]
 LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
 KeepTextOption = Annotated[
     bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
@@ -110,22 +57,51 @@ LearnFirstOption = Annotated[
         "same options.",
     ),
 ]
+MaybeHistoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--history",
+        help="Files, folders or globs of past prompts and lengths: JSON lines, CSV or Parquet; "
+        "with --engine ray also URLs.",
+    ),
+]
+EncodedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoded",
+        help="Parts that `encode` has written, in place of --history; with --engine ray where "
+        "they stay.",
+    ),
+]
+MaybeKeepOption = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-per-model",
+        help="With --engine ray: rows of each LLM that are encoded, about, 0 for all "
+        f"[default: {DEFAULT_KEEP_PER_MODEL:,}].",
+    ),
+]
 DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
 """As they are typed."""
 
 
 @with_train_options
 @with_read_options
+@with_worker_options
 def build(
     *,
-    history: HistoryOption,
-    out_dir: OutOption,
+    history: MaybeHistoryOption = None,
+    out: PlaceOption,
     reading: ReadOptions,
     training: TrainOptions,
+    workers: WorkerOptions,
     train: Annotated[
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
+    encoded: EncodedOption = None,
+    engine: EngineOption = "local",
+    keep_per_model: MaybeKeepOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -135,19 +111,58 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    if learn_first and not train:
-        raise InvalidInputError("--learn-first is for training: give --train as well")
-    job = BuildJob(
-        source=History.from_paths(history, reading),
-        out_dir=out_dir,
+    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
+    if not history:
+        if encoded is None or engine != "local":
+            raise InvalidInputError("nothing to build from: give --history, or --encoded alone")
+        _print_built(build_of_parts(encoded, out, options, err), as_json=as_json)
+        return
+    if engine == "local":
+        if encoded is not None or keep_per_model is not None or workers != WorkerOptions():
+            raise InvalidInputError(
+                "--history with --encoded, --keep-per-model or --workers is for --engine ray"
+            )
+        if is_url(out):
+            raise InvalidInputError(
+                f"--out is {out}: expected a folder; only builds of encoded parts publish to a URL "
+                "(--encoded, --engine ray)"
+            )
+        job = BuildJob(
+            source=History.from_paths(history, reading),
+            out_dir=Path(out),
+            encoder=encoder,
+            device=device,
+            precision=precision,
+            options=options,
+            training=replace(training, seed=seed) if train else None,
+            learn_first=_learnt_first(learn_first, reading, train=train),
+        )
+        _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
+        return
+    if train or learn_first:
+        raise InvalidInputError(
+            "--train is not for --engine ray: train on a sample, then give the folder `encoder` "
+            "of that version as --encoder"
+        )
+    encoding = EncodeJob(
+        history=history,
+        reading=reading,
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
-        training=replace(training, seed=seed) if train else None,
-        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+        keep_per_model=DEFAULT_KEEP_PER_MODEL if keep_per_model is None else keep_per_model,
+        engine=engine,
+        workers=workers,
     )
-    _print_built(job.run(err), as_json=as_json)
+    _print_built(encode_and_build(encoding, encoded, out, options, err), as_json=as_json)
+
+
+def _learnt_first(
+    histories: list[str] | None, reading: ReadOptions, *, train: bool
+) -> Iterable[HistoryRecord]:
+    if histories and not train:
+        raise InvalidInputError("--learn-first is for training: give --train as well")
+    return History.from_paths(histories, reading) if histories else ()
 
 
 @with_train_options
@@ -178,7 +193,7 @@ def train(
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
     )
-    _print_built(job.run(err), as_json=as_json)
+    _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
 
 
 def _parse_levels(text: str) -> tuple[float, ...]:
@@ -190,12 +205,12 @@ def _parse_levels(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _print_built(result: BuildResult, *, as_json: bool) -> None:
+def _print_built(result: PublishedIndex, *, as_json: bool) -> None:
     if as_json:
         evaluation = result.evaluation.to_dict() if result.evaluation else None
-        content = {"path": str(result.path), "version": result.manifest.version}
+        content = {"path": result.where, "version": result.manifest.version}
         typer.echo(json.dumps({**content, "rows": result.manifest.rows, "evaluation": evaluation}))
         return
     if result.evaluation:
-        print_evaluation(out, result.evaluation)
-    out.print(f"Index {result.manifest.version} is current: {result.path}", highlight=False)
+        print_evaluation(console, result.evaluation)
+    console.print(f"Index {result.manifest.version} is current: {result.where}", highlight=False)

@@ -18,6 +18,7 @@ from lengthwise.history.files import History
 
 STAGES = {
     "encode": "Encoding prompts",
+    "read": "Reading encoded parts",
     "index": "Indexing vectors",
     "calibrate": "Calibrating on held-out rows",
     "predict": "Predicting held-out rows",

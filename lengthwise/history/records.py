@@ -1,7 +1,7 @@
 """Records to learn from, wherever they come from, and a handful of them at a time."""
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lengthwise.index.record import HistoryRecord
 
@@ -20,6 +20,24 @@ class RecordSource(Protocol):
     def fingerprint(self) -> str:
         """Hash of the records read."""
         ...
+
+
+@runtime_checkable
+class FiledSource(RecordSource, Protocol):
+    """Records that come from files."""
+
+    def by_file(self) -> Iterator[Iterator[HistoryRecord]]:
+        """The same records, those of each file apart, to be taken one file after the other."""
+        ...
+
+
+def chunks_of(history: RecordSource, size: int) -> Iterator[list[HistoryRecord]]:
+    """Lists of at most `size` records, in order, none of which holds records of two files.
+
+    So a chunk is the same whether its file is read alone or with others, here or elsewhere.
+    """
+    for records in history.by_file() if isinstance(history, FiledSource) else (history,):
+        yield from chunked(records, size)
 
 
 def chunked(

@@ -1,6 +1,5 @@
 """A history: files in, records out, streaming."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from lengthwise.history.files.left_out import LeftOut
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.report import ReadReport, notes_of
 from lengthwise.history.files.sources import FoundFiles, find_files
+from lengthwise.history.fingerprint import RecordHash
 from lengthwise.index.record import HistoryRecord
 
 _NAMES_LOGGED = 10
@@ -44,7 +44,7 @@ class History:
         self.total_bytes = sum(path.stat().st_size for path in self.files)
         self.report = ReadReport()
         self._position = BytePosition()
-        self._hash = hashlib.sha256()
+        self._hash = RecordHash()
         self._fields = Fields(options)
         self._intake = Intake(options, self._fields)
 
@@ -77,10 +77,7 @@ class History:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the records read so far, in order; ids, groups and file names not counted.
-
-        The same rows give the same fingerprint from any format.
-        """
+        """That of the records read so far, see `RecordHash`."""
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[HistoryRecord]:
@@ -90,21 +87,35 @@ class History:
             HistoryReadError: At the first fault under "stop"; at wrong columns, or if no row is
                 usable, always.
         """
+        for records in self.by_file():
+            yield from records
+
+    def by_file(self) -> Iterator[Iterator[HistoryRecord]]:
+        """Read from the start, the records of each file apart.
+
+        Each file's are to be taken before those of the next are asked for.
+
+        Raises:
+            HistoryReadError: As when the history is iterated.
+        """
         self.report = ReadReport()
         self._position = BytePosition()
-        self._hash = hashlib.sha256()
+        self._hash = RecordHash()
         self._fields.start()
         self._intake.start(self.report)
         for path in self.files:
-            for record in self._read_file(path):
-                self.report.records += 1
-                self._hash.update(_content(record))
-                yield record
+            yield self._counted(path)
             self._position.finish_file(path.stat().st_size)
         self._intake.finish()
         self.report.notes = notes_of(self._fields)
         if not self.report.records:
             raise self._empty()
+
+    def _counted(self, path: Path) -> Iterator[HistoryRecord]:
+        for record in self._read_file(path):
+            self.report.records += 1
+            self._hash.update(record)
+            yield record
 
     def _read_file(self, path: Path) -> Iterator[HistoryRecord]:
         """Read one file; where it cannot be read on, the rest of it is one fault."""
@@ -191,14 +202,3 @@ def read_history(
         HistoryReadError: See `History`.
     """
     return iter(History.from_paths(sources, options))
-
-
-def _content(record: HistoryRecord) -> bytes:
-    """Write down what is learnt from a record, unambiguously: texts stand with their size."""
-    # Left out where it is not known, so that older histories keep their fingerprints.
-    known = "" if record.temperature is None else f"at {record.temperature} "
-    return (
-        f"{known}{record.output_tokens} {record.max_tokens} {record.finish_reason} "
-        f"{record.samples} {len(record.model)} {record.model} "
-        f"{len(record.prompt)} {record.prompt}\n"
-    ).encode()

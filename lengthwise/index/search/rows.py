@@ -16,6 +16,7 @@ from lengthwise.index.decoding import Decoding
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.texts import take_texts
 from lengthwise.index.summary import ModelSummary
 
 SCHEMA: pa.Schema = pa.schema(
@@ -145,7 +146,10 @@ class HistoryRows:
 
     def take(self, rows: Sequence[int]) -> "HistoryRows":
         """Some rows, in the order given."""
-        return HistoryRows(self.table.take(pa.array(rows, pa.int64())))
+        prompt = SCHEMA.get_field_index("prompt")
+        others = self.table.remove_column(prompt).take(pa.array(rows, pa.int64()))
+        texts = take_texts(self.table.column(prompt), np.asarray(rows, np.int64))
+        return HistoryRows(others.add_column(prompt, SCHEMA[prompt], texts))
 
     @cached_property
     def with_text(self) -> BoolVector:

@@ -39,7 +39,7 @@ class EncoderIdentity:
         return cls(encoder.name, encoder.content_hash, encoder.dimension)
 
     @classmethod
-    def from_training(cls, base: str, encoder: Encoder) -> Self:
+    def from_training(cls, base: str, encoder: "Encoder | EncoderIdentity") -> Self:
         """An encoder that was trained on the history, starting from `base`."""
         name = f"{base}, trained on this history"
         return cls(name, encoder.content_hash, encoder.dimension, trained=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_builder.build import builder as builder_module
+from index_builder.build import encoded_rows
 from index_builder.build.builder import BuildOptions, build_index
 from index_builder.build.encoding import encode_unique
 from lengthwise.index.errors import EncoderError, InvalidInputError
@@ -90,7 +90,7 @@ def script():
 
 
 def test_a_build_is_read_in_chunks_that_are_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder_module, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(encoded_rows, "CHUNK_ROWS", 50)
     alive = weakref.WeakSet()
     most = 0
 
@@ -116,7 +116,7 @@ def test_a_build_is_read_in_chunks_that_are_forgotten(tmp_path, monkeypatch):
 
 
 def test_vectors_and_rows_stay_side_by_side_across_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder_module, "CHUNK_ROWS", 32)
+    monkeypatch.setattr(encoded_rows, "CHUNK_ROWS", 32)
     encoder = BagOfWords()
     history = topic_history(100)
     index = LengthIndex.load(
@@ -169,7 +169,7 @@ def test_a_row_without_a_vector_is_left_out_and_counted_where_bad_rows_are_skipp
 
 
 def test_an_encoder_that_fails_in_the_middle_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder_module, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(encoded_rows, "CHUNK_ROWS", 50)
     first = build_index(topic_history(60), tmp_path / "s", BagOfWords())
     with pytest.raises(RuntimeError, match="out of memory"):
         build_index(topic_history(100), tmp_path / "s", Failing())

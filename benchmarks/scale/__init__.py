@@ -1,0 +1,1 @@
+"""A build on Ray beside a local build, and long histories."""
