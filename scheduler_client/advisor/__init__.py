@@ -4,6 +4,7 @@
 |---|---|
 | settings | every LENGTHWISE_ variable, checked when read |
 | request | a request as it comes, and as it has ended |
+| api_request | what a prediction asks of a request's body |
 | asker, breaker, connection | predictions over one stream, and when nobody is asked |
 | reporter | true lengths back to the predictor |
 | key_maker | places in the queue, by a rule |

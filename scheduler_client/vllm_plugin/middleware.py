@@ -13,6 +13,7 @@ from typing import Any
 
 from lengthwise.prediction import Prediction
 from lengthwise.request import PredictionQuery
+from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.asker import Answer, Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
@@ -21,7 +22,6 @@ from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.http_request import (
     HttpBody,
-    HttpRequest,
     Receive,
     read_body,
     read_request,
@@ -127,7 +127,7 @@ class Placing:
         self.metrics.fell_back(answer)
         return self._keys.key(request)
 
-    async def _answer(self, http: HttpRequest) -> Answer:
+    async def _answer(self, http: ApiRequest) -> Answer:
         query = PredictionQuery(
             prompt=http.text or "",
             model=self._settings.model or http.model,
