@@ -76,11 +76,12 @@ fmt: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(PACKAGES)
 
 # The oldest generator that serves vLLM's pins (see pyproject.toml), in an environment of its own.
-proto: ## generate lengthwise/v1 and the autoscaler's KEDA contract from protos/
+proto: ## generate lengthwise/v1 and the contracts of KEDA and Envoy from protos/
 	$(PYTHON) -m venv .venv-proto
 	.venv-proto/bin/python -m pip install -qq 'grpcio-tools==1.71.2' 'setuptools<81'
 	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
-	  protos/lengthwise/v1/*.proto protos/autoscaler/edges/externalscaler/*.proto
+	  protos/lengthwise/v1/*.proto protos/autoscaler/edges/externalscaler/*.proto \
+	  protos/scheduler_client/gateways/envoy/ext_proc/*.proto
 
 lock: ## write constraints.txt from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

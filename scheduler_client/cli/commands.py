@@ -14,6 +14,7 @@ from lengthwise.request import CONDITION_NAMES, CompletedRequest, PredictionQuer
 from scheduler_client.cli import output as out
 from scheduler_client.cli.admin import add_roll_back, add_switch
 from scheduler_client.cli.connection import add_connection_options, client_of
+from scheduler_client.cli.envoy import ENVOY_HELP, add_envoy
 from scheduler_client.cli.inputs import (
     STDIN,
     InputError,
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_common(command)
     for command in (switch, roll_back):
         command.set_defaults(timeout_s=LOADING_TIMEOUT_S)
+    add_envoy(commands.add_parser("envoy", help=ENVOY_HELP))
     return parser
 
 

@@ -1,1 +1,1 @@
-"""Gateways in front of any engine that ask the predictor: one thin adapter each over the advisor."""
+"""Gateways in front of any engine that ask the predictor: a thin adapter each over the advisor."""
