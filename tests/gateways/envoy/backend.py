@@ -86,7 +86,9 @@ ANSWERS = {
     "length": whole({**CHAT, "choices": [chat_choice("length")]}),
     "tools": whole({**CHAT, "choices": [chat_choice("tool_calls")]}),
     "two": whole({**CHAT, "choices": [chat_choice(), chat_choice(index=1)]}),
-    "text": whole({"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}], "usage": USAGE}),
+    "text": whole(
+        {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}], "usage": USAGE}
+    ),
     "stream": events(chunk(), chunk("stop"), chunk(tokens=7)),
     "response": whole(response("completed", 7)),
     "incomplete": whole(response("incomplete", 7, "max_output_tokens")),
@@ -163,7 +165,7 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
             except OSError:  # the client left
                 self.close_connection = True
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815  the server's name
 
         def _body(self) -> bytes:
             if "chunked" not in self.headers.get("transfer-encoding", ""):

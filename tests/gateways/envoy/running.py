@@ -121,14 +121,10 @@ def running_stack(folder: Path, config: str = SHIPPED) -> Iterator[Stack]:
         server = backend.start()
         exits.callback(server.shutdown)
         processor_port, port, admin_port = free_port(), free_port(), free_port()
-        processor = exits.enter_context(
-            running_processor(folder, processor_port, predictor.target)
-        )
+        processor = exits.enter_context(running_processor(folder, processor_port, predictor.target))
         ports = {8080: port, 9901: admin_port, 8000: backend.port, 50061: processor_port}
         exits.enter_context(running_envoy(folder, config, ports))
-        stack = Stack(
-            port, admin_port, processor_port, backend, predictor, folder, processor
-        )
+        stack = Stack(port, admin_port, processor_port, backend, predictor, folder, processor)
         await_health(stack)
         yield stack
 

@@ -72,9 +72,7 @@ def test_a_processor_that_hangs_holds_up_few_requests_and_those_briefly(breakabl
 
 
 def test_tokens_pass_while_the_processor_hangs(breakable):
-    content = read_gated(
-        breakable, lambda: os.kill(breakable.processor.pid, signal.SIGSTOP)
-    )
+    content = read_gated(breakable, lambda: os.kill(breakable.processor.pid, signal.SIGSTOP))
     assert content == b"".join(ANSWERS["gated"].parts)
     os.kill(breakable.processor.pid, signal.SIGCONT)
     wait_until(lambda: bool(breakable.predictor.stored), "the report, when it goes on")
