@@ -41,13 +41,17 @@ class Activity:
         self._ended.clear()
         return line if happened else ""
 
+    def say(self) -> None:
+        """Log that, if anything did."""
+        if line := self.take_line():
+            LOGGER.info("%s", line)
+
 
 async def say_activity(activity: Activity) -> None:
     """Log it again and again, until cancelled."""
     while True:
         await asyncio.sleep(INTERVAL_S)
-        if line := activity.take_line():
-            LOGGER.info("%s", line)
+        activity.say()
 
 
 def _told(counts: Counter[Placed] | Counter[EndingKind]) -> str:

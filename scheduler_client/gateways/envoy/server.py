@@ -94,6 +94,7 @@ async def running_processor(
         saying.cancel()
         await server.stop(STOP_GRACE_S)
         await advisor.close()
+        advisor.activity.say()
 
 
 def _bind(server: grpc.aio.Server, options: ListenOptions) -> int:
