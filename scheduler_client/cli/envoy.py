@@ -11,6 +11,7 @@ from scheduler_client.cli.inputs import InputError
 from scheduler_client.targets import DEFAULT_TARGET
 
 ENVOY_HELP = "serve Envoy as its external processor, which sets priorities by predicted length"
+"""One sentence in the list of commands and above the command's own options."""
 
 
 DEFAULT_PORT = 50_061

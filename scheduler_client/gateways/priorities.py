@@ -22,12 +22,16 @@ from typing import Any, cast
 from lengthwise.scheduling.keys import US_PER_S
 
 VLLM_HEADER = "X-Vllm-Priority"
+"""It beats the `priority` of the body, and on /v1/messages it alone counts."""
+
 LLM_D_HEADER = "x-llm-d-slo-ttft-ms"
+"""What llm-d's slo-deadline-ordering-policy adds to the arrival."""
 
 INT32_MAX = 2**31 - 1
 """Reached by whole seconds since 1970 in January 2038; later keys are all equal to it."""
 
 UINT32_MAX = 2**32 - 1
+"""What the `osl` of Dynamo's hints holds; a number beyond is dropped."""
 
 MAX_LENGTH_CLASS = 23
 """That of ten million tokens, beyond which a length is taken for a mistake."""
@@ -56,7 +60,7 @@ class RequestFields:
     """What is added to a request on its way.
 
     Args:
-        headers: Name to value.
+        headers: Of HTTP, by their names in any case.
         body: Fields of the JSON object, nested as there.
     """
 
@@ -143,6 +147,7 @@ FIELDS_OF_ENGINE: Mapping[str, Callable[[PlacedRequest], RequestFields]] = {
 """Name of an engine to what is added to its requests."""
 
 ENGINES = tuple(FIELDS_OF_ENGINE)
+"""Their names, for settings and messages."""
 
 
 def with_headers(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:

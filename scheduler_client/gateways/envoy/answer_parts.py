@@ -24,6 +24,7 @@ _STOP_REASONS = frozenset(
 _LIMIT_REASONS = frozenset(
     {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
 )
+"""Of all three: the answer was cut off, and would have been longer."""
 
 _ENDED = ("completed", "incomplete", "failed", "cancelled")
 """Where a response of that API does not go on; before, its status is "queued" or "in_progress"."""

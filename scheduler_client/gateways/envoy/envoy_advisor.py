@@ -26,6 +26,7 @@ NO_USAGE = (
     "streamed answers do not say how many tokens they have, so they are not learnt from: have vLLM "
     "say it with --enable-force-include-usage, or callers ask for stream_options.include_usage"
 )
+"""Said in the log, since otherwise nobody would know why nothing is learnt."""
 
 
 class EnvoyAdvisor:
@@ -33,7 +34,7 @@ class EnvoyAdvisor:
 
     Args:
         settings: Where the predictor is, and how it is asked.
-        log: Where failures are said.
+        log: Failures are said there, each cause once a minute.
         connection: To the predictor; None makes one.
     """
 
@@ -83,7 +84,7 @@ class EnvoyAdvisor:
         Args:
             call: What was asked for; None if that could not be read.
             arrival_s: As `priority` was given it.
-            ending: How it ended.
+            ending: As it was read off the response.
         """
         self.activity.ended(ending.kind)
         if ending.kind == "no_usage":

@@ -22,7 +22,7 @@ class EnvoyProcessor(pb_grpc.ExternalProcessorServicer):
 
     Args:
         advisor: Places calls, and learns from their ends.
-        log: Where faults are said.
+        log: Faults of ours are said there, each once a minute.
     """
 
     def __init__(self, advisor: EnvoyAdvisor, log: RateLimitedLog) -> None:
