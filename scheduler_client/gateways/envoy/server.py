@@ -24,6 +24,9 @@ from scheduler_client.health import HEALTH_SERVICE, HealthStatus, encode_health_
 STOP_GRACE_S = 1.0
 """Requests under way have their priority by then; who watches answers loses those that go on."""
 
+MAX_PORT = 65_535
+"""Of TCP: 16 bits."""
+
 MAX_MESSAGE_BYTES = 16 * 2**20
 """Of one message: Envoy sends twice its buffer limit at most, and people raise that."""
 
@@ -36,11 +39,18 @@ class ListenOptions:
         host: A name or an address; all of this machine's at 0.0.0.0.
         port: From 0, a free one, to 65535.
         port_file: That the port is written into once it listens; None writes none.
+
+    Raises:
+        ValueError: If the port can be none.
     """
 
     host: str
     port: int
     port_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= MAX_PORT:  # gRPC takes a larger one modulo 65,536
+            raise ValueError(f"the port is {self.port}: expected 0 to {MAX_PORT}")
 
 
 async def serve(settings: AdvisorSettings, options: ListenOptions) -> None:

@@ -6,14 +6,17 @@ from importlib.util import find_spec
 import pytest
 
 from tests.gateways.envoy.running import Stack, running_stack
+from tests.scheduler_client.conftest import running
+
+__all__ = ["running", "shared_stack", "stack"]
 
 collect_ignore_glob = [] if find_spec("envoy") else ["test_real_*.py"]
 
 
 @pytest.fixture(scope="package")
 def shared_stack(tmp_path_factory):
-    with running_stack(tmp_path_factory.mktemp("envoy")) as running:
-        yield running
+    with running_stack(tmp_path_factory.mktemp("envoy")) as everything:
+        yield everything
 
 
 @pytest.fixture

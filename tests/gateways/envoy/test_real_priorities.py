@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -59,6 +60,21 @@ def test_of_two_calls_the_shorter_has_the_lower_priority(stack):
     longer = asked(stack, {"prompt": WORDS * 5}, "/v1/completions")
     shorter = asked(stack, {"prompt": WORDS}, "/v1/completions")
     assert shorter < longer - 2 * SLACK_S
+
+
+def test_of_many_calls_at_once_each_gets_its_own_priority(stack):
+    lengths = range(50, 450, 20)
+    sent_s = time.time()
+    with ThreadPoolExecutor(len(lengths)) as pool:
+        bodies = [{"prompt": "x" * length} for length in lengths]
+        answers = list(pool.map(lambda body: stack.ask(body, "/v1/completions"), bodies))
+    took_s = time.time() - sent_s
+    assert {status for status, _ in answers} == {200}
+    assert len(stack.backend.received) == len(lengths)
+    for received in stack.backend.received:
+        tokens = length_of(received.priority, sent_s)
+        length = len(json.loads(received.body)["prompt"])
+        assert length - 1 <= tokens <= length + took_s + SLACK_S
 
 
 @pytest.mark.parametrize(
