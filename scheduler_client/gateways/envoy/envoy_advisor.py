@@ -55,6 +55,8 @@ class EnvoyAdvisor:
         self.activity = Activity()
         self._run_id = uuid.uuid4().hex  # no id of a report comes again
         self._reports = 0
+        # Arrivals that the rule was told of: it is to hear of no other call's end.
+        self._in_rule: dict[float, None] = {}
 
     def start(self) -> None:
         """Begin to report, on the event loop that runs."""
@@ -90,7 +92,9 @@ class EnvoyAdvisor:
         if ending.kind == "no_usage":
             self._log.warn("no_usage", NO_USAGE)
         finished = self._finished(arrival_s, ending)
-        self._keys.finished(arrival_s, finished)
+        if arrival_s in self._in_rule:
+            del self._in_rule[arrival_s]
+            self._keys.finished(arrival_s, finished)
         if call is None or not finished.completed or call.max_tokens == 1:  # one token says nothing
             return
         self._typical.add(self._model(call), finished.output_tokens)
@@ -127,6 +131,9 @@ class EnvoyAdvisor:
             asked.cancel()  # the caller may have left meanwhile
 
     def _key(self, request: Request, answer: Answer) -> int:
+        if len(self._in_rule) >= self._settings.max_known:
+            del self._in_rule[next(iter(self._in_rule))]  # its end was not seen
+        self._in_rule[request.arrival_s] = None
         if not isinstance(answer, Prediction):
             self.activity.placed(answer)
             return self._keys.key(request)

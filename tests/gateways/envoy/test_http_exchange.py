@@ -230,6 +230,28 @@ async def test_what_answers_teach_is_what_others_are_taken_for(make, client):
     assert priority_of(answers[1]) == str(ARRIVAL_S + 7)
 
 
+@pytest.mark.parametrize(("body", "told"), [(PROMPT, 1), (b'{"prompt": "hi", "priority": 7}', 0)])
+async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, told):
+    processor = make()
+    ended = []
+    processor._advisor._keys.finished = lambda arrival_s, finished: ended.append(finished)
+    await exchanged(processor, request_messages(body))
+    for _ in range(2):
+        messages = request_messages(body, observes=True) + observed(response_messages("stream"))
+        await exchanged(processor, messages)
+    assert [one.output_tokens for one in ended] == [7] * told
+
+
+async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make):
+    processor = make(max_known=3)
+    for second in range(10, 20):
+        messages = request_messages()
+        time = ARRIVAL.replace(":06.", f":{second}.")
+        messages[0].attributes["envoy.filters.http.ext_proc"].update({"request.time": time})
+        await exchanged(processor, messages)
+    assert len(processor._advisor._in_rule) == 3
+
+
 async def test_what_was_done_is_told_in_a_line(make):
     processor = make()
     await exchanged(processor, request_messages())
