@@ -94,7 +94,7 @@ def envoy_report(command: str, rounds: Sequence[Round], log: str) -> Report:
 
 
 def share_predicted(log: str) -> float:
-    """Of the requests with text, by the lines of its log in which the processor says what it did."""
+    """Of the requests with text, by the lines in which the processor says what it did."""
     counts: dict[str, int] = {}
     for line in re.findall(r"calls placed: [\d,]+ \(([^)]*)\)", log):
         for part in line.split(", "):
