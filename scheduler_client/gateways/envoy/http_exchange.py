@@ -94,6 +94,8 @@ class HttpExchange:
         self._body.clear()
 
     def _take_response_head(self, part: pb.HttpHeaders) -> None:
+        if self._body:  # trailers ended the request
+            self._read_call()
         self._reader = AnswerReader(headers_of(part))
         if self._reader.is_settled or part.end_of_stream:
             self._finish(whole=True)

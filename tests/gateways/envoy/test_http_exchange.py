@@ -147,6 +147,21 @@ async def test_a_body_in_pieces_is_read_whole_by_who_observes(make, client):
     await until(lambda: bool(client.reported))
 
 
+async def test_a_request_that_trailers_end_is_read_all_the_same(make, client):
+    first, body = request_messages(observes=True)
+    body.request_body.end_of_stream = False
+    await exchanged(make(), [first, body, *observed(response_messages())])
+    await until(lambda: bool(client.reported))
+
+
+async def test_an_answer_that_trailers_end_is_read_all_the_same(make, client):
+    *parts, last = response_messages("stream")
+    last.response_trailers.SetInParent()
+    answers, _ = await exchanged(make(), [*request_messages(watches=True), *parts, last])
+    assert answers[-1].WhichOneof("response") == "response_trailers"
+    await until(lambda: bool(client.reported))
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", PROMPT[:-1], b"[" * 100_000 + b"}"])
 async def test_what_cannot_be_read_goes_by_its_arrival(make, client, body):
     answers, _ = await exchanged(make(), request_messages(body))
