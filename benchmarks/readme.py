@@ -23,6 +23,7 @@ READMES = (
     HERE.parent / "README.md",
     HERE / "README.md",
     DOCS / "autoscaling.md",
+    DOCS / "gateways_envoy.md",
     DOCS / "kv_swap.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",

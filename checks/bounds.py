@@ -21,6 +21,7 @@ ROOT_NAMES = frozenset(
         "autoscaler",
         "benchmarks",
         "checks",
+        "constraints-gateways.txt",
         "constraints-vllm.txt",
         "constraints.txt",
         "demo",

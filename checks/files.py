@@ -16,7 +16,12 @@ PRODUCT = (
 )
 """Packages that users run; the rest measures, shows or tests them."""
 
-GENERATED = ("lengthwise/v1", "autoscaler/v1", "autoscaler/edges/externalscaler")
+GENERATED = (
+    "lengthwise/v1",
+    "autoscaler/v1",
+    "autoscaler/edges/externalscaler",
+    "scheduler_client/gateways/envoy/ext_proc",
+)
 """Folders whose files protoc writes: their size and number are not ours."""
 
 

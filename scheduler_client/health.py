@@ -7,7 +7,10 @@ See https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 
 from enum import IntEnum
 
-HEALTH_CHECK_METHOD = "/grpc.health.v1.Health/Check"
+HEALTH_SERVICE = "grpc.health.v1.Health"
+"""The full name of the service, whose one method here is Check."""
+
+HEALTH_CHECK_METHOD = f"/{HEALTH_SERVICE}/Check"
 """The full name that gRPC knows the check by."""
 
 _SERVICE_FIELD = 0x0A  # field 1, length-delimited
@@ -37,6 +40,11 @@ def decode_health_response(message: bytes) -> HealthStatus:
     if len(message) == 2 and message[0] == _STATUS_FIELD and message[1] <= max(HealthStatus):
         return HealthStatus(message[1])
     return HealthStatus.UNKNOWN
+
+
+def encode_health_response(status: HealthStatus) -> bytes:
+    """Serialize HealthCheckResponse{status}."""
+    return bytes([_STATUS_FIELD, status])
 
 
 def _varint(number: int) -> bytes:

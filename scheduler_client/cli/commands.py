@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from lengthwise.index_info import LOADING_TIMEOUT_S, IndexSwitch
 from lengthwise.request import CONDITION_NAMES, CompletedRequest, PredictionQuery
 from scheduler_client.cli import output as out
+from scheduler_client.cli.envoy import ENVOY_HELP, add_envoy
 from scheduler_client.cli.inputs import (
     STDIN,
     InputError,
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_common(command)
     for command in (switch, roll_back):
         command.set_defaults(timeout_s=LOADING_TIMEOUT_S)
+    add_envoy(commands.add_parser("envoy", help=ENVOY_HELP))
     return parser
 
 

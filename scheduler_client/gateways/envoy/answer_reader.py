@@ -1,0 +1,141 @@
+"""How an answer ended, read off the bytes of an HTTP response as they pass."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+from scheduler_client.advisor.request import FinishReason
+from scheduler_client.gateways.envoy.answer_parts import AnswerParts
+from scheduler_client.gateways.envoy.api_call import is_plain
+from scheduler_client.gateways.envoy.sse_events import SseEvents
+
+MAX_ANSWER_BYTES = 8 * 2**20
+"""An answer that is not streamed and longer than this is not looked at: with log probabilities of
+ten thousand tokens."""
+
+EndingKind = FinishReason | Literal["no_usage", "unreadable"]
+"""How a call ended; "no_usage" where the answer does not say its length, "unreadable" where it is
+compressed, too long or no JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A call that has ended.
+
+    Args:
+        kind: The length says something of the LLM where this is "stop" or "length".
+        output_tokens: Of one answer; the mean where there are several; 0 if unknown.
+        input_tokens: Of the prompt; 0 if unknown.
+        first_token_s: When the first token came, in seconds since 1970; None if the answer was not
+            streamed, so that this is not known.
+    """
+
+    kind: EndingKind
+    output_tokens: int = 0
+    input_tokens: int = 0
+    first_token_s: float | None = None
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """The same for a rule: a call of unknown length is out, and nothing is learnt of it."""
+        return "error" if self.kind in ("no_usage", "unreadable") else self.kind
+
+
+class _Parser(Protocol):
+    """Makes objects of bytes; both methods raise ValueError for what cannot be read."""
+
+    def feed(self, content: bytes) -> Iterable[bytes]: ...
+
+    def last(self) -> bytes: ...
+
+
+class _WholeJson:
+    """An answer that is one object."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def feed(self, content: bytes) -> Iterable[bytes]:
+        self._content += content
+        if len(self._content) > MAX_ANSWER_BYTES:
+            raise ValueError(f"the answer has over {MAX_ANSWER_BYTES:,} bytes")
+        return ()
+
+    def last(self) -> bytes:
+        return bytes(self._content)
+
+
+class AnswerReader:
+    """Reads one response. It never raises: what cannot be read makes the ending "unreadable".
+
+    Args:
+        headers: Of the response, names in lower case, ":status" among them.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._failed = headers.get(":status") != "200"
+        self._unreadable = not is_plain(headers)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._is_stream = kind == "text/event-stream"
+        self._parser: _Parser = SseEvents() if self._is_stream else _WholeJson()
+        self._parts = AnswerParts()
+        self._first_token_s: float | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that comes can change the ending."""
+        return self._failed or self._unreadable
+
+    def feed(self, content: bytes, now_s: float) -> None:
+        """Take in a piece of the body.
+
+        Args:
+            content: As it came, cut anywhere.
+            now_s: When it came, in seconds since 1970.
+        """
+        if self._is_stream and self._first_token_s is None and content:
+            self._first_token_s = now_s
+        if self.is_settled:
+            return
+        try:
+            for data in self._parser.feed(content):
+                self._take(data)
+        except ValueError:
+            self._unreadable = True
+
+    def ending(self, *, whole: bool) -> Ending:
+        """How the call ended; asked once.
+
+        Args:
+            whole: The response came to its end. Of a stream that was cut after its last finish
+                reason and usage the length is known all the same.
+        """
+        if self._failed:
+            return Ending("error")
+        try:
+            if not self._unreadable and (whole or self._is_stream):
+                self._take(self._parser.last())
+        except ValueError:
+            self._unreadable = self._unreadable or whole
+        if self._unreadable:
+            return Ending("unreadable")
+        return self._read()
+
+    def _read(self) -> Ending:
+        reason, tokens = self._parts.finish_reason, self._parts.output_tokens
+        if reason is None:
+            return Ending("abort")
+        if tokens is None and reason in ("stop", "length"):
+            return Ending("no_usage")
+        return Ending(reason, tokens or 0, self._parts.input_tokens, self._first_token_s)
+
+    def _take(self, data: bytes) -> None:
+        if not data or data == b"[DONE]":
+            return
+        try:
+            fields = json.loads(data)
+        except RecursionError as error:
+            raise ValueError(str(error)) from error
+        if isinstance(fields, dict):
+            self._parts.take(cast("dict[str, Any]", fields))

@@ -1,0 +1,57 @@
+"""An HTTP request as a call for text: is it one, and what does it ask for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from scheduler_client.advisor.api_request import ApiRequest, read_api_request
+from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
+
+MAX_BODY_BYTES = 4 * 2**20
+"""A prompt longer than this is not looked at: reading it would hold up all the others."""
+
+_PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
+"""Where text is asked for, whatever prefix a gateway puts before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What an HTTP request's headers say.
+
+    Args:
+        asks_for_text: Method and path are those of a call that generates text.
+        has_priority: The caller has set one.
+        is_plain: The body is not compressed.
+    """
+
+    asks_for_text: bool
+    has_priority: bool
+    is_plain: bool
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> "RequestHead":
+        """Read headers, names in lower case, pseudo-headers among them."""
+        path = headers.get(":path", "").partition("?")[0]
+        return cls(
+            asks_for_text=headers.get(":method") == "POST" and path.endswith(_PATHS),
+            has_priority=PRIORITY_HEADER in headers,
+            is_plain=is_plain(headers),
+        )
+
+
+def is_plain(headers: Mapping[str, str]) -> bool:
+    """Whether a body is sent as it is: nobody decompresses anything here."""
+    return headers.get("content-encoding", "").strip().lower() in ("", "identity")
+
+
+def read_call(body: bytes) -> ApiRequest | None:
+    """What a body asks for; None if it is no whole JSON object, or too long to be looked at."""
+    # One that was cut off would be read to its end in vain.
+    if len(body) > MAX_BODY_BYTES or not body.rstrip().endswith(b"}"):
+        return None
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return read_api_request(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None

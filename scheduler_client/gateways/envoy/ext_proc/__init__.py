@@ -1,0 +1,1 @@
+"""Generated from protos/ by `make proto`: what of Envoy's own contract is needed here."""

@@ -1,0 +1,1 @@
+"""Envoy and its external processor."""
