@@ -115,6 +115,9 @@ class FakeVersions(Published):
     def fetch(self, version: str, into: Path = Path()) -> Path:
         return into
 
+    def state_of(self, version: str) -> str:
+        return ""
+
     def make_current(self, version: str) -> None:
         pass
 

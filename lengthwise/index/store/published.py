@@ -84,6 +84,17 @@ class Published(ABC):
         """
 
     @abstractmethod
+    def state_of(self, version: str) -> str:
+        """A text that changes whenever a file of a version does, without reading the files.
+
+        By it a version that could not be used, because it was still being copied, say, is looked at
+        again once there is something new to see.
+
+        Raises:
+            StoreError: The place cannot be read.
+        """
+
+    @abstractmethod
     def make_current(self, version: str) -> None:
         """Make a version that is there the current one.
 

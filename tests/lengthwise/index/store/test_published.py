@@ -45,6 +45,14 @@ def test_what_is_fetched_is_what_was_published_byte_for_byte(filled, artifact, t
     assert content(path) == content(tmp_path / "made" / "b")
 
 
+def test_the_state_of_a_version_changes_with_its_files_and_with_nothing_else(filled, artifact):
+    state = filled.state_of("b")
+    filled.make_current("b")
+    assert filled.state_of("b") == state
+    filled.publish(artifact("d"), "d", expected="b")
+    assert filled.state_of("b") == state != filled.state_of("d")
+
+
 def test_a_publisher_that_was_overtaken_is_told_and_changes_nothing(filled, artifact):
     with pytest.raises(StaleVersionError) as caught:
         filled.publish(artifact("d"), "d", expected="b")
