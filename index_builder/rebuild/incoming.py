@@ -12,6 +12,7 @@ import pyarrow as pa
 from lengthwise.history.database.completion import StoredCompletion
 from lengthwise.index.arrays import BoolVector, FloatVector, IntVector
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.record import RowKey
 from lengthwise.index.search.rows import SCHEMA, HistoryRows, columns_to_table
 from lengthwise.index.store.manifest import EncoderIdentity
 
@@ -48,14 +49,14 @@ class IncomingReader:
 
     Args:
         encoder: The one whose vectors the index is to hold.
-        held: Gives those of some ids that the live version has.
+        held: Gives those of some keys that the live version has.
         training: The encoder is to be trained anew, for which only texts are of use.
     """
 
     def __init__(
         self,
         encoder: EncoderIdentity,
-        held: Callable[[Collection[str]], Collection[str]],
+        held: Callable[[Collection[RowKey]], Collection[RowKey]],
         *,
         training: bool,
     ) -> None:
@@ -70,14 +71,14 @@ class IncomingReader:
     def read(self, completions: Iterable[StoredCompletion]) -> Incoming:
         """Go through completions, in order."""
         for chunk in _chunks(completions):
-            held = self._held([completion.request_id for completion in chunk])
+            held = self._held([completion.key for completion in chunk])
             self._take([c for c in chunk if not self._leaves_out(c, held)])
         return Incoming(
             HistoryRows(pa.concat_tables(self._tables)), self._vectors, dict(self._left_out)
         )
 
-    def _leaves_out(self, completion: StoredCompletion, held: Collection[str]) -> bool:
-        reason = ALREADY_THERE if completion.request_id in held else self._fault(completion)
+    def _leaves_out(self, completion: StoredCompletion, held: Collection[RowKey]) -> bool:
+        reason = ALREADY_THERE if completion.key in held else self._fault(completion)
         if reason:
             self._left_out[reason] += 1
         return bool(reason)
@@ -108,6 +109,7 @@ class IncomingReader:
             [c.prompt or "" for c in usable],
             [c.stored_unix_s for c in usable],
             [c.temperature for c in usable],
+            [c.caller for c in usable],
         ]
         self._tables.append(columns_to_table(columns))
         for place, completion in enumerate(usable, self._rows):

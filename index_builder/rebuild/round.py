@@ -22,6 +22,7 @@ from lengthwise.history.database.reader import HistoryReader
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
 from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import RowKey
 from lengthwise.index.store import Published
 from lengthwise.index.store.published import new_version
 
@@ -264,5 +265,5 @@ class _Round:
             return ()
 
 
-def _holds_none(_: Collection[str]) -> Collection[str]:
+def _holds_none(_: Collection[RowKey]) -> Collection[RowKey]:
     return ()

@@ -17,7 +17,7 @@ from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.search.gpu_vectors import GpuVectorIndex, gpu_count
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
@@ -194,7 +194,7 @@ class LengthIndex:
         They are held in memory only, in `recent`, which may be set beforehand to bound it.
 
         Args:
-            records: Oldest first; those whose id was added before are left out.
+            records: Oldest first; those whose key was added before are left out.
             vectors: Shape (len(records), dimension), rows of unit length.
 
         Returns:
@@ -208,9 +208,9 @@ class LengthIndex:
         """Encode records and add them; see `add_recent`."""
         return self.add_recent(records, self.encode([record.prompt for record in records]))
 
-    def built_with(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of some ids that rows of the build have."""
-        return self.rows.holding(ids)
+    def built_with(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
+        """Those of some keys that rows of the build have."""
+        return self.rows.holding(keys)
 
     def info(self) -> IndexSummary:
         """What the index holds."""

@@ -65,6 +65,16 @@ def completion_metrics(sources: Sources) -> Iterator[Metric]:
     learner, holder = sources.learner, sources.holder
     recent = holder.current.recent if holder.loaded else None
     yield counter("completions", "Completions stored.", sources.completions.reported)
+    yield counter(
+        "duplicate_completions",
+        "Completions whose caller had reported their id before.",
+        sources.reports.duplicates,
+    )
+    yield counter(
+        "differing_completions",
+        "Those of them that said something else than before.",
+        sources.reports.differing,
+    )
     yield gauge(
         "live_rows",
         "Completions that predictions take into account beside the index.",

@@ -97,22 +97,23 @@ class RequestLimits:
             **sampling,
         )
 
-    def record(self, completion: pb.Completion, where: str) -> HistoryRecord:
+    def record(self, completion: pb.Completion, where: str, caller: str = "") -> HistoryRecord:
         """The row of history that a completion is.
 
         Args:
             completion: The message that reports it.
             where: Put before the field's name in errors.
+            caller: Who reports it.
 
         Raises:
             InvalidRequestError: It cannot be one.
         """
         try:
-            return self._record(completion)
+            return self._record(completion, caller)
         except (InvalidRequestError, InvalidInputError) as error:
             raise InvalidRequestError(f"{where}{error}") from error
 
-    def _record(self, completion: pb.Completion) -> HistoryRecord:
+    def _record(self, completion: pb.Completion, caller: str) -> HistoryRecord:
         if not completion.request_id:
             raise InvalidRequestError(
                 "request_id is empty: expected an id unique to this completion, so that a "
@@ -127,6 +128,7 @@ class RequestLimits:
             model=completion.model,
             id=completion.request_id,
             finish_reason=_finish_reason(completion, sampling.get("max_tokens")),
+            caller=caller,
             **sampling,
         )
 

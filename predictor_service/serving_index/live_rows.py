@@ -203,8 +203,8 @@ class LiveLearner:
         if before is None or snapshot is None:
             return
         learnt = snapshot.records
-        built = index.built_with([record.id for record in learnt])
-        kept = [i for i, record in enumerate(learnt) if record.id not in built]
+        built = index.built_with([record.key for record in learnt])
+        kept = [i for i, record in enumerate(learnt) if record.key not in built]
         records = [learnt[i] for i in kept]
         if index.info().encoder_hash == before.info().encoder_hash:
             index.recent.add(records, snapshot.vectors[kept])

@@ -15,7 +15,7 @@ from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVecto
 from lengthwise.index.decoding import decodings_at
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.length_scale import FloatArray, to_log
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.search.nearest_rows import nearest_rows
 
 CAPACITY_ROWS = 50_000
@@ -112,7 +112,7 @@ class RecentRows:
         """Add rows, which are found as soon as this returns.
 
         Args:
-            records: Oldest first; those whose id is held already are left out. Without an id
+            records: Oldest first; those whose key is held already are left out. Without an id
                 every one counts.
             vectors: Shape (len(records), dimension), rows of unit length.
 
@@ -164,17 +164,17 @@ class _Columns:
         self.model_codes: IntVector = np.empty(capacity_rows, np.int64)
         self.records: list[HistoryRecord] = []
         self.chars = 0
-        self._ids: set[str] = set()
+        self._keys: set[RowKey] = set()
         self._models: dict[str, int] = {}
 
     def not_held(self, records: Sequence[HistoryRecord]) -> list[int]:
-        """Which records have an id that neither a row nor a record before them has."""
-        seen: set[str] = set()
+        """Which records have a key that neither a row nor a record before them has."""
+        seen: set[RowKey] = set()
         fresh: list[int] = []
         for i, record in enumerate(records):
-            if not record.id or (record.id not in self._ids and record.id not in seen):
+            if not record.id or (record.key not in self._keys and record.key not in seen):
                 fresh.append(i)
-                seen.add(record.id)
+                seen.add(record.key)
         return fresh
 
     def append(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
@@ -187,7 +187,7 @@ class _Columns:
         self.model_codes[new] = [
             self._models.setdefault(r.model, len(self._models)) for r in records
         ]
-        self._ids.update(r.id for r in records)
+        self._keys.update(r.key for r in records)
         self.chars += sum(len(r.prompt) for r in records)
         self.records.extend(records)
 

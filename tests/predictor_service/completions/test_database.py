@@ -39,6 +39,7 @@ async def test_reported_lengths_are_in_the_database_when_they_are_acknowledged(s
         max_tokens=512,
         finish_reason="length",
         temperature=0.7,
+        caller="address 127.0.0.1",
     )
     assert second.prompt == "yo"
     info = await running.stub.GetIndexInfo(pb.GetIndexInfoRequest())

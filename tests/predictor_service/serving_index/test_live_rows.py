@@ -39,8 +39,8 @@ class RealIndex(FakeIndex):
     def recent(self, rows):
         self._real.recent = rows
 
-    def built_with(self, ids):
-        return self._real.built_with(ids)
+    def built_with(self, keys):
+        return self._real.built_with(keys)
 
     def encode(self, prompts):
         super().encode(prompts)

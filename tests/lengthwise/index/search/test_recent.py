@@ -237,7 +237,7 @@ def test_a_capacity_of_no_rows_is_refused():
 
 
 def test_the_build_knows_its_ids(index, history):
-    assert index.built_with([history[0].id, "unheard of"]) == {history[0].id}
+    assert index.built_with([history[0].key, ("", "unheard of")]) == {history[0].key}
     assert index.built_with([]) == frozenset()
 
 
