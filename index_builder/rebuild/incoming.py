@@ -15,6 +15,7 @@ from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import RowKey
 from lengthwise.index.search.rows import SCHEMA, HistoryRows, columns_to_table
 from lengthwise.index.store.manifest import EncoderIdentity
+from lengthwise.model_contexts import NOT_KNOWN, ModelContexts
 
 READ_ROWS = 4_096
 """Completions looked at together: one question to the live version about their ids."""
@@ -23,6 +24,7 @@ ALREADY_THERE = "in the index already"
 OTHER_VECTORS = "stored without text, as vectors of another encoder"
 NOT_TRAINABLE = "stored without text, which a training needs"
 UNUSABLE = "unusable as a row"
+UNWANTED_CALLER = "of a caller that is left out"
 """Why a completion is left out, as an outcome tells it."""
 
 MAX_HELD_OUT_SHARE = 1 / 4
@@ -51,6 +53,8 @@ class IncomingReader:
         encoder: The one whose vectors the index is to hold.
         held: Gives those of some keys that the live version has.
         training: The encoder is to be trained anew, for which only texts are of use.
+        left_out_callers: Whose completions are not taken.
+        contexts: Of the LLMs: a longer length is cut to its LLM's.
     """
 
     def __init__(
@@ -59,10 +63,14 @@ class IncomingReader:
         held: Callable[[Collection[RowKey]], Collection[RowKey]],
         *,
         training: bool,
+        left_out_callers: Collection[str] = (),
+        contexts: ModelContexts = NOT_KNOWN,
     ) -> None:
         self._encoder = encoder
         self._held = held
         self._training = training
+        self._left_out_callers = left_out_callers
+        self._contexts = contexts
         self._tables: list[pa.Table] = [SCHEMA.empty_table()]
         self._vectors: dict[int, FloatVector] = {}
         self._rows = 0
@@ -85,6 +93,8 @@ class IncomingReader:
 
     def _fault(self, completion: StoredCompletion) -> str:
         """Why a completion cannot be used; "" if it can."""
+        if completion.caller in self._left_out_callers:
+            return UNWANTED_CALLER
         if completion.prompt is not None:
             try:
                 _ = completion.record
@@ -103,7 +113,7 @@ class IncomingReader:
         columns = [
             [c.request_id for c in usable],
             [c.model for c in usable],
-            [c.output_tokens for c in usable],
+            [self._contexts.capped(c.model, c.output_tokens) for c in usable],
             [c.finish_reason == "length" for c in usable],
             [""] * len(usable),
             [c.prompt or "" for c in usable],

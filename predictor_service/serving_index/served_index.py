@@ -27,6 +27,10 @@ class ServedIndex(Protocol):
         """Those of some keys that rows of the build have."""
         ...
 
+    def longest_tokens(self, model: str) -> int | None:
+        """The length that hardly an answer of an LLM exceeds; None where that is not known."""
+        ...
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Vectors of prompts, shape (prompts, dimension)."""
         ...

@@ -39,6 +39,9 @@ class FakeIndex:
     def built_with(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
         return frozenset()
 
+    def longest_tokens(self, model: str) -> int | None:
+        return None
+
     def encode(self, prompts: Sequence[str]) -> Any:
         self.encoded.append(list(prompts))
         self.entered.release()

@@ -42,6 +42,9 @@ class RealIndex(FakeIndex):
     def built_with(self, keys):
         return self._real.built_with(keys)
 
+    def longest_tokens(self, model):
+        return self._real.longest_tokens(model)
+
     def encode(self, prompts):
         super().encode(prompts)
         if self.fails_on and any(self.fails_on in prompt for prompt in prompts):
