@@ -125,7 +125,8 @@ def rebuild_with(
     writer = HistoryWriter.open(Place.parse(history))
     writer.append([Report(reports)])
     writer.close()
-    job = Rebuild(history=history, place=Published.at(str(store)), options=RebuildOptions(**options))
+    place = Published.at(str(store))
+    job = Rebuild(history=history, place=place, options=RebuildOptions(**options))
     outcome = job.run(RoundProgress())
     return outcome, before, LengthIndex.load(store, encoder=encoder)
 

@@ -130,7 +130,9 @@ def build_index(
         raise InvalidInputError(
             f"{out} is a single artifact, not a store of versions: give another folder as --out"
         )
+    store = FolderStore(out)
     job = _Build(
+        new_version(after=store.versions()),
         history,
         encoder,
         options or BuildOptions(),
@@ -138,7 +140,7 @@ def build_index(
         skipped_rows=skipped_rows,
         progress=progress or SilentProgress(),
     )
-    path = FolderStore(out).publish_written(job.version, job.write)
+    path = store.publish_written(job.version, job.write)
     return BuildResult(path, job.made.manifest, job.made.evaluation)
 
 
@@ -170,6 +172,7 @@ class _Build:
 
     def __init__(
         self,
+        version: str,
         history: RecordSource,
         encoder: Encoder,
         options: BuildOptions,
@@ -178,7 +181,7 @@ class _Build:
         skipped_rows: Callable[[], int],
         progress: BuildProgress,
     ) -> None:
-        self.version = new_version()
+        self.version = version
         self._history = history
         self._encoder = encoder
         self._options = options

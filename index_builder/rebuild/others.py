@@ -78,7 +78,8 @@ class OthersComparison:
             f"absolute error {self.mae_tokens:.1f} tokens, live {self.live_mae_tokens:.1f}; loss "
             f"of the 90 % quantile {self.high_loss_tokens:.1f}, live "
             f"{self.live_high_loss_tokens:.1f}; that is {self.loss:.0%} of their mean length, "
-            f"tolerated {tolerated:.0%}. Look at that caller's rows; --leave-out-caller takes them out"
+            f"tolerated {tolerated:.0%}. Look at that caller's rows; --leave-out-caller takes them "
+            "out"
         )
 
 

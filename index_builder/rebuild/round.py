@@ -189,7 +189,7 @@ class _Round:
                 return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
         rows, dropped = self._kept(before, new)
         self._learn(rows=len(rows), dropped=dropped)
-        version = new_version()
+        version = new_version(after=self._job.place.versions())
         self._progress.note(f"Building {version} of {len(rows):,} rows")
         recipe.write(self._folder / version, version, rows)
         return self._publish(version)

@@ -260,6 +260,11 @@ class LengthIndex:
 
     def info(self) -> IndexSummary:
         """What the index holds."""
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> IndexSummary:
+        """Computed once: the rows of a build never change, and every scrape asks."""
         manifest = self.manifest
         return IndexSummary(
             version=manifest.version,

@@ -105,7 +105,8 @@ class Service:
 
     def _watch_drift_anew(self) -> None:
         version = self.holder.version
-        self.drift.index_switched(version, self._source.promises(version))
+        models = [summary.model for summary in self.holder.current.info().models]
+        self.drift.index_switched(version, self._source.promises(version), models)
 
     def _current(self) -> ServedIndex | None:
         return self.holder.current if self.holder.loaded else None

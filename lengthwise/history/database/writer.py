@@ -93,8 +93,21 @@ class HistoryWriter:
             )
         return batch.outcomes
 
-    def remove_expired(self, retention: Retention) -> int:
+    def kept_rows(self) -> int:
+        """How many completions there are now.
+
+        Raises:
+            HistoryError: The database cannot be asked.
+        """
+        with self._transaction() as connection:
+            return self._lock_ledger(connection).kept_rows
+
+    def remove_expired(self, retention: Retention, *, most_by_age: int | None = None) -> int:
         """Remove some of what is too old or too much.
+
+        Args:
+            retention: What is to stay.
+            most_by_age: How many may go for their age alone; None for any number.
 
         Returns:
             How many rows went; 0 once nothing is left to remove.
@@ -105,7 +118,12 @@ class HistoryWriter:
         with self._transaction() as connection:
             kept = self._lock_ledger(connection)
             oldest = [OldRow(*row) for row in connection.execute(OLDEST)]
-            count = retention.expired(oldest, kept_bytes=kept.kept_bytes, now_unix_s=self._clock())
+            count = retention.expired(
+                oldest,
+                kept_bytes=kept.kept_bytes,
+                now_unix_s=self._clock(),
+                most_by_age=most_by_age,
+            )
             if count:
                 last = oldest[count - 1].sequence
                 connection.execute(delete(completions).where(completions.c.sequence <= last))
