@@ -12,6 +12,9 @@ OTHERS = "other callers"
 MIN_ROWS = 20
 """Fewer lengths of a caller, or of all others, say nothing."""
 
+ROUNDING = 1 - 1e-9
+"""What equal distances may differ by, computed from sums."""
+
 MIN_RATIO = 2.0
 """Lengths that are so many times as long, or as short, as the others' are worth a word."""
 
@@ -43,14 +46,17 @@ class CallerLengths:
             total.logs += math.log1p(tokens)
 
     def unlike(self) -> str:
-        """Whose lengths are farthest from those of all others, for people; "" if nobody's are."""
+        """Whose lengths are farthest from those of all others, for people; "" if nobody's are.
+
+        Of two callers alone each is as far from the other: then it is the one that came later.
+        """
         farthest, said = math.log(MIN_RATIO), ""
         for caller, one in self._sums.items():
             others = _Sum(self._all.rows - one.rows, self._all.logs - one.logs)
             if min(one.rows, others.rows) < MIN_ROWS:
                 continue
             distance = abs(one.logs / one.rows - others.logs / others.rows)
-            if distance > farthest:
+            if distance >= farthest * ROUNDING:
                 farthest = distance
                 said = (
                     f"{caller or 'an unknown caller'} reports {one.tokens:.0f} tokens on average "

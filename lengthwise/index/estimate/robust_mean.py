@@ -9,9 +9,9 @@ import numpy as np
 
 from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 
-FENCE_REACH = 3.0
+FENCE_REACH = 2.0
 """Where the fence is: so many times as far above the median as the 90 % quantile, on the log scale.
-On a normal distribution there that is 3.8 standard deviations, beyond its 99 % quantile at 2.3."""
+On a normal distribution there that is 2.6 standard deviations, beyond its 99 % quantile at 2.3."""
 
 HIGH_LEVEL = 0.9
 """The quantile that sets the fence; more than a tenth of absurd lengths would move it."""
