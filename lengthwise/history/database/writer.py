@@ -155,7 +155,7 @@ class HistoryWriter:
         while some := list(islice(ids, LOOKED_UP_AT_A_TIME)):
             wanted = select(completions.c.caller, completions.c.request_id, *CONTENT)
             for row in connection.execute(wanted.where(completions.c.request_id.in_(some))):
-                yield (row[0], row[1]), tuple(row[2:])
+                yield (row.caller, row.request_id), tuple(row[2:])
 
     def _lock_ledger(self, connection: Connection) -> Row[Any]:
         return connection.execute(LEDGER).one()
