@@ -15,7 +15,7 @@ class ModelContexts:
     """The contexts of some LLMs.
 
     Args:
-        by_model: In tokens.
+        by_model: Tokens of prompt and answer together, by the name of the LLM.
         others: Of every other LLM, in tokens; None where it is not known.
     """
 

@@ -45,7 +45,7 @@ class LimitedLog:
 
         Args:
             subject: What or whom it is about: each has a rate of its own.
-            count: How often it happened.
+            count: How often it happened since the last call, at least once.
             facts: What else the line is to say.
         """
         if subject not in self._told_s and len(self._told_s) >= MAX_SUBJECTS:

@@ -73,7 +73,7 @@ def with_proxy(
 
     Args:
         error: Why there was no answer.
-        env: The environment.
+        env: The environment, in which variables may name a proxy.
         used: The client was asked to go through the proxy.
     """
     variable = next((name for name in PROXY_VARIABLES if env.get(name)), None)

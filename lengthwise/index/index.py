@@ -217,7 +217,7 @@ class LengthIndex:
 
         Args:
             places: Shape (n,): numbers of the rows.
-            vectors: Shape (n, dimension): theirs.
+            vectors: Shape (n, dimension): of the same rows, as they are indexed.
         """
         chosen = self.rows.take(places.tolist()).table.select(["prompt", "model", "temperature"])
         queries = [

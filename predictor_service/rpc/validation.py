@@ -106,7 +106,7 @@ class RequestLimits:
         Args:
             completion: The message that reports it.
             where: Put before the field's name in errors.
-            caller: Who reports it.
+            caller: Who reports it, as the guard names callers.
 
         Raises:
             InvalidRequestError: It cannot be one.

@@ -20,7 +20,7 @@ def plausible(index: ServedIndex, records: Sequence[HistoryRecord]) -> list[Hist
 
     Args:
         index: The one that is to learn them.
-        records: As they were reported.
+        records: As they were reported, with lengths that nobody has looked at.
     """
     found: list[HistoryRecord] = []
     for record in records:

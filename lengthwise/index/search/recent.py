@@ -26,7 +26,7 @@ CAPACITY_CHARS = 64 * 2**20
 """Characters of their prompts held by default: a few very long ones must not fill the memory."""
 
 CALLER_SHARE = 1 / 2
-"""Of the room, what one of several callers has: whoever reports most must not push out the others."""
+"""Of the room, what one of several callers has: none that reports much pushes out the others."""
 
 KEPT_SHARE = 7 / 8
 """Kept when room is made: moving rows costs the same for one dropped as for many."""
