@@ -8,7 +8,6 @@ from scheduler_client.advisor.parse_setting import parse_bool
 from scheduler_client.cli.inputs import InputError
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.connection_trouble import PROXY_FLAG, PROXY_VARIABLE
-from scheduler_client.errors import InvalidRequestError
 from scheduler_client.targets import DEFAULT_TARGET
 
 TARGET_VARIABLE = "LENGTHWISE_TARGET"
@@ -62,7 +61,7 @@ def client_of(args: argparse.Namespace) -> LengthPredictorClient:
         return LengthPredictorClient(
             args.target, timeout_s=args.timeout_s, access=access, use_proxy=_uses_proxy(args)
         )
-    except (InvalidRequestError, ValueError) as error:
+    except ValueError as error:
         raise InputError(str(error)) from error
 
 

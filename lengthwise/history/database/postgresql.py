@@ -74,6 +74,8 @@ class Postgresql:
 
     def lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+        # To migrate a large table takes longer than any commit may.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
 
     def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
         arrays = map(list, zip(*rows, strict=True))

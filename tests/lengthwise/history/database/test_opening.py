@@ -171,3 +171,15 @@ def test_tables_of_others_in_the_same_database_are_left_alone(sqlite_place):
         add(writer, "a")
     with sqlite3.connect(sqlite_place) as other:
         assert other.execute("SELECT x FROM completions").fetchall() == [(1,)]
+
+
+def test_a_migration_may_take_longer_than_a_commit(postgres_place):
+    def timeout(connection) -> str:
+        return connection.execute(text("SHOW statement_timeout")).scalar()
+
+    with writing(postgres_place) as writer:
+        with writer._engine.begin() as connection:
+            writer._database.lock_schema(connection)
+            assert timeout(connection) == "0"
+        with writer._engine.begin() as connection:
+            assert timeout(connection) == "30s"
