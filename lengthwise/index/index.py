@@ -16,7 +16,7 @@ from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
-from lengthwise.index.estimate.robust_mean import robust_mean
+from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
@@ -159,7 +159,7 @@ class LengthIndex:
         confidence = self._calibration.confidence(grid, nearness) * np.where(
             unknown, UNKNOWN_MODEL_TRUST, 1
         )
-        expected = robust_mean(grid)
+        expected = robust_mean(grid, self._estimator.prior.quantile(codes, USUAL_LEVEL))
         levels = self.manifest.quantile_levels
         quantiles = interpolated_quantiles(levels, GRID, grid)
         without_neighbours: Basis = "prior" if self._head is None else "head"
