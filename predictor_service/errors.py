@@ -14,7 +14,8 @@ CallError                   what a caller gets instead of a prediction, with its
 StartUpError                the service cannot start
 ├── ConfigError             an option is out of range
 └── PortTakenError          something else listens there
-SwapRefusedError            a new version is broken; the old one serves on
+SwapRefusedError            a new version cannot be served; the old one serves on
+└── VersionIncompleteError  it is not whole, or not yet
 """
 
 from typing import ClassVar
@@ -115,4 +116,8 @@ class PortTakenError(StartUpError):
 
 
 class SwapRefusedError(Exception):
-    """A new version of the index is broken; the old one serves on."""
+    """A new version of the index cannot be served; the old one serves on."""
+
+
+class VersionIncompleteError(SwapRefusedError):
+    """A file of the new version is missing: it may still be being copied."""

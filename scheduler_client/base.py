@@ -1,5 +1,6 @@
 """What the two clients share: everything but the waiting."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import grpc
 from scheduler_client.access import Access
 from scheduler_client.calls import status_of
 from scheduler_client.config import ChannelOption, ClientConfig, checked_timeout_s
-from scheduler_client.connection_trouble import unavailable
+from scheduler_client.connection_trouble import unavailable, with_proxy
 from scheduler_client.errors import ClientClosedError, LengthPredictorError, error_from_status
 from scheduler_client.targets import DEFAULT_TARGET
 
@@ -28,6 +29,8 @@ class ClientBase(ABC):
         max_receive_bytes: Largest message taken, in bytes.
         wait_for_ready: Wait for a service that is not there yet, up to the deadline, instead of
             failing at once.
+        use_proxy: Go through the proxy that `http_proxy` and the like name in the environment. Off,
+            since such a proxy leads out of the network, and a predictor is inside.
         access: Files of certificates and of a token; none means plain text.
         credentials: For TLS of another kind, from grpc.ssl_channel_credentials() and the like; they
             win over the certificates of `access`.
@@ -48,6 +51,7 @@ class ClientBase(ABC):
         max_send_bytes: int = 4 * 1024 * 1024,
         max_receive_bytes: int = 64 * 1024 * 1024,
         wait_for_ready: bool = False,
+        use_proxy: bool = False,
         access: Access | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[ChannelOption] = (),
@@ -60,6 +64,7 @@ class ClientBase(ABC):
             max_send_bytes=max_send_bytes,
             max_receive_bytes=max_receive_bytes,
             wait_for_ready=wait_for_ready,
+            use_proxy=use_proxy,
             access=access or Access(),
             credentials=credentials,
             channel_options=channel_options,
@@ -107,7 +112,8 @@ class ClientBase(ABC):
         number: int = code.value[0]
         details: str = getattr(error, "details", lambda: "")() or ""
         if code is grpc.StatusCode.UNAVAILABLE:
-            return unavailable(details, self.target, self._config.access)
+            found = unavailable(details, self.target, self._config.access)
+            return with_proxy(found, os.environ, used=self._config.use_proxy)
         return error_from_status(number, details, target=self.target, timeout_s=timeout_s)
 
     def _closed_error(self) -> ClientClosedError:

@@ -32,6 +32,7 @@ class ClientConfig:
     max_send_bytes: int
     max_receive_bytes: int
     wait_for_ready: bool
+    use_proxy: bool
     access: Access
     credentials: grpc.ChannelCredentials | None
     channel_options: Sequence[ChannelOption]
@@ -70,6 +71,8 @@ class ClientConfig:
             ("grpc.max_reconnect_backoff_ms", 5_000),
             # A connection of its own: another client's failures do not hold this one back.
             ("grpc.use_local_subchannel_pool", 1),
+            # gRPC takes even 127.0.0.1 to the proxy, and knows no_proxy in lower case alone.
+            ("grpc.enable_http_proxy", int(self.use_proxy)),
         ]
         if target.authority:
             options.append(("grpc.default_authority", target.authority))

@@ -1,7 +1,9 @@
 """Why there is no connection, told from gRPC's own words."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scheduler_client.access import FLAGS, SYSTEM_CA, Access, named
 from scheduler_client.certificate import expired_on
@@ -30,6 +32,12 @@ _WRONG_NAME = re.compile(
 )
 """TLS failed: the certificate is for other names than the one called."""
 
+PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
+"""Where gRPC looks for a proxy, in this order; it reads them in lower case only."""
+
+PROXY_FLAG, PROXY_VARIABLE = "--use-proxy", "LENGTHWISE_USE_PROXY"
+"""How a command line and an environment ask for the proxy."""
+
 
 def unavailable(details: str, target: str, access: Access) -> LengthPredictorError:
     """Tell a service that is not there from one that is not ready, or speaks TLS otherwise.
@@ -55,6 +63,30 @@ def unavailable(details: str, target: str, access: Access) -> LengthPredictorErr
     return ServerUnavailableError(
         f"no Lengthwise service answers at {target} ({reason}): is it running? Start it with: "
         f"python -m predictor_service --index DIR --port {port[1] if port else 'PORT'}"
+    )
+
+
+def with_proxy(
+    error: LengthPredictorError, env: Mapping[str, str], *, used: bool
+) -> LengthPredictorError:
+    """The same error, saying what became of the proxy that the environment names, if it names one.
+
+    Args:
+        error: Why there was no answer.
+        env: The environment, in which variables may name a proxy.
+        used: The client was asked to go through the proxy.
+    """
+    variable = next((name for name in PROXY_VARIABLES if env.get(name)), None)
+    if variable is None:
+        return error
+    if not used:
+        asked = f"use_proxy=True, {PROXY_FLAG} or {PROXY_VARIABLE}=true"
+        return type(error)(f"{error}. The proxy in {variable} was not used: {asked} asks for it")
+    url = urlsplit(env[variable])
+    proxy = url.netloc.rpartition("@")[2] or url.path  # without the password that it may have
+    return type(error)(
+        f"{error}. The call went through the proxy {proxy} of {variable}: leave out {PROXY_FLAG} "
+        "to go straight there"
     )
 
 

@@ -70,8 +70,8 @@ class Arm:
         snapshot = recent.snapshot if recent is not None else None
         self._index = LengthIndex.load(place.fetch(version, cache), encoder=encoder)
         if snapshot is not None:
-            built = self._index.built_with([record.id for record in snapshot.records])
-            kept = [i for i, r in enumerate(snapshot.records) if r.id not in built]
+            built = self._index.built_with([record.key for record in snapshot.records])
+            kept = [i for i, r in enumerate(snapshot.records) if r.key not in built]
             self._index.add_recent([snapshot.records[i] for i in kept], snapshot.vectors[kept])
 
     def scores(self, truths: Sequence[FloatArray]) -> list[Score]:

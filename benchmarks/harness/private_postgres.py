@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 SYSTEM_USER = "postgres"
 DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
@@ -43,6 +44,19 @@ def private_postgres() -> Generator[str]:
             yield f"postgresql://{SYSTEM_USER}@/postgres?host={folder}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(url: str) -> None:
+    """Have a server of `private_postgres` stop in the middle of things and start again.
+
+    Args:
+        url: As it was given.
+    """
+    binaries, folder = find_binaries(), Path(parse_qs(urlsplit(url).query)["host"][0])
+    assert binaries is not None  # noqa: S101  the server runs
+    arguments = ["restart", "--wait", "--mode", "immediate", "--log", str(folder / "log")]
+    command = [str(binaries / "pg_ctl"), *arguments, "--pgdata", str(folder / "data")]
+    _run(command, _as_user(folder))
 
 
 @contextmanager

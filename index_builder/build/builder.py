@@ -152,10 +152,15 @@ def build_encoded(
         raise InvalidInputError(
             f"{out} is a single artifact, not a store of versions: give another folder as --out"
         )
+    store = FolderStore(out)
     job = ArtifactBuild(
-        encoded, options or BuildOptions(), trained=trained, progress=progress or SilentProgress()
+        new_version(after=store.versions()),
+        encoded,
+        options or BuildOptions(),
+        trained=trained,
+        progress=progress or SilentProgress(),
     )
-    path = FolderStore(out).publish_written(job.version, job.write)
+    path = store.publish_written(job.version, job.write)
     return BuildResult(path, job.made.manifest, job.made.evaluation)
 
 
@@ -184,6 +189,7 @@ class ArtifactBuild:
     """One build: fills a folder.
 
     Args:
+        version: Name of what is built, after those that the store holds.
         encoded: The rows; iterated once.
         options: Levels, texts and seed.
         trained: What the encoder was loaded from, if it was trained on this history.
@@ -194,13 +200,14 @@ class ArtifactBuild:
 
     def __init__(
         self,
+        version: str,
         encoded: EncodedRows,
         options: BuildOptions,
         *,
         trained: TrainedEncoder | None,
         progress: BuildProgress,
     ) -> None:
-        self.version = new_version()
+        self.version = version
         self._encoded = encoded
         self._options = options
         self._trained = trained

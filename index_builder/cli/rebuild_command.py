@@ -42,6 +42,10 @@ HELP = {
     "tolerate_tau": "How much lower Kendall's tau-b may be.",
     "tolerate_coverage": "How much farther the 90 % interval may fall short of 90 %.",
     "keep_versions": "Versions left after publishing.",
+    "max_caller_share": "Share of the rows that one caller's may be, of those that are known.",
+    "tolerate_others": "How much worse rows of others than a caller may be predicted for taking in "
+    "that caller's, as a share of their mean length.",
+    "model_context": "NAME=TOKENS, several with commas: longer lengths are cut to it.",
     "from_sequence": "Take rows of the history after this one; -1 goes on where the live version "
     "ended.",
     "seed": "Of whatever chance decides.",
@@ -88,6 +92,14 @@ def rebuild(
     every: Annotated[
         float, typer.Option("--every", help="Seconds between rounds; 0 does one and ends.")
     ] = 0.0,
+    leave_out_caller: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave-out-caller",
+            help="A caller whose rows are taken out and not taken in, such as 'token engine-3'; "
+            "may be given again.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only JSON, one line for each round.")
     ] = False,
@@ -119,6 +131,7 @@ def rebuild(
             device=device,
             precision=precision,
             cache=Path(cache),
+            leave_out_callers=frozenset(leave_out_caller or ()),
         )
         if every:
             run_every(every, lambda: job.run(progress), tell, stop)

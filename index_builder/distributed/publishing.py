@@ -11,6 +11,7 @@ from index_builder.distributed.place import is_url
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.index.store import Published
 from lengthwise.index.store.manifest import Manifest
+from lengthwise.index.store.published import new_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def build_to(
         )
     store = Published.at(out)
     current = store.current()
-    job = ArtifactBuild(encoded, options, trained=None, progress=progress)
+    version = new_version(after=store.versions())
+    job = ArtifactBuild(version, encoded, options, trained=None, progress=progress)
     with TemporaryDirectory(prefix="lengthwise-built-") as name:
         folder = Path(name) / job.version
         folder.mkdir()

@@ -12,8 +12,10 @@ import pyarrow as pa
 from lengthwise.history.database.completion import StoredCompletion
 from lengthwise.index.arrays import BoolVector, FloatVector, IntVector
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.record import RowKey
 from lengthwise.index.search.rows import SCHEMA, HistoryRows, columns_to_table
 from lengthwise.index.store.manifest import EncoderIdentity
+from lengthwise.model_contexts import NOT_KNOWN, ModelContexts
 
 READ_ROWS = 4_096
 """Completions looked at together: one question to the live version about their ids."""
@@ -29,6 +31,9 @@ NOT_TRAINABLE = "stored without text, which a training needs"
 
 UNUSABLE = "unusable as a row"
 """An index refuses it: a length or a condition is out of range."""
+
+UNWANTED_CALLER = "of a caller that is left out"
+"""Why a completion is left out, as an outcome tells it."""
 
 MAX_HELD_OUT_SHARE = 1 / 4
 """Of the new rows that ended by themselves: the others are what a candidate is made from."""
@@ -54,20 +59,26 @@ class IncomingReader:
 
     Args:
         encoder: The one whose vectors the index is to hold.
-        held: Gives those of some ids that the live version has.
+        held: Gives those of some keys that the live version has.
         training: The encoder is to be trained anew, for which only texts are of use.
+        left_out_callers: Whose completions are not taken.
+        contexts: Of the LLMs: a longer length is cut to its LLM's.
     """
 
     def __init__(
         self,
         encoder: EncoderIdentity,
-        held: Callable[[Collection[str]], Collection[str]],
+        held: Callable[[Collection[RowKey]], Collection[RowKey]],
         *,
         training: bool,
+        left_out_callers: Collection[str] = (),
+        contexts: ModelContexts = NOT_KNOWN,
     ) -> None:
         self._encoder = encoder
         self._held = held
         self._training = training
+        self._left_out_callers = left_out_callers
+        self._contexts = contexts
         self._tables: list[pa.Table] = [SCHEMA.empty_table()]
         self._vectors: dict[int, FloatVector] = {}
         self._rows = 0
@@ -76,20 +87,22 @@ class IncomingReader:
     def read(self, completions: Iterable[StoredCompletion]) -> Incoming:
         """Go through completions, in order."""
         for chunk in _chunks(completions):
-            held = self._held([completion.request_id for completion in chunk])
+            held = self._held([completion.key for completion in chunk])
             self._take([c for c in chunk if not self._leaves_out(c, held)])
         return Incoming(
             HistoryRows(pa.concat_tables(self._tables)), self._vectors, dict(self._left_out)
         )
 
-    def _leaves_out(self, completion: StoredCompletion, held: Collection[str]) -> bool:
-        reason = ALREADY_THERE if completion.request_id in held else self._fault(completion)
+    def _leaves_out(self, completion: StoredCompletion, held: Collection[RowKey]) -> bool:
+        reason = ALREADY_THERE if completion.key in held else self._fault(completion)
         if reason:
             self._left_out[reason] += 1
         return bool(reason)
 
     def _fault(self, completion: StoredCompletion) -> str:
         """Why a completion cannot be used; "" if it can."""
+        if completion.caller in self._left_out_callers:
+            return UNWANTED_CALLER
         if completion.prompt is not None:
             try:
                 _ = completion.record
@@ -108,12 +121,13 @@ class IncomingReader:
         columns = [
             [c.request_id for c in usable],
             [c.model for c in usable],
-            [c.output_tokens for c in usable],
+            [self._contexts.capped(c.model, c.output_tokens) for c in usable],
             [c.finish_reason == "length" for c in usable],
             [""] * len(usable),
             [c.prompt or "" for c in usable],
             [c.stored_unix_s for c in usable],
             [c.temperature for c in usable],
+            [c.caller for c in usable],
         ]
         self._tables.append(columns_to_table(columns))
         for place, completion in enumerate(usable, self._rows):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.model_contexts import ModelContexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,10 @@ class RebuildOptions:
         tolerate_tau: How much lower Kendall's tau-b may be.
         tolerate_coverage: How much farther the 90 % interval may fall short of covering 90 %.
         keep_versions: Versions left after publishing, the newest.
+        max_caller_share: Share of the rows that may come from one caller, of those that are known.
+        tolerate_others: How much worse rows that others than a caller reported may be predicted for
+            taking in that caller's, as a share of their mean length.
+        model_context: Contexts of LLMs, NAME=TOKENS: longer lengths are cut to them.
         from_sequence: Take rows of the history after this one; -1 goes on where the live version
             ended.
         seed: Decides samples, resampling and what is random in a training.
@@ -37,6 +42,9 @@ class RebuildOptions:
     tolerate_tau: float = 0.01
     tolerate_coverage: float = 0.02
     keep_versions: int = 5
+    max_caller_share: float = 1.0
+    tolerate_others: float = 1.0
+    model_context: str = ""
     from_sequence: int = -1
     seed: int = 0
 
@@ -51,9 +59,15 @@ class RebuildOptions:
             ("tolerate_tau", 0, 2),
             ("tolerate_coverage", 0, 1),
             ("keep_versions", 1, 10**6),
+            ("max_caller_share", 0.001, 1),
+            ("tolerate_others", 0, 1_000_000),
             ("from_sequence", -1, 2**62),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 option = "--" + name.replace("_", "-")
                 raise InvalidInputError(f"{option} is {value}: expected {low} to {high:,}")
+        try:
+            ModelContexts.parse(self.model_context)
+        except ValueError as error:
+            raise InvalidInputError(f"--model-context: {error}") from error

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from index_builder.rebuild.comparison import VersionComparison
+from index_builder.rebuild.others import OthersComparison
 
 
 class RoundEnding(StrEnum):
@@ -42,6 +43,7 @@ class RoundOutcome:
         dropped: Rows that had to go, by cap.
         rows: Rows of the version that was made; 0 if none was.
         comparison: With the live version; None where there was none to compare with.
+        others: What rows of others suffer from each caller's new ones; empty where there are none.
         faults: Why it was refused, failed or was overtaken.
         pruned: Old versions that were removed after it.
         seconds: How long the round took.
@@ -57,6 +59,7 @@ class RoundOutcome:
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     rows: int = 0
     comparison: VersionComparison | None = None
+    others: tuple[OthersComparison, ...] = ()
     faults: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
     seconds: float = 0.0

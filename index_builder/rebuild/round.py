@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from index_builder.rebuild.candidate import Recipe
-from index_builder.rebuild.comparison import VersionComparison, compare
+from index_builder.rebuild.comparison import compare
 from index_builder.rebuild.incoming import Incoming, IncomingReader, TimeSplit
 from index_builder.rebuild.keeping import Caps, within_caps
 from index_builder.rebuild.live_version import EncoderSource, LiveVersion
 from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.others import compare_others
+from index_builder.rebuild.others import faults as others_faults
 from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.retraining import Retraining
@@ -22,11 +24,14 @@ from lengthwise.history.database.reader import HistoryReader
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
 from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import RowKey
 from lengthwise.index.store import Published
 from lengthwise.index.store.published import new_version
+from lengthwise.model_contexts import ModelContexts
 
+TAKEN_OUT = "of the live version by a caller that is left out"
 KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
-"""Why a row of the live version is left out, as an outcome tells it."""
+"""Why rows of the live version are left out, as an outcome tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Rebuild:
         precision: That prompts are encoded in.
         cache: Folder for the live version, where it must be fetched: rounds that follow each other
             fetch it once. None fetches it anew each time.
+        leave_out_callers: Whose rows are taken out of what is there and not taken in.
     """
 
     history: str
@@ -53,6 +59,7 @@ class Rebuild:
     device: Device = "auto"
     precision: Precision = "auto"
     cache: Path | None = None
+    leave_out_callers: frozenset[str] = frozenset()
 
     def run(self, progress: RoundProgress) -> RoundOutcome:
         """Do one round.
@@ -85,6 +92,7 @@ class _Round:
         self._progress = progress
         self._before = job.place.current()
         self._live = self._fetch_live()
+        self._live_content: VectorRows | None = None
         self._last = reader.summary().last_sequence
         self._after = self._first_known()
         self._outcome = RoundOutcome(
@@ -96,7 +104,8 @@ class _Round:
         )
 
     def run(self) -> RoundOutcome:
-        if self._last == self._after:
+        takes_out = self._holds_unwanted()
+        if self._last == self._after and not takes_out:
             return self._outcome
         source = self._source()
         incoming = self._read(source)
@@ -105,12 +114,16 @@ class _Round:
             new_rows=len(incoming.rows),
             left_out=incoming.left_out,
         )
-        if len(incoming.rows) < self._options.min_new_rows:
-            return self._outcome
         split = TimeSplit.from_newest_ended(incoming.rows.censored, self._options.holdout_rows)
-        if split is None:
+        too_few = len(incoming.rows) < self._options.min_new_rows or split is None
+        if too_few and not takes_out:
             return self._outcome
         return self._make(source, incoming, split)
+
+    def _holds_unwanted(self) -> bool:
+        """Whether the live version has rows that are to be taken out, for which nothing waits."""
+        unwanted = self._job.leave_out_callers
+        return self._live is not None and not unwanted.isdisjoint(self._live.index.rows.callers)
 
     def _learn(self, **facts: Any) -> None:
         self._outcome = replace(self._outcome, **facts)
@@ -155,29 +168,42 @@ class _Round:
             source.identity,
             _holds_none if self._live is None else self._live.index.built_with,
             training=self._job.training is not None,
+            left_out_callers=self._job.leave_out_callers,
+            contexts=ModelContexts.parse(self._options.model_context),
         )
         return reader.read(self._reader.rows_after(self._after, up_to=self._last))
 
-    def _make(self, source: EncoderSource, incoming: Incoming, split: TimeSplit) -> RoundOutcome:
-        before = None if self._live is None else self._live.content()
+    def _make(
+        self, source: EncoderSource, incoming: Incoming, split: TimeSplit | None
+    ) -> RoundOutcome:
+        before = self._content()
         if self._job.training is not None:
             source = self._trained(self._job.training, source, before, incoming, split)
             before = self._carried_over(before, source)
         self._progress.note(f"Encoding {len(incoming.rows) - len(incoming.vectors):,} prompts")
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
         recipe = self._recipe(source, len(new))
-        if self._live is not None:
-            comparison = self._compare(self._live.index, recipe, before, new, split)
-            self._learn(comparison=comparison)
-            faults = comparison.faults(self._options)
+        if self._live is not None and split is not None:
+            faults = self._compare(self._live, recipe, before, new, split)
             if faults:
                 return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
         rows, dropped = self._kept(before, new)
         self._learn(rows=len(rows), dropped=dropped)
-        version = new_version()
+        version = new_version(after=self._job.place.versions())
         self._progress.note(f"Building {version} of {len(rows):,} rows")
         recipe.write(self._folder / version, version, rows)
         return self._publish(version)
+
+    def _content(self) -> VectorRows | None:
+        """What the live version holds, but for rows of callers that are left out."""
+        if self._live is None:
+            return None
+        self._live_content = content = self._live.content()
+        found = content.not_of(self._job.leave_out_callers)
+        if len(found) < len(content):
+            lost = {TAKEN_OUT: len(content) - len(found)}
+            self._learn(left_out={**self._outcome.left_out, **lost})
+        return found
 
     def _trained(
         self,
@@ -185,7 +211,7 @@ class _Round:
         source: EncoderSource,
         before: VectorRows | None,
         incoming: Incoming,
-        split: TimeSplit,
+        split: TimeSplit | None,
     ) -> EncoderSource:
         training = Retraining(
             options=options,
@@ -193,7 +219,7 @@ class _Round:
             device=self._job.device,
             precision=self._job.precision,
         )
-        learnt = incoming.rows.take(split.earlier.tolist())
+        learnt = incoming.rows if split is None else incoming.rows.take(split.earlier.tolist())
         return training.run(source, before, learnt, self._progress)
 
     def _carried_over(self, before: VectorRows | None, source: EncoderSource) -> VectorRows | None:
@@ -208,12 +234,13 @@ class _Round:
 
     def _compare(
         self,
-        live: LengthIndex,
+        live: LiveVersion,
         recipe: Recipe,
         before: VectorRows | None,
         new: VectorRows,
         split: TimeSplit,
-    ) -> VersionComparison:
+    ) -> list[str]:
+        """Why the candidate is not to be published."""
         self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
         past, _ = self._kept(before, new.take(split.earlier))
         recipe = replace(recipe, new_rows=len(split.earlier))
@@ -221,9 +248,22 @@ class _Round:
         recipe.write(folder, folder.name, past)
         candidate = LengthIndex.load(folder, encoder=recipe.source.encoder)
         held_out = new.take(split.held_out)
-        same = recipe.source.identity.content_hash == live.manifest.encoder.content_hash
-        vectors = held_out.vectors if same else live.encode(held_out.prompts)
-        return compare(live, candidate, held_out, live_vectors=vectors, seed=self._options.seed)
+        same = recipe.source.identity.content_hash == live.index.manifest.encoder.content_hash
+        vectors = held_out.vectors if same else live.index.encode(held_out.prompts)
+        seed = self._options.seed
+        comparison = compare(live.index, candidate, held_out, live_vectors=vectors, seed=seed)
+        assert self._live_content is not None  # noqa: S101  there is a live version
+        others = compare_others(
+            live.index,
+            self._live_content,
+            candidate,
+            past,
+            new.rows.take(split.earlier.tolist()),
+            seed=seed,
+        )
+        self._learn(comparison=comparison, others=tuple(others))
+        suffered = others_faults(others, self._options.tolerate_others)
+        return [*comparison.faults(self._options), *suffered]
 
     def _kept(
         self, before: VectorRows | None, later: VectorRows
@@ -264,5 +304,5 @@ class _Round:
             return ()
 
 
-def _holds_none(_: Collection[str]) -> Collection[str]:
+def _holds_none(_: Collection[RowKey]) -> Collection[RowKey]:
     return ()

@@ -1,6 +1,6 @@
 """Rows with their vectors, all in memory, oldest first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,13 @@ class VectorRows:
     def temperatures(self) -> list[float | None]:
         """Of the sampling of each answer; None where it is not known."""
         return self.rows.table.column("temperature").to_pylist()
+
+    def not_of(self, callers: Collection[str]) -> "VectorRows":
+        """Those that none of some callers reported."""
+        if not callers:
+            return self
+        wanted = [caller not in callers for caller in self.rows.callers]
+        return self.take(np.flatnonzero(wanted))
 
     def take(self, places: IntVector) -> "VectorRows":
         """Some of them, in the order given."""

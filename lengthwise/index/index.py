@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,16 @@ from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
+from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.search.gpu_vectors import GpuVectorIndex, gpu_count
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.search.recent_view import RecentView
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.search.searcher import Searcher
+from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
 from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store.artifact_reader import ArtifactReader
 from lengthwise.index.store.folder_store import resolve_artifact
@@ -32,6 +34,12 @@ from lengthwise.index.summary import IndexSummary
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 """The median and one level on either side, and the ends of the 50, 80 and 90 % intervals."""
+
+LONGEST_LEVEL = 0.999
+"""Of an LLM's lengths: above all but the freaks, of which there are some in every history."""
+
+MIN_LONGEST_ROWS = 50
+"""Fewer rows of an LLM say nothing of how long its answers get."""
 
 NO_PRIOR_SIMILARITY = -5.0
 """At this similarity the prior weighs next to nothing."""
@@ -151,7 +159,7 @@ class LengthIndex:
         confidence = self._calibration.confidence(grid, nearness) * np.where(
             unknown, UNKNOWN_MODEL_TRUST, 1
         )
-        expected = grid.mean(axis=1)
+        expected = robust_mean(grid, self._estimator.prior.quantile(codes, USUAL_LEVEL))
         levels = self.manifest.quantile_levels
         quantiles = interpolated_quantiles(levels, GRID, grid)
         without_neighbours: Basis = "prior" if self._head is None else "head"
@@ -194,7 +202,7 @@ class LengthIndex:
         They are held in memory only, in `recent`, which may be set beforehand to bound it.
 
         Args:
-            records: Oldest first; those whose id was added before are left out.
+            records: Oldest first; those whose key was added before are left out.
             vectors: Shape (len(records), dimension), rows of unit length.
 
         Returns:
@@ -204,16 +212,59 @@ class LengthIndex:
             self.recent = RecentRows()
         return self.recent.add(records, vectors)
 
+    def estimate_rows(self, places: IntVector, vectors: FloatMatrix) -> list[LengthEstimate]:
+        """Estimates of some of its own rows, each as if neither it nor its group were there.
+
+        Args:
+            places: Shape (n,): numbers of the rows.
+            vectors: Shape (n, dimension): of the same rows, as they are indexed.
+        """
+        chosen = self.rows.take(places.tolist()).table.select(["prompt", "model", "temperature"])
+        queries = [
+            Query(row["prompt"], row["model"], neighbour_count=0, temperature=row["temperature"])
+            for row in chosen.to_pylist()
+        ]
+        hits = self._searcher.search(
+            vectors,
+            self.rows.model_codes[places],
+            leave_out=LeaveGroupOut(places, self.rows.group_codes),
+        )
+        return self.estimate(replace(hits, queries=vectors), queries)
+
+    def longest_tokens(self, model: str) -> int | None:
+        """The length that one answer in a thousand of an LLM exceeds, by the rows of the build.
+
+        Returns:
+            None where the build has too few rows of the LLM to tell.
+        """
+        code = self._codes.get(model)
+        return None if code is None else self._longest[code]
+
+    @cached_property
+    def _longest(self) -> list[int | None]:
+        """What `longest_tokens` gives, for each LLM of the build."""
+        found: list[int | None] = []
+        for code in range(len(self.rows.models)):
+            tokens = self.rows.output_tokens[self.rows.model_codes == code]
+            few = len(tokens) < MIN_LONGEST_ROWS
+            found.append(None if few else int(np.quantile(tokens, LONGEST_LEVEL, method="higher")))
+        return found
+
     def learn(self, records: Sequence[HistoryRecord]) -> int:
         """Encode records and add them; see `add_recent`."""
         return self.add_recent(records, self.encode([record.prompt for record in records]))
 
-    def built_with(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of some ids that rows of the build have."""
-        return self.rows.holding(ids)
+    def built_with(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
+        """Those of some keys that rows of the build have."""
+        return self.rows.holding(keys)
 
     def info(self) -> IndexSummary:
         """What the index holds."""
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> IndexSummary:
+        """Computed once: the rows of a build never change, and every scrape asks."""
         manifest = self.manifest
         return IndexSummary(
             version=manifest.version,

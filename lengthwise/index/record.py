@@ -10,6 +10,10 @@ MAX_PROMPT_CHARS = 4_000_000
 """Beyond this a prompt is taken for a mistake: some ten times the longest context in use."""
 
 
+RowKey = tuple[str, str]
+"""A row's caller and id, which together are its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryRecord(SamplingConditions):
     """One past prompt and the length of its answer.
@@ -24,6 +28,7 @@ class HistoryRecord(SamplingConditions):
         finish_reason: "length" marks a censored row: the true length was longer.
         group: Rows that must not be split between learning and testing (one conversation, one
             prompt answered by several LLMs); "" means the row stands alone.
+        caller: Who reported it, as the service names its callers; "" where that is not known.
         samples: Further draws of the same LLM for the same prompt, for the noise ceiling.
 
     Raises:
@@ -37,6 +42,7 @@ class HistoryRecord(SamplingConditions):
     id: str = ""
     finish_reason: FinishReason = "stop"
     group: str = ""
+    caller: str = ""
     samples: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -56,6 +62,11 @@ class HistoryRecord(SamplingConditions):
             )
         if fault := self.out_of_range():
             raise InvalidInputError(fault)
+
+    @property
+    def key(self) -> RowKey:
+        """By which it is known again: two callers may give the same id."""
+        return self.caller, self.id
 
     @property
     def censored(self) -> bool:

@@ -16,6 +16,7 @@ import grpc
 from predictor_service.callers.authority import Authority
 from predictor_service.callers.call_meter import CallMeter
 from predictor_service.callers.caller_limits import CallerLimits, SlowedContext, items_of
+from predictor_service.callers.current_caller import current_caller
 from predictor_service.callers.tokens import MethodClass, method_class
 from predictor_service.errors import CallError, ForbiddenError, TooFastError, UnknownCallerError
 from predictor_service.tracing.call_tracer import CallTracer, NoTracer
@@ -117,6 +118,7 @@ class Guard:
         def caller_of() -> str:
             caller = self._authority.caller_of(kind, context)
             self._limits.admit(caller)
+            current_caller.set(caller)
             return caller
 
         return await self._or_refuse(caller_of, context)

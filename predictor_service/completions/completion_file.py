@@ -1,13 +1,15 @@
 """Completions as lines of JSON in a file that several processes may append to.
 
 Every commit holds an exclusive lock on the file, first reads what other processes have added since
-its own last look, then writes its new rows in one call and syncs. So an id is stored once however
-many processes serve, and an end of file without a line end can only be the leftover of a writer
-that died: nobody is writing while the lock is held, and the torn line is cut off.
+its own last look, then writes its new rows in one call and syncs. So what a caller reports under an
+id is stored once however many processes serve, and an end of file without a line end can only be
+the leftover of a writer that died: nobody is writing while the lock is held, and the torn line is
+cut off.
 """
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Generator, Sequence
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from predictor_service.completions.completion_store import Stored, to_line
 from predictor_service.errors import CallError, InternalFailureError, OverloadedError, StartUpError
 
@@ -27,6 +29,11 @@ READ_CHUNK_BYTES = 2**20
 
 LINE_START = b'{"id": '
 """How every line that this module writes begins: anything else is somebody else's file."""
+
+
+DIGEST_BYTES = 8
+"""Of each line, kept to tell a report that is repeated from one that differs: one of 10^19 that
+differ would be taken for the same."""
 
 
 class CompletionFile:
@@ -41,7 +48,7 @@ class CompletionFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._ids: set[str] = set()
+        self._known: dict[RowKey, bytes] = {}
         self._end = 0
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -74,19 +81,26 @@ class CompletionFile:
     def _append(self, reports: Sequence[Sequence[HistoryRecord]]) -> list[Stored]:
         with self._locked():
             self._catch_up()
-            lines: dict[str, bytes] = {}
-            outcomes: list[Stored] = []
-            for records in reports:
-                new: list[HistoryRecord] = []
-                for record in records:
-                    if record.id not in self._ids and record.id not in lines:
-                        lines[record.id] = to_line(record)
-                        new.append(record)
-                outcomes.append(Stored(len(new), len(records) - len(new), tuple(new)))
+            lines: dict[RowKey, bytes] = {}
+            outcomes = [self._sort(records, lines) for records in reports]
             if lines:
                 self._write(b"".join(lines.values()))
-            self._ids.update(lines)
+            self._known.update({key: _digest(line) for key, line in lines.items()})
             return outcomes
+
+    def _sort(self, records: Sequence[HistoryRecord], lines: dict[RowKey, bytes]) -> Stored:
+        """Tell what of a report is new, and add it to the lines of this commit."""
+        new: list[HistoryRecord] = []
+        differing = 0
+        for record in records:
+            line = to_line(record)
+            known = self._known.get(record.key)
+            if known is None and record.key not in lines:
+                lines[record.key] = line
+                new.append(record)
+            else:
+                differing += (known or _digest(lines[record.key])) != _digest(line)
+        return Stored(len(new), len(records) - len(new), tuple(new), differing)
 
     @contextmanager
     def _locked(self) -> Generator[None]:
@@ -112,10 +126,10 @@ class CompletionFile:
         os.fsync(self._fd)
 
     def _catch_up(self) -> None:
-        """Learn the ids that were added since the last look, and cut off a torn last line."""
+        """Learn what was added since the last look, and cut off a torn last line."""
         size = os.fstat(self._fd).st_size
         if size < self._end:  # truncated or rotated by hand: what is there now counts
-            self._ids.clear()
+            self._known.clear()
             self._end = 0
         rest = b""
         position = self._end
@@ -136,12 +150,17 @@ class CompletionFile:
 
     def _learn(self, line: bytes) -> None:
         try:
-            self._ids.add(str(json.loads(line)["id"]))
-        except (ValueError, TypeError, KeyError):
+            row = json.loads(line)
+            self._known[str(row.get("caller", "")), str(row["id"])] = _digest(line + b"\n")
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise ValueError(
                 f"the line at byte {self._end:,} is not a completion: expected a JSON object "
                 "with an id"
             ) from None
+
+
+def _digest(line: bytes) -> bytes:
+    return hashlib.blake2b(line, digest_size=DIGEST_BYTES).digest()
 
 
 def _sync_folder(folder: Path) -> None:

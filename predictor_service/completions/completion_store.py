@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from predictor_service.errors import OverloadedError
 
 
@@ -15,17 +15,19 @@ class Stored:
 
     Args:
         stored: How many of its completions were stored.
-        duplicates: How many were stored before.
+        duplicates: How many were stored before, by caller and id.
         new: The completions that were stored, in the order of the report.
+        differing: Those of the duplicates that say something else than what was stored.
     """
 
     stored: int
     duplicates: int
     new: tuple[HistoryRecord, ...] = ()
+    differing: int = 0
 
 
 class CompletionStore(Protocol):
-    """Keeps completions, each id once."""
+    """Keeps completions, each id of a caller once."""
 
     @property
     def reported(self) -> int:
@@ -55,6 +57,8 @@ def to_row(record: HistoryRecord) -> dict[str, Any]:
     }
     if record.model:
         row["model"] = record.model
+    if record.caller:
+        row["caller"] = record.caller
     conditions = record.sampling_options().items()
     return row | {name: value for name, value in conditions if value is not None}
 
@@ -76,7 +80,7 @@ class MemoryCompletions:
         self._capacity = capacity
         self._capacity_chars = capacity_chars
         self._chars = 0
-        self._records: dict[str, HistoryRecord] = {}
+        self._records: dict[RowKey, HistoryRecord] = {}
 
     @property
     def reported(self) -> int:
@@ -94,7 +98,11 @@ class MemoryCompletions:
         Raises:
             OverloadedError: The memory set aside for them is full.
         """
-        new = {r.id: r for r in records if r.id not in self._records}
+        new: dict[RowKey, HistoryRecord] = {}
+        differing = 0
+        for record in records:
+            known = self._records.get(record.key) or new.setdefault(record.key, record)
+            differing += known != record
         chars = sum(len(record.prompt) for record in new.values())
         if (
             len(self._records) + len(new) > self._capacity
@@ -106,6 +114,6 @@ class MemoryCompletions:
             )
         self._records.update(new)
         self._chars += chars
-        return Stored(len(new), len(records) - len(new), tuple(new.values()))
+        return Stored(len(new), len(records) - len(new), tuple(new.values()), differing)
 
     async def close(self) -> None: ...

@@ -62,7 +62,7 @@ class DatabaseLog:
             appended = self._writer.append(made)
         except HistoryError as error:
             raise refusal(error) from error
-        return [Stored(len(one.new), one.duplicates, one.new) for one in appended]
+        return [Stored(len(one.new), one.duplicates, one.new, one.differing) for one in appended]
 
     def close(self) -> None:
         self._writer.close()

@@ -6,14 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import structlog
-
 from lengthwise.index.record import HistoryRecord
 from predictor_service.completions.completion_store import Stored
 from predictor_service.errors import CallError, InternalFailureError, OverloadedError
 from predictor_service.failures import unexpected
-
-log = structlog.get_logger(__name__)
+from predictor_service.limited_log import LimitedLog
 
 MAX_WAITING_ROWS = 65_536
 """Rows that may wait for a slow disk, beyond which reports are refused."""
@@ -82,6 +79,7 @@ class GroupCommit:
         self._waiting_chars = 0
         self._committing: asyncio.Task[None] | None = None
         self._reported = 0
+        self._refusals = LimitedLog("reports not stored")
 
     @property
     def reported(self) -> int:
@@ -165,7 +163,7 @@ class GroupCommit:
             for one in batch:
                 await self._commit([one])
             return
-        log.error("completions not stored", error=str(error), reports=len(batch))
+        self._refusals.note(type(error).__name__, len(batch), error=str(error))
         for one in batch:
             if not one.done.done():
                 one.done.set_exception(error)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+from functools import partial
 
 import structlog
 
@@ -23,7 +25,8 @@ class Housekeeping:
     Args:
         writer: Writes to the database; works in the thread of `commits`.
         commits: Between whose commits old completions are removed.
-        retention: What is kept; nothing is removed where it has no limit.
+        retention: What is kept; nothing is removed where it has no limit. For their age only a
+            share of the rows goes at a time, see `Retention.share_by_age`.
         period_s: Seconds between two looks at what is to go.
     """
 
@@ -61,9 +64,14 @@ class Housekeeping:
 
     async def _remove_expired(self) -> None:
         before = self.removed
-        while removed := await self._commits.between_commits(
-            lambda: self._writer.remove_expired(self._retention)
-        ):
+        kept_rows = await self._commits.between_commits(self._writer.kept_rows)
+        share = self._retention.share_by_age(self._period_s)
+        left = math.ceil(share * kept_rows)
+        while removed := await self._commits.between_commits(partial(self._remove, left)):
             self.removed += removed
+            left = max(0, left - removed)
         if self.removed > before:
             log.info("old completions removed", rows=self.removed - before)
+
+    def _remove(self, most_by_age: int) -> int:
+        return self._writer.remove_expired(self._retention, most_by_age=most_by_age)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from lengthwise.index.record import MAX_PROMPT_CHARS
+from lengthwise.model_contexts import ModelContexts
 
 MIB = 2**20
 """Bytes, or characters where characters are counted."""
@@ -31,6 +32,11 @@ def _existing_folder_or_url(value: str) -> str:
 def _existing_file(value: Path) -> Path:
     if not value.is_file():
         raise ValueError("expected an existing file")
+    return value
+
+
+def _contexts(value: str) -> str:
+    ModelContexts.parse(value)
     return value
 
 
@@ -161,6 +167,11 @@ class Options(BaseModel):
         ge=1,
         le=MAX_PROMPT_CHARS,
         description="longest prompt, or conversation once rendered, in characters",
+    )
+    model_context: Annotated[str, AfterValidator(_contexts)] = Field(
+        "",
+        description="NAME=TOKENS, several with commas: longer reported lengths are cut to it; "
+        "TOKENS alone holds for all other LLMs",
     )
     max_batch_items: int = Field(
         4_096, ge=1, le=1_000_000, description="prompts or completions in one message"

@@ -1,8 +1,11 @@
 """How well the lengths of one LLM are predicted at present."""
 
-from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+
+from lengthwise.index.length_scale import FloatArray
+from predictor_service.drift.caller_lengths import CallerLengths
 from predictor_service.drift.promise import Promise
 from predictor_service.drift.scored_prediction import ScoredPrediction
 from predictor_service.drift.window import WindowSummary, rank_agreement
@@ -48,18 +51,32 @@ class ModelWindow:
     """
 
     def __init__(self, rows: int, promise: Promise) -> None:
-        self._scored: deque[ScoredPrediction] = deque(maxlen=rows)
+        # Columns as they are summed up, in a ring: a summary converts nothing, row by row.
+        self._ring: FloatArray = np.empty((rows, len(ScoredPrediction._fields)))
+        self._count = 0
         self._summary = WindowSummary.from_scored(())
         self._tau_b: float | None = None
         self._ranked = self._summarised = True
         self.promise = promise
+        self.callers = CallerLengths()
+        """Who reports which lengths of this LLM."""
         self.reason = ""
         """Why there is an alarm, for people; empty without one."""
 
     def add(self, scored: ScoredPrediction) -> None:
         """Take one more, in the place of the oldest when the window is full."""
-        self._scored.append(scored)
+        self._ring[self._count % len(self._ring)] = scored
+        self._count += 1
         self._ranked = self._summarised = False
+
+    def with_callers(self, reason: str) -> str:
+        """A reason with the caller whose lengths are unlike the others', if there is one."""
+        unlike = self.callers.unlike() if reason else ""
+        return f"{reason}; {unlike}" if unlike else reason
+
+    @property
+    def _scored(self) -> FloatArray:
+        return self._ring[: self._count]
 
     @property
     def summary(self) -> WindowSummary:
@@ -84,5 +101,5 @@ class ModelWindow:
             promised_mae_tokens=self.promise.mae_tokens,
             promised_coverage_90=self.promise.coverage_90,
             alarm=bool(self.reason),
-            reason=self.reason,
+            reason=self.with_callers(self.reason),
         )

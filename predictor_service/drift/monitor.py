@@ -1,6 +1,7 @@
 """Sets reports against the predictions made before, per LLM, and raises the alarm."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,7 +16,8 @@ from predictor_service.drift.scored_prediction import score
 log = structlog.get_logger(__name__)
 
 MAX_MODELS = 64
-"""LLMs watched; of others reports are only counted."""
+"""LLMs watched at a time. Those of the index come first, by their rows; of others the one that was
+silent longest makes room."""
 
 ASSESS_EVERY_S = 1.0
 """Between two looks at the alarms, each of which goes through all windows that have changed."""
@@ -49,7 +51,8 @@ class DriftMonitor:
         self._clock = clock
         self._version = ""
         self._promises = Promises()
-        self._windows: dict[str, ModelWindow] = {}
+        self._own: frozenset[str] = frozenset()
+        self._windows: OrderedDict[str, ModelWindow] = OrderedDict()
         self._assessed_s = -float("inf")
         self.outstanding: OutstandingPredictions | None = None
         """Predictions whose lengths are not reported yet; None if nothing is watched."""
@@ -65,16 +68,18 @@ class DriftMonitor:
         """True while there is an alarm of any LLM."""
         return any(window.reason for window in self._windows.values())
 
-    def index_switched(self, version: str, promises: Promises) -> None:
+    def index_switched(self, version: str, promises: Promises, models: Sequence[str] = ()) -> None:
         """Begin anew with another version.
 
         Args:
             version: The one that is served from now on.
             promises: What its own evaluation says.
+            models: LLMs that it has rows of, most rows first.
         """
         before = self.alarm
         self._version, self._promises = version, promises
-        self._windows = {}
+        self._own = frozenset(models[:MAX_MODELS])
+        self._windows = OrderedDict()
         if before:
             log.info("drift alarms ended: another version is served", version=version)
             self._on_alarm(False)
@@ -83,18 +88,32 @@ class DriftMonitor:
         """Score the predictions of what was reported, each completion once."""
         if self.outstanding is None:
             return
+        before = self.alarm
         for record in records:
             predicted = self.outstanding.take(record)
-            window = self._window_of(record.model) if predicted is not None else None
+            window = (
+                self._windows.get(record.model)
+                if predicted is None
+                else self._window_of(record.model)
+            )
+            if window is not None:
+                window.callers.add(record.caller, record.output_tokens)
             if predicted is None or window is None or predicted.version != self._version:
                 self.unmatched += 1
                 continue
             window.add(score(predicted, record))
             self.scored += 1
+        if before and not self.alarm:  # the LLM that raised it made room for another
+            self._on_alarm(False)
         now_s = self._clock()
         if now_s - self._assessed_s >= ASSESS_EVERY_S:
             self._assessed_s = now_s
             self._assess()
+
+    @property
+    def own_models(self) -> frozenset[str]:
+        """LLMs of the index that are always watched."""
+        return self._own
 
     def snapshot(self) -> tuple[ModelDrift, ...]:
         """One per LLM, in the order of their names."""
@@ -103,17 +122,31 @@ class DriftMonitor:
 
     def _window_of(self, model: str) -> ModelWindow | None:
         window = self._windows.get(model)
-        if window is None and len(self._windows) < MAX_MODELS:
+        if window is None and self._has_room():
             window = ModelWindow(self._window_rows, self._promises.for_model(model))
             self._windows[model] = window
+        if window is not None:
+            self._windows.move_to_end(model)
         return window
+
+    def _has_room(self) -> bool:
+        """Whether one more LLM can be watched, after another made room for it if need be."""
+        if len(self._windows) < MAX_MODELS:
+            return True
+        silent = next((name for name in self._windows if name not in self._own), None)
+        if silent is None:
+            return False  # all are the index's own
+        if self._windows.pop(silent).reason:
+            log.info("drift alarm ended: the LLM is no longer watched", model=silent)
+        return True
 
     def _assess(self) -> None:
         before = self.alarm
         for model, window in self._windows.items():
             reason = self._band.reason(window.summary, window.promise, alarmed=window.reason)
             if reason and not window.reason:
-                log.warning("drift alarm", model=model, version=self._version, reason=reason)
+                told = window.with_callers(reason)
+                log.warning("drift alarm", model=model, version=self._version, reason=told)
             elif window.reason and not reason:
                 log.info("drift alarm ended", model=model, version=self._version)
             window.reason = reason

@@ -1,7 +1,7 @@
 """What a window of scored predictions amounts to."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,12 @@ import numpy as np
 from lengthwise.index.arrays import BoolVector
 from lengthwise.index.length_scale import FloatArray, to_log
 from predictor_service.drift.scored_prediction import ABOVE, BELOW, ScoredPrediction
+
+CENSORED = ScoredPrediction._fields.index("censored")
+"""The column after the median and the true length."""
+
+Scored = Sequence[ScoredPrediction] | FloatArray
+"""Scored predictions: their fields, shape (rows, fields) where they are an array."""
 
 MIN_RANKED_ROWS = 10
 """Fewer rows have no rank correlation worth telling."""
@@ -36,11 +42,11 @@ class WindowSummary:
     coverage_90: float | None
 
     @classmethod
-    def from_scored(cls, window: Collection[ScoredPrediction]) -> "WindowSummary":
+    def from_scored(cls, window: Scored) -> "WindowSummary":
         """Sum up some scored predictions, in any order."""
-        if not window:
+        if not len(window):
             return cls(0, 0, None, 0.0, None, None)
-        median, truth, censored, place = np.array(window, float).T
+        median, truth, censored, place = np.asarray(window, float).T
         cut_off = censored.astype(bool)
         known = ~cut_off
         error = np.abs(median - truth)[known]
@@ -83,12 +89,13 @@ def coverage(place: FloatArray, censored: BoolVector) -> float | None:
     return float(inside / known) if known > 0 else None
 
 
-def rank_agreement(window: Collection[ScoredPrediction]) -> float | None:
+def rank_agreement(window: Scored) -> float | None:
     """Kendall's tau-b of the medians with the true lengths, without the censored rows."""
     # Loaded with the encoder, so it costs nothing here.
     from scipy.stats import kendalltau  # noqa: PLC0415
 
-    known = np.array([(row.median_tokens, row.true_tokens) for row in window if not row.censored])
+    rows = np.asarray(window, float).reshape(-1, len(ScoredPrediction._fields))
+    known = rows[rows[:, CENSORED] == 0, :CENSORED]
     if len(known) < MIN_RANKED_ROWS or not np.ptp(known, axis=0).all():
         return None
     found: Any = kendalltau(known[:, 0], known[:, 1])

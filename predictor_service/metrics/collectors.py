@@ -1,7 +1,8 @@
 """What Prometheus is told: of calls, completions, drift, the index and predictions."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 
 import grpc
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from predictor_service.drift.model_window import ModelDrift
 from predictor_service.metrics.family import (
     counter,
     counters,
@@ -34,6 +36,9 @@ DRIFT_METRICS = {
     "alarm": "1 while error or coverage are outside their band.",
 }
 """A gauge for each of these fields of `ModelDrift`."""
+
+OTHER_LLMS = "(others)"
+"""Label of the LLMs that the index has no rows of: the one with an alarm, or with the most rows."""
 
 
 def call_metrics(sources: Sources) -> Iterator[Metric]:
@@ -65,6 +70,16 @@ def completion_metrics(sources: Sources) -> Iterator[Metric]:
     learner, holder = sources.learner, sources.holder
     recent = holder.current.recent if holder.loaded else None
     yield counter("completions", "Completions stored.", sources.completions.reported)
+    yield counter(
+        "duplicate_completions",
+        "Completions whose caller had reported their id before.",
+        sources.reports.duplicates,
+    )
+    yield counter(
+        "differing_completions",
+        "Those of them that said something else than before.",
+        sources.reports.differing,
+    )
     yield gauge(
         "live_rows",
         "Completions that predictions take into account beside the index.",
@@ -76,7 +91,7 @@ def completion_metrics(sources: Sources) -> Iterator[Metric]:
 
 def drift_metrics(sources: Sources) -> Iterator[Metric]:
     """Of each LLM, over the window of its last reports."""
-    found = sources.drift_now()
+    found = _bounded(sources.drift_now(), sources.drift.own_models)
     for name, text in DRIFT_METRICS.items():
         yield gauges(
             f"drift_{name}", text, "llm", [(one.model, getattr(one, name)) for one in found]
@@ -87,6 +102,19 @@ def drift_metrics(sources: Sources) -> Iterator[Metric]:
         "Reports whose prediction is not known, or another version's.",
         sources.drift.unmatched,
     )
+
+
+def _bounded(found: Sequence[ModelDrift], own: Collection[str]) -> list[ModelDrift]:
+    """Those of the index's own LLMs, and the worst of the others under one label.
+
+    A label for every name that is ever reported would be a series for each, for good.
+    """
+    others = [one for one in found if one.model and one.model not in own]
+    told = [one for one in found if one not in others]
+    if others:
+        worst = max(others, key=lambda one: (one.alarm, one.rows))
+        told.append(replace(worst, model=OTHER_LLMS))
+    return told
 
 
 def index_metrics(sources: Sources) -> Iterator[Metric]:

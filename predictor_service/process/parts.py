@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lengthwise.model_contexts import ModelContexts
 from predictor_service.batching.batcher import MicroBatcher
 from predictor_service.batching.cache import Generation, PredictionCache
 from predictor_service.batching.fair_queue import QueueLimits
@@ -99,5 +100,7 @@ def prediction_cache(config: ServiceConfig) -> PredictionCache:
 def request_limits(config: ServiceConfig) -> RequestLimits:
     """Bounds of a request and of a message."""
     return RequestLimits(
-        max_prompt_chars=config.max_prompt_chars, max_batch_items=config.max_batch_items
+        max_prompt_chars=config.max_prompt_chars,
+        max_batch_items=config.max_batch_items,
+        contexts=ModelContexts.parse(config.model_context),
     )

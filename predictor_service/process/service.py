@@ -11,6 +11,7 @@ from predictor_service.callers.authority import exposures
 from predictor_service.callers.call_meter import CallMeter
 from predictor_service.callers.server_credentials import server_credentials
 from predictor_service.completions.opening import open_completions
+from predictor_service.completions.report_meter import ReportMeter
 from predictor_service.config import ServiceConfig
 from predictor_service.errors import StartUpError, SwapRefusedError
 from predictor_service.metrics.sources import Sources
@@ -58,6 +59,7 @@ class Service:
         self.switcher = Switcher(self.holder, source)
         self._watcher = Watcher(self.switcher, poll_s=config.index_poll_s)
         self._completions = open_completions(config, self._current, source.prepare_thread)
+        self.reports = ReportMeter()
         generation = Generation()
         self.learner = parts.live_learner(config, source, self._current, generation)
         self.holder.on_switched(self.learner.index_switched)
@@ -88,6 +90,7 @@ class Service:
             self._completions,
             learner=self.learner,
             drift=self.drift,
+            reports=self.reports,
             switcher=self.switcher,
             limits=limits,
         )
@@ -102,7 +105,8 @@ class Service:
 
     def _watch_drift_anew(self) -> None:
         version = self.holder.version
-        self.drift.index_switched(version, self._source.promises(version))
+        models = [summary.model for summary in self.holder.current.info().models]
+        self.drift.index_switched(version, self._source.promises(version), models)
 
     def _current(self) -> ServedIndex | None:
         return self.holder.current if self.holder.loaded else None
@@ -140,6 +144,7 @@ class Service:
             serving=lambda: self.health.serving,
             learner=self.learner,
             completions=self._completions,
+            reports=self.reports,
             drift=self.drift,
             drift_now=lambda: on_loop(loop, self.drift.snapshot, ()),
             queue_capacity=self._config.queue_capacity,

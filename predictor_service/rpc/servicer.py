@@ -10,7 +10,9 @@ import grpc
 
 from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
+from predictor_service.callers.current_caller import current_caller
 from predictor_service.completions.completion_store import CompletionStore
+from predictor_service.completions.report_meter import ReportMeter
 from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
@@ -42,6 +44,7 @@ class LengthPredictorServicer:
         completions: Stores the completions that are reported.
         learner: Adds what was stored to the served index.
         drift: Holds what was stored against the predictions made before.
+        reports: Counts what was reported more than once.
         switcher: Knows which version would be gone back to.
         limits: Bounds of a request and of a message.
     """
@@ -54,6 +57,7 @@ class LengthPredictorServicer:
         *,
         learner: LiveLearner,
         drift: DriftMonitor,
+        reports: ReportMeter,
         switcher: Switcher,
         limits: RequestLimits,
     ) -> None:
@@ -62,6 +66,7 @@ class LengthPredictorServicer:
         self._completions = completions
         self._learner = learner
         self._drift = drift
+        self._reports = reports
         self._switcher = switcher
         self._limits = limits
         self._started_s = time.monotonic()
@@ -129,11 +134,13 @@ class LengthPredictorServicer:
         """Store true lengths, all of the message or none."""
         self._limits.check_count("completions", len(request.completions))
         records: list[HistoryRecord] = []
+        caller = current_caller.get()
         for i, completion in enumerate(request.completions):
-            records.append(self._limits.record(completion, f"completions[{i}]."))
+            records.append(self._limits.record(completion, f"completions[{i}].", caller))
             if not len(records) % CHECKED_AT_A_TIME:
                 await asyncio.sleep(0)
         stored = await self._completions.add(records)
+        self._reports.count(stored, caller)
         self._learner.learn(stored.new)
         for start in range(0, len(stored.new), CHECKED_AT_A_TIME):
             self._drift.reported(stored.new[start : start + CHECKED_AT_A_TIME])

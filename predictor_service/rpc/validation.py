@@ -10,6 +10,7 @@ from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.record import HistoryRecord
+from lengthwise.model_contexts import NOT_KNOWN, ModelContexts
 from lengthwise.request import (
     MAX_OUTPUT_TOKENS,
     MAX_TEMPERATURE,
@@ -54,10 +55,12 @@ class RequestLimits:
     Args:
         max_prompt_chars: Characters of a prompt, or of a conversation once rendered.
         max_batch_items: Requests or completions in one message.
+        contexts: Of the LLMs: what is reported beyond one is cut to it.
     """
 
     max_prompt_chars: int
     max_batch_items: int
+    contexts: ModelContexts = NOT_KNOWN
 
     def check_count(self, field: str, count: int) -> None:
         """Check the number of items in a message.
@@ -97,22 +100,23 @@ class RequestLimits:
             **sampling,
         )
 
-    def record(self, completion: pb.Completion, where: str) -> HistoryRecord:
+    def record(self, completion: pb.Completion, where: str, caller: str = "") -> HistoryRecord:
         """The row of history that a completion is.
 
         Args:
             completion: The message that reports it.
             where: Put before the field's name in errors.
+            caller: Who reports it, as the guard names callers.
 
         Raises:
             InvalidRequestError: It cannot be one.
         """
         try:
-            return self._record(completion)
+            return self._record(completion, caller)
         except (InvalidRequestError, InvalidInputError) as error:
             raise InvalidRequestError(f"{where}{error}") from error
 
-    def _record(self, completion: pb.Completion) -> HistoryRecord:
+    def _record(self, completion: pb.Completion, caller: str) -> HistoryRecord:
         if not completion.request_id:
             raise InvalidRequestError(
                 "request_id is empty: expected an id unique to this completion, so that a "
@@ -123,10 +127,11 @@ class RequestLimits:
         sampling = _sampling(completion)
         return HistoryRecord(
             prompt=self._text(completion),
-            output_tokens=completion.output_tokens,
+            output_tokens=self.contexts.capped(completion.model, completion.output_tokens),
             model=completion.model,
             id=completion.request_id,
             finish_reason=_finish_reason(completion, sampling.get("max_tokens")),
+            caller=caller,
             **sampling,
         )
 

@@ -25,6 +25,11 @@ BASIS = {
 """What an estimate rests on, as the wire names it."""
 
 
+MAX_TOLD_MODELS = 1_000
+"""LLMs that GetIndexInfo tells of, those with the most rows: with names of the greatest length, a
+megabyte, which a message has room for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Malformed:
     """Bytes that are no message of the expected type, and why."""
@@ -137,7 +142,7 @@ def info_response(
                 median_tokens=model.median_tokens,
                 p90_tokens=model.p90_tokens,
             )
-            for model in summary.models
+            for model in summary.models[:MAX_TOLD_MODELS]
         ],
         quantile_levels=summary.quantile_levels,
         service_version=service_version,

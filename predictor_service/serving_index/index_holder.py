@@ -11,8 +11,9 @@ from typing import Any
 
 import structlog
 
+from lengthwise.index.errors import ArtifactIncompleteError
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
-from predictor_service.errors import NotServingError, SwapRefusedError
+from predictor_service.errors import NotServingError, SwapRefusedError, VersionIncompleteError
 from predictor_service.serving_index.inference import infer
 from predictor_service.serving_index.served_index import IndexSource, ServedIndex
 from predictor_service.system.threads import THREAD_PREFIX, run_in_thread
@@ -149,6 +150,8 @@ class IndexHolder:
         async with self._swapping:
             try:
                 index = await run_in_thread(lambda: self._prepare(load), name="load")
+            except ArtifactIncompleteError as error:
+                raise VersionIncompleteError(f"the new version is not whole: {error}") from error
             except Exception as error:
                 self.refused_swaps += 1
                 raise SwapRefusedError(f"the new version cannot be served: {error}") from error

@@ -12,6 +12,7 @@ from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.recent import RecentRows
 from predictor_service.failures import unexpected
+from predictor_service.serving_index.plausible import plausible
 from predictor_service.serving_index.served_index import ServedIndex
 from predictor_service.system.threads import THREAD_PREFIX
 
@@ -173,7 +174,10 @@ class LiveLearner:
                 return self._waiting.take(BATCH_ROWS)
         return [self._again.popleft() for _ in range(min(BATCH_ROWS, len(self._again)))]
 
-    def _learn(self, index: ServedIndex, records: Sequence[HistoryRecord]) -> None:
+    def _learn(self, index: ServedIndex, reported: Sequence[HistoryRecord]) -> None:
+        records = plausible(index, reported)
+        if absurd := len(reported) - len(records):
+            self._leave_out(absurd, "lengths far beyond any that the index knows of their LLM")
         encoded, vectors = self._encode(index, records) if records else ([], NO_VECTORS)
         if encoded and index.recent is not None:  # set when it was moved to
             self.learnt += index.recent.add(encoded, vectors)
@@ -203,8 +207,8 @@ class LiveLearner:
         if before is None or snapshot is None:
             return
         learnt = snapshot.records
-        built = index.built_with([record.id for record in learnt])
-        kept = [i for i, record in enumerate(learnt) if record.id not in built]
+        built = index.built_with([record.key for record in learnt])
+        kept = [i for i, record in enumerate(learnt) if record.key not in built]
         records = [learnt[i] for i in kept]
         if index.info().encoder_hash == before.info().encoder_hash:
             index.recent.add(records, snapshot.vectors[kept])

@@ -34,6 +34,9 @@ class LoneArtifact(Published):
             self._refuse(f", {self.current()!r}")
         return self._root
 
+    def state_of(self, version: str) -> str:  # noqa: ARG002  there is one
+        return ArtifactLayout(self._root).state()
+
     def make_current(self, version: str) -> None:
         if version != self.current():
             self._refuse()

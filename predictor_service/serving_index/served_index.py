@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
+from lengthwise.index.record import RowKey
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.store import Published
 from lengthwise.index.summary import IndexSummary
@@ -22,8 +23,12 @@ class ServedIndex(Protocol):
     recent: RecentRows | None
     """Rows that came after the build, which predictions take into account; None for none."""
 
-    def built_with(self, ids: Collection[str]) -> Collection[str]:
-        """Those of some ids that rows of the build have."""
+    def built_with(self, keys: Collection[RowKey]) -> Collection[RowKey]:
+        """Those of some keys that rows of the build have."""
+        ...
+
+    def longest_tokens(self, model: str) -> int | None:
+        """The length that hardly an answer of an LLM exceeds; None where that is not known."""
         ...
 
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:

@@ -12,6 +12,7 @@ from predictor_service.errors import (
     NoSuchVersionError,
     NotServingError,
     SwapRefusedError,
+    VersionIncompleteError,
     VersionRefusedError,
 )
 from predictor_service.failures import unexpected
@@ -65,22 +66,26 @@ class Switcher:
         return next(iter(self._earlier.back_from(self._holder.version, ())), "")
 
     async def follow(self) -> None:
-        """Serve what the place names, unless that is known to be broken or was left behind.
+        """Serve what the place names, unless that was left behind, or is known to be unusable.
 
-        What goes wrong is logged, once, and the old version serves on.
+        What goes wrong is logged, once, and the old version serves on. A version that could not be
+        served is tried again once its files have changed: it may not have been whole yet.
         """
-        named: str | None = None
+        named, state = "", ""
         async with self._lock:
             try:
-                named = await run_in_thread(self._source.place.current, name="watch")
-                version = self._choice.next(named, self._holder.version)
+                named, state = await run_in_thread(self._look, name="watch")
+                version = self._choice.next(named or None, self._holder.version, state)
                 if version is not None:
                     await run_in_thread(lambda: self._source.fetch(version), name="fetch")
                     await self._move(version)
                     self._choice.clear()
                 self._said = ""
+            except VersionIncompleteError as error:
+                self._choice.refuse(named, state)
+                log.warning("index not whole, looked at again", version=named, reason=str(error))
             except (SwapRefusedError, ArtifactError) as error:
-                self._choice.refused = named
+                self._choice.refuse(named, state)
                 log.error("index not switched", version=named, reason=str(error))  # noqa: TRY400
             except (LengthIndexError, OSError) as error:
                 self.failed_looks += 1
@@ -139,6 +144,12 @@ class Switcher:
             raise VersionRefusedError(
                 f"there is no version before {served!r} that can be served: nothing to go back to"
             )
+
+    def _look(self) -> tuple[str, str]:
+        """What the place names, and the state of its files where it is not served; blocks."""
+        named = self._source.place.current() or ""
+        served = named == self._holder.version
+        return named, "" if served or not named else self._source.place.state_of(named)
 
     async def _told(self, version: str) -> Switched:
         before = self._holder.version

@@ -12,30 +12,54 @@ class VersionChoice:
     """Chooses the next version, and knows what must not be loaded although the place names it.
 
     Args:
-        refused: A version that is broken; tried once.
+        refused: A version that could not be served; tried again once its files have changed.
+        refused_state: What its files were then; see `Published.state_of`.
         held_against: The version that the place named when somebody chose another one for this
             process alone.
     """
 
     refused: str | None = None
+    refused_state: str = ""
     held_against: str | None = None
+    _last_state: str = ""
 
-    def next(self, named: str | None, served: str) -> str | None:
+    def next(self, named: str | None, served: str, state: str = "") -> str | None:
         """The version to load; None to stay.
 
         Args:
             named: The place's current version; None if it has none.
             served: The version that is served now.
+            state: Of the files of the named one.
         """
         if named == served:
             self.clear()
-        if named is None or named in (served, self.refused, self.held_against):
+        if named is None or named in (served, self.held_against):
+            return None
+        if named == self.refused and not self._has_new_files(state):
             return None
         return named
+
+    def refuse(self, version: str, state: str) -> None:
+        """Leave a version alone until its files change.
+
+        Args:
+            version: It could not be served.
+            state: Of its files, from before it was tried.
+        """
+        self.refused, self.refused_state, self._last_state = version, state, state
+
+    def _has_new_files(self, state: str) -> bool:
+        """Whether the refused version has changed and, from one look to the next, rested since.
+
+        While a copy is under way each look would read what is there in vain.
+        """
+        rests, self._last_state = state == self._last_state, state
+        return rests and state != self.refused_state
 
     def clear(self) -> None:
         """Forget, since the place names another version now or somebody told what to load."""
         self.refused = self.held_against = None
+        self.refused_state = self._last_state = ""
 
 
 class EarlierVersions:

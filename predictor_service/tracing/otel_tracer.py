@@ -22,6 +22,9 @@ from predictor_service.tracing.call_tracer import CallFacts, current_facts
 TRACE_PARENT = "traceparent"
 """See https://www.w3.org/TR/trace-context/."""
 
+STRAIGHT: Any = (("grpc.enable_http_proxy", 0),)
+"""gRPC would take even a collector on this machine to the proxy that the environment names."""
+
 SERVER_FAULTS = {2, 4, 12, 13, 14, 15}
 """Statuses that are errors of a server, by OpenTelemetry's conventions for gRPC."""
 
@@ -77,7 +80,11 @@ class OtelTracer:
 
         Those that the collector does not take are dropped.
         """
-        exporter = OTLPSpanExporter(endpoint=endpoint, insecure=endpoint.startswith("http://"))
+        exporter = OTLPSpanExporter(
+            endpoint=endpoint,
+            insecure=endpoint.startswith("http://"),
+            channel_options=STRAIGHT,
+        )
         return cls(BatchSpanProcessor(exporter), share=share)
 
     def begin(self, method: str, context: Any) -> TracedCall | None:

@@ -83,6 +83,7 @@ def _connect(settings: AdvisorSettings) -> PredictorClient:
     return AsyncLengthPredictorClient(
         settings.target,
         access=settings.access,
+        use_proxy=settings.use_proxy,
         max_attempts=1,
         stream_timeout_s=MAX_DEADLINE_S,  # an end while queries are out counts as a failure
     )

@@ -7,6 +7,7 @@
 | LENGTHWISE_TLS_CERT_FILE | none | PEM file of the engine's certificate, if the predictor wants one |
 | LENGTHWISE_TLS_KEY_FILE | none | PEM file of its private key |
 | LENGTHWISE_TOKEN_FILE | none | file of the token, if the predictor wants one; read again when it changes |
+| LENGTHWISE_USE_PROXY | false | go to the predictor through the proxy that http_proxy and the like name |
 | LENGTHWISE_MODEL | the engine's own | the LLM's name in the predictor's history, if the engine serves it under another |
 | LENGTHWISE_ANSWER_TIMEOUT_S | 5 | no answer for so long, in seconds, and the predictor counts as failing; no request waits for it |
 | LENGTHWISE_DEADLINE_S | 0.05 | with the middleware and gateways, which ask before the engine: the longest that a request waits, in seconds |
@@ -99,6 +100,7 @@ class AdvisorSettings:
     tls_cert_file: str = ""
     tls_key_file: str = ""
     token_file: str = ""
+    use_proxy: bool = False
     model: str = ""
     answer_timeout_s: float = 5.0
     deadline_s: float = 0.05

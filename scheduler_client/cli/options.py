@@ -5,9 +5,10 @@ import os
 
 from lengthwise.request import CONDITION_NAMES, SamplingConditions
 from scheduler_client.access import FLAGS, VARIABLES, Access
+from scheduler_client.advisor.parse_setting import parse_bool
 from scheduler_client.cli.inputs import InputError
 from scheduler_client.client import LengthPredictorClient
-from scheduler_client.errors import InvalidRequestError
+from scheduler_client.connection_trouble import PROXY_FLAG, PROXY_VARIABLE
 from scheduler_client.targets import DEFAULT_TARGET
 
 TARGET_VARIABLE = "LENGTHWISE_TARGET"
@@ -41,6 +42,13 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
             default=os.environ.get(VARIABLES[name], ""),
             help=f"{_HELP[name]} (default: ${VARIABLES[name]})",
         )
+    parser.add_argument(
+        PROXY_FLAG,
+        action="store_true",
+        default=None,
+        help="go through the proxy that http_proxy and the like name in the environment "
+        f"(default: ${PROXY_VARIABLE}, else straight to the service)",
+    )
 
 
 def client_of(args: argparse.Namespace) -> LengthPredictorClient:
@@ -51,8 +59,10 @@ def client_of(args: argparse.Namespace) -> LengthPredictorClient:
     """
     try:
         access = Access(**{name: getattr(args, name) for name in FLAGS})
-        return LengthPredictorClient(args.target, timeout_s=args.timeout_s, access=access)
-    except InvalidRequestError as error:
+        return LengthPredictorClient(
+            args.target, timeout_s=args.timeout_s, access=access, use_proxy=_uses_proxy(args)
+        )
+    except ValueError as error:
         raise InputError(str(error)) from error
 
 
@@ -65,3 +75,8 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
 def sampling_of(args: argparse.Namespace) -> SamplingConditions:
     """The conditions that the options describe; they are checked when they are sent."""
     return SamplingConditions(**{name: getattr(args, name) for name in CONDITION_NAMES})
+
+
+def _uses_proxy(args: argparse.Namespace) -> bool:
+    text = os.environ.get(PROXY_VARIABLE, "").strip()
+    return args.use_proxy or (bool(text) and parse_bool(text, PROXY_VARIABLE))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.record import RowKey
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.store import Published
 from lengthwise.index.summary import IndexSummary, ModelSummary
@@ -35,8 +36,11 @@ class FakeIndex:
     def prompts(self) -> list[str]:
         return [prompt for batch in self.encoded for prompt in batch]
 
-    def built_with(self, ids: Collection[str]) -> frozenset[str]:
+    def built_with(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
         return frozenset()
+
+    def longest_tokens(self, model: str) -> int | None:
+        return None
 
     def encode(self, prompts: Sequence[str]) -> Any:
         self.encoded.append(list(prompts))
@@ -114,6 +118,9 @@ class FakeVersions(Published):
 
     def fetch(self, version: str, into: Path = Path()) -> Path:
         return into
+
+    def state_of(self, version: str) -> str:
+        return ""
 
     def make_current(self, version: str) -> None:
         pass

@@ -19,6 +19,7 @@ def sources_of(service):
         serving=lambda: service.health.serving,
         learner=service.learner,
         completions=service._completions,
+        reports=service.reports,
         drift=service.drift,
         drift_now=service.drift.snapshot,
         queue_capacity=1,

@@ -7,7 +7,7 @@ import numpy as np
 
 from lengthwise.history.database.errors import NoTextError
 from lengthwise.index.arrays import FloatMatrix, FloatVector
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.request import FinishReason, SamplingConditions
 
 NUL = "\x00"
@@ -63,11 +63,13 @@ class Appended:
 
     Args:
         new: Those of its completions that were stored.
-        duplicates: How many had been stored before, by their ids.
+        duplicates: How many had been stored before, by caller and id.
+        differing: Those of the duplicates that say something else than what was stored.
     """
 
     new: tuple[HistoryRecord, ...]
     duplicates: int
+    differing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class StoredCompletion(SamplingConditions):
 
     Args:
         sequence: Its number, which ascends in the order in which rows were committed.
-        request_id: The caller's id of it, unique in a history.
+        request_id: The caller's id of it; with the caller unique in a history.
+        caller: Who reported it; "" where that is not known.
         stored_unix_s: When it was stored, in Unix time.
         model: The LLM that answered; "" where it is not known.
         prompt: None where only the vector was kept.
@@ -97,6 +100,12 @@ class StoredCompletion(SamplingConditions):
     finish_reason: FinishReason
     vector: FloatVector | None
     encoder_hash: str
+    caller: str = ""
+
+    @property
+    def key(self) -> RowKey:
+        """By which an index knows it."""
+        return self.caller, self.request_id
 
     @property
     def record(self) -> HistoryRecord:
@@ -116,5 +125,6 @@ class StoredCompletion(SamplingConditions):
             model=self.model,
             id=self.request_id,
             finish_reason=self.finish_reason,
+            caller=self.caller,
             **self.sampling_options(),
         )

@@ -35,7 +35,7 @@ class Database(Protocol):
         ...
 
     def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
-        """Insert completions, but for those whose request_id is there already.
+        """Insert completions, but for those whose id and caller are there already.
 
         Returns:
             How many were inserted.

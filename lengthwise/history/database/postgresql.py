@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lengthwise.history.database.errors import FullError, HistoryError, OpenError, UnavailableError
 from lengthwise.history.database.place import Place
-from lengthwise.history.database.schema import CompletionRow, completions
+from lengthwise.history.database.schema import UNIQUE, CompletionRow, completions
 
 SCHEMA_LOCK = 0x6C656E6774687769
 """Key of the advisory lock on the tables' schema: the letters "lengthwi"."""
@@ -47,7 +47,7 @@ INSERT = (
             ROWS.table_valued(*[column(c.name, c.type) for c in completions.c]).render_derived()
         ),
     )
-    .on_conflict_do_nothing(index_elements=["request_id"])
+    .on_conflict_do_nothing(index_elements=UNIQUE)
 )
 """One statement whatever the number of rows, each column an array."""
 
@@ -82,6 +82,8 @@ class Postgresql:
 
     def lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+        # To migrate a large table takes longer than any commit may.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
 
     def insert(self, connection: Connection, rows: Sequence[CompletionRow]) -> int:
         arrays = map(list, zip(*rows, strict=True))

@@ -171,5 +171,6 @@ def _completion(row: Row[Any]) -> StoredCompletion:
         finish_reason=row.finish_reason,
         vector=vector,
         encoder_hash=row.encoder_hash or "",
+        caller=row.caller,
         **{name: getattr(row, name) for name in CONDITION_NAMES},
     )

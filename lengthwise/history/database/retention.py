@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 SECONDS_PER_DAY = 86_400.0
 """Operators give ages in days."""
+
+FASTER_THAN_COMING = 24.0
+"""Rows go so many times as fast as they come to their age, at most: what a day brought goes within
+an hour. A clock that is set forward makes all rows too old at once, and must not empty the history
+before somebody sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +30,44 @@ class Retention:
         """Whether anything ever goes."""
         return self.max_age_s is not None or self.max_bytes is not None
 
-    def expired(self, oldest: Sequence["OldRow"], *, kept_bytes: int, now_unix_s: float) -> int:
+    def expired(
+        self,
+        oldest: Sequence["OldRow"],
+        *,
+        kept_bytes: int,
+        now_unix_s: float,
+        most_by_age: int | None = None,
+    ) -> int:
         """How many of the oldest rows are to go.
+
+        A row is as old as the oldest that was stored after it: where a clock was set forward for
+        a while, what was stored meanwhile must not stay until that time comes, and all after it.
 
         Args:
             oldest: Some of them, oldest first.
             kept_bytes: Of all rows, these and the younger.
             now_unix_s: By which their age is told.
+            most_by_age: How many may go for their age alone; None for any number.
         """
+        stored = list(accumulate(reversed([row.stored_unix_s for row in oldest]), min))[::-1]
         for gone, row in enumerate(oldest):
-            too_old = self.max_age_s is not None and row.stored_unix_s < now_unix_s - self.max_age_s
+            too_old = self.max_age_s is not None and stored[gone] < now_unix_s - self.max_age_s
             too_much = self.max_bytes is not None and kept_bytes > self.max_bytes
-            if not too_old and not too_much:
+            held = most_by_age is not None and gone >= most_by_age
+            if not too_much and (not too_old or held):
                 return gone
             kept_bytes -= row.row_bytes
         return len(oldest)
+
+    def share_by_age(self, period_s: float) -> float:
+        """Share of the rows that may go for their age at a time, from 0 to 1.
+
+        Args:
+            period_s: Seconds from one time to the next.
+        """
+        if not self.max_age_s:
+            return 1.0
+        return min(1.0, FASTER_THAN_COMING * period_s / self.max_age_s)
 
 
 @dataclass(frozen=True, slots=True)

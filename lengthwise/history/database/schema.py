@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -25,12 +26,17 @@ SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 VERSION_TABLE = "lengthwise_schema"
 """Where alembic notes how far the tables have been migrated."""
 
+UNIQUE = ("request_id", "caller")
+"""By these a completion is known again when it is reported once more."""
+
 completions = Table(
     "lengthwise_completions",
     metadata,
     # Ascends in the order of commits, with gaps; never used twice.
     Column("sequence", SEQUENCE, primary_key=True, autoincrement=False),
-    Column("request_id", Text, nullable=False, unique=True),
+    Column("request_id", Text, nullable=False),
+    # Who reported it, as the service names its callers; "" in rows from before callers were kept.
+    Column("caller", Text, nullable=False, server_default=""),
     Column("stored_unix_s", Double, nullable=False),
     Column("model", Text, nullable=False),
     # Null where only the vector is kept.
@@ -47,10 +53,13 @@ completions = Table(
     Column("encoder_hash", Text),
     # Roughly what the row takes, for retention by size.
     Column("row_bytes", Integer, nullable=False),
+    # Each caller numbers its requests as it likes.
+    UniqueConstraint(*UNIQUE, name="lengthwise_completions_request_id_caller"),
 )
 
 CompletionRow = tuple[
     int,
+    str,
     str,
     float,
     str,

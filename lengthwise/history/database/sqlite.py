@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from lengthwise.history.database.errors import FullError, HistoryError, OpenError, UnavailableError
 from lengthwise.history.database.place import Place
-from lengthwise.history.database.schema import CompletionRow, completions
+from lengthwise.history.database.schema import UNIQUE, CompletionRow, completions
 
 BUSY_TIMEOUT_S = 30.0
 """How long a commit waits for those of other processes."""
@@ -26,9 +26,7 @@ FULL_SYNC = 2
 """Of PRAGMA synchronous: the log is synced at every commit, not at checkpoints alone."""
 
 INSERT = str(
-    insert(completions)
-    .on_conflict_do_nothing(index_elements=["request_id"])
-    .compile(dialect=dialect())  # pyright: ignore[reportNoOverloadImplementation]
+    insert(completions).on_conflict_do_nothing(index_elements=UNIQUE).compile(dialect=dialect())  # pyright: ignore[reportNoOverloadImplementation]
 )
 """Compiled once: to look at the parameters of every row again takes longer than to insert it."""
 

@@ -1,14 +1,15 @@
 """Writes the history. Blocking: one thread at a time."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from lengthwise.history.database.batch import Batch
+from lengthwise.history.database.batch import CONTENT_NAMES, Batch, Content
 from lengthwise.history.database.completion import Appended, Report
 from lengthwise.history.database.database import Database
 from lengthwise.history.database.errors import HistoryError, OpenError
@@ -17,9 +18,16 @@ from lengthwise.history.database.place import Place
 from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.retention import OldRow, Retention
 from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
+from lengthwise.index.record import RowKey
 
 EXPIRED_AT_A_TIME = 2_000
 """Rows looked at and removed in one transaction, so that reports hardly wait for it."""
+
+LOOKED_UP_AT_A_TIME = 500
+"""Ids in one statement: SQLite before 3.32 takes 999 values."""
+
+CONTENT = [completions.c[name] for name in CONTENT_NAMES]
+"""The columns by which a duplicate is told from one that differs."""
 
 LEDGER = select(ledger).where(ledger.c.id == LEDGER_ID).with_for_update()
 """The ledger's row, locked until the transaction ends: writers take turns."""
@@ -87,8 +95,21 @@ class HistoryWriter:
             )
         return batch.outcomes
 
-    def remove_expired(self, retention: Retention) -> int:
+    def kept_rows(self) -> int:
+        """How many completions there are now.
+
+        Raises:
+            HistoryError: The database cannot be asked.
+        """
+        with self._transaction() as connection:
+            return self._lock_ledger(connection).kept_rows
+
+    def remove_expired(self, retention: Retention, *, most_by_age: int | None = None) -> int:
         """Remove some of what is too old or too much.
+
+        Args:
+            retention: What is to stay.
+            most_by_age: How many may go for their age alone; None for any number.
 
         Returns:
             How many rows went; 0 once nothing is left to remove.
@@ -99,7 +120,12 @@ class HistoryWriter:
         with self._transaction() as connection:
             kept = self._lock_ledger(connection)
             oldest = [OldRow(*row) for row in connection.execute(OLDEST)]
-            count = retention.expired(oldest, kept_bytes=kept.kept_bytes, now_unix_s=self._clock())
+            count = retention.expired(
+                oldest,
+                kept_bytes=kept.kept_bytes,
+                now_unix_s=self._clock(),
+                most_by_age=most_by_age,
+            )
             if count:
                 last = oldest[count - 1].sequence
                 connection.execute(delete(completions).where(completions.c.sequence <= last))
@@ -118,8 +144,20 @@ class HistoryWriter:
         rows = batch.rows
         if not rows or self._database.insert(connection, rows) == len(rows):
             return
-        added = select(completions.c.request_id).where(completions.c.sequence > last_sequence)
-        batch.drop_all_but(connection.scalars(added).all())
+        key = (completions.c.caller, completions.c.request_id)
+        added = select(*key).where(completions.c.sequence > last_sequence)
+        repeated = batch.keys - {(row.caller, row.request_id) for row in connection.execute(added)}
+        batch.drop(repeated, self._stored(connection, repeated))
+
+    def _stored(
+        self, connection: Connection, keys: Collection[RowKey]
+    ) -> Generator[tuple[RowKey, Content]]:
+        """What is stored of some completions, a few at a time."""
+        ids = iter({name for _, name in keys})
+        while some := list(islice(ids, LOOKED_UP_AT_A_TIME)):
+            wanted = select(completions.c.caller, completions.c.request_id, *CONTENT)
+            for row in connection.execute(wanted.where(completions.c.request_id.in_(some))):
+                yield (row.caller, row.request_id), tuple(row[2:])
 
     def _lock_ledger(self, connection: Connection) -> Row[Any]:
         return connection.execute(LEDGER).one()

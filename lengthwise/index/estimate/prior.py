@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lengthwise.index.arrays import IntVector
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
-from lengthwise.index.length_scale import FloatArray, to_log
+from lengthwise.index.length_scale import FloatArray, to_log, to_tokens
 from lengthwise.index.search.rows import HistoryRows
 
 ATOMS = 65
@@ -53,6 +53,10 @@ class LengthPrior:
         """Prior of each query, shape (queries, ATOMS); codes without a prior take the pool."""
         own = self._has_own(model_codes)
         return np.where(own[:, None], self.by_model[np.where(own, model_codes, 0)], self.pooled)
+
+    def quantile(self, model_codes: IntVector, level: float) -> FloatArray:
+        """Quantile of each query's prior, in tokens, shape (queries,)."""
+        return to_tokens(self.atoms(model_codes)[:, round(level * (ATOMS - 1))])
 
     def offset(self, model_codes: IntVector) -> FloatArray:
         """Offset of each code, 0 for those without a prior."""

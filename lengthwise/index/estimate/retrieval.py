@@ -133,9 +133,12 @@ class RetrievalEstimator:
         codes = look_up(self._codes, recent and recent.codes, hits.rows)
         named = (model_codes >= 0)[:, None]
         foreign = named & (codes != model_codes[:, None])
+        strange = foreign & (codes >= self._models)
         several = (len(recent.model_codes) if recent else self._models) > 1
         own = named & ~foreign if several else ~foreign
         weights = self._weights(hits, foreign, self._repeat_weights(hits, own, decodings))
+        # Of an LLM that came after the build nobody knows how its usual length compares.
+        weights = np.where(strange, 0.0, weights)
         kept = np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours]
         weights, rows, codes = _take(weights, kept), _take(hits.rows, kept), _take(codes, kept)
         similarities = _take(hits.similarities, kept)

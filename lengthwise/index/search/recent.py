@@ -6,6 +6,7 @@ move to new arrays, while the old ones live on as long as a snapshot looks at th
 """
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from lengthwise.index.arrays import BoolVector, FloatMatrix, IntMatrix, IntVecto
 from lengthwise.index.decoding import decodings_at
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.length_scale import FloatArray, to_log
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.search.nearest_rows import nearest_rows
 
 CAPACITY_ROWS = 50_000
@@ -23,6 +24,9 @@ CAPACITY_ROWS = 50_000
 
 CAPACITY_CHARS = 64 * 2**20
 """Characters of their prompts held by default: a few very long ones must not fill the memory."""
+
+CALLER_SHARE = 1 / 2
+"""Of the room, what one of several callers has: none that reports much pushes out the others."""
 
 KEPT_SHARE = 7 / 8
 """Kept when room is made: moving rows costs the same for one dropped as for many."""
@@ -81,8 +85,9 @@ class RecentSnapshot:
 class RecentRows:
     """Holds the newest rows. Safe to use from several threads.
 
-    When it is full the oldest are dropped: traffic drifts, so the newest tell more, and reports
-    are kept elsewhere for the next build.
+    When it is full the oldest are dropped, where several callers report those of the one with most
+    of the rows first: traffic drifts, so the newest tell more, and reports are kept elsewhere for
+    the next build.
 
     Args:
         capacity_rows: Rows held at most, at least 1.
@@ -112,7 +117,7 @@ class RecentRows:
         """Add rows, which are found as soon as this returns.
 
         Args:
-            records: Oldest first; those whose id is held already are left out. Without an id
+            records: Oldest first; those whose key is held already are left out. Without an id
                 every one counts.
             vectors: Shape (len(records), dimension), rows of unit length.
 
@@ -144,12 +149,28 @@ class RecentRows:
             return columns
         most_rows = min(int(KEPT_SHARE * self._capacity_rows), self._capacity_rows - rows)
         most_chars = min(int(KEPT_SHARE * self._capacity_chars), self._capacity_chars - chars)
-        from_newest = np.cumsum([len(record.prompt) for record in reversed(held)])
-        kept = min(most_rows, int(np.searchsorted(from_newest, most_chars, side="right")))
+        kept = _newest(held, most_rows=most_rows, most_chars=most_chars)
         roomy = _Columns(self._capacity_rows, columns.vectors.shape[1])
-        first = len(held) - kept
-        roomy.append(held[first:], columns.vectors[first : len(held)])
+        roomy.append([held[place] for place in kept], columns.vectors[kept])
         return roomy
+
+
+def _newest(held: Sequence[HistoryRecord], *, most_rows: int, most_chars: int) -> list[int]:
+    """Places of the newest rows that fit, ascending; none of several callers has most of them."""
+    several = len({record.caller for record in held}) > 1
+    most_of_caller = int(CALLER_SHARE * most_rows) if several else most_rows
+    of_caller: Counter[str] = Counter()
+    kept: list[int] = []
+    for place in range(len(held) - 1, -1, -1):
+        record = held[place]
+        if of_caller[record.caller] >= most_of_caller:
+            continue
+        most_chars -= len(record.prompt)
+        if len(kept) == most_rows or most_chars < 0:
+            break
+        of_caller[record.caller] += 1
+        kept.append(place)
+    return kept[::-1]
 
 
 class _Columns:
@@ -164,17 +185,17 @@ class _Columns:
         self.model_codes: IntVector = np.empty(capacity_rows, np.int64)
         self.records: list[HistoryRecord] = []
         self.chars = 0
-        self._ids: set[str] = set()
+        self._keys: set[RowKey] = set()
         self._models: dict[str, int] = {}
 
     def not_held(self, records: Sequence[HistoryRecord]) -> list[int]:
-        """Which records have an id that neither a row nor a record before them has."""
-        seen: set[str] = set()
+        """Which records have a key that neither a row nor a record before them has."""
+        seen: set[RowKey] = set()
         fresh: list[int] = []
         for i, record in enumerate(records):
-            if not record.id or (record.id not in self._ids and record.id not in seen):
+            if not record.id or (record.key not in self._keys and record.key not in seen):
                 fresh.append(i)
-                seen.add(record.id)
+                seen.add(record.key)
         return fresh
 
     def append(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> None:
@@ -187,7 +208,7 @@ class _Columns:
         self.model_codes[new] = [
             self._models.setdefault(r.model, len(self._models)) for r in records
         ]
-        self._ids.update(r.id for r in records)
+        self._keys.update(r.key for r in records)
         self.chars += sum(len(r.prompt) for r in records)
         self.records.extend(records)
 

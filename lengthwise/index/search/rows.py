@@ -15,7 +15,7 @@ from lengthwise.index.arrays import BoolVector, IntVector
 from lengthwise.index.decoding import Decoding
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.length_scale import FloatArray
-from lengthwise.index.record import HistoryRecord
+from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.search.texts import take_texts
 from lengthwise.index.summary import ModelSummary
 
@@ -29,11 +29,13 @@ SCHEMA: pa.Schema = pa.schema(
         ("prompt", pa.string()),
         ("stored_unix_s", pa.float64()),
         ("temperature", pa.float64()),
+        ("caller", pa.string()),
     ]
 )
 """`stored_unix_s` is when a completion was reported; 0 where that is not known, as in rows read
-from files. `temperature` is that of the sampling; null where it is not known. Artifacts from before
-there were such columns are read as if nothing were known."""
+from files. `temperature` is that of the sampling; null where it is not known. `caller` reported it;
+empty or null where that is not known. Artifacts from before there were such columns are read as if
+nothing were known."""
 
 
 def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
@@ -47,6 +49,7 @@ def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
         [r.prompt if keep_text else "" for r in records],
         [0.0] * len(records),
         [r.temperature for r in records],
+        [r.caller for r in records],
     ]
     return columns_to_table(columns)
 
@@ -168,18 +171,31 @@ class HistoryRows:
                     finish_reason="length" if row["censored"] else "stop",
                     group=row["group"],
                     temperature=row["temperature"],
+                    caller=row["caller"] or "",
                 )
 
     def id(self, row: int) -> str:
         """The row's id in the history."""
         return self.table.column("id")[row].as_py()
 
-    def holding(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of some ids that a row has."""
-        column: Any = self.table.column("id")
+    @cached_property
+    def callers(self) -> tuple[str, ...]:
+        """Who reported each row; "" where that is not known."""
+        return tuple(caller or "" for caller in self.table.column("caller").to_pylist())
+
+    def holding(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
+        """Those of some keys that a row has.
+
+        A row whose caller is not known, as in an artifact from before callers were, has every
+        caller's key of its id.
+        """
         is_in = pc.is_in  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
-        held = is_in(column, value_set=pa.array(list(ids), pa.string()))
-        return frozenset(column.filter(held).to_pylist())
+        ids = pa.array([name for _, name in keys], pa.string())
+        found: Any = self.table.select(["caller", "id"]).filter(
+            is_in(self.table.column("id"), value_set=ids)
+        )
+        held = {(row["caller"] or "", row["id"]) for row in found.to_pylist()}
+        return frozenset(key for key in keys if key in held or ("", key[1]) in held)
 
     def model(self, row: int) -> str:
         """The LLM that answered."""
@@ -191,17 +207,21 @@ class HistoryRows:
 
     def summaries(self) -> tuple[ModelSummary, ...]:
         """One per LLM, most rows first."""
+        # Sorted once, so that ten thousand LLMs do not each look through all rows.
+        order = np.argsort(self.model_codes, kind="stable")
+        counts = np.bincount(self.model_codes, minlength=len(self.models))
+        parts = np.split(self.output_tokens[order], np.cumsum(counts)[:-1])
         found = [
-            self._summary(code, name)
-            for code, name in enumerate(self.models)
-            if np.any(self.model_codes == code)
+            _summary(name, lengths)
+            for name, lengths in zip(self.models, parts, strict=True)
+            if lengths.size
         ]
         return tuple(sorted(found, key=lambda s: (-s.rows, s.model)))
 
-    def _summary(self, code: int, name: str) -> ModelSummary:
-        lengths = self.output_tokens[self.model_codes == code]
-        median, p90 = np.quantile(lengths, [0.5, 0.9])
-        return ModelSummary(name, int(lengths.size), float(median), float(p90))
+
+def _summary(model: str, lengths: IntVector) -> ModelSummary:
+    median, p90 = np.quantile(lengths, [0.5, 0.9])
+    return ModelSummary(model, int(lengths.size), float(median), float(p90))
 
 
 def repeat_codes(prompts: Any, model_codes: IntVector, decodings: IntVector) -> IntVector:

@@ -123,6 +123,9 @@ class FolderStore(Published):
         self._require(version)
         return self.path_of(version)
 
+    def state_of(self, version: str) -> str:
+        return ArtifactLayout(self.path_of(version)).state()
+
     def make_current(self, version: str) -> None:
         self._require(version)
         with self._explained(), locked(self.root):

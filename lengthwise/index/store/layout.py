@@ -78,6 +78,17 @@ class ArtifactLayout:
         found = (p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
         return sorted(p.relative_to(self.root).as_posix() for p in found)
 
+    def state(self) -> str:
+        """A text that changes whenever a file does: the size, time and number of each."""
+        found: list[str] = []
+        for path in sorted(self.root.rglob("*")):
+            try:
+                file = path.stat()
+            except FileNotFoundError:  # it goes while it is looked at, as a copy's parts do
+                continue
+            found.append(f"{path.name} {file.st_size} {file.st_mtime_ns} {file.st_ino}")
+        return "\n".join(found)
+
     def exists(self) -> bool:
         """True if the folder says that it is an artifact."""
         return self.manifest.is_file()
@@ -124,6 +135,8 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
         ArtifactAlteredError: A file has another size or content.
     """
     needed = [*layout.CONTENT, *sorted({*manifest.files} - {*layout.CONTENT})]
+    # The sizes of all before the content of any: of a version that is still being copied that says
+    # so at once.
     for name in needed:
         path, expected = layout.root / name, manifest.files.get(name)
         if expected is None or not path.is_file():
@@ -137,7 +150,9 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 f"{path} has {size:,} bytes, the manifest says {expected.get('bytes')}: it was "
                 "altered or cut off. Restore the file or build the index again"
             )
-        if sha256_of(path) != expected.get("sha256"):
+    for name in needed:
+        path = layout.root / name
+        if sha256_of(path) != manifest.files[name].get("sha256"):
             raise ArtifactAlteredError(
                 f"{path} is not the file that the manifest describes (its SHA-256 differs): it was "
                 "altered. Restore the file or build the index again"

@@ -106,6 +106,16 @@ class ObjectStore(Published):
                 raise
             return path
 
+    def state_of(self, version: str) -> str:
+        prefix = f"{self._root}/versions/{version}"
+        with self._explained("read"):
+            found: dict[str, dict[str, Any]] = self._filesystem.find(prefix, detail=True)
+        told = ("size", "ETag", "LastModified", "created")
+        return "\n".join(
+            f"{path} {' '.join(str(facts.get(name)) for name in told)}"
+            for path, facts in sorted(found.items())
+        )
+
     def make_current(self, version: str) -> None:
         self._require(version)
         with self._explained("written"):

@@ -1,9 +1,10 @@
 """The contract of a place where versions are published, which each kind keeps in its own way."""
 
+import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lengthwise.index.errors import StaleVersionError, StoreError
@@ -46,7 +47,7 @@ class Published(ABC):
 
     @abstractmethod
     def versions(self) -> list[str]:
-        """All versions, oldest first (their names begin with the time of the build).
+        """All versions, oldest first: their names ascend, see `new_version`.
 
         Raises:
             StoreError: The place cannot be read.
@@ -81,6 +82,17 @@ class Published(ABC):
         Raises:
             StoreError: There is no such version, or it cannot be read.
             ArtifactError: What is there is not what its manifest says.
+        """
+
+    @abstractmethod
+    def state_of(self, version: str) -> str:
+        """A text that changes whenever a file of a version does, without reading the files.
+
+        By it a version that could not be used, because it was still being copied, say, is looked at
+        again once there is something new to see.
+
+        Raises:
+            StoreError: The place cannot be read.
         """
 
     @abstractmethod
@@ -143,9 +155,28 @@ def expendable(versions: Sequence[str], current: str | None, keep: int) -> list[
     return [version for version in versions[: max(0, len(versions) - keep)] if version != current]
 
 
-def new_version(now: datetime | None = None) -> str:
-    """A version's name that sorts by time and is never given twice."""
+_TIMED = re.compile(r"(\d{8}T\d{6}\.\d{3})Z-[0-9a-f]{6}")
+"""A name that `new_version` made, with its time."""
+
+_TICK = timedelta(milliseconds=1)
+"""The least difference between two names' times."""
+
+
+def new_version(now: datetime | None = None, *, after: Iterable[str] = ()) -> str:
+    """A version's name that sorts after those that there are and is never given twice.
+
+    It is a hybrid logical clock (Kulkarni et al. 2014): the time where that moves on, else one tick
+    more than the newest name has. So whoever's clock is set back still publishes the newest.
+
+    Args:
+        now: The time; default: that of the clock.
+        after: Names of versions that are there, those of other forms among them.
+    """
     now = now or datetime.now(UTC)
+    times = [match[1] for name in after if (match := _TIMED.fullmatch(name))]
+    if times:
+        newest = datetime.strptime(max(times), "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        now = max(now, newest + _TICK)
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 

@@ -6,14 +6,17 @@ import grpc
 import psycopg
 import pytest
 
+from benchmarks.harness.private_postgres import restart
+from lengthwise.history.database.completion import Report
 from lengthwise.history.database.reader import HistoryReader
+from lengthwise.history.database.retention import SECONDS_PER_DAY, Retention
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.completions import housekeeping
 from predictor_service.completions.completion_store import Stored
-from predictor_service.completions.database_completions import retention
+from predictor_service.completions.database_completions import DatabaseLog, retention
 from predictor_service.completions.group_commit import GroupCommit
 from predictor_service.errors import ConfigError, InternalFailureError, StartUpError
-from tests.lengthwise.history.database.helpers import ids, record, rows
+from tests.lengthwise.history.database.helpers import ids, record, rows, writing
 from tests.predictor_service.waiting import until
 
 
@@ -39,6 +42,7 @@ async def test_reported_lengths_are_in_the_database_when_they_are_acknowledged(s
         max_tokens=512,
         finish_reason="length",
         temperature=0.7,
+        caller="address 127.0.0.1",
     )
     assert second.prompt == "yo"
     info = await running.stub.GetIndexInfo(pb.GetIndexInfoRequest())
@@ -122,6 +126,34 @@ async def test_a_database_that_is_gone_is_told_and_used_again_when_it_is_back(
     assert await report(running, completion("b"), completion("a")) == (1, 1)
 
 
+async def test_a_server_that_restarts_under_reports_loses_none_that_was_acknowledged(
+    serve, postgres, postgres_place
+):
+    running = await serve(completions=postgres_place)
+    acknowledged: list[str] = []
+    refusals: set[grpc.StatusCode] = set()
+
+    async def go_on_reporting(caller: int) -> None:
+        for i in range(40):
+            one = completion(f"{caller}-{i}")
+            while True:
+                try:
+                    await report(running, one)
+                except grpc.aio.AioRpcError as error:
+                    refusals.add(error.code())
+                else:
+                    break
+            acknowledged.append(one.request_id)
+
+    callers = [asyncio.create_task(go_on_reporting(caller)) for caller in range(4)]
+    await until(lambda: len(acknowledged) > 10)
+    await asyncio.to_thread(restart, postgres)
+    await asyncio.wait_for(asyncio.gather(*callers), 60)
+    assert sorted(acknowledged) == sorted(ids(postgres_place))
+    assert len(acknowledged) == 160
+    assert refusals <= {grpc.StatusCode.UNAVAILABLE}
+
+
 def refused(*_, **__):
     raise psycopg.OperationalError("connection refused")
 
@@ -157,6 +189,23 @@ async def test_old_completions_are_removed_while_it_serves(serve, place, monkeyp
         await report(running, completion(f"r{i}", prompt="x" * 200_000))
     await until(lambda: len(ids(place)) <= 5)
     assert ids(place)[-1] == "r11"
+
+
+async def test_a_clock_that_is_set_forward_takes_a_share_of_the_history_and_is_survived(place):
+    now_s = 1_000_000.0
+    day_s = SECONDS_PER_DAY
+    with writing(place, clock=lambda: now_s) as writer:
+        commits = GroupCommit(DatabaseLog(writer))
+        kept = housekeeping.Housekeeping(writer, commits, Retention(max_age_s=30 * day_s))
+        await kept.stop()
+        writer.append([Report([record(f"r{i}") for i in range(5_000)])])
+        now_s += 70 * 365 * day_s
+        for _ in range(5):
+            await kept._remove_expired()
+        assert 0 < kept.removed < 20
+        now_s = 1_000_060.0
+        await kept._remove_expired()
+        assert kept.removed < 20
 
 
 @pytest.mark.parametrize(

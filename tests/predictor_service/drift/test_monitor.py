@@ -3,7 +3,11 @@
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
+from predictor_service.drift.band import Band
+from predictor_service.drift.monitor import MAX_MODELS, DriftMonitor
 from predictor_service.drift.promise import Promise, Promises
 from predictor_service.process.service import DRIFT_DETAIL
 from tests.predictor_service.fakes import FakeIndex
@@ -151,3 +155,70 @@ async def test_with_a_window_of_none_nothing_is_watched(watched):
     await serve_and_report(running, 3.0)
     told = await info(running)
     assert (len(told.drift), told.reports_judged, told.reports_unmatched) == (0, 0, 0)
+
+
+def watch(**options) -> DriftMonitor:
+    monitor = DriftMonitor(window_rows=10, band=Band(min_rows=5), **options)
+    monitor.index_switched("v1", PROMISED, ["llm", "second"])
+    return monitor
+
+
+def come_true(monitor: DriftMonitor, model: str, *, factor: float = 1.0, rows: int = 10) -> None:
+    """Have lengths predicted and reported of an LLM."""
+    for i in range(rows):
+        prompt = f"{model} {i}"
+        query = Query(prompt, model)
+        monitor.outstanding.computed(query, "v1", (0.05, 0.5, 0.95), (50.0, 100.0, 150.0))
+        tokens = round(100 * factor)
+        monitor.reported([HistoryRecord(prompt, tokens, model, f"{prompt} {factor}")])
+
+
+def test_ten_thousand_names_do_not_push_out_the_llms_of_the_index():
+    monitor = watch()
+    come_true(monitor, "llm")
+    for number in range(10_000):
+        come_true(monitor, f"made up {number}", rows=1)
+    come_true(monitor, "second")
+    watched = {drift.model: drift.rows for drift in monitor.snapshot()}
+    assert len(watched) == MAX_MODELS
+    assert (watched["llm"], watched["second"], watched["made up 9999"]) == (10, 10, 1)
+
+
+def test_the_llm_that_was_silent_longest_makes_room_and_takes_its_alarm_along():
+    told: list[bool] = []
+    now_s = 0.0
+    monitor = watch(on_alarm=told.append, clock=lambda: now_s)
+    come_true(monitor, "new", factor=9)
+    monitor.snapshot()
+    assert told == [True]
+    for number in range(MAX_MODELS - 1):
+        come_true(monitor, f"other {number}", rows=1)
+    come_true(monitor, "new", factor=9)
+    come_true(monitor, "one more", rows=1)
+    assert "new" in {drift.model for drift in monitor.snapshot()}
+    for number in range(MAX_MODELS):
+        come_true(monitor, f"yet another {number}", rows=1)
+    assert "new" not in {drift.model for drift in monitor.snapshot()}
+    assert told == [True, False]
+
+
+def test_the_alarm_names_the_caller_whose_lengths_are_unlike_the_others():
+    monitor = DriftMonitor(window_rows=200, band=Band(min_rows=5))
+    monitor.index_switched("v1", PROMISED, ["llm"])
+    for i in range(60):
+        caller, tokens = ("token stranger", 90_000) if i % 2 else ("token engine", 100)
+        query = Query(f"{i}", "llm")
+        monitor.outstanding.computed(query, "v1", (0.05, 0.5, 0.95), (50.0, 100.0, 150.0))
+        monitor.reported([HistoryRecord(f"{i}", tokens, "llm", f"{i}", caller=caller)])
+    (drift,) = monitor.snapshot()
+    assert drift.reason.endswith(
+        "; token stranger reports 90000 tokens on average (30 rows), the others 100 (30)"
+    )
+
+
+def test_a_drift_of_all_callers_names_none():
+    monitor = watch()
+    come_true(monitor, "llm", factor=3)
+    (drift,) = monitor.snapshot()
+    assert drift.alarm
+    assert "reports" not in drift.reason

@@ -137,3 +137,27 @@ def test_a_micro_batch_is_counted_once_and_its_failures_apart():
     assert meter.queue_s.read().total == 0.5
     assert (meter.encode_s.read().total, meter.search_s.read().total) == (0.001, 0.002)
     assert meter.failed == 1
+
+
+async def test_names_of_llms_that_the_index_does_not_know_share_one_label(serve):
+    running = await serve(metrics_port=0)
+    for number in range(30):
+        prompt, model = f"p{number}", f"made up {number}"
+        await running.stub.Predict(pb.PredictRequest(prompt=prompt, model=model))
+        await running.stub.Report(
+            pb.ReportRequest(
+                completions=[
+                    pb.Completion(
+                        request_id=prompt, prompt=prompt, model=model, output_tokens=number
+                    )
+                ]
+            )
+        )
+    told = await asyncio.to_thread(scrape, running)
+    assert {key[1] for key in told if key[0] == "drift_rows"} == {"(others)"}
+
+
+async def test_the_descriptors_that_are_open_and_may_be_are_told(serve):
+    running = await serve(metrics_port=0)
+    told = await asyncio.to_thread(scrape, running)
+    assert 0 < told["process_open_fds",] < told["process_max_fds",]

@@ -49,10 +49,17 @@ async def test_reported_lengths_are_in_the_file_when_they_are_acknowledged(serve
             "output_tokens": 7,
             "finish_reason": "length",
             "model": "vicuna",
+            "caller": "address 127.0.0.1",
             "max_tokens": 512,
             "temperature": 0.7,
         },
-        {"id": "b", "prompt": "yo", "output_tokens": 7, "finish_reason": "stop"},
+        {
+            "id": "b",
+            "prompt": "yo",
+            "output_tokens": 7,
+            "finish_reason": "stop",
+            "caller": "address 127.0.0.1",
+        },
     ]
     info = await running.stub.GetIndexInfo(pb.GetIndexInfoRequest())
     assert info.reported == 2
@@ -68,6 +75,51 @@ async def test_a_repeated_report_changes_nothing(serve, tmp_path):
     assert (again.stored, again.duplicates) == (1, 3)
     assert [row["id"] for row in rows(path)] == ["a", "b"]
     assert rows(path)[0]["output_tokens"] == 7
+
+
+@pytest.mark.parametrize("store", ["memory", "completions.jsonl", "completions.db"])
+async def test_two_callers_may_report_under_one_id_and_what_differs_is_counted_and_logged(
+    serve, tmp_path, capsys, store
+):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a aaaaaaaaaaaaaaaa\nb bbbbbbbbbbbbbbbb\n")
+    kept = {} if store == "memory" else {"completions": tmp_path / store}
+    running = await serve(report_token_file=tokens, **kept)
+
+    async def report(name: str, *completions: pb.Completion) -> tuple[int, int]:
+        answer = await running.stub.Report(
+            pb.ReportRequest(completions=completions),
+            metadata=[("authorization", f"Bearer {name * 16}")],
+        )
+        return answer.stored, answer.duplicates
+
+    assert await report("a", completion("1")) == (1, 0)
+    assert await report("b", completion("1", output_tokens=9)) == (1, 0)
+    assert await report("b", completion("1", output_tokens=9)) == (0, 1)
+    for _ in range(20):
+        assert await report("a", completion("1", output_tokens=8), completion("1")) == (0, 2)
+    meter = running.service.reports
+    assert (meter.duplicates, meter.differing) == (41, 20)
+    printed = capsys.readouterr().out
+    assert printed.count("say something else") == 1
+    assert "subject='token a'" in printed
+
+
+def test_a_file_of_an_earlier_release_goes_on_with_its_ids_and_callers_beside_them(tmp_path):
+    path = tmp_path / "completions.jsonl"
+    path.write_text('{"id": "1", "prompt": "hi", "output_tokens": 7, "finish_reason": "stop"}\n')
+    mine = LIMITS.record(completion("1"), "", "token a")
+    log = CompletionFile(path)
+    assert [one.stored for one in log.append([[record("1")], [mine]])] == [0, 1]
+    log.close()
+    again = CompletionFile(path)
+    differing = LIMITS.record(completion("1", prompt="ho"), "", "token a")
+    assert [(one.stored, one.differing) for one in again.append([[mine], [differing]])] == [
+        (0, 0),
+        (0, 1),
+    ]
+    again.close()
+    assert [row.get("caller") for row in rows(path)] == [None, "token a"]
 
 
 async def test_without_a_file_completions_are_kept_in_memory_and_the_log_says_so(serve, capsys):

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from fsspec.core import url_to_fs
 
 from index_builder.build.builder import build_index
 from lengthwise.index.errors import StoreError
@@ -81,6 +82,52 @@ async def test_an_altered_version_is_refused_and_the_old_one_serves_on(store, en
     await switcher.follow()
     await switcher.follow()
     assert (holder.version, holder.refused_swaps) == (first, 1)
+
+
+@pytest.mark.parametrize("part", ["missing", "short", "torn manifest", "zeros"])
+async def test_a_version_that_was_copied_by_half_is_served_once_it_is_whole(
+    part, store, encoders, capsys
+):
+    first, second, _ = store.versions()
+    store.make_current(first)
+    holder, switcher = await serving(source_of(store.root))
+    name = "manifest.json" if part == "torn manifest" else "rows.parquet"
+    path = store.path_of(second) / name
+    whole = path.read_bytes()
+    half = {"missing": b"", "zeros": bytes(len(whole))}.get(part, whole[: len(whole) // 2])
+    path.write_bytes(half)
+    if part == "missing":
+        path.unlink()
+    store.make_current(second)
+    for _ in range(4):
+        await switcher.follow()
+    assert holder.version == first
+    assert capsys.readouterr().out.count("index not ") == 1
+    path.write_bytes(whole)
+    for _ in range(3):
+        await switcher.follow()
+    assert (holder.version, holder.refused_swaps) == (second, int(part != "missing"))
+
+
+async def test_so_is_one_behind_a_url(store, encoders, tmp_path):
+    first, second, _ = store.versions()
+    url = f"memory://{secrets.token_hex(6)}/indexes"
+    published = Published.at(url)
+    published.publish(store.path_of(first), first, expected=None)
+    published.publish(store.path_of(second), second, expected=first)
+    filesystem, root = url_to_fs(f"{url}/versions/{second}/rows.parquet")
+    whole = filesystem.cat_file(root)
+    published.make_current(first)
+    holder, switcher = await serving(source_of(url, cache=tmp_path / "cache"))
+    filesystem.pipe_file(root, whole[:-1])
+    published.make_current(second)
+    for _ in range(3):
+        await switcher.follow()
+    assert holder.version == first
+    filesystem.pipe_file(root, whole)
+    for _ in range(3):
+        await switcher.follow()
+    assert holder.version == second
 
 
 async def test_it_promises_what_the_evaluation_of_each_version_says(store, encoders):

@@ -39,8 +39,11 @@ class RealIndex(FakeIndex):
     def recent(self, rows):
         self._real.recent = rows
 
-    def built_with(self, ids):
-        return self._real.built_with(ids)
+    def built_with(self, keys):
+        return self._real.built_with(keys)
+
+    def longest_tokens(self, model):
+        return self._real.longest_tokens(model)
 
     def encode(self, prompts):
         super().encode(prompts)

@@ -18,6 +18,19 @@ def test_a_refused_version_is_not_tried_again_until_the_place_has_named_another(
     assert choice.next("v2", "v1") == "v2"
 
 
+def test_a_refused_version_is_tried_again_once_its_files_have_changed_and_rest():
+    choice = VersionChoice()
+    choice.refuse("v2", "half")
+    looks = ["half", "more", "whole", "whole"]
+    assert [choice.next("v2", "v1", state) for state in looks] == [None, None, None, "v2"]
+
+
+def test_files_that_are_as_they_were_are_not_read_again():
+    choice = VersionChoice()
+    choice.refuse("v2", "broken")
+    assert [choice.next("v2", "v1", state) for state in ("other", "broken", "broken")] == [None] * 3
+
+
 def test_a_version_that_was_left_behind_is_not_followed_but_yet_another_is():
     choice = VersionChoice(held_against="v2")
     assert choice.next("v2", "v1") is None

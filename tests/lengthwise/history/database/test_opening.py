@@ -5,13 +5,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from lengthwise.history.database.completion import Report
 from lengthwise.history.database.errors import OpenError
+from lengthwise.history.database.migrate import _config
 from lengthwise.history.database.place import Place
 from lengthwise.history.database.reader import HistoryReader
-from lengthwise.history.database.schema import metadata
+from lengthwise.history.database.registry import database_of
+from lengthwise.history.database.schema import VERSION_TABLE, metadata
 from lengthwise.history.database.writer import HistoryWriter
 from tests.lengthwise.history.database.helpers import add, ids, record, rows, writing
 
@@ -34,29 +39,73 @@ def test_processes_that_start_at_once_make_the_tables_once(place):
     assert sorted(ids(place)) == ["p0", "p1", "p2"]
 
 
-def test_the_migrations_make_the_tables_that_the_program_uses(place):
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    from lengthwise.history.database.schema import VERSION_TABLE
-
-    with writing(place) as writer, writer._engine.connect() as connection:
+def differences(writer: HistoryWriter) -> list:
+    """What alembic finds different between the tables and those that the program uses."""
+    with writer._engine.connect() as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        return compare_metadata(context, metadata)
 
 
-def test_a_history_of_the_first_release_is_migrated_and_keeps_its_rows(place):
+def test_the_migrations_make_the_tables_that_the_program_uses(place):
     with writing(place) as writer:
-        add(writer, "old")
-        with writer._engine.begin() as connection:
-            connection.execute(text("ALTER TABLE lengthwise_completions DROP COLUMN temperature"))
-            connection.execute(text("UPDATE lengthwise_schema SET version_num = '0001'"))
+        assert differences(writer) == []
+
+
+OLD_ROW = {
+    "sequence": 1,
+    "request_id": "old",
+    "stored_unix_s": 12.5,
+    "model": "llm",
+    "prompt": "hi",
+    "prompt_chars": 2,
+    "output_tokens": 7,
+    "finish_reason": "stop",
+    "row_bytes": 130,
+}
+"""A row as every release has written it."""
+
+
+def begin_old_history(place: str, revision: str) -> None:
+    """A history as the release of a revision left it, with one row."""
+    parsed = Place.parse(place)
+    engine = database_of(parsed).writing_engine(parsed)
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        names = ", ".join(OLD_ROW)
+        values = ", ".join(f":{name}" for name in OLD_ROW)
+        connection.execute(
+            text(f"INSERT INTO lengthwise_completions ({names}) VALUES ({values})"), OLD_ROW
+        )
+        connection.execute(text("UPDATE lengthwise_ledger SET last_sequence = 1, kept_rows = 1"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_history_of_an_earlier_release_is_migrated_and_keeps_its_rows(place, revision):
+    begin_old_history(place, revision)
     with pytest.raises(OpenError, match="holds no history of this release"):
         HistoryReader.open(place)
     with writing(place) as writer:
-        writer.append([Report([record("new", temperature=0.0)])])
-    assert [(row.request_id, row.temperature) for row in rows(place)] == [("old", None), ("new", 0)]
+        new = record("old", caller="token b", temperature=0.0)
+        assert len(writer.append([Report([new])])[0].new) == 1
+    old, added = rows(place)
+    assert (old.key, old.prompt, old.temperature, old.stored_unix_s) == (
+        ("", "old"),
+        "hi",
+        None,
+        12.5,
+    )
+    assert (added.sequence, added.record) == (2, new)
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_migrated_history_has_the_tables_that_the_program_uses(place, revision):
+    begin_old_history(place, revision)
+    with writing(place) as writer:
+        assert differences(writer) == []
 
 
 def test_a_history_of_a_newer_release_is_refused_and_left_alone(place):
@@ -122,3 +171,15 @@ def test_tables_of_others_in_the_same_database_are_left_alone(sqlite_place):
         add(writer, "a")
     with sqlite3.connect(sqlite_place) as other:
         assert other.execute("SELECT x FROM completions").fetchall() == [(1,)]
+
+
+def test_a_migration_may_take_longer_than_a_commit(postgres_place):
+    def timeout(connection) -> str:
+        return connection.execute(text("SHOW statement_timeout")).scalar()
+
+    with writing(postgres_place) as writer:
+        with writer._engine.begin() as connection:
+            writer._database.lock_schema(connection)
+            assert timeout(connection) == "0"
+        with writer._engine.begin() as connection:
+            assert timeout(connection) == "30s"

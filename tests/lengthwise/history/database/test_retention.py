@@ -31,10 +31,28 @@ def test_rows_go_by_age_and_by_size_whichever_takes_more(retention, gone):
     assert retention.expired(DAYS, kept_bytes=100, now_unix_s=900) == gone
 
 
-def test_a_younger_row_behind_an_older_one_stays_with_all_after_it():
-    """Clocks of replicas differ a little: order, not age alone, decides."""
-    rows = [OldRow(1, 50, 10), OldRow(2, 500, 10), OldRow(3, 60, 10)]
-    assert Retention(max_age_s=100).expired(rows, kept_bytes=30, now_unix_s=200) == 1
+def test_a_row_that_a_clock_put_into_the_future_goes_with_what_was_stored_after_it():
+    """Clocks of replicas differ a little, and may be set: order, not age alone, decides."""
+    rows = [OldRow(1, 50, 10), OldRow(2, 500, 10), OldRow(3, 60, 10), OldRow(4, 150, 10)]
+    assert Retention(max_age_s=100).expired(rows, kept_bytes=40, now_unix_s=200) == 3
+
+
+def test_for_their_age_no_more_go_than_are_asked_for_but_for_their_size_all():
+    for most, retention, gone in (
+        (3, Retention(max_age_s=0), 3),
+        (0, Retention(max_age_s=0), 0),
+        (3, Retention(max_age_s=0, max_bytes=50), 5),
+    ):
+        found = retention.expired(DAYS, kept_bytes=100, now_unix_s=900, most_by_age=most)
+        assert found == gone
+
+
+@pytest.mark.parametrize(
+    ("max_age_s", "share"),
+    [(30 * 86_400, 24 * 60 / (30 * 86_400)), (600, 1), (0, 1), (None, 1)],
+)
+def test_a_share_at_a_time_is_a_day_of_rows_within_an_hour(max_age_s, share):
+    assert Retention(max_age_s=max_age_s).share_by_age(60) == share
 
 
 def test_old_rows_leave_the_database(place):

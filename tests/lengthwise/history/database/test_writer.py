@@ -54,6 +54,50 @@ def test_the_same_id_in_two_reports_of_one_commit_goes_to_the_first(place):
     assert ids(place) == ["old", "x", "y"]
 
 
+def test_two_callers_may_give_the_same_id(place):
+    one, other = (record("a", caller=name, output_tokens=n) for name, n in (("x", 1), ("y", 2)))
+    with writing(place) as writer:
+        assert [len(found.new) for found in writer.append([Report([one]), Report([other])])] == [
+            1,
+            1,
+        ]
+        again = writer.append([Report([other, one])])[0]
+        assert (again.duplicates, again.differing) == (2, 0)
+    assert [row.record for row in rows(place)] == [one, other]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "another prompt"},
+        {"output_tokens": 8},
+        {"model": "another"},
+        {"max_tokens": 9},
+        {"temperature": 0.5},
+        {"finish_reason": "length"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_duplicate_that_says_something_else_is_counted_and_changes_nothing(place, change):
+    with writing(place) as writer:
+        writer.append([Report([record("a"), record("b")])])
+        same, changed = record("b"), record("a", **change)
+        (outcome,) = writer.append([Report([same, changed, record("c")])])
+        assert (len(outcome.new), outcome.duplicates, outcome.differing) == (1, 2, 1)
+        both = writer.append([Report([record("d")]), Report([record("d", **change)])])
+        assert [one.differing for one in both] == [0, 1]
+    assert rows(place)[0].record == record("a")
+
+
+def test_of_a_prompt_whose_vector_alone_was_kept_only_its_size_is_compared(place):
+    vectors = np.ones((1, 4), np.float32)
+    with writing(place) as writer:
+        writer.append([Report([record("a", prompt="one")], vectors, "hash")])
+        for prompt, differing in (("two", 0), ("four", 1)):
+            changed = Report([record("a", prompt=prompt)], vectors, "hash")
+            assert writer.append([changed])[0].differing == differing
+
+
 def test_ids_are_known_again_after_a_restart(place):
     for expected in ((1, 0), (0, 1)):
         with writing(place) as writer:

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_a_capacity_of_no_rows_is_refused():
 
 
 def test_the_build_knows_its_ids(index, history):
-    assert index.built_with([history[0].id, "unheard of"]) == {history[0].id}
+    assert index.built_with([history[0].key, ("", "unheard of")]) == {history[0].key}
     assert index.built_with([]) == frozenset()
 
 
@@ -277,3 +278,18 @@ def test_searching_while_rows_are_added_and_dropped_never_names_a_row_that_is_no
         finally:
             asked.set()
         assert adding.result() > 64, "rows were dropped meanwhile"
+
+
+def test_one_caller_that_reports_without_end_does_not_push_out_the_others():
+    rows = RecentRows(capacity_rows=80)
+    few, many = topic_history(20, seed=1), topic_history(500, seed=2)
+    for records, caller in ((few, "token a"), (many, "token b")):
+        for start in range(0, len(records), 10):
+            part = records[start : start + 10]
+            named = [
+                replace(r, id=f"{caller}-{start + i}", caller=caller) for i, r in enumerate(part)
+            ]
+            rows.add(named, BagOfWords().encode([r.prompt for r in named]))
+    held = [record.caller for record in rows.snapshot.records]
+    assert held.count("token a") == 20
+    assert rows.snapshot.records[-1].id == "token b-499"

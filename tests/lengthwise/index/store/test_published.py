@@ -45,6 +45,14 @@ def test_what_is_fetched_is_what_was_published_byte_for_byte(filled, artifact, t
     assert content(path) == content(tmp_path / "made" / "b")
 
 
+def test_the_state_of_a_version_changes_with_its_files_and_with_nothing_else(filled, artifact):
+    state = filled.state_of("b")
+    filled.make_current("b")
+    assert filled.state_of("b") == state
+    filled.publish(artifact("d"), "d", expected="b")
+    assert filled.state_of("b") == state != filled.state_of("d")
+
+
 def test_a_publisher_that_was_overtaken_is_told_and_changes_nothing(filled, artifact):
     with pytest.raises(StaleVersionError) as caught:
         filled.publish(artifact("d"), "d", expected="b")
@@ -158,3 +166,17 @@ def test_versions_sort_by_time_and_never_meet():
     assert names == sorted(names)
     assert new_version(moments[0]) != new_version(moments[0])
     assert names[1].startswith("20250101T000000.002Z-")
+
+
+def test_a_clock_that_is_set_back_makes_no_version_sort_before_those_there_are():
+    ahead = new_version(datetime(2099, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC))
+    names = ["not-ours", ahead]
+    for _ in range(3):
+        names.append(new_version(datetime(2026, 1, 1, tzinfo=UTC), after=names))
+    assert names[1:] == sorted(names[1:])
+    assert names[2].startswith("21000101T000000.000Z-")
+
+
+def test_a_clock_that_moves_on_is_what_versions_are_named_by():
+    before = new_version(datetime(2026, 1, 1, tzinfo=UTC))
+    assert new_version(datetime(2026, 1, 2, tzinfo=UTC), after=[before]).startswith("20260102T")

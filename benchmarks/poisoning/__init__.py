@@ -1,0 +1,1 @@
+"""What one reporter of absurd lengths does to everybody's predictions."""
