@@ -13,6 +13,7 @@ from scheduler_client.vllm_plugin.swap.codec import (
 from scheduler_client.vllm_plugin.swap.eight_bit import DTYPES, EightBitCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
 from scheduler_client.vllm_plugin.swap.layout import BlockLayout
+from scheduler_client.vllm_plugin.swap.link import link_of
 from scheduler_client.vllm_plugin.swap.orders import WorkerMemory
 from scheduler_client.vllm_plugin.swap.settings import (
     BITS_VARIABLE,
@@ -50,7 +51,7 @@ def open_worker(
     device = next(iter(caches.values())).device
     store = HostStore(slots, codec.slot_bytes, pinned=device.type == "cuda")
     memory = WorkerMemory(slots, header_slots, lossy=codec.lossy)
-    return SwapWorker(codec, store, device), memory
+    return SwapWorker(codec, store, device, link_of(device)), memory
 
 
 def _codec(
