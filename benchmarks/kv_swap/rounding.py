@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,18 @@ def divergence(setting: Setting) -> Table:
     return Table("divergence", "SmolLM2-135M: the next token's distribution", columns, rows)
 
 
+def _as_one_block(keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return kept_in_eight_bits(keys, values, keys.shape[1])
+
+
 def _cast(dtype: torch.dtype) -> Rounding:
     return lambda keys, values: (keys.to(dtype).float(), values.to(dtype).float())
 
 
 ROUNDINGS: dict[str, Rounding] = {
-    "8 bits, keys per channel, values per token": kept_in_eight_bits,
+    "8 bits, in blocks of 16 tokens": partial(kept_in_eight_bits, block_tokens=16),
+    "8 bits, in blocks of 32 tokens": partial(kept_in_eight_bits, block_tokens=32),
+    "8 bits, a request as one block": _as_one_block,
     "bfloat16": _cast(torch.bfloat16),
     "fp8 (e4m3)": _cast(torch.float8_e4m3fn),
 }

@@ -1,9 +1,9 @@
-"""Keys and values in a byte each: keys rounded per channel, values per token.
+"""Keys and values in a byte each: keys rounded per channel of a block, values per token.
 
 Some channels of keys are larger than others by far, for all tokens alike, so a scale for each
 channel loses least; values have no such channels. (The same for a cache of 2 bits: Liu et al. 2024,
-KIVI, arXiv 2402.02750, section 3.) A channel's scale is taken over the request's own tokens and
-kept once for the request.
+KIVI, arXiv 2402.02750, section 3.) Over the tokens of one block they lie closer together than over
+a whole request.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,18 @@ LEVELS = 255
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 """What can be rounded."""
 
+SCALE_DTYPE = torch.float16
+"""Of the smallest number and the step that a group is kept with."""
+
+SCALE_ERROR = 2.0**-11
+"""Relative, of that dtype."""
+
+SCALE_BYTES = 4
+"""Of the two together."""
+
+SCALE_LIMIT = 6e4
+"""No key or value is so large in a model that works; float16 ends at 65,504."""
+
 
 class EightBitCodec:
     """Rounds on the device, so that half as much crosses the link.
@@ -31,58 +43,39 @@ class EightBitCodec:
 
     def __init__(self, caches: Sequence[torch.Tensor], layouts: Sequence[BlockLayout]) -> None:
         self._layers = list(zip(caches, layouts, strict=True))
-        self._header_sizes = [layout.keys[0].numel() for layout in layouts]
-        self._row_sizes = [_row_bytes(layout) for layout in layouts]
+        self._row_sizes = [sum(_part_sizes(layout)) for layout in layouts]
         self.slot_bytes = sum(self._row_sizes)
-        self.header_bytes = sum(2 * 4 * channels for channels in self._header_sizes)
 
-    def header(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
-        """Smallest key and step of each channel, of each layer: float32 as bytes."""
+    def encode(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
         parts: list[torch.Tensor] = []
         for cache, layout in self._layers:
-            keys = _gather(cache, block_ids, layout.keys).flatten(0, 1)[:tokens]
-            parts += [part.flatten() for part in _low_and_step(keys, dim=0)]
-        return torch.cat(parts).view(torch.uint8)
-
-    def encode(self, block_ids: torch.Tensor, header: torch.Tensor) -> torch.Tensor:
-        rows: list[torch.Tensor] = []
-        for (cache, layout), (low, step) in zip(self._layers, self._scales(header), strict=True):
             keys = _gather(cache, block_ids, layout.keys)
-            values = _gather(cache, block_ids, layout.values)
-            low_v, step_v = _low_and_step(values, dim=-1)
-            # Of the last block only the first tokens count for the scales: others are clamped.
-            rows += [
-                _rounded(keys, low.view(layout.keys.shape[1:]), step.view(layout.keys.shape[1:])),
-                _rounded(values, low_v, step_v),
-                low_v.reshape(len(block_ids), -1).view(torch.uint8),
-                step_v.reshape(len(block_ids), -1).view(torch.uint8),
-            ]
-        return torch.cat([row.reshape(len(block_ids), -1) for row in rows], dim=1)
+            filled = tokens - (len(block_ids) - 1) * keys.shape[1]
+            keys[-1, filled:] = keys[-1, :1]  # whoever had the block before widens no scale
+            parts += _rounded(keys, dim=1)
+            parts += _rounded(_gather(cache, block_ids, layout.values), dim=-1)
+        return torch.cat([part.reshape(len(block_ids), -1) for part in parts], dim=1)
 
-    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor, header: torch.Tensor) -> None:
-        parts = rows.split(self._row_sizes, dim=1)
-        for (cache, layout), part, (low, step) in zip(
-            self._layers, parts, self._scales(header), strict=True
+    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor) -> None:
+        count = len(block_ids)
+        for (cache, layout), row in zip(
+            self._layers, rows.split(self._row_sizes, dim=1), strict=True
         ):
-            count, shape = len(block_ids), (len(block_ids), *layout.keys.shape)
-            numbers, scales = layout.keys.numel(), 4 * layout.values[..., 0].numel()
-            keys, values, low_v, step_v = part.split([numbers, numbers, scales, scales], dim=1)
+            shape = layout.keys.shape
+            keys, k_scales, values, v_scales = row.split(_part_sizes(layout), dim=1)
             flat = torch.empty((count, cache[0].numel()), dtype=cache.dtype, device=cache.device)
-            exact = keys.view(count, -1, len(low)) * step + low
+            exact = _restored(keys.reshape(count, *shape), k_scales, (count, 1, *shape[1:]))
             flat[:, layout.keys.flatten()] = exact.view(count, -1).to(cache.dtype)
-            per_token = (*shape[:-1], 1)
-            exact = values.reshape(shape) * _floats(step_v, per_token) + _floats(low_v, per_token)
+            exact = _restored(values.reshape(count, *shape), v_scales, (count, *shape[:-1], 1))
             flat[:, layout.values.flatten()] = exact.view(count, -1).to(cache.dtype)
             cache[block_ids] = flat.view(count, *cache.shape[1:])
 
-    def _scales(self, header: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        parts = header.view(torch.float32).split([n for n in self._header_sizes for _ in range(2)])
-        return list(zip(parts[::2], parts[1::2], strict=True))
 
-
-def _row_bytes(layout: BlockLayout) -> int:
-    """A byte for each key and value, and two float32 for each token and head."""
-    return 2 * layout.keys.numel() + 2 * 4 * layout.values[..., 0].numel()
+def _part_sizes(layout: BlockLayout) -> list[int]:
+    """Bytes of a block's keys, their scales, its values and theirs."""
+    numbers = layout.keys.numel()
+    channels, tokens = layout.keys[0].numel(), layout.values[..., 0].numel()
+    return [numbers, SCALE_BYTES * channels, numbers, SCALE_BYTES * tokens]
 
 
 def _gather(cache: torch.Tensor, block_ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -91,16 +84,24 @@ def _gather(cache: torch.Tensor, block_ids: torch.Tensor, places: torch.Tensor) 
     return flat[:, places.flatten()].view(len(block_ids), *places.shape).float()
 
 
-def _low_and_step(numbers: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
-    low, high = numbers.amin(dim, keepdim=True), numbers.amax(dim, keepdim=True)
-    return low, (high - low) / LEVELS
-
-
-def _rounded(numbers: torch.Tensor, low: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+def _rounded(numbers: torch.Tensor, dim: int) -> list[torch.Tensor]:
+    """Bytes of the numbers, and of the scales of each group along an axis."""
+    blocks = len(numbers)
+    low, high = (
+        end.clamp(-SCALE_LIMIT, SCALE_LIMIT)
+        for end in (numbers.amin(dim, keepdim=True), numbers.amax(dim, keepdim=True))
+    )
+    # Rounded outwards, so that from the smallest to the largest all lie between the levels.
+    nearest = low.to(SCALE_DTYPE)
+    low = torch.where(nearest > low, (low - 2 * SCALE_ERROR * low.abs()).to(SCALE_DTYPE), nearest)
+    step = ((high - low.float()) / LEVELS * (1 + SCALE_ERROR)).to(SCALE_DTYPE)
     # Where all are the same the step is 0, and so is what is above the lowest.
-    levels = (numbers - low) / step.clamp_min(torch.finfo(torch.float32).tiny)
-    return levels.round().clamp(0, LEVELS).to(torch.uint8)
+    levels = (numbers - low.float()) / step.float().clamp_min(torch.finfo(torch.float32).tiny)
+    scales = torch.cat([low.reshape(blocks, -1), step.reshape(blocks, -1)], dim=1)
+    return [levels.round().clamp(0, LEVELS).to(torch.uint8), scales.view(torch.uint8)]
 
 
-def _floats(data: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    return data.contiguous().view(torch.float32).view(shape)
+def _restored(levels: torch.Tensor, scales: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """float32 numbers; the scales have the shape given."""
+    low, step = scales.contiguous().view(SCALE_DTYPE).float().chunk(2, dim=1)
+    return levels.float() * step.reshape(shape) + low.reshape(shape)

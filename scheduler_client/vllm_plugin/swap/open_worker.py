@@ -42,16 +42,16 @@ def open_worker(
     codec = _codec(vllm_config, caches, blocks, settings)
     share = settings.worker_bytes(vllm_config.parallel_config.tensor_parallel_size)
     slots = share // codec.slot_bytes
-    header_slots = -(-codec.header_bytes // codec.slot_bytes)
-    if slots <= header_slots:
+    if slots < 1:
         raise ValueError(
             f"{GIB_VARIABLE} is {settings.host_gib:g}: that holds no block of "
             f"{codec.slot_bytes:,} bytes"
         )
     device = next(iter(caches.values())).device
     store = HostStore(slots, codec.slot_bytes, pinned=device.type == "cuda")
-    memory = WorkerMemory(slots, header_slots, lossy=codec.lossy)
-    return SwapWorker(codec, store, device, link_of(device)), memory
+    block_tokens = vllm_config.cache_config.block_size
+    worker = SwapWorker(codec, store, device, link_of(device), block_tokens)
+    return worker, WorkerMemory(slots, lossy=codec.lossy)
 
 
 def _codec(

@@ -27,16 +27,22 @@ class SwapWorker:
         store: The host's memory that rows are written to and read from.
         device: The device that the blocks lie on.
         link: Between the device and that memory; it keeps the order in which it is told.
+        block_tokens: Tokens whose keys and values one block holds.
     """
 
     def __init__(
-        self, codec: BlockCodec, store: HostStore, device: torch.device, link: Link
+        self,
+        codec: BlockCodec,
+        store: HostStore,
+        device: torch.device,
+        link: Link,
+        block_tokens: int,
     ) -> None:
         self._codec = codec
         self._store = store
         self._device = device
         self._link = link
-        self._header_slots = -(-codec.header_bytes // codec.slot_bytes)
+        self._block_tokens = block_tokens
         self._stored: dict[str, int] = {}
         self._said_failure = False
         self.stopwatch = Stopwatch()
@@ -86,26 +92,18 @@ class SwapWorker:
     def copy_out(self, order: Store) -> None:
         """One request's blocks, to its slots."""
         block_ids = self._tensor(order.block_ids)
-        header = self._codec.header(block_ids, order.tokens)
-        if self._header_slots:
-            size = self._header_slots * self._codec.slot_bytes
-            padded = torch.nn.functional.pad(header, (0, size - len(header)))
-            rows = padded.view(self._header_slots, -1)
-            self._link.send(rows, partial(self._store.write, order.slots[: self._header_slots]))
-        slots = order.slots[self._header_slots :]
-        for start, stop in self._chunks(len(slots)):
-            rows = self._codec.encode(block_ids[start:stop], header)
-            self._link.send(rows, partial(self._store.write, slots[start:stop]))
+        for start, stop in self._chunks(len(block_ids)):
+            tokens = min(order.tokens, stop * self._block_tokens) - start * self._block_tokens
+            rows = self._codec.encode(block_ids[start:stop], tokens)
+            self._link.send(rows, partial(self._store.write, order.slots[start:stop]))
 
     def copy_in(self, order: Load) -> None:
         """One request's slots, to its blocks."""
         block_ids = self._tensor(order.block_ids)
-        header = self._store.read(order.slots[: self._header_slots], self._device).flatten()
-        header = header[: self._codec.header_bytes]
-        slots = order.slots[self._header_slots + order.first_block :]
+        slots = order.slots[order.first_block :]
         for start, stop in self._chunks(len(block_ids)):
             rows = self._store.read(slots[start:stop], self._device)
-            self._codec.decode(rows, block_ids[start:stop], header)
+            self._codec.decode(rows, block_ids[start:stop])
 
     def _chunks(self, blocks: int) -> list[tuple[int, int]]:
         size = max(1, CHUNK_BYTES // self._codec.slot_bytes)
