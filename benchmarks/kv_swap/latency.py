@@ -59,9 +59,21 @@ WAYS = (
 STOCK = Way("FCFS", "recompute")
 FEW_WAYS = (Way("SRPT", "recompute"), Way("SRPT", "8 bits"), Way("guarded", "8 bits"))
 
-STOCK_RATES_PER_S = {"ShareGPT": (3.8, 4.2, 5.1), "Alpaca": (90.0, 100.0, 110.0)}
-RATES_PER_S = {"ShareGPT": (4.2, 6.8, 10.0, 14.0), "Alpaca": (100.0, 140.0, 180.0, 220.0)}
-"""Around where the simulator crosses the limits, of stock and of the others."""
+RATES_PER_S = {
+    "ShareGPT": {
+        STOCK: (3.8, 4.2, 5.1),
+        Way("SRPT", "recompute"): (4.2, 6.8),
+        Way("SRPT", "8 bits"): (6.8, 10.0, 14.0),
+        Way("guarded", "8 bits"): (4.2, 5.1, 6.8),
+    },
+    "Alpaca": {
+        STOCK: (90.0, 100.0),
+        Way("SRPT", "recompute"): (100.0, 140.0, 220.0),
+        Way("SRPT", "8 bits"): (110.0, 140.0, 230.0),
+        Way("guarded", "8 bits"): (100.0, 140.0, 220.0),
+    },
+}
+"""Around where the simulator has each way cross the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +145,10 @@ def completion_times(setting: Setting, seed: int = 0) -> Table:
 def equal_latency(setting: Setting, lengths: str, seed: int = 0) -> Table:
     """The rate served within a latency, over that of stock FCFS."""
     count = setting.count(RATE_REQUESTS[lengths])
-    curves = ((STOCK_RATES_PER_S, (STOCK,)), (RATES_PER_S, FEW_WAYS))
     points = [
         point
-        for rates, ways in curves
-        for point in run(setting, lengths, count, rates=rates[lengths], ways=ways, seed=seed)
+        for way, rates in RATES_PER_S[lengths].items()
+        for point in run(setting, lengths, count, rates=rates, ways=[way], seed=seed)
     ]
     rows: list[Row] = []
     for limit_s in LIMITS_S:

@@ -17,7 +17,9 @@ from testbed.in_engine.eight_bit_cache import kept_in_eight_bits
 from testbed.in_engine.modelled_engine import ModelledRequest, Served, modelled_engine
 from testbed.small_model import small_model
 
-REQUESTS = 200
+REQUESTS = 620
+"""A third of them is preempted: two hundred answers to compare."""
+
 ANSWER_TOKENS = 48
 BLOCKS = 16
 """About six of the requests fit when they are half way."""
