@@ -76,7 +76,7 @@ class StreamLink:
         with torch.cuda.stream(self._stream):
             write(rows)
         # Held until it has crossed, or the steps would be given its memory for something else.
-        self._sent.append((self._stream.record_event(), rows))
+        self._sent.append((self._event(), rows))
         self._staged_bytes += rows.nbytes
         self._let_go()
 
@@ -89,13 +89,19 @@ class StreamLink:
         except Exception:
             steps.wait_stream(self._stream)  # a part may be under way to blocks that are let go
             raise
-        self._coming[request_id] = self._stream.record_event()
+        self._coming[request_id] = self._event()
 
     def take_arrived(self) -> set[str]:
         arrived = {name for name, event in self._coming.items() if event.query()}
         for name in arrived:
             del self._coming[name]
         return arrived
+
+    def _event(self) -> torch.cuda.Event:
+        """Comes about when all that was told so far is done."""
+        event = torch.cuda.Event()
+        event.record(self._stream)
+        return event
 
     def _let_go(self) -> None:
         """Let go of rows that have crossed, and wait for the oldest while too many have not."""
