@@ -23,7 +23,7 @@ RATE_PER_S = 4.2
 
 REQUESTS = 300
 
-RATE_REQUESTS = {"ShareGPT": 300, "Alpaca": 3_000}
+RATE_REQUESTS = {"ShareGPT": 300, "Alpaca": 1_500}
 
 LIMITS_S = (0.05, 0.1)
 """Normalised latencies (completion time over output tokens) at which rates are compared.
@@ -57,20 +57,18 @@ WAYS = (
     Way("guarded", "8 bits"),
 )
 STOCK = Way("FCFS", "recompute")
-FEW_WAYS = (Way("SRPT", "recompute"), Way("SRPT", "8 bits"), Way("guarded", "8 bits"))
+FEW_WAYS = (Way("SRPT", "8 bits"), Way("guarded", "8 bits"))
 
 RATES_PER_S = {
     "ShareGPT": {
         STOCK: (3.8, 4.2, 5.1),
-        Way("SRPT", "recompute"): (4.2, 6.8),
-        Way("SRPT", "8 bits"): (6.8, 10.0, 14.0),
-        Way("guarded", "8 bits"): (4.2, 5.1, 6.8),
+        Way("SRPT", "8 bits"): (8.4, 12.0),
+        Way("guarded", "8 bits"): (4.2, 5.1),
     },
     "Alpaca": {
         STOCK: (90.0, 100.0),
-        Way("SRPT", "recompute"): (100.0, 140.0, 220.0),
         Way("SRPT", "8 bits"): (110.0, 140.0, 230.0),
-        Way("guarded", "8 bits"): (100.0, 140.0, 220.0),
+        Way("guarded", "8 bits"): (100.0, 140.0),
     },
 }
 """Around where the simulator has each way cross the limits."""

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -112,21 +113,25 @@ def _compare(model: Any, prompt: Sequence[int], found: dict[str, list[float]]) -
         asked = torch.tensor([prompt])
         answer = model.generate(asked, max_new_tokens=ANSWER_TOKENS, do_sample=False)
         half = (asked.shape[1] + answer.shape[1]) // 2
-        exact = _log_probabilities(model, answer, half, None)
+        past = model(answer[:, :half], use_cache=True).past_key_values
+        exact = _log_probabilities(model, answer[:, half:], past, _unrounded)
         for name, rounding in ROUNDINGS.items():
-            rounded = _log_probabilities(model, answer, half, rounding)
+            rounded = _log_probabilities(model, answer[:, half:], past, rounding)
             kl = (exact.exp() * (exact - rounded)).sum(-1)
             found[name] += kl.double().tolist()
 
 
+def _unrounded(keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return keys, values
+
+
 def _log_probabilities(
-    model: Any, tokens: torch.Tensor, half: int, rounding: Rounding | None
+    model: Any, tokens: torch.Tensor, past: Any, rounding: Rounding
 ) -> torch.Tensor:
-    past = model(tokens[:, :half], use_cache=True).past_key_values
-    if rounding is not None:
-        for layer in past.layers:
-            layer.keys[0], layer.values[0] = rounding(layer.keys[0], layer.values[0])
-    return model(tokens[:, half:], past_key_values=past).logits[0].log_softmax(-1)
+    past = deepcopy(past)  # the model adds to it
+    for layer in past.layers:
+        layer.keys[0], layer.values[0] = rounding(layer.keys[0], layer.values[0])
+    return model(tokens, past_key_values=past).logits[0].log_softmax(-1)
 
 
 def _questions(setting: Setting, count: int) -> list[ModelledRequest]:
