@@ -66,9 +66,9 @@ RATES_PER_S = {
         Way("guarded", "8 bits"): (4.2, 5.1),
     },
     "Alpaca": {
-        STOCK: (90.0, 100.0),
-        Way("SRPT", "8 bits"): (110.0, 140.0, 230.0),
-        Way("guarded", "8 bits"): (100.0, 140.0),
+        STOCK: (100.0, 110.0, 140.0),
+        Way("SRPT", "8 bits"): (140.0, 230.0, 350.0),
+        Way("guarded", "8 bits"): (110.0, 140.0, 180.0),
     },
 }
 """Around where the simulator has each way cross the limits."""
