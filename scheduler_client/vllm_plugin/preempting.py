@@ -157,8 +157,10 @@ class Preempting:
         """Of whoever vLLM would admit next: it admits nobody before that one fits."""
         if not self._counts_blocks:
             return 0
-        ready = filter(_is_ready, self._scheduler.waiting._heap)  # noqa: SLF001  see _decide
-        first = min(ready, key=ORDER, default=None)
+        heap = self._scheduler.waiting._heap  # noqa: SLF001  see _decide
+        first = (
+            heap[0] if _is_ready(heap[0]) else min(filter(_is_ready, heap), key=ORDER, default=None)
+        )
         return 0 if first is None else lacking_blocks(self._scheduler, first)
 
     def _decide(
