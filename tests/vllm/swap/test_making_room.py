@@ -50,6 +50,7 @@ def settle(engine) -> None:
     order = engine.core.scheduler.lengthwise
 
     def known() -> bool:
+        order._see_first_tokens()
         order._tell_new()
         order._sidecar.flush()
         order._take_in()
@@ -127,7 +128,8 @@ def test_with_the_role_of_a_consumer_nobody_could_be_taken_off(engine, monkeypat
 
 
 def test_blocks_that_one_holds_or_lacks_are_counted_without_those_that_are_shared(model):
-    with small_engine(model, None, enable_prefix_caching=True, max_num_seqs=1) as engine:
+    options = {"enable_prefix_caching": True, "max_num_seqs": 1}
+    with small_engine(model, transfer_config(), **options) as engine:
         scheduler = engine.core.scheduler
         assert counts_blocks(scheduler)
         engine.add("first", *LONG)
