@@ -9,8 +9,6 @@ from benchmarks.kv_swap.setting import SLOTS, profile
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.job import FinishedJob, QueuedJob
 from lengthwise.scheduling.registry import make_rule
-from scheduler_client.vllm_plugin.messages import encode_points
-from scheduler_client.vllm_plugin.preempting import ExpectedLength
 from serving_sim.workload.requests import Requests
 from testbed.in_engine.ordered_scheduler import Order
 
@@ -31,11 +29,7 @@ def order_of(name: OrderName, requests: Requests) -> Order | None:
 
 
 def _number(request: Any) -> int:
-    return _number_of(request.request_id)
-
-
-def _number_of(request_id: str) -> int:
-    return int(request_id.partition("-")[0])
+    return int(request.request_id.partition("-")[0])
 
 
 def _srpt(requests: Requests) -> Order:
@@ -54,7 +48,6 @@ def _srpt(requests: Requests) -> Order:
 def _guarded(requests: Requests) -> Order:
     rule, rates = make_rule("guarded"), profile().cost.service_time_model(SLOTS)
     keys: dict[int, float] = {}
-    lengths: dict[int, ExpectedLength] = {}
 
     def key(request: Any) -> float:
         number = _number(request)
@@ -65,11 +58,10 @@ def _guarded(requests: Requests) -> Order:
             keys[number] = rule.key(job) / KEYS_PER_S
         return keys[number]
 
-    def expected(request_id: str) -> ExpectedLength:
-        number = _number_of(request_id)
-        if number not in lengths:
-            lengths[number] = _expected(requests, number)
-        return lengths[number]
+    def expected(number: int) -> tuple[float, LengthDistribution]:
+        predicted = float(requests.predicted_tokens[number])
+        whole = requests.distributions[number] if requests.distributions is not None else None
+        return predicted, whole or LengthDistribution.from_quantiles([0.5], [predicted])
 
     def ended(number: int, began_s: float, ended_s: float) -> None:
         arrival_s = float(requests.arrival_s[number])
@@ -84,11 +76,3 @@ def _guarded(requests: Requests) -> Order:
         )
 
     return Order(key, ended=ended, expected=expected, service_time=rates)
-
-
-def _expected(requests: Requests, number: int) -> ExpectedLength:
-    """As the sidecar would have it."""
-    whole = requests.distributions[number] if requests.distributions is not None else None
-    predicted = float(requests.predicted_tokens[number])
-    whole = whole or LengthDistribution.from_quantiles([0.5], [predicted])
-    return ExpectedLength(predicted, encode_points(whole))

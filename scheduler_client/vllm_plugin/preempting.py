@@ -15,13 +15,13 @@ from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.typical_lengths import START_TOKENS
-from scheduler_client.vllm_plugin.device_blocks import (
+from scheduler_client.vllm_plugin.messages import Points, decode_points
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.swap.device_blocks import (
     counts_blocks,
     freed_blocks,
     lacking_blocks,
 )
-from scheduler_client.vllm_plugin.messages import Points, decode_points
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.waiting_queues import ORDER
 
 SAFE = 1 << 30

@@ -2,8 +2,8 @@
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.eight_bit import EightBitCodec
-from scheduler_client.vllm_plugin.swap.layout import BlockLayout
+from scheduler_client.vllm_plugin.swap.codecs.eight_bit import EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
 
 
 def kept_in_eight_bits(

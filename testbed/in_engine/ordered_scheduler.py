@@ -14,11 +14,13 @@ from typing import Any
 
 from vllm.v1.core.sched.scheduler import Scheduler
 
+from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from lengthwise.scheduling.swap_order import RunningJob, who_makes_room
-from scheduler_client.vllm_plugin.device_blocks import freed_blocks, lacking_blocks
-from scheduler_client.vllm_plugin.preempting import Expected, Preempting
+from scheduler_client.vllm_plugin.messages import encode_points
+from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
+from scheduler_client.vllm_plugin.swap.device_blocks import freed_blocks, lacking_blocks
 
 TICKS_PER_S = 1000
 """vLLM's priorities are whole numbers."""
@@ -33,15 +35,15 @@ class Order:
         margin_s: See `who_makes_room`.
         ended: Told of each request that has ended: its number, when it first ran and when it ended,
             in seconds.
-        expected: The length of a request by vLLM's id: the plugin's own preemption then decides who
-            makes room, by its rule rather than by the margin.
+        expected: Tokens of a request's answer by its number, the mean and the distribution: with it
+            the plugin's own preemption decides who makes room, by its rule and not by the margin.
         service_time: What tokens amount to in seconds, for that rule.
     """
 
     key: Callable[[Any], float]
     margin_s: float = 0.0
     ended: Callable[[int, float, float], None] | None = None
-    expected: Expected | None = None
+    expected: Callable[[int], tuple[float, LengthDistribution]] | None = None
     service_time: ServiceTimeModel = field(default_factory=ServiceTimeModel)
 
 
@@ -51,6 +53,7 @@ class OrderedScheduler(Scheduler):
     clock: Callable[[], float] = time.time
     _order: Order | None = None
     _preempting: Preempting | None = None
+    _lengths: dict[int, ExpectedLength]
 
     @property
     def order(self) -> Order | None:
@@ -59,7 +62,7 @@ class OrderedScheduler(Scheduler):
 
     @order.setter
     def order(self, order: Order | None) -> None:
-        self._order, self._preempting = order, None
+        self._order, self._preempting, self._lengths = order, None, {}
         if order is not None and order.expected is not None:
             # What a decision takes is not on the clock, or no two runs would be the same.
             self._preempting = Preempting(self, PreemptionRule(), self.clock, lambda: 0.0)
@@ -83,14 +86,22 @@ class OrderedScheduler(Scheduler):
     @contextmanager
     def _room_by_rule(self, order: Order) -> Generator[None]:
         """As in the plugin."""
-        preempting, expected = self._preempting, order.expected
-        assert preempting is not None  # noqa: S101  both are given, or neither
-        assert expected is not None  # noqa: S101  as above
-        preempting.preempt(expected, order.service_time)
+        assert self._preempting is not None  # noqa: S101  the order has expectations
+        self._preempting.preempt(self._expected, order.service_time)
         try:
             yield
         finally:
-            preempting.give_back()
+            self._preempting.give_back()
+
+    def _expected(self, request_id: str) -> ExpectedLength:
+        """As the sidecar would have told it."""
+        number = int(request_id.partition("-")[0])
+        if number not in self._lengths:
+            assert self._order is not None  # noqa: S101  as above
+            assert self._order.expected is not None  # noqa: S101  as above
+            tokens, distribution = self._order.expected(number)
+            self._lengths[number] = ExpectedLength(tokens, encode_points(distribution))
+        return self._lengths[number]
 
     @contextmanager
     def _room_made(self, order: Order) -> Generator[None]:

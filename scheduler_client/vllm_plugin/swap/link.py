@@ -22,7 +22,7 @@ class Link(Protocol):
 
         Args:
             rows: On the device, made by what was told to the device before; not to be changed.
-            write: Writes them.
+            write: Writes such rows to their slots, wherever it is called.
         """
         ...
 

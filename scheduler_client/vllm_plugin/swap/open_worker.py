@@ -4,15 +4,15 @@ from typing import Any
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import (
+from scheduler_client.vllm_plugin.swap.codecs.codec import (
     BlockCodec,
     RawCodec,
     UnknownLayoutError,
     caches_by_block,
 )
-from scheduler_client.vllm_plugin.swap.eight_bit import DTYPES, EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.eight_bit import DTYPES, EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
-from scheduler_client.vllm_plugin.swap.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.link import link_of
 from scheduler_client.vllm_plugin.swap.orders import WorkerMemory
 from scheduler_client.vllm_plugin.swap.settings import (

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.swap.codec import BlockCodec
+from scheduler_client.vllm_plugin.swap.codecs.codec import BlockCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
 from scheduler_client.vllm_plugin.swap.link import Link
 from scheduler_client.vllm_plugin.swap.orders import Load, Store

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import RawCodec, UnknownLayoutError, caches_by_block
-from scheduler_client.vllm_plugin.swap.eight_bit import EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.codec import (
+    RawCodec,
+    UnknownLayoutError,
+    caches_by_block,
+)
+from scheduler_client.vllm_plugin.swap.codecs.eight_bit import EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.host_store import HostMemoryRefusedError, HostStore
-from scheduler_client.vllm_plugin.swap.layout import BlockLayout
 
 BLOCKS, HEADS, TOKENS, CHANNELS = 6, 2, 16, 8
 

@@ -5,7 +5,11 @@ The plugin's own preemption, beside the swapping of what it preempts, in a real 
 
 import pytest
 
-from scheduler_client.vllm_plugin.device_blocks import counts_blocks, freed_blocks, lacking_blocks
+from scheduler_client.vllm_plugin.swap.device_blocks import (
+    counts_blocks,
+    freed_blocks,
+    lacking_blocks,
+)
 from scheduler_client.vllm_plugin.waiting_queues import reorder
 from tests.vllm.swap.small_engine import BLOCK_TOKENS, BLOCKS, small_engine, transfer_config
 from tests.wait_until import wait_until

@@ -24,8 +24,8 @@ def lacking_blocks(scheduler: EngineScheduler, request: EngineRequest) -> int:
     """Blocks that are to become free before vLLM admits a waiting request; under 1: none is.
 
     Args:
-        scheduler: The engine's; see `counts_blocks`.
-        request: Of its waiting queue.
+        scheduler: The engine's, of which `counts_blocks` holds.
+        request: One that waits, in whichever of its queues.
     """
     manager = scheduler.kv_cache_manager
     filled = -(-request.num_tokens // scheduler.block_size)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.layout import BlockLayout
+from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
 
 LEVELS = 255
 """Steps between the smallest and the largest of what shares a scale."""
