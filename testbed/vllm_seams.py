@@ -35,7 +35,9 @@ NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
     "vllm/v1/core/sched/request_queue.py": {
         "PriorityRequestQueue": ("add_request", "remove_request", "__len__")
     },
-    "vllm/v1/request.py": {"Request": ("num_output_tokens", "__lt__")},
+    "vllm/v1/core/kv_cache_manager.py": {"KVCacheManager": ("get_blocks", "get_computed_blocks")},
+    "vllm/v1/core/block_pool.py": {"BlockPool": ("get_num_free_blocks",)},
+    "vllm/v1/request.py": {"Request": ("num_output_tokens", "num_tokens", "__lt__")},
 }
 """File to class to methods."""
 
@@ -49,10 +51,17 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "self.max_num_running_reqs",
         "self.num_waiting_for_streaming_input",
         "self.requires_kv_delivery",
+        "self.kv_cache_manager",
+        "self.block_size",
         "self.vllm_config",
         "self.scheduler_config",
     ),
     "vllm/v1/core/sched/request_queue.py": ("self._heap",),
+    "vllm/v1/core/kv_cache_manager.py": (
+        "self.block_pool",
+        "self.kv_cache_config",
+        "self.watermark_blocks",
+    ),
     "vllm/v1/request.py": (
         "self.request_id",
         "self.priority",

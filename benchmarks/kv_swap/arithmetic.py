@@ -14,8 +14,8 @@ FLOPS_PER_S = 989e12 * 0.5
 LINK_BYTES_PER_S = 50e9
 """PCIe 5.0 with 16 lanes: 63 GB/s less what protocol and small copies take."""
 
-SCALE_BYTES = 8
-"""float32 smallest and step of a token's values, for each head of each layer."""
+SCALE_BYTES = 4
+"""float16 smallest and step of a channel's keys, and of a token's values, of each head."""
 
 
 def arithmetic(setting: Any) -> Table:
@@ -23,7 +23,7 @@ def arithmetic(setting: Any) -> Table:
     del setting
     numbers = 2 * LAYERS * KV_HEADS * CHANNELS * BLOCK_TOKENS
     raw_bytes = 2 * numbers
-    rounded_bytes = numbers + SCALE_BYTES * LAYERS * KV_HEADS * BLOCK_TOKENS
+    rounded_bytes = numbers + SCALE_BYTES * LAYERS * KV_HEADS * (CHANNELS + BLOCK_TOKENS)
     again_s = 2 * PARAMETERS * BLOCK_TOKENS / FLOPS_PER_S
     rows: list[Row] = [
         _row("computed again", 0, again_s, again_s),

@@ -1,8 +1,13 @@
-"""By what the engine serves: shortest remaining first, or guarded, told noisy predictions."""
+"""By what the engine serves, told noisy predictions: what remains, or as the plugin does.
+
+The plugin's default rule is the guarded one; its own preemption says who makes room.
+"""
 
 from typing import Any, Literal
 
 from benchmarks.kv_swap.setting import SLOTS, profile
+from lengthwise.length_distribution import LengthDistribution
+from lengthwise.scheduling.rule import FinishedJob, QueuedJob
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.rule import FinishedJob, QueuedJob
 from serving_sim.workload.requests import Requests
@@ -54,6 +59,11 @@ def _guarded(requests: Requests) -> Order:
             keys[number] = rule.key(job) / KEYS_PER_S
         return keys[number]
 
+    def expected(number: int) -> tuple[float, LengthDistribution]:
+        predicted = float(requests.predicted_tokens[number])
+        whole = requests.distributions[number] if requests.distributions is not None else None
+        return predicted, whole or LengthDistribution.from_quantiles([0.5], [predicted])
+
     def ended(number: int, began_s: float, ended_s: float) -> None:
         arrival_s = float(requests.arrival_s[number])
         rule.finished(
@@ -66,4 +76,4 @@ def _guarded(requests: Requests) -> Order:
             )
         )
 
-    return Order(key, MARGIN_S, ended)
+    return Order(key, ended=ended, expected=expected, service_time=rates)

@@ -3,7 +3,9 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from testbed.in_engine.eight_bit_cache import kept_in_eight_bits
 from testbed.in_engine.modelled_engine import ModelledRequest, Served, modelled_engine
 from testbed.small_model import small_model
 
-REQUESTS = 200
+REQUESTS = 620
+"""A third of them is preempted: two hundred answers to compare."""
+
 ANSWER_TOKENS = 48
 BLOCKS = 16
 """About six of the requests fit when they are half way."""
@@ -86,12 +90,18 @@ def divergence(setting: Setting) -> Table:
     return Table("divergence", "SmolLM2-135M: the next token's distribution", columns, rows)
 
 
+def _as_one_block(keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return kept_in_eight_bits(keys, values, keys.shape[1])
+
+
 def _cast(dtype: torch.dtype) -> Rounding:
     return lambda keys, values: (keys.to(dtype).float(), values.to(dtype).float())
 
 
 ROUNDINGS: dict[str, Rounding] = {
-    "8 bits, keys per channel, values per token": kept_in_eight_bits,
+    "8 bits, in blocks of 16 tokens": partial(kept_in_eight_bits, block_tokens=16),
+    "8 bits, in blocks of 32 tokens": partial(kept_in_eight_bits, block_tokens=32),
+    "8 bits, a request as one block": _as_one_block,
     "bfloat16": _cast(torch.bfloat16),
     "fp8 (e4m3)": _cast(torch.float8_e4m3fn),
 }
@@ -103,21 +113,25 @@ def _compare(model: Any, prompt: Sequence[int], found: dict[str, list[float]]) -
         asked = torch.tensor([prompt])
         answer = model.generate(asked, max_new_tokens=ANSWER_TOKENS, do_sample=False)
         half = (asked.shape[1] + answer.shape[1]) // 2
-        exact = _log_probabilities(model, answer, half, None)
+        past = model(answer[:, :half], use_cache=True).past_key_values
+        exact = _log_probabilities(model, answer[:, half:], past, _unrounded)
         for name, rounding in ROUNDINGS.items():
-            rounded = _log_probabilities(model, answer, half, rounding)
+            rounded = _log_probabilities(model, answer[:, half:], past, rounding)
             kl = (exact.exp() * (exact - rounded)).sum(-1)
             found[name] += kl.double().tolist()
 
 
+def _unrounded(keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return keys, values
+
+
 def _log_probabilities(
-    model: Any, tokens: torch.Tensor, half: int, rounding: Rounding | None
+    model: Any, tokens: torch.Tensor, past: Any, rounding: Rounding
 ) -> torch.Tensor:
-    past = model(tokens[:, :half], use_cache=True).past_key_values
-    if rounding is not None:
-        for layer in past.layers:
-            layer.keys[0], layer.values[0] = rounding(layer.keys[0], layer.values[0])
-    return model(tokens[:, half:], past_key_values=past).logits[0].log_softmax(-1)
+    past = deepcopy(past)  # the model adds to it
+    for layer in past.layers:
+        layer.keys[0], layer.values[0] = rounding(layer.keys[0], layer.values[0])
+    return model(tokens, past_key_values=past).logits[0].log_softmax(-1)
 
 
 def _questions(setting: Setting, count: int) -> list[ModelledRequest]:

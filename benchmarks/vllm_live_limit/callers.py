@@ -69,7 +69,7 @@ class CallersRun:
 
     def _clock(self) -> float:
         """The end of the step that runs: vLLM asks when its tokens are there."""
-        return self._now_s + self._factor * self._engine.step_s()
+        return self._now_s + self._factor * self._engine.step_s
 
     def _step(self, tally: Tally) -> None:
         self._factor = max(0.5, self._noise.gauss(1, NOISE))

@@ -4,13 +4,14 @@ A decision alone, for the scheduler class and the simulator: nothing is kept fro
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.checks import checked_not_negative
 from lengthwise.scheduling.service_time import ServiceTimeModel
+from lengthwise.scheduling.swap_order import RunningJob, who_makes_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,7 @@ class PreemptionRule:
         """
         if not running or not waiting:
             return []
-        safe_after_s = self._safe_after_s(running, waiting)
-        victims = {
-            job.request_id: (self._remaining_s(job), job)
-            for job in running
-            if job.preemptions < self.max_preemptions and now_s - job.arrival_s <= safe_after_s
-        }
+        victims = self._movable(running, waiting, now_s)
         decided: list[Preemption] = []
         for favoured in nsmallest(self.max_at_once, waiting, key=lambda job: job.key):
             after = [victim for victim in victims.values() if victim[1].key > favoured.key]
@@ -142,6 +138,53 @@ class PreemptionRule:
             decided.append(Preemption(victim, favoured))
             del victims[victim.request_id]
         return decided
+
+    def make_room(
+        self,
+        running: Sequence[ScheduledJob],
+        waiting: Sequence[ScheduledJob],
+        *,
+        held: Mapping[str, int],
+        wanted: int,
+        now_s: float,
+    ) -> list[ScheduledJob]:
+        """Who makes room for the first of the queue where memory is short and a slot is free.
+
+        Whoever `decide` would let go for it may go. Of those the one goes first that will wait
+        longest: the last in the queue (Zhao and Wang 2024, arXiv 2410.23537, section 3.3).
+
+        Args:
+            running: All that run, fewer than there are slots.
+            waiting: All that wait, in any order.
+            held: Blocks of the device's memory that become free with each of the running.
+            wanted: Blocks that the first of the queue lacks.
+            now_s: The time in seconds, on the clock of the arrivals.
+
+        Returns:
+            At most `max_at_once`; none if those would not do, for then nobody is to suffer.
+        """
+        if not running or not waiting:
+            return []
+        favoured = min(waiting, key=lambda job: job.key)
+        movable = self._movable(running, waiting, now_s)
+        behind = {
+            name: RunningJob(job.key, held[name])
+            for name, (left_s, job) in movable.items()
+            if left_s >= self.much_longer * self._price_s(favoured, job)
+        }
+        out = who_makes_room(behind, favoured_key=favoured.key, margin=0, wanted=wanted)
+        return [movable[name][1] for name in out] if len(out) <= self.max_at_once else []
+
+    def _movable(
+        self, running: Sequence[ScheduledJob], waiting: Sequence[ScheduledJob], now_s: float
+    ) -> dict[str, tuple[float, ScheduledJob]]:
+        """Who may be taken off at all, with the seconds that each has to go."""
+        safe_after_s = self._safe_after_s(running, waiting)
+        return {
+            job.request_id: (self._remaining_s(job), job)
+            for job in running
+            if job.preemptions < self.max_preemptions and now_s - job.arrival_s <= safe_after_s
+        }
 
     def _safe_after_s(
         self, running: Sequence[ScheduledJob], waiting: Sequence[ScheduledJob]

@@ -1,4 +1,8 @@
-"""A running request makes room for a much shorter waiting one, inside vLLM's scheduler."""
+"""Running requests make room for a much shorter waiting one, inside vLLM's scheduler.
+
+Where all slots are taken one gives up its own; where memory is short instead, as many as it takes
+give up their blocks.
+"""
 
 # pyright: reportPrivateUsage=false
 # vLLM has no public way to preempt: what its own scheduler does is done here too.
@@ -8,11 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lengthwise.length_distribution import LengthDistribution
-from lengthwise.scheduling import Preemption, PreemptionRule, ScheduledJob
+from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.typical_lengths import START_TOKENS
 from scheduler_client.vllm_plugin.messages import Points, decode_points
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.swap.device_blocks import (
+    counts_blocks,
+    freed_blocks,
+    lacking_blocks,
+)
+from scheduler_client.vllm_plugin.waiting_queues import ORDER
 
 SAFE = 1 << 30
 """Preemptions of a request that is not to be preempted: more than any cap."""
@@ -75,6 +85,7 @@ class Preempting:
         scheduler: vLLM's, whose running requests go back into its queue.
         rule: Decides which ones, and for whom.
         clock: Wall clock, as of the requests' arrivals.
+        stopwatch: Seconds, of what a decision takes.
     """
 
     def __init__(
@@ -82,10 +93,13 @@ class Preempting:
         scheduler: EngineScheduler,
         rule: PreemptionRule,
         clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._scheduler = scheduler
         self._rule = rule
         self._clock = clock
+        self._stopwatch = stopwatch
+        self._counts_blocks = counts_blocks(scheduler)
         self._seen: tuple[int, str | None] = (0, None)
         self._decided_s = 0.0
         self._next_s = 0.0
@@ -93,7 +107,7 @@ class Preempting:
         self.done = 0
 
     def preempt(self, expected: Expected, service_time: ServiceTimeModel) -> None:
-        """Take slots, if it is time to look and worth it.
+        """Take slots or memory, if it is time to look and worth it.
 
         A victim is kept out of the queue for the step, until `give_back`: it may come before the
         favoured in it, and vLLM's model runner does not expect to see it again at once.
@@ -105,11 +119,11 @@ class Preempting:
         now_s = self._clock()
         if not self._is_due(now_s):
             return
-        began_s = time.perf_counter()
+        began_s = self._stopwatch()
         decided = self._decide(expected, service_time, now_s)
-        self._next_s = now_s + (time.perf_counter() - began_s) / MAX_SHARE
-        for preemption in decided:
-            self._take_off(self._scheduler.requests[preemption.victim.request_id])
+        self._next_s = now_s + (self._stopwatch() - began_s) / MAX_SHARE
+        for victim in decided:
+            self._take_off(self._scheduler.requests[victim.request_id])
 
     def give_back(self) -> None:
         """The step is made: put its victims into the queue."""
@@ -118,14 +132,13 @@ class Preempting:
         self._victims.clear()
 
     def _is_due(self, now_s: float) -> bool:
-        """Whether all slots are taken, some wait, and something has changed.
+        """Whether some wait for a slot or for memory, and something has changed.
 
         While more run than a live limit now admits, a slot that is taken is nobody's: whoever was
         to have it would wait on.
         """
         scheduler = self._scheduler
-        taken = len(scheduler.running) + scheduler.num_waiting_for_streaming_input
-        if taken != scheduler.max_num_active_reqs or not len(scheduler.waiting):
+        if not len(scheduler.waiting) or self._taken() > scheduler.max_num_active_reqs:
             return False
         if len(scheduler.kv_holding_waiting) or scheduler.pause_state.name != "UNPAUSED":
             return False
@@ -134,12 +147,31 @@ class Preempting:
         seen = len(scheduler.requests), next(reversed(scheduler.requests), None)
         if seen == self._seen and now_s - self._decided_s < REVIEW_S:
             return False
+        if self._has_free_slot() and self._lacking_blocks() < 1:
+            return False
         self._seen, self._decided_s = seen, now_s
         return True
 
+    def _taken(self) -> int:
+        return len(self._scheduler.running) + self._scheduler.num_waiting_for_streaming_input
+
+    def _has_free_slot(self) -> bool:
+        return self._taken() < self._scheduler.max_num_active_reqs
+
+    def _lacking_blocks(self) -> int:
+        """Of whoever vLLM would admit next: it admits nobody before that one fits."""
+        if not self._counts_blocks:
+            return 0
+        heap = self._scheduler.waiting._heap  # noqa: SLF001  see _decide
+        first = (
+            heap[0] if _is_ready(heap[0]) else min(filter(_is_ready, heap), key=ORDER, default=None)
+        )
+        return 0 if first is None else lacking_blocks(self._scheduler, first)
+
     def _decide(
         self, expected: Expected, service_time: ServiceTimeModel, now_s: float
-    ) -> list[Preemption]:
+    ) -> list[ScheduledJob]:
+        """Who is to go."""
         heap = self._scheduler.waiting._heap  # noqa: SLF001  in no order: iterating would sort it
         waiting = [
             _job(request, expected(request.request_id), request.num_preemptions)
@@ -149,7 +181,13 @@ class Preempting:
         running = [
             _running(request, expected(request.request_id)) for request in self._scheduler.running
         ]
-        return replace(self._rule, service_time=service_time).decide(running, waiting, now_s)
+        rule = replace(self._rule, service_time=service_time)
+        if not self._has_free_slot():
+            return [preemption.victim for preemption in rule.decide(running, waiting, now_s)]
+        manager = self._scheduler.kv_cache_manager
+        held = {job.request_id: freed_blocks(manager, job.request_id) for job in running}
+        wanted = self._lacking_blocks()
+        return rule.make_room(running, waiting, held=held, wanted=wanted, now_s=now_s)
 
     def _take_off(self, victim: EngineRequest) -> None:
         scheduler = self._scheduler

@@ -58,6 +58,11 @@ class EngineRequest(Protocol):
     resumable: bool
 
     @property
+    def num_tokens(self) -> int:
+        """Of its prompt and its answer so far."""
+        ...
+
+    @property
     def num_output_tokens(self) -> int:
         """Of its answer so far."""
         ...
@@ -81,6 +86,44 @@ class WaitingQueue(Protocol):
         ...
 
 
+class KVCacheBlock(Protocol):
+    """Of vllm.v1.core.kv_cache_utils.KVCacheBlock."""
+
+    ref_cnt: int
+    """Requests that hold it."""
+
+
+class KVCacheBlocks(Protocol):
+    """Of vllm.v1.core.kv_cache_manager.KVCacheBlocks."""
+
+    blocks: tuple[Sequence[KVCacheBlock], ...]
+    """For each kind of cache."""
+
+
+class BlockPool(Protocol):
+    """Of vllm.v1.core.block_pool.BlockPool."""
+
+    def get_num_free_blocks(self) -> int:
+        """That no request holds."""
+        ...
+
+
+class KVCacheManager(Protocol):
+    """Of vllm.v1.core.kv_cache_manager.KVCacheManager."""
+
+    kv_cache_config: Any
+    block_pool: BlockPool
+    watermark_blocks: int
+
+    def get_blocks(self, request_id: str) -> KVCacheBlocks:
+        """That a request holds."""
+        ...
+
+    def get_computed_blocks(self, request: EngineRequest) -> tuple[Any, ...]:
+        """First of all KVCacheBlocks: what the prefix cache has of it."""
+        ...
+
+
 class EngineScheduler(Protocol):
     """Of vllm.v1.core.sched.scheduler.Scheduler."""
 
@@ -90,6 +133,8 @@ class EngineScheduler(Protocol):
     kv_holding_waiting: WaitingQueue
     vllm_config: VllmConfig
     scheduler_config: SchedulerConfig
+    kv_cache_manager: KVCacheManager
+    block_size: int
     max_num_active_reqs: int
     max_num_running_reqs: int
     num_waiting_for_streaming_input: int

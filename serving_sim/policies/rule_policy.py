@@ -127,14 +127,22 @@ class PreemptingPolicy(RulePolicy):
         self._review_s = review_s
 
     def to_preempt(self, view: RunningView, now_s: float) -> Sequence[Job]:
-        """Whom the rule preempts, with all slots taken."""
-        if not len(self) or view.free_slots:
+        """Whom the rule preempts, with all slots taken or too little memory for the first."""
+        head = self.head(now_s)
+        if head is None:
+            return ()
+        wanted = view.wanted_blocks(head) - view.free_blocks
+        if view.free_slots and wanted < 1:
             return ()
         running = {str(job.index): job for job in view.running}
         seen = [self._seen(job, view.generated_tokens(job)) for job in view.running]
         waiting = [self._seen(job, job.generated_tokens) for job in self.waiting()]
-        decided = self._preemption.decide(seen, waiting, now_s)
-        return [running[preemption.victim.request_id] for preemption in decided]
+        if not view.free_slots:
+            decided = self._preemption.decide(seen, waiting, now_s)
+            return [running[preemption.victim.request_id] for preemption in decided]
+        held = {name: view.held_blocks(job) for name, job in running.items()}
+        out = self._preemption.make_room(seen, waiting, held=held, wanted=int(wanted), now_s=now_s)
+        return [running[victim.request_id] for victim in out]
 
     @staticmethod
     def _seen(job: Job, generated_tokens: int) -> ScheduledJob:

@@ -8,6 +8,7 @@ engine's, while its time is a GPU's and the same on every machine.
 # vLLM is the host's: it is not in the environment that types are checked in.
 
 import gc
+import math
 import os
 import time
 from collections.abc import Generator, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 from serving_sim.engine.cost_model import StepCost
 from serving_sim.engine.engine import KvSwap
+from testbed.in_engine.modelled_link import ModelledLink
 from testbed.in_engine.ordered_scheduler import Order
 
 SCHEDULER = "testbed.in_engine.ordered_scheduler.OrderedScheduler"
@@ -112,10 +114,21 @@ class ModelledEngine:
         self.llm = llm
         self._options = options
         self._step: Any = None
+        self.step_s = 0.0
+        """How many seconds the step takes that was scheduled last."""
+        self._now_s, self._next_arrival_s = 0.0, math.inf
+        self.scheduler.clock = lambda: self._now_s
+        self._link: ModelledLink | None = None
+        if options.swap is not None:
+            self._link = ModelledLink(options.swap, options.block_tokens)
+            _worker()._link = self._link  # noqa: SLF001  there is no other way in
         schedule = self.scheduler.schedule
 
         def kept(*args: Any, **kwargs: Any) -> Any:
             self._step = schedule(*args, **kwargs)
+            self.step_s = self._modelled_step_s()
+            if self._link is not None:
+                self._link.now_s += self.step_s  # the workers are asked when the step has ended
             return self._step
 
         self.scheduler.schedule = kept
@@ -135,6 +148,8 @@ class ModelledEngine:
         self.scheduler.order = order
         before, began_s = self._counts(), time.process_time()
         served = Served([0.0] * len(requests), [[] for _ in requests])
+        if self._link is not None:
+            self._link.begin()
         now_s, sent = requests[0].arrival_s, 0
         began: dict[str, float] = {}
         engine = self.llm.llm_engine
@@ -144,12 +159,16 @@ class ModelledEngine:
             while sent < len(requests) and requests[sent].arrival_s <= now_s:
                 self._send(sent, requests[sent])
                 sent += 1
+            self._next_arrival_s = requests[sent].arrival_s if sent < len(requests) else math.inf
+            self._now_s = now_s
+            if self._link is not None:
+                self._link.now_s = now_s
             outputs = engine.step()
             for request_id in self._step.num_scheduled_tokens:
                 began.setdefault(request_id.partition("-")[0], now_s)
             preempted = self._step.preempted_req_ids or ()
             served.preempted |= {int(name.partition("-")[0]) for name in preempted}
-            now_s += self.step_s()
+            now_s += self.step_s
             served.computed_again += sum(self._step.num_scheduled_tokens.values())
             served.steps += 1
             for output in outputs:
@@ -168,9 +187,7 @@ class ModelledEngine:
 
     def fail_every(self, nth: int) -> None:
         """Let every nth transfer fail from now on, in either direction; 0 lets none fail."""
-        from vllm.distributed.kv_transfer import get_kv_transfer_group  # noqa: PLC0415
-
-        worker: Any = get_kv_transfer_group()._worker  # noqa: SLF001  there is no other way in
+        worker = _worker()
         seen = [0]
         for name in ("copy_out", "copy_in"):
             original = getattr(type(worker), name).__get__(worker)
@@ -195,13 +212,13 @@ class ModelledEngine:
         prompt: Any = {"prompt_token_ids": request.prompt}
         self.llm.llm_engine.add_request(str(number), prompt, params, arrival_time=request.arrival_s)
 
-    def step_s(self) -> float:
-        """How many seconds the step takes that was scheduled last."""
+    def _modelled_step_s(self) -> float:
+        """How long the step takes that was just scheduled."""
         step, cost = self._step, self._options.cost
         scheduled = step.num_scheduled_tokens
         moved_s = self._moved_s(step)
         if not scheduled:
-            return moved_s
+            return moved_s + self._idle_s(moved_s)
         cached = sum(new.num_computed_tokens for new in step.scheduled_new_reqs)
         cached += sum(step.scheduled_cached_reqs.num_computed_tokens)
         prefilled = sum(tokens for tokens in scheduled.values() if tokens > 1)
@@ -210,13 +227,17 @@ class ModelledEngine:
         return moved_s + cost.decode_s(1, len(scheduled), cached)
 
     def _moved_s(self, step: Any) -> float:
-        """Copies lie on the stream of the steps: what they take, a step takes longer."""
-        swap, metadata = self._options.swap, step.kv_connector_metadata
-        if swap is None or metadata is None:
+        """What copies take of the steps' time."""
+        if self._link is None or step.kv_connector_metadata is None:
             return 0.0
-        blocks = sum(len(order.block_ids) for order in metadata.orders.stores)
-        blocks += sum(len(order.block_ids) for order in metadata.orders.loads)
-        return swap.transfer_s(blocks * self._options.block_tokens)
+        return self._link.plan(step.kv_connector_metadata.orders)
+
+    def _idle_s(self, moved_s: float) -> float:
+        """An empty step, until somebody arrives from the host's memory or anew."""
+        if self._link is None or self._link.next_s is None:
+            return 0.0
+        until_s = min(self._link.next_s, self._next_arrival_s)
+        return max(0.0, until_s - self._link.now_s - moved_s)
 
     def _counts(self) -> dict[str, int]:
         found = {"preemptions": 0}
@@ -226,6 +247,13 @@ class ModelledEngine:
             if metric.name == "vllm:num_preemptions":
                 found["preemptions"] = int(metric.value)
         return found
+
+
+def _worker() -> Any:
+    """The swap's half in the worker, which is in this process."""
+    from vllm.distributed.kv_transfer import get_kv_transfer_group  # noqa: PLC0415  heavy
+
+    return get_kv_transfer_group()._worker  # noqa: SLF001  there is no other way in
 
 
 @contextmanager

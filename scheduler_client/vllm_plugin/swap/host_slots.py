@@ -12,7 +12,7 @@ class SwappedRequest:
         request_id: The id that vLLM knows it by.
         ticket: Number of the copy, which no other copy of this engine has.
         tokens: How many of its first tokens can be restored.
-        slots: Where they lie, the header's first.
+        slots: Where they lie, one for each block.
         loading: It is on its way back: its slots must stay.
         matched: Tokens that are restored once it is back, those in the prefix cache included.
     """
@@ -33,12 +33,10 @@ class HostSlots:
 
     Args:
         slots: How many there are on every worker.
-        header_slots: Needed by each request beside those of its blocks.
     """
 
-    def __init__(self, slots: int, header_slots: int) -> None:
+    def __init__(self, slots: int) -> None:
         self.total = slots
-        self._header_slots = header_slots
         self._free = list(range(slots - 1, -1, -1))
         self._held: dict[str, SwappedRequest] = {}
         self._tickets = 0
@@ -58,21 +56,16 @@ class HostSlots:
         """What is held of a request; None if nothing is."""
         return self._held.get(request_id)
 
-    def needed(self, blocks: int) -> int:
-        """Slots for a request of so many blocks."""
-        return blocks + self._header_slots
-
     def hold(self, request_id: str, tokens: int, blocks: int) -> SwappedRequest:
         """Take slots for a request.
 
         Raises:
             ValueError: If it is held already, or there are too few: evict first.
         """
-        needed = self.needed(blocks)
-        if request_id in self._held or needed > self.free:
-            raise ValueError(f"{request_id} needs {needed} slots: {self.free} are free")
+        if request_id in self._held or blocks > self.free:
+            raise ValueError(f"{request_id} needs {blocks} slots: {self.free} are free")
         self._tickets += 1
-        slots = [self._free.pop() for _ in range(needed)]
+        slots = [self._free.pop() for _ in range(blocks)]
         held = SwappedRequest(request_id, self._tickets, tokens, slots)
         self._held[request_id] = held
         return held

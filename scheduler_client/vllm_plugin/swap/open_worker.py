@@ -4,15 +4,16 @@ from typing import Any
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import (
+from scheduler_client.vllm_plugin.swap.codecs.codec import (
     BlockCodec,
     RawCodec,
     UnknownLayoutError,
     caches_by_block,
 )
-from scheduler_client.vllm_plugin.swap.eight_bit import DTYPES, EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.eight_bit import DTYPES, EightBitCodec
+from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
-from scheduler_client.vllm_plugin.swap.layout import BlockLayout
+from scheduler_client.vllm_plugin.swap.link import link_of
 from scheduler_client.vllm_plugin.swap.orders import WorkerMemory
 from scheduler_client.vllm_plugin.swap.settings import (
     BITS_VARIABLE,
@@ -41,16 +42,16 @@ def open_worker(
     codec = _codec(vllm_config, caches, blocks, settings)
     share = settings.worker_bytes(vllm_config.parallel_config.tensor_parallel_size)
     slots = share // codec.slot_bytes
-    header_slots = -(-codec.header_bytes // codec.slot_bytes)
-    if slots <= header_slots:
+    if slots < 1:
         raise ValueError(
             f"{GIB_VARIABLE} is {settings.host_gib:g}: that holds no block of "
             f"{codec.slot_bytes:,} bytes"
         )
     device = next(iter(caches.values())).device
     store = HostStore(slots, codec.slot_bytes, pinned=device.type == "cuda")
-    memory = WorkerMemory(slots, header_slots, lossy=codec.lossy)
-    return SwapWorker(codec, store, device), memory
+    block_tokens = vllm_config.cache_config.block_size
+    worker = SwapWorker(codec, store, device, link_of(device), block_tokens)
+    return worker, WorkerMemory(slots, lossy=codec.lossy)
 
 
 def _codec(

@@ -13,7 +13,7 @@ class Store:
         ticket: Of this copy: the same request may be preempted again.
         block_ids: On the device, in the order of its tokens.
         tokens: How many are computed; the last block may be partly filled.
-        slots: Of the host store: those of its header first, then one for each block.
+        slots: Of the host store, one for each block.
     """
 
     request_id: str
@@ -56,13 +56,11 @@ class WorkerMemory:
 
     Args:
         slots: How many its host store has.
-        header_slots: That each request takes beside those of its blocks.
         lossy: Whether what comes back differs from what went out.
         trouble: Why it cannot swap; None if it can.
     """
 
     slots: int = 0
-    header_slots: int = 0
     lossy: bool = False
     trouble: str | None = None
 
@@ -74,6 +72,6 @@ def joined_memory(workers: Sequence[WorkerMemory]) -> WorkerMemory:
             return worker
     if not workers:
         return WorkerMemory(trouble="no worker told of its memory")
-    if len({(worker.header_slots, worker.lossy) for worker in workers}) > 1:
+    if len({worker.lossy for worker in workers}) > 1:
         return WorkerMemory(trouble="its workers keep their blocks in different ways")
     return min(workers, key=lambda worker: worker.slots)

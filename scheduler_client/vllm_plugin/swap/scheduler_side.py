@@ -43,7 +43,7 @@ class SwapScheduler:
     def __init__(self, block_tokens: int) -> None:
         self._block_tokens = block_tokens
         self._memory = WorkerMemory(trouble="no worker told of its memory")
-        self._slots = HostSlots(0, 0)
+        self._slots = HostSlots(0)
         self._requests: dict[str, Request] = {}
         self._running = RunningBlocks()
         self._loads: list[Load] = []
@@ -54,7 +54,7 @@ class SwapScheduler:
     def begin(self, memory: WorkerMemory) -> None:
         """Take over what the workers have made ready."""
         self._memory = memory
-        self._slots = HostSlots(memory.slots, memory.header_slots)
+        self._slots = HostSlots(memory.slots)
 
     def turn_off(self) -> None:
         """Swap no more; who is on the way back is let in."""
@@ -151,7 +151,7 @@ class SwapScheduler:
         if request.resumable:
             return None  # a session's next input may take the place of tokens that are kept
         blocks = self._blocks(table.tokens)
-        if not self._make_room(request_id, self._slots.needed(blocks)):
+        if not self._make_room(request_id, blocks):
             self.counted["evicted"] += table.tokens
             return None
         held = self._slots.hold(request_id, table.tokens, blocks)

@@ -1,12 +1,14 @@
 """The half in each worker: copies what it is told to, and says what failed."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.swap.codec import BlockCodec
+from scheduler_client.vllm_plugin.swap.codecs.codec import BlockCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
+from scheduler_client.vllm_plugin.swap.link import Link
 from scheduler_client.vllm_plugin.swap.orders import Load, Store
 from scheduler_client.vllm_plugin.swap.stopwatch import Stopwatch
 
@@ -17,26 +19,34 @@ CHUNK_BYTES = 32 << 20
 class SwapWorker:
     """Carries out the orders of each step, in their order.
 
-    A copy out runs before the step that may overwrite its blocks, a copy in after the step that its
-    blocks were given away in; on a GPU both lie on the stream of the steps, so that a step that is
-    still running has ended before they begin.
+    Blocks are read before the step that may overwrite them, and written after the step that they
+    were given away in; rows cross the link beside the steps, where there is something beside.
 
     Args:
         codec: Blocks to rows and back.
         store: The host's memory that rows are written to and read from.
         device: The device that the blocks lie on.
+        link: Between the device and that memory; it keeps the order in which it is told.
+        block_tokens: Tokens whose keys and values one block holds.
     """
 
-    def __init__(self, codec: BlockCodec, store: HostStore, device: torch.device) -> None:
+    def __init__(
+        self,
+        codec: BlockCodec,
+        store: HostStore,
+        device: torch.device,
+        link: Link,
+        block_tokens: int,
+    ) -> None:
         self._codec = codec
         self._store = store
         self._device = device
-        self._header_slots = -(-codec.header_bytes // codec.slot_bytes)
+        self._link = link
+        self._block_tokens = block_tokens
         self._stored: dict[str, int] = {}
         self._said_failure = False
         self.stopwatch = Stopwatch()
         self._failed_stores: dict[str, int] = {}
-        self._loaded: set[str] = set()
         self._failed_loads: set[str] = set()
 
     def store_all(self, stores: Sequence[Store]) -> None:
@@ -52,15 +62,14 @@ class SwapWorker:
                 self._failed_stores[order.request_id] = order.ticket
 
     def load_all(self, loads: Sequence[Load]) -> None:
-        """Copy in. All are reported as done; those that failed as failed, too."""
+        """Copy in. All are reported once they are done; those that failed as failed, too."""
         for order in loads:
-            self._loaded.add(order.request_id)
             if self._stored.pop(order.request_id, None) != order.ticket:
                 self._failed_loads.add(order.request_id)
                 continue
             try:
                 with self.stopwatch.swapping_in():
-                    self.copy_in(order)
+                    self._link.fetch(order.request_id, partial(self.copy_in, order))
             except Exception:  # noqa: BLE001  as above
                 self._note_failure("in")
                 self._failed_loads.add(order.request_id)
@@ -72,9 +81,8 @@ class SwapWorker:
 
     def take_loaded(self) -> tuple[set[str], set[str]]:
         """Whose copies in have ended since the last time, and which of them in vain."""
-        loaded, failed = self._loaded, self._failed_loads
-        self._loaded, self._failed_loads = set(), set()
-        return loaded, failed
+        failed, self._failed_loads = self._failed_loads, set()
+        return self._link.take_arrived() | failed, failed
 
     def take_failed_stores(self) -> dict[str, int]:
         """Tickets of the copies out that failed since the last time, by request."""
@@ -84,25 +92,18 @@ class SwapWorker:
     def copy_out(self, order: Store) -> None:
         """One request's blocks, to its slots."""
         block_ids = self._tensor(order.block_ids)
-        header = self._codec.header(block_ids, order.tokens)
-        if self._header_slots:
-            size = self._header_slots * self._codec.slot_bytes
-            padded = torch.nn.functional.pad(header, (0, size - len(header)))
-            rows = padded.view(self._header_slots, -1)
-            self._store.write(order.slots[: self._header_slots], rows)
-        slots = order.slots[self._header_slots :]
-        for start, stop in self._chunks(len(slots)):
-            self._store.write(slots[start:stop], self._codec.encode(block_ids[start:stop], header))
+        for start, stop in self._chunks(len(block_ids)):
+            tokens = min(order.tokens, stop * self._block_tokens) - start * self._block_tokens
+            rows = self._codec.encode(block_ids[start:stop], tokens)
+            self._link.send(rows, partial(self._store.write, order.slots[start:stop]))
 
     def copy_in(self, order: Load) -> None:
         """One request's slots, to its blocks."""
         block_ids = self._tensor(order.block_ids)
-        header = self._store.read(order.slots[: self._header_slots], self._device).flatten()
-        header = header[: self._codec.header_bytes]
-        slots = order.slots[self._header_slots + order.first_block :]
+        slots = order.slots[order.first_block :]
         for start, stop in self._chunks(len(block_ids)):
             rows = self._store.read(slots[start:stop], self._device)
-            self._codec.decode(rows, block_ids[start:stop], header)
+            self._codec.decode(rows, block_ids[start:stop])
 
     def _chunks(self, blocks: int) -> list[tuple[int, int]]:
         size = max(1, CHUNK_BYTES // self._codec.slot_bytes)

@@ -88,6 +88,54 @@ def test_the_longer_the_queue_the_later_a_request_is_safe():
     assert decided(running, waiting, now_s=500.0) == [("long", "w0")]
 
 
+def made_room(running, waiting, wanted, *, held=2, now_s=0.0) -> list[str]:
+    """Who goes, where each of the running holds so many blocks."""
+    blocks = {job.request_id: held for job in running}
+    out = RULE.make_room(running, waiting, held=blocks, wanted=wanted, now_s=now_s)
+    return [job.request_id for job in out]
+
+
+LONG_ONES = [scheduled(f"long{n}", 1000, key=10**7 + n) for n in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "out"), [(1, ["long6"]), (2, ["long6"]), (5, ["long6", "long5", "long4"])]
+)
+def test_where_memory_is_short_the_last_of_the_queue_make_room_until_the_first_fits(wanted, out):
+    assert made_room(LONG_ONES, [scheduled("short", 10)], wanted) == out
+
+
+def test_nobody_suffers_where_all_that_may_go_would_not_do():
+    running = [*LONG_ONES[:2], scheduled("also short", 20, key=10**8)]
+    assert made_room(running, [scheduled("short", 10)], 4) == ["long2", "long1"]
+    assert made_room(running, [scheduled("short", 10)], 5) == []
+
+
+def test_no_more_make_room_at_once_than_the_cap():
+    short = [scheduled("short", 10)]
+    assert len(made_room(LONG_ONES, short, 2 * RULE.max_at_once)) == RULE.max_at_once
+    assert made_room(LONG_ONES, short, 2 * RULE.max_at_once + 1) == []
+
+
+def test_for_memory_too_it_is_the_first_of_the_queue_that_is_favoured():
+    waiting = [scheduled("short", 10, key=1), scheduled("first", 900, key=0)]
+    assert made_room([scheduled("long", 1000)], waiting, 1) == []
+
+
+def test_into_memory_that_is_free_nobody_is_preempted():
+    assert made_room(LONG_ONES, [scheduled("short", 10)], 0) == []
+    assert made_room([], [scheduled("short", 10)], 1) == []
+    assert made_room(LONG_ONES, [], 1) == []
+
+
+def test_who_may_not_be_preempted_for_a_slot_may_not_for_memory():
+    short = [scheduled("short", 10, key=100)]
+    assert made_room([scheduled("before", 1000, key=99)], short, 1) == []
+    assert made_room([scheduled("often", 1000, key=101, preemptions=3)], short, 1) == []
+    assert made_room([scheduled("old", 1000, key=101)], short, 1, now_s=1000.0) == []
+    assert made_room([scheduled("new", 1000, key=101)], short, 1) == ["new"]
+
+
 jobs = st.builds(
     scheduled,
     st.uuids().map(str),

@@ -56,9 +56,9 @@ def step(*, new=(), running=(), resumed=(), preempted=()) -> Any:
     )
 
 
-def swapping(slots: int, *, header_slots: int = 0, lossy: bool = False) -> SwapScheduler:
+def swapping(slots: int, *, lossy: bool = False) -> SwapScheduler:
     scheduler = SwapScheduler(BLOCK_TOKENS)
-    scheduler.begin(WorkerMemory(slots, header_slots, lossy=lossy))
+    scheduler.begin(WorkerMemory(slots, lossy=lossy))
     return scheduler
 
 

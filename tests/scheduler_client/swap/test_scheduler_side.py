@@ -120,7 +120,7 @@ def test_one_on_its_way_back_is_not_given_up():
 
 
 def test_one_larger_than_all_memory_pushes_nobody_out():
-    scheduler = swapping(slots=4, header_slots=1)
+    scheduler = swapping(slots=3)
     begin(scheduler, FakeRequest("small", 16), FakeRequest("large", 64, priority=-1))
     scheduler.stores(step(preempted=["small"]))
     assert not scheduler.stores(step(preempted=["large"]))

@@ -161,6 +161,17 @@ def test_the_scheduler_class_rule_preempts_who_has_much_more_to_go():
     assert result.completed_s.tolist() == [44, 9]
 
 
+@pytest.mark.parametrize(("blocks", "preemptions"), [(42, [1, 0]), (60, [0, 0])])
+def test_the_scheduler_class_rule_makes_room_in_memory_too(blocks, preemptions):
+    requests = requests_of((0, 1, 40), (20, 30, 4))
+    rule = PreemptionRule(service_time=SECONDS)
+    policy = PreemptingPolicy(make_rule("shortest"), rule, SECONDS)
+    engine = Engine(slots=2, kv_blocks=blocks, block_tokens=1)
+    result = simulate(requests, policy, engine, SECOND_STEPS)
+    assert result.preemptions.tolist() == preemptions
+    assert result.completed_s[1] < result.completed_s[0]
+
+
 def alise(**options) -> AlisePolicy:
     return AlisePolicy(SECONDS, level_s=4.0, review_tokens=1, **options)
 

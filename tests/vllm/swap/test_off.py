@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from scheduler_client.vllm_plugin.swap.connector import SwapConnector
 from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
 
 REQUESTS = requests(12)
@@ -53,6 +54,19 @@ def test_a_cache_of_unknown_dtype_is_not_rounded(model, lines):
         answers = engine.answers(REQUESTS)
     assert [len(answer) for answer in answers] == [tokens for _, tokens in REQUESTS]
     assert ["which is not rounded: set LENGTHWISE_SWAP_BITS=16" in line for line in lines] == [True]
+
+
+def test_a_cache_of_unknown_shape_is_not_copied(model, expected, lines, monkeypatch):
+    register = SwapConnector.register_kv_caches
+
+    def of_five_axes(self, kv_caches) -> None:
+        register(self, {name: cache.unsqueeze(1) for name, cache in kv_caches.items()})
+
+    monkeypatch.setattr(SwapConnector, "register_kv_caches", of_five_axes)
+    with small_engine(model, transfer_config()) as engine:
+        assert engine.answers(REQUESTS) == expected
+        assert not engine.swap.is_on
+    assert ["has a cache of shape" in line for line in lines] == [True]
 
 
 def test_a_fault_beside_the_scheduler_is_the_end_of_swapping_alone(model, expected, lines):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from scheduler_client.vllm_plugin.swap.codec import UnknownLayoutError
+from scheduler_client.vllm_plugin.swap.codecs.codec import UnknownLayoutError
 
 BASE = 128
 """Of the digits that names are written in: bfloat16 holds whole numbers up to 256 exactly."""

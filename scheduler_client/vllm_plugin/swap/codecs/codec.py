@@ -12,28 +12,21 @@ class BlockCodec(Protocol):
     slot_bytes: int
     """Of the row of one block."""
 
-    header_bytes: int
-    """Of what is kept once for a request."""
-
     lossy: bool
 
-    def header(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
-        """What is kept once for a request.
+    def encode(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
+        """The rows of some blocks of one request.
 
         Args:
-            block_ids: All of its blocks, int64 on their device.
-            tokens: Of it that are computed.
+            block_ids: In the order of its tokens, int64 on their device.
+            tokens: Of them that are computed; behind those the last block holds whatever is left.
 
         Returns:
-            uint8, `header_bytes` long.
+            uint8 of shape (blocks, slot_bytes).
         """
         ...
 
-    def encode(self, block_ids: torch.Tensor, header: torch.Tensor) -> torch.Tensor:
-        """The rows of some blocks, uint8 of shape (blocks, slot_bytes)."""
-        ...
-
-    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor, header: torch.Tensor) -> None:
+    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor) -> None:
         """Write rows into blocks."""
         ...
 
@@ -76,25 +69,19 @@ class RawCodec:
     """
 
     lossy = False
-    header_bytes = 0
 
     def __init__(self, caches: Sequence[torch.Tensor]) -> None:
         self._caches = caches
         self._sizes = [cache[0].numel() * cache.element_size() for cache in caches]
         self.slot_bytes = sum(self._sizes)
 
-    def header(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
+    def encode(self, block_ids: torch.Tensor, tokens: int) -> torch.Tensor:
         del tokens
-        return torch.empty(0, dtype=torch.uint8, device=block_ids.device)
-
-    def encode(self, block_ids: torch.Tensor, header: torch.Tensor) -> torch.Tensor:
-        del header
         count = len(block_ids)
         parts = [c[block_ids].reshape(count, -1).view(torch.uint8) for c in self._caches]
         return torch.cat(parts, dim=1)
 
-    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor, header: torch.Tensor) -> None:
-        del header
+    def decode(self, rows: torch.Tensor, block_ids: torch.Tensor) -> None:
         for cache, part in zip(self._caches, rows.split(self._sizes, dim=1), strict=True):
             values = part.contiguous().view(cache.dtype)
             cache[block_ids] = values.view(len(block_ids), *cache.shape[1:])
