@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from benchmarks.kv_swap.setting import SLOTS, profile
 from lengthwise.length_distribution import LengthDistribution
-from lengthwise.scheduling.rule import FinishedJob, QueuedJob
 from lengthwise.scheduling.registry import make_rule
 from lengthwise.scheduling.rule import FinishedJob, QueuedJob
 from serving_sim.workload.requests import Requests

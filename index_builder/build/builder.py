@@ -138,7 +138,7 @@ def build_encoded(
     """Build a version of rows that come with their vectors.
 
     Args:
-        encoded: The rows; iterated once.
+        encoded: The rows with their vectors; iterated once, streaming.
         out: Folder of the store, made if it is not there.
         options: Levels, texts and seed; the defaults if None.
         trained: What the encoder was loaded from, if it was trained on this history.
@@ -190,8 +190,8 @@ class ArtifactBuild:
 
     Args:
         version: Name of what is built, after those that the store holds.
-        encoded: The rows; iterated once.
-        options: Levels, texts and seed.
+        encoded: The rows with their vectors; iterated once, streaming.
+        options: Quantile levels, whether texts are kept, and the seed.
         trained: What the encoder was loaded from, if it was trained on this history.
         progress: Is told how far it is.
     """

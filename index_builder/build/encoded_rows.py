@@ -66,8 +66,8 @@ def encode_chunk(encoder: Encoder, records: list[HistoryRecord], on_error: OnErr
     """Encode a chunk; rows whose prompt gets no finite vector are left out, or stop it.
 
     Args:
-        encoder: Makes the vectors.
-        records: The rows.
+        encoder: Encodes the prompts, each different one once.
+        records: One chunk of the history, in its order.
         on_error: "stop" at a row without a vector, or "skip" it.
 
     Raises:
@@ -82,7 +82,7 @@ class RowsEncodedHere:
     """A history that is encoded while it is read.
 
     Args:
-        history: The records.
+        history: Where the records come from; read once.
         encoder: Makes the vectors of their prompts.
         on_error: What is done at a row whose prompt gets none.
         skipped_rows: Asked after reading how many rows the reader left out.

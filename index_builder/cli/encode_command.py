@@ -96,13 +96,13 @@ class EncodeJob:
 
     Args:
         history: Files, folders, globs or URLs.
-        reading: How rows are read.
+        reading: How rows are read, and which of them.
         encoder: Name or folder, the same on every worker.
-        device: Where it runs.
-        precision: That it computes in.
+        device: Where the encoder runs: "cpu", "cuda" or "auto".
+        precision: Of the numbers that the encoder computes with.
         keep_per_model: Rows of each LLM that are encoded, about; 0 for all.
-        engine: What runs the work.
-        workers: Its workers.
+        engine: What runs the work: this process, or Ray.
+        workers: How many workers the engine has, and of what size.
         vector_cache: Folder of vectors of earlier encodings; "" for none.
     """
 

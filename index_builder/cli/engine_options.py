@@ -33,7 +33,7 @@ class WorkerOptions:
 
     Args:
         workers: How many encode at a time; 0 for as many as there is room for.
-        cpus_per_worker: Cores that each uses.
+        cpus_per_worker: Cores that each worker is given, at least 1.
     """
 
     workers: int = 0
@@ -56,9 +56,9 @@ def engine_of(
     """The engine of a name, running until the end.
 
     Args:
-        name: What runs the work.
+        name: By which the command line chooses what runs the work.
         workers: Its workers, where it has some.
-        device: Where the encoder runs.
+        device: Where the encoder of each worker runs.
         vector_cache: Folder of vectors of earlier encodings; "" for none.
 
     Raises:

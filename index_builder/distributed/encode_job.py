@@ -44,7 +44,7 @@ class ThisProcess:
     """Encodes one stripe after the other, in this process.
 
     Args:
-        device: Where the encoder runs.
+        device: Where the encoder runs: "cpu", "cuda" or "auto".
         encoder: Taken instead of the plan's, which is loaded if None.
         vector_cache: Folder of vectors of earlier encodings; "" for none.
     """
@@ -85,7 +85,7 @@ def encode_history(
     Args:
         plan: What is to be encoded.
         place: Where the parts go; may hold some of them.
-        engine: Runs the work.
+        engine: Runs the stripes, here or on other machines.
         progress: Is told how far it is.
 
     Returns:

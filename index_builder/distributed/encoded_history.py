@@ -17,7 +17,7 @@ class EncodedHistory:
     """A folder of parts that is whole. See `index_builder.build.encoded_rows.EncodedRows`.
 
     Args:
-        place: The folder.
+        place: The folder or URL that holds the parts.
 
     Raises:
         InvalidInputError: It holds no encoding, or one that is not whole yet.

@@ -45,9 +45,9 @@ class PartFacts:
         file: Number of the file in the plan that its rows come from.
         chunk: Number of the part within the file.
         source: Path or URL of that file.
-        source_bytes: Size of that file.
+        source_bytes: Size of that file when it was read, in bytes.
         rows_read: Rows that it was made of, those without a vector among them.
-        encoder: What made the vectors.
+        encoder: What made the vectors, with the hash of its weights.
         runtime: How that ran: device, precision, path. Vectors of others differ in their last bits.
     """
 
@@ -73,7 +73,7 @@ class PartFacts:
         """Read what a part says of itself.
 
         Args:
-            schema: Of its Parquet file.
+            schema: Of its Parquet file, whose metadata tells them.
             where: What to call it in an error.
 
         Raises:

@@ -23,7 +23,7 @@ class Place:
 
     Args:
         files: The file system that it lies in.
-        root: Its path there.
+        root: Its path within the file system, without scheme.
         text: As the user named it.
     """
 

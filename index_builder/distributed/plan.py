@@ -21,6 +21,7 @@ PLAN_FORMAT = 1
 """Of plan.json, parts and what is told of files; raised when they are laid out anew."""
 
 PLAN_FILE = "plan.json"
+"""Beside the parts: whoever goes on with them does the same."""
 
 MIN_STRIPE_BYTES = 1_000_000
 """A file is not shared out in smaller stripes: each worker that has one reads the whole file."""
@@ -45,7 +46,7 @@ class Stripe:
 
     Args:
         file: Number of the file in its plan.
-        first: The first chunk.
+        first: Number of its first chunk, counted within the file.
         every: From one chunk to the next.
     """
 
@@ -94,7 +95,7 @@ class EncodePlan:
             sources: Files, folders, globs, or URLs of files and folders.
             reading: How their rows are read.
             encoder: Name or folder of the encoder.
-            precision: That it computes in.
+            precision: Of the numbers that the encoder computes with.
             keep_per_model: Rows of each LLM that are encoded, about; 0 for all.
 
         Raises:
@@ -137,7 +138,7 @@ class EncodePlan:
         """Read what `to_json` wrote.
 
         Args:
-            text: Content of the file.
+            text: What `to_json` wrote to the file of the plan.
             where: What to call it in an error.
 
         Raises:

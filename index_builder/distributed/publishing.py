@@ -19,7 +19,7 @@ class PublishedIndex:
     """A version that is current.
 
     Args:
-        where: Its folder or URL.
+        where: Folder or URL of the version, not of its store.
         manifest: What it says of itself.
         evaluation: How well it predicts rows of its own; None if they were too few to tell.
     """

@@ -48,9 +48,9 @@ class EncodingActor:
     """One worker: loads the encoder once, then takes a stripe at a time.
 
     Args:
-        plan: The plan as JSON.
+        plan: The plan as JSON, since an actor is made elsewhere.
         parts: Where the parts go, as the user named it.
-        device: Where the encoder runs.
+        device: Where the encoder of this actor runs.
         selection: Which rows are encoded; None for all.
         vector_cache: Folder of vectors of earlier encodings, which all workers share; "" for none.
     """
@@ -99,7 +99,7 @@ class RayEngine:
         cpus_per_worker: Cores of each, which its encoder uses.
         device: Where the encoder runs; "cuda" takes one GPU for each actor.
         vector_cache: Folder of vectors of earlier encodings, which all workers share; "" for none.
-        actor: What each worker is.
+        actor: The class that each worker is an object of.
     """
 
     workers_wanted: int = 0

@@ -32,7 +32,7 @@ class Stratum(NamedTuple):
     """Rows that have a share of their own.
 
     Args:
-        model: The LLM that answered.
+        model: Name of the LLM that answered these rows.
         caller: Who asked it; "" where that is not known.
     """
 
@@ -57,7 +57,7 @@ class Quota:
         """Keep about so many rows of a stratum.
 
         Args:
-            rows: How many it has.
+            rows: How many rows the stratum has, at least 0.
             keep: How many are to be kept, about; more than there are keeps all.
         """
         if rows <= keep:
@@ -81,7 +81,7 @@ def fair_caps(rows: Mapping[str, int], keep: int) -> dict[str, int]:
     """Share an LLM's rows out among its callers: equally, what one leaves goes to the others.
 
     Args:
-        rows: Rows of each caller.
+        rows: How many rows each caller has, by its name.
         keep: Rows that are kept of all of them.
 
     Returns:
@@ -133,7 +133,7 @@ class Selection:
 
         Args:
             file: Its number in the order of the history.
-            records: All of its records.
+            records: All records of the file, in its order.
         """
         seen = self._before[file].copy()
         for record in records:

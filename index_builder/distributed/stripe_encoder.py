@@ -43,8 +43,8 @@ class StripeEncoder:
 
     Args:
         plan: What is to be encoded.
-        place: Where the parts go.
-        encoder: Makes the vectors.
+        place: The folder or URL that the parts go to.
+        encoder: Encodes the prompts, each different one of a chunk once.
         selection: Which rows are encoded; None for all.
     """
 

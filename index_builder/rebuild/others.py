@@ -43,7 +43,7 @@ class OthersComparison:
         new_rows: How many of the new rows are the caller's.
         distance: How far its lengths are from the others', as a ratio of geometric means, above 1.
         rows: Rows of the live version by others that were asked about.
-        mean_tokens: Their mean length.
+        mean_tokens: Mean length of their answers, in tokens.
         live_mae_tokens: Mean absolute error of their medians, by the live version.
         mae_tokens: The same by the candidate.
         live_high_loss_tokens: Mean pinball loss of their 90 % quantiles (Koenker and Bassett 1978),
@@ -106,9 +106,9 @@ def compare_others(
 
     Args:
         live: The version that is served now.
-        content: Its rows and vectors.
+        content: Rows and vectors of the candidate.
         candidate: What may take its place.
-        past: Its rows and vectors.
+        past: Rows and vectors of the live version.
         new: Rows that it took in.
         seed: Decides which rows are asked about.
 

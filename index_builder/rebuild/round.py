@@ -30,6 +30,7 @@ from lengthwise.index.store.published import new_version
 from lengthwise.model_contexts import ModelContexts
 
 TAKEN_OUT = "of the live version by a caller that is left out"
+"""Why rows of the live version go, as an outcome tells it."""
 KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
 """Why rows of the live version are left out, as an outcome tells it."""
 

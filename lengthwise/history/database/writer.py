@@ -108,7 +108,7 @@ class HistoryWriter:
         """Remove some of what is too old or too much.
 
         Args:
-            retention: What is to stay.
+            retention: How old and how many completions may stay.
             most_by_age: How many may go for their age alone; None for any number.
 
         Returns:

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 TABLE = "lengthwise_completions"
+"""As it is called at this revision, whatever it is called later."""
 BEFORE, AFTER = f"{TABLE}_request_id_key", f"{TABLE}_request_id_caller"
 
 NAMES = {"uq": "%(table_name)s_%(column_0_name)s_key"}
