@@ -41,6 +41,10 @@ STOP = "e"
 """A letter that the tiny model's babble holds soon where tokens are drawn: the likeliest ones go
 round in a circle that may never hold it."""
 
+SHUTDOWN_TIMEOUT_S = "10"
+"""At vLLM's default of 0 its engine core is killed with all below it, and with the sidecar what ended
+within the last second is lost."""
+
 Lengths = dict[str, list[int]]
 """Prompt to the lengths of its answers."""
 
@@ -90,7 +94,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             half = options.requests // 2
             for numbers in (range(half), range(half, options.requests)):
                 engine_options = EngineOptions(
-                    slots=AT_ONCE // 2, environment={"LENGTHWISE_TARGET": target}
+                    slots=AT_ONCE // 2,
+                    environment={"LENGTHWISE_TARGET": target},
+                    arguments=("--shutdown-timeout", SHUTDOWN_TIMEOUT_S),
                 )
                 with running_engine(tiny_model(CACHE), Path(folder), engine_options) as engine:
                     expected |= asyncio.run(_ask_all(engine, numbers))
@@ -180,7 +186,8 @@ def endings_report(command: str, expected: Lengths, recorder: Recorder) -> Repor
     ]
     notes = [
         "Rightly: each answer once, with the tokens that its caller was charged for; of what the "
-        "caller gave up, nothing. The engine is ended and started again half way.",
+        "caller gave up, nothing. The engine is ended and started again half way, with "
+        f"--shutdown-timeout {SHUTDOWN_TIMEOUT_S}.",
     ]
     return Report(
         "vllm_endings", command, [Table("endings", "Ends", columns, rows), aims_table(aims)], notes
