@@ -42,7 +42,7 @@ STOP = "e"
 round in a circle that may never hold it."""
 
 SHUTDOWN_TIMEOUT_S = "10"
-"""At vLLM's default of 0 its engine core is killed with all below it, and with the sidecar what ended
+"""At vLLM's default of 0 its engine core is killed with all below it, the sidecar too: what ended
 within the last second is lost."""
 
 Lengths = dict[str, list[int]]
