@@ -21,7 +21,7 @@ DEFAULT_PORT = 50_061
 def add_envoy(parser: argparse.ArgumentParser) -> None:
     """Add its options; everything else stands in LENGTHWISE_ variables."""
     parser.description = (
-        f"{ENVOY_HELP}. Every other setting is a LENGTHWISE_ variable: docs/vllm.md."
+        f"{ENVOY_HELP}. Every other setting is a LENGTHWISE_ variable: docs/vllm_reference.md."
     )
     parser.add_argument(
         "--target",

@@ -28,7 +28,7 @@ LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2
 
 
 class PluginMetrics:
-    """What one process did; docs/vllm.md says what each means.
+    """What one process did; docs/vllm_reference.md says what each means.
 
     Args:
         registry: Of prometheus_client, in which they are registered and shown.

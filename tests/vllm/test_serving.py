@@ -145,7 +145,7 @@ async def test_the_time_that_the_plugin_takes_of_the_engine_is_measured_and_smal
 
 
 def test_the_document_names_metrics_rules_and_options_as_they_are(engine):
-    document = (ROOT / "docs" / "vllm.md").read_text("utf-8")
+    document = (ROOT / "docs" / "vllm_reference.md").read_text("utf-8")
     metrics = engine.get("/metrics")
     named = set(re.findall(r"`(lengthwise_\w+)", document))
     assert len(named) >= 10

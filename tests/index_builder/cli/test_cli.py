@@ -46,7 +46,7 @@ def fake_encoder():
     """Commands load the fake encoder, whatever they are asked for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate_command, "load_encoder", lambda *_, **__: BagOfWords())
-        patch.setattr("index_builder.cli.build_command.load_encoder", lambda *_, **__: BagOfWords())
+        patch.setattr("index_builder.cli.build_job.load_encoder", lambda *_, **__: BagOfWords())
         patch.setattr("lengthwise.index.index.load_encoder", lambda *_, **__: BagOfWords())
         yield
 
