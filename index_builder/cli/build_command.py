@@ -114,7 +114,7 @@ def build(
     options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
     if not history:
         if encoded is None or engine != "local":
-            raise InvalidInputError("nothing to build from: give --history, or --encoded alone")
+            raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
         _print_built(build_of_parts(encoded, out, options, err), as_json=as_json)
         return
     if engine == "local":
