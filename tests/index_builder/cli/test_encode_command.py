@@ -62,7 +62,6 @@ def test_a_build_without_prompts_can_be_made_of_parts(tmp_path, history, encoder
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "nothing to build from"),
         (["--history", "h", "--encoded", "p"], "is for --engine ray"),
         (["--history", "h", "--workers", "2"], "is for --engine ray"),
         (["--history", "h", "--keep-per-model", "5"], "is for --engine ray"),
