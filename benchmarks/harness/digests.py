@@ -51,19 +51,14 @@ HEADLINE = Digest(
         Line(
             (
                 "overhead",
-                "{tokens[ratio][median]:.3f} of plain vLLM's throughput; "
-                "{first[added][median]:+.1f} ms to the first token of an idle engine",
-                "`benchmarks.vllm_overhead`",
+                "{first[added_p50]:+.1f} ms to the first token of an idle engine at the median, on "
+                "two busy cores; of a burst {burst[predicted]} of {burst[waited]} requests that "
+                "waited were ordered by a prediction",
+                "`benchmarks.vllm_engine_core`",
             ),
             {
-                "tokens": Pick(
-                    "vllm_overhead", "vllm_overhead", {"what": "tokens/s with all 8 slots taken"}
-                ),
-                "first": Pick(
-                    "vllm_overhead",
-                    "vllm_overhead",
-                    {"what": "median ms to the first token, idle engine"},
-                ),
+                "first": Pick("vllm_engine_core", "first_token", {"engine": "Lengthwise"}),
+                "burst": Pick("vllm_engine_core", "bursts", {"engine": "Lengthwise"}),
             },
         ),
         Line(
