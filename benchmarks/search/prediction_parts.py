@@ -51,6 +51,7 @@ def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder)
         "prompt": [""] * count,
         "stored_unix_s": np.zeros(count),
         "temperature": pa.nulls(count),
+        "caller": pa.nulls(count),
     }
     manifest = Manifest(
         version="benchmark",

@@ -23,6 +23,7 @@ def rows_over_2_gib():
         [f"{i} {TEXT}" for i in range(count)],
         [0.0] * count,
         [None] * count,
+        [None] * count,
     ]
     return pa.concat_tables([columns_to_table(columns)] * 33)
 
