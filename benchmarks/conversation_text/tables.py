@@ -32,8 +32,8 @@ def conversation_report(command: str, chats: int, found: Sequence[PairResult]) -
         f"{chats:,} chats, frozen encoder. A fifth of the conversations is held out, another fifth "
         "in each round; tau-b and MAE are of those. Repeats are the indexed chats, asked again: "
         f"found means a neighbour of the same length at a cosine of at least {REPEAT_NEARNESS:g}.",
-        "history, service: `role: content` lines, the last message bare. middleware: contents "
-        "joined without roles. plugin: a chat template rendered, less its special tokens.",
+        "history, service: a chat's messages. middleware: the body of a call. plugin: what a chat "
+        "template rendered, less its special tokens. Each makes the canonical text of it.",
     ]
     columns = [
         Column("indexed", "indexed by"),
