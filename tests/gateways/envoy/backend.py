@@ -122,6 +122,7 @@ ANSWERS = {
     ),
     "no-usage": events(chunk(), chunk("stop")),
     "aborted": whole({**CHAT, "choices": [chat_choice("abort")]}),
+    "filtered": whole({**CHAT, "choices": [chat_choice("content_filter")]}),
     "cut": events(chunk(), done=False),
     "error": whole({"error": {"message": "no"}}, status=500),
     "no-json": Answer((b"<p>hello</p>",)),

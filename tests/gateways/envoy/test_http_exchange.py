@@ -226,7 +226,7 @@ def _prediction_of(tokens: float):
 
 async def test_a_fault_of_ours_lets_the_request_go_on(make, client):
     processor = make()
-    processor._advisor._asker.ask = None  # calling it raises
+    processor._advisor._gateway._asker.ask = None  # calling it raises
     answers, _ = await exchanged(processor, request_messages())
     assert [priority_of(answer) for answer in answers] == [None, None]
 
@@ -249,7 +249,7 @@ async def test_what_answers_teach_is_what_others_are_taken_for(make, client):
 async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, told):
     processor = make()
     ended = []
-    processor._advisor._keys.finished = lambda arrival_s, finished: ended.append(finished)
+    processor._advisor._gateway._keys.finished = lambda arrival_s, finished: ended.append(finished)
     await exchanged(processor, request_messages(body))
     for _ in range(2):
         messages = request_messages(body, observes=True) + observed(response_messages("stream"))
@@ -264,7 +264,7 @@ async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make):
         time = ARRIVAL.replace(":06.", f":{second}.")
         messages[0].attributes["envoy.filters.http.ext_proc"].update({"request.time": time})
         await exchanged(processor, messages)
-    assert len(processor._advisor._in_rule) == 3
+    assert len(processor._advisor._placed) == 3
 
 
 async def test_what_was_done_is_told_in_a_line(make):

@@ -56,7 +56,7 @@ def test_of_several_answers_the_mean_is_reported(stack):
     assert only_report(stack).output_tokens == round(7 / 2)
 
 
-@pytest.mark.parametrize("answer", ["no-usage", "aborted", "cut", "error", "no-json", "gzip"])
+@pytest.mark.parametrize("answer", ["no-usage", "aborted", "filtered", "cut", "error", "no-json", "gzip"])
 def test_an_answer_that_says_no_true_length_arrives_and_is_not_reported(stack, answer):
     status, content = stack.ask(CALLS["/v1/completions"], "/v1/completions", answer=answer)
     assert (status, content) == (ANSWERS[answer].status, content_of(answer))
