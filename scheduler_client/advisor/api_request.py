@@ -1,11 +1,12 @@
 """A request as the APIs of OpenAI and Anthropic have it: what a prediction asks of its body."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from lengthwise.conversation import ChatMessage, render_conversation
-from lengthwise.request import known_temperature
+from lengthwise.request import PredictionQuery, known_temperature
 
 _T = TypeVar("_T")
 
@@ -34,6 +35,29 @@ class ApiRequest:
     max_tokens: int | None
     temperature: float | None
     priority: int
+
+    def query(self, model: str) -> PredictionQuery:
+        """What the predictor is asked.
+
+        Args:
+            model: The LLM's name in the predictor's history.
+        """
+        return PredictionQuery(
+            prompt=self.text or "",
+            model=model,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
+        )
+
+
+def read_api_body(body: bytes) -> ApiRequest | None:
+    """Read a body; None if it is no JSON object, or one nested too deeply to be read."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return read_api_request(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None
 
 
 def read_api_request(fields: Mapping[str, Any]) -> ApiRequest:

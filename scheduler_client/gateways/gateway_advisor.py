@@ -1,14 +1,13 @@
 """Asks the predictor about a gateway's calls, and tells it how they ended."""
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable
 
 from lengthwise.prediction import Prediction
-from lengthwise.request import CompletedRequest, PredictionQuery
+from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.api_request import ApiRequest
-from scheduler_client.advisor.asker import Answer, Asker, FallbackCause
+from scheduler_client.advisor.asker import Asker, FallbackCause
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
@@ -64,8 +63,9 @@ class GatewayAdvisor:
             call: Its text, and what limits the answer.
             arrival_s: When it came, in seconds since 1970: keys of several gateways share it.
         """
-        request = Request(self._model(call), call.max_tokens, 0, arrival_s)
-        answer = await self._ask(call)
+        model = self._model(call)
+        request = Request(model, call.max_tokens, 0, arrival_s)
+        answer = await self._asker.answer(call.query(model), self._settings.deadline_s)
         if not isinstance(answer, Prediction):
             return self._typically_placed(request, answer)
         try:
@@ -117,20 +117,6 @@ class GatewayAdvisor:
 
     def _model(self, call: ApiRequest) -> str:
         return self._settings.model or call.model
-
-    async def _ask(self, call: ApiRequest) -> Answer:
-        query = PredictionQuery(
-            prompt=call.text or "",
-            model=self._model(call),
-            max_tokens=call.max_tokens,
-            temperature=call.temperature,
-            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
-        )
-        try:
-            async with asyncio.timeout(self._settings.deadline_s):
-                return await self._asker.ask(query)  # cancelled with the call, too
-        except TimeoutError:
-            return "deadline"
 
     def _typically_placed(self, request: Request, cause: FallbackCause) -> PlacedRequest:
         tokens = self._keys.expected_tokens(request)
