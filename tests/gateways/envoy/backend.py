@@ -132,6 +132,11 @@ ANSWERS = {
 }
 
 
+def content_of(name: str) -> bytes:
+    """The whole body of an answer."""
+    return b"".join(ANSWERS[name].parts)
+
+
 @dataclass
 class Backend:
     """A running server."""

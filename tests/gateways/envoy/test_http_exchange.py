@@ -8,7 +8,13 @@ from scheduler_client.gateways.envoy.envoy_advisor import EnvoyAdvisor
 from scheduler_client.gateways.envoy.ext_proc import external_processor_pb2 as pb
 from scheduler_client.gateways.envoy.processor import EnvoyProcessor
 from tests.gateways.envoy.backend import ANSWERS
-from tests.scheduler_client.advisor.helpers import ScriptedClient, TurnedClock, settings, until
+from tests.scheduler_client.advisor.helpers import (
+    ScriptedClient,
+    TurnedClock,
+    prediction,
+    settings,
+    until,
+)
 
 ARRIVAL = "2026-11-28T10:22:06.744964+00:00"
 ARRIVAL_S = 1_795_861_326
@@ -213,15 +219,9 @@ async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(make, cl
 
 
 async def test_a_prediction_that_can_be_none_is_taken_for_none(make, client):
-    client.outcome = lambda prompt: _prediction_of(float("nan"))
+    client.outcome = lambda prompt: prediction(float("nan"))
     answers, _ = await exchanged(make(), request_messages())
     assert priority_of(answers[1]) == TYPICAL
-
-
-def _prediction_of(tokens: float):
-    from tests.scheduler_client.advisor.helpers import prediction
-
-    return prediction(tokens)
 
 
 async def test_a_fault_of_ours_lets_the_request_go_on(make, client):
