@@ -119,9 +119,12 @@ class Asker:
 
     async def answer(self, query: PredictionQuery, deadline_s: float) -> Answer:
         """Ask, and wait for the answer no longer than a deadline, in seconds."""
+        asked = self.ask(query)
+        if asked.done():  # nobody was asked
+            return asked.result()
         try:
             async with asyncio.timeout(deadline_s):
-                return await self.ask(query)  # cancelled with whoever waits, too
+                return await asked  # cancelled with whoever waits, too
         except TimeoutError:
             return "deadline"
 
