@@ -94,7 +94,7 @@ class GatewayAdvisor:
         Args:
             call: What was asked for; None if that could not be read.
             arrival_s: When it came, in seconds since 1970.
-            ending: As its answer tells.
+            ending: Why it ended and how long its answer is; without a time of its own it ended now.
             was_placed: Whether `place` gave it its place, so that the rule awaits its end.
             report_name: What the id of its report begins with.
         """
