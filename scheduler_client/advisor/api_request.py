@@ -10,6 +10,9 @@ from lengthwise.request import PredictionQuery, known_temperature
 
 _T = TypeVar("_T")
 
+MAX_BODY_BYTES = 4 * 2**20
+"""A prompt longer than this is not looked at: reading it would hold up all the others."""
+
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 """Names of the limit: OpenAI's chats, their old name and Anthropic's, and Responses."""
 

@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-MAX_BODY_BYTES = 4 * 2**20
-"""A prompt longer than this is not looked at."""
+from scheduler_client.advisor.api_request import MAX_BODY_BYTES
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler_client.advisor.api_request import ApiRequest, read_api_body
+from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
 from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
-
-MAX_BODY_BYTES = 4 * 2**20
-"""A prompt longer than this is not looked at: reading it would hold up all the others."""
 
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
 """Where text is asked for, whatever prefix a gateway puts before it."""
