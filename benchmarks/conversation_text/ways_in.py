@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lengthwise.chat_template import ChatTemplate as LearntTemplate
 from lengthwise.chat_template import canonical_text
 from lengthwise.conversation import ChatMessage, render_conversation
-from scheduler_client.vllm_plugin.http_request import read_request
+from scheduler_client.advisor.api_request import read_api_body
 
 SYSTEM = "Answer what the user asks."
 """What a template says on its own where the chat has no system message."""
@@ -106,7 +106,7 @@ def middleware_text(messages: Sequence[ChatMessage]) -> str:
         ValueError: It made no text of it.
     """
     body = json.dumps({"messages": [message._asdict() for message in messages]})
-    request = read_request(body.encode())
+    request = read_api_body(body.encode())
     return _made("the middleware", request.text if request is not None else None)
 
 

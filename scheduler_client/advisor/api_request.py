@@ -1,13 +1,17 @@
 """A request as the APIs of OpenAI and Anthropic have it: what a prediction asks of its body."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from lengthwise.conversation import ChatMessage, render_conversation
-from lengthwise.request import known_temperature
+from lengthwise.request import PredictionQuery, known_temperature
 
 _T = TypeVar("_T")
+
+MAX_BODY_BYTES = 4 * 2**20
+"""A prompt longer than this is not looked at: reading it would hold up all the others."""
 
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 """Names of the limit: OpenAI's chats, their old name and Anthropic's, and Responses."""
@@ -34,6 +38,29 @@ class ApiRequest:
     max_tokens: int | None
     temperature: float | None
     priority: int
+
+    def query(self, model: str) -> PredictionQuery:
+        """What the predictor is asked.
+
+        Args:
+            model: The LLM's name in the predictor's history.
+        """
+        return PredictionQuery(
+            prompt=self.text or "",
+            model=model,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
+        )
+
+
+def read_api_body(body: bytes) -> ApiRequest | None:
+    """Read a body; None if it is no JSON object, or one nested too deeply to be read."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return read_api_request(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None
 
 
 def read_api_request(fields: Mapping[str, Any]) -> ApiRequest:

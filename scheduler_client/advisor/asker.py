@@ -117,6 +117,17 @@ class Asker:
                 self._streaming = asyncio.get_running_loop().create_task(self._run())
         return asked.answer
 
+    async def answer(self, query: PredictionQuery, deadline_s: float) -> Answer:
+        """Ask, and wait for the answer no longer than a deadline, in seconds."""
+        asked = self.ask(query)
+        if asked.done():  # nobody was asked
+            return asked.result()
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asked  # cancelled with whoever waits, too
+        except TimeoutError:
+            return "deadline"
+
     async def close(self) -> None:
         """Give up what is under way."""
         if self._streaming is not None:

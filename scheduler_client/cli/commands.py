@@ -226,13 +226,13 @@ def _info(args: argparse.Namespace) -> int:
 def _switch(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         _show_switch(client.switch_index(args.version), as_json=args.json)
-    return 0
+    return OK
 
 
 def _roll_back(args: argparse.Namespace) -> int:
     with client_of(args) as client:
         _show_switch(client.roll_back(), as_json=args.json)
-    return 0
+    return OK
 
 
 def _show_switch(switch: IndexSwitch, *, as_json: bool) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.cli.inputs import InputError
-from scheduler_client.cli.options import TARGET_VARIABLE
-from scheduler_client.targets import DEFAULT_TARGET
+from scheduler_client.cli.options import TARGET_VARIABLE, add_target_option
 
 ENVOY_HELP = "serve Envoy as its external processor, which sets priorities by predicted length"
 """One sentence in the list of commands and above the command's own options."""
-
 
 DEFAULT_PORT = 50_061
 """Next to the predictor's 50051, and in the shipped configuration of Envoy."""
@@ -23,12 +21,7 @@ def add_envoy(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         f"{ENVOY_HELP}. Every other setting is a LENGTHWISE_ variable: docs/vllm_reference.md."
     )
-    parser.add_argument(
-        "--target",
-        default=os.environ.get(TARGET_VARIABLE) or DEFAULT_TARGET,
-        help=f"the predictor: host:port, or several with commas (default: ${TARGET_VARIABLE}, else "
-        "%(default)s)",
-    )
+    add_target_option(parser)
     parser.add_argument("--host", default="127.0.0.1", help="to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="to listen on; 0: a free one (%(default)s)"

@@ -24,13 +24,19 @@ _HELP = {
 """What --help says of each flag, by the field of Access that it sets."""
 
 
-def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add them; each defaults to its environment variable."""
+def add_target_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the service is; it defaults to its environment variable."""
     parser.add_argument(
         "--target",
         default=os.environ.get(TARGET_VARIABLE) or DEFAULT_TARGET,
-        help=f"host:port, or several with commas (default: ${TARGET_VARIABLE}, else %(default)s)",
+        help="of the service: host:port, or several with commas (default: "
+        f"${TARGET_VARIABLE}, else %(default)s)",
     )
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add all of the connection; each defaults to its environment variable."""
+    add_target_option(parser)
     parser.add_argument(
         "--timeout-s", type=float, default=10.0, help="seconds per call (default: %(default)g)"
     )

@@ -1,9 +1,10 @@
 """A call as LiteLLM's pre-call hook has it: what is asked about it, and what is added to it."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from scheduler_client.advisor.api_request import ApiRequest, read_api_request
+from scheduler_client.gateways.json_object import as_object
 from scheduler_client.gateways.priorities import RequestFields, with_fields, with_headers
 
 GENERATIONS = frozenset(
@@ -28,12 +29,9 @@ def added_to(data: Mapping[str, Any], fields: RequestFields) -> dict[str, dict[s
     """
     changed: dict[str, dict[str, Any]] = {}
     if fields.headers:
-        changed["extra_headers"] = with_headers(_object(data, "extra_headers"), fields.headers)
+        changed["extra_headers"] = with_headers(
+            as_object(data.get("extra_headers")), fields.headers
+        )
     if fields.body:
-        changed["extra_body"] = with_fields(_object(data, "extra_body"), fields.body)
+        changed["extra_body"] = with_fields(as_object(data.get("extra_body")), fields.body)
     return changed
-
-
-def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value: Any = data.get(name)
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}

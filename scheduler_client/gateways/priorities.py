@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from lengthwise.scheduling.keys import US_PER_S
+from scheduler_client.advisor.asker import FallbackCause
 
 VLLM_HEADER = "X-Vllm-Priority"
 """It beats the `priority` of the body, and on /v1/messages it alone counts."""
@@ -48,11 +49,13 @@ class PlacedRequest:
         key: In microseconds since 1970; lower goes first.
         arrival_s: When it came, in seconds since 1970.
         expected_tokens: What its answer is taken for, in tokens: predicted, or typical of its LLM.
+        fallback: Why it was not predicted; None if it was.
     """
 
     key: int
     arrival_s: float
     expected_tokens: float
+    fallback: FallbackCause | None = None
 
 
 @dataclass(frozen=True, slots=True)

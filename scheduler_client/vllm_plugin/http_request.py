@@ -1,14 +1,10 @@
 """A completions or chat request over HTTP: its body read, and handed on as it came (ASGI)."""
 
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from scheduler_client.advisor.api_request import ApiRequest, read_api_request
-
-MAX_BODY_BYTES = 4 * 2**20
-"""A prompt longer than this is not looked at."""
+from scheduler_client.advisor.api_request import MAX_BODY_BYTES
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -51,12 +47,3 @@ async def read_body(receive: Receive, limit_bytes: int = MAX_BODY_BYTES) -> Http
         more = message.get("more_body", False)
         if not more or len(content) > limit_bytes:
             return HttpBody(tuple(messages), bytes(content), whole=not more)
-
-
-def read_request(content: bytes) -> ApiRequest | None:
-    """Read a body; None if it is no JSON object, which vLLM will refuse."""
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return None
-    return read_api_request(cast("dict[str, Any]", body)) if isinstance(body, dict) else None

@@ -5,27 +5,20 @@ vLLM in which no scheduler may be changed. It sees the request's body, not what 
 makes of it, and a request waits for its prediction. Where the plugin is on it steps aside.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from lengthwise.prediction import Prediction
-from lengthwise.request import PredictionQuery
-from scheduler_client.advisor.api_request import ApiRequest
-from scheduler_client.advisor.asker import Answer, Asker
+from scheduler_client.advisor.api_request import read_api_body
+from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.http_request import (
-    HttpBody,
-    Receive,
-    read_body,
-    read_request,
-)
+from scheduler_client.vllm_plugin.http_request import HttpBody, Receive, read_body
 from scheduler_client.vllm_plugin.log import log_with_vllm
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.plugin import is_on
@@ -111,34 +104,20 @@ class Placing:
         if not body.whole:
             self.metrics.fell_back("no_text")
             return self._keys.arrival_key(arrival_s)
-        http = read_request(body.content)
+        http = read_api_body(body.content)
         if http is None:  # nothing that vLLM will take
             return None
         if http.priority:
             self.metrics.not_asked("untouched")
             return None
-        answer = await self._answer(http)
-        request = Request(self._settings.model or http.model, http.max_tokens, 0, arrival_s)
+        model = self._settings.model or http.model
+        request = Request(model, http.max_tokens, 0, arrival_s)
+        answer = await self._asker.answer(http.query(model), self._settings.deadline_s)
         if isinstance(answer, Prediction):
             self.metrics.predicted(self._clock() - arrival_s)
             return self._keys.key(request, answer.expected_tokens, answer.distribution())
         self.metrics.fell_back(answer)
         return self._keys.key(request)
-
-    async def _answer(self, http: ApiRequest) -> Answer:
-        query = PredictionQuery(
-            prompt=http.text or "",
-            model=self._settings.model or http.model,
-            max_tokens=http.max_tokens,
-            temperature=http.temperature,
-            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
-        )
-        asked = self._asker.ask(query)
-        await asyncio.wait([asked], timeout=self._settings.deadline_s)
-        if asked.done():
-            return asked.result()
-        asked.cancel()
-        return "deadline"
 
 
 def _is_prompt(scope: Scope) -> bool:

@@ -1,21 +1,22 @@
 """A real HTTP server that answers as an engine does, and keeps what came.
 
 What a request's text says decides how its answer ends: `LONG` at the limit, `ABORT` given up by the
-engine, `FAIL` a 500, `SLOW` a word every 20 ms until the test is over. All others have as many
-tokens as TOKENS says.
+engine, `FAIL` a 500; `SLOW` goes on, by a word each time that the test lets it, until its caller
+leaves. All others have as many tokens as TOKENS says.
 """
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TOKENS = 11
-SLOW_TOKENS = 500
 PROMPT_TOKENS = 7
+
+HANG_GUARD_S = 60.0
+"""No test waits for it: it ends what a failed one left waiting."""
 
 
 class Backend:
@@ -24,6 +25,8 @@ class Backend:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.url = ""
+        self.next_word = threading.Semaphore(0)
+        self.caller_left = threading.Event()
 
     def bodies(self) -> list[dict[str, Any]]:
         return [body for _, _, body in self.requests]
@@ -33,6 +36,11 @@ class Backend:
         found = [one for one in self.requests if text in json.dumps(one[2])]
         assert found, f"no request with {text!r}"
         return found[-1]
+
+    def has_lost_its_caller(self) -> bool:
+        """Whether the caller of a slow answer has left, which an engine sees when it sends on."""
+        self.next_word.release()
+        return self.caller_left.is_set()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -80,14 +88,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("connection", "close")
         self.end_headers()
         self.close_connection = True
-        slow = "SLOW" in said
         chat, choices = "chat" in self.path, range(body.get("n") or 1)
         try:
-            for _ in range(SLOW_TOKENS if slow else TOKENS):
+            for _ in range(TOKENS):
                 for index in choices:
                     self._event(chunk(index, "word ", None, chat=chat))
-                if slow:
-                    time.sleep(0.02)  # as an engine takes its time for a token
+            while "SLOW" in said and self.backend.next_word.acquire(timeout=HANG_GUARD_S):
+                self._event(chunk(0, "word ", None, chat=chat))
             for index in choices:
                 self._event(chunk(index, "", reason_of(said), chat=chat))
             if (body.get("stream_options") or {}).get("include_usage"):
@@ -95,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._event({**last, "choices": [], "usage": usage_of(len(choices))})
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:  # the proxy left
-            pass
+            self.backend.caller_left.set()
 
     def _event(self, event: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")

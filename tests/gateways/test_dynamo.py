@@ -17,6 +17,7 @@ from testbed.server_process import free_port, running_server
 
 NOW_S = 1_795_000_000.0
 START_TIMEOUT_S = 120.0
+"""A guard: it starts within seconds."""
 
 
 @pytest.fixture(scope="module")

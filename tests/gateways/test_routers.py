@@ -13,6 +13,8 @@ from testbed.server_process import free_port, running_server
 from tests.gateways.recording_backend import serving_backend
 
 START_TIMEOUT_S = 120.0
+"""A guard: they start within seconds."""
+
 HEADER = "x-vllm-priority"
 BODIES = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}]},

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from lengthwise.conversation import ChatMessage, render_conversation
+from scheduler_client.advisor.api_request import read_api_body
 from scheduler_client.vllm_plugin.chat_template_file import load_chat_template
-from scheduler_client.vllm_plugin.http_request import read_request
 from scheduler_client.vllm_plugin.text import load_template, prompt_text
 
 MESSAGES = [
@@ -83,6 +83,6 @@ def test_without_a_tokenizer_or_tokens_there_is_no_text():
 
 def test_the_middleware_asks_by_the_same_text():
     body = json.dumps({"messages": [message._asdict() for message in MESSAGES]})
-    request = read_request(body.encode())
+    request = read_api_body(body.encode())
     assert request is not None
     assert request.text == render_conversation(MESSAGES)

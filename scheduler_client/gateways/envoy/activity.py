@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Literal
 
 from scheduler_client.advisor.asker import FallbackCause
-from scheduler_client.gateways.envoy.answer_reader import EndingKind
+from scheduler_client.gateways.ending import EndingKind
 
 LOGGER = logging.getLogger("lengthwise.envoy")
 """Where this process says what goes on."""

@@ -2,44 +2,16 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
-from scheduler_client.advisor.request import FinishReason
-from scheduler_client.gateways.envoy.answer_parts import AnswerParts
+from scheduler_client.gateways.answer_parts import AnswerParts
+from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.envoy.api_call import is_plain
 from scheduler_client.gateways.envoy.sse_events import SseEvents
 
 MAX_ANSWER_BYTES = 8 * 2**20
 """An answer that is not streamed and longer than this is not looked at: with log probabilities of
 ten thousand tokens."""
-
-EndingKind = FinishReason | Literal["no_usage", "unreadable"]
-"""How a call ended; "no_usage" where the answer does not say its length, "unreadable" where it is
-compressed, too long or no JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A call that has ended.
-
-    Args:
-        kind: The length says something of the LLM where this is "stop" or "length".
-        output_tokens: Of one answer; the mean where there are several; 0 if unknown.
-        input_tokens: Of the prompt; 0 if unknown.
-        first_token_s: When the first token came, in seconds since 1970; None if the answer was not
-            streamed, so that this is not known.
-    """
-
-    kind: EndingKind
-    output_tokens: int = 0
-    input_tokens: int = 0
-    first_token_s: float | None = None
-
-    @property
-    def finish_reason(self) -> FinishReason:
-        """The same for a rule: a call of unknown length is out, and nothing is learnt of it."""
-        return "error" if self.kind in ("no_usage", "unreadable") else self.kind
 
 
 class _Parser(Protocol):

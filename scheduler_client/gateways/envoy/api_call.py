@@ -1,15 +1,10 @@
 """An HTTP request as a call for text: is it one, and what does it ask for."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
-from scheduler_client.advisor.api_request import ApiRequest, read_api_request
+from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
 from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
-
-MAX_BODY_BYTES = 4 * 2**20
-"""A prompt longer than this is not looked at: reading it would hold up all the others."""
 
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
 """Where text is asked for, whatever prefix a gateway puts before it."""
@@ -50,8 +45,4 @@ def read_call(body: bytes) -> ApiRequest | None:
     # One that was cut off would be read to its end in vain.
     if len(body) > MAX_BODY_BYTES or not body.rstrip().endswith(b"}"):
         return None
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return read_api_request(cast("dict[str, Any]", fields)) if isinstance(fields, dict) else None
+    return read_api_body(body)

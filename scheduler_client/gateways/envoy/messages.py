@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from scheduler_client.gateways.envoy.ext_proc import external_processor_pb2 as pb
+from scheduler_client.gateways.priorities import VLLM_HEADER
 
-PRIORITY_HEADER = "x-vllm-priority"
-"""As HTTP/2 and Envoy write names: lower case."""
+PRIORITY_HEADER = VLLM_HEADER.lower()
+"""As HTTP/2 and Envoy write names."""
 
 _TIME_ATTRIBUTE = "request.time"
 """When the first byte of the request came, as Envoy writes it: RFC 3339 with microseconds."""

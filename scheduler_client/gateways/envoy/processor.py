@@ -37,7 +37,8 @@ class EnvoyProcessor(pb_grpc.ExternalProcessorServicer):
         exchange = HttpExchange(self._advisor)
         try:
             async for message in request_iterator:
-                if self._is_unknown_mode(message):
+                # The first message alone says the modes.
+                if message.HasField("protocol_config") and self._is_unknown_mode(message):
                     return
                 try:
                     answer = await exchange.take(message)

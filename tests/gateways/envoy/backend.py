@@ -122,6 +122,7 @@ ANSWERS = {
     ),
     "no-usage": events(chunk(), chunk("stop")),
     "aborted": whole({**CHAT, "choices": [chat_choice("abort")]}),
+    "filtered": whole({**CHAT, "choices": [chat_choice("content_filter")]}),
     "cut": events(chunk(), done=False),
     "error": whole({"error": {"message": "no"}}, status=500),
     "no-json": Answer((b"<p>hello</p>",)),
@@ -129,6 +130,11 @@ ANSWERS = {
     "gated": events(*[chunk()] * (LONG_STREAM - 2), chunk("stop"), chunk(tokens=7), is_gated=True),
     "held": whole(CHAT, is_gated=True),
 }
+
+
+def content_of(name: str) -> bytes:
+    """The whole body of an answer."""
+    return b"".join(ANSWERS[name].parts)
 
 
 @dataclass

@@ -2,13 +2,16 @@
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+from scheduler_client.gateways.priorities import INT32_MAX
 from testbed.envoy import (
     ADMIN,
     CONFIG,
@@ -22,7 +25,7 @@ from testbed.envoy import (
     running_processor,
 )
 from testbed.server_process import free_port
-from tests.gateways.envoy.backend import Backend, Received
+from tests.gateways.envoy.backend import ANSWERS, Backend, Received
 from tests.scheduler_client.fake_service import FakeService, Running
 
 PATIENCE = {
@@ -42,18 +45,42 @@ def patient(config: str) -> str:
 
 
 SHIPPED = patient(CONFIG.read_text())
-SECONDS_PER_TOKEN = 50
-"""The rule's weight at 0.02 s a token makes a second of each, as whole seconds are what arrives."""
+WEIGHT = 50
+"""Of the rule: at 0.02 s a token a second of each, as whole seconds are what arrives."""
 
 SETTINGS = {
     "LENGTHWISE_RULE": "aged",
-    "LENGTHWISE_RULE_OPTIONS": f"weight={SECONDS_PER_TOKEN}",
+    "LENGTHWISE_RULE_OPTIONS": f"weight={WEIGHT}",
     "LENGTHWISE_DEADLINE_S": "2",
     "LENGTHWISE_REPORT_INTERVAL_S": "0.05",
     # A predictor that fails in one test is asked again in the next.
     "LENGTHWISE_BREAKER_OPEN_S": "0.01",
     "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.01",
 }
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A request that reached the backend with a priority.
+
+    A token is a second of it, and whole seconds are sent. The arrival that it counts from lies
+    between the sending and the answer, however slow the machine is.
+    """
+
+    priority: int
+    sent_s: float
+    answered_s: float
+
+    @property
+    def least_tokens(self) -> float:
+        return self.priority - self.answered_s
+
+    @property
+    def most_tokens(self) -> float:
+        return self.priority + 1 - self.sent_s
+
+    def stands_for(self, tokens: float) -> bool:
+        return self.least_tokens <= tokens <= self.most_tokens
 
 
 @dataclass
@@ -87,6 +114,23 @@ class Stack:
         connection.close()
         return response.status, content
 
+    def place(
+        self,
+        body: bytes | dict[str, Any],
+        path: str = "/v1/chat/completions",
+        *,
+        answer: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Placed:
+        """Send a request that is served; the place that it reached the backend with."""
+        sent_s = time.time()
+        status, _ = self.ask(body, path, answer=answer, headers=headers)
+        priority = self.reached().priority
+        assert status == HTTPStatus.OK
+        assert priority is not None
+        assert 0 < priority <= INT32_MAX
+        return Placed(priority, sent_s, time.time())
+
     def send(
         self,
         body: bytes | dict[str, Any],
@@ -100,6 +144,29 @@ class Stack:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         connection.request("POST", path, content, {"x-answer": answer, **(headers or {})})
         return connection
+
+    def read_gated(self, body: dict[str, Any], path: str, between: Callable[[], None]) -> bytes:
+        """The whole of a stream, each part of which is sent when the one before has been read.
+
+        Args:
+            body: Of the request.
+            path: That it goes to.
+            between: Called when the first part has been read.
+        """
+        connection = self.send(body, path, answer="gated")
+        response = connection.getresponse()
+        first, *others = ANSWERS["gated"].parts
+        content = response.read(len(first))
+        between()
+        for part in others:
+            self.backend.next_part.release()
+            content += response.read(len(part))
+        connection.close()
+        return content
+
+    def kill_processor(self) -> None:
+        self.processor.kill()
+        self.processor.wait()
 
     def reached(self) -> Received:
         """The latest request that came to the backend."""

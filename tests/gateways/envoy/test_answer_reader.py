@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.envoy import answer_reader, sse_events
-from scheduler_client.gateways.envoy.answer_reader import AnswerReader, Ending
+from scheduler_client.gateways.envoy.answer_reader import AnswerReader
 from scheduler_client.gateways.envoy.sse_events import SseEvents
 from tests.gateways.envoy.backend import ANSWERS, Answer, chat_choice, chunk, events, whole
 
@@ -24,6 +25,7 @@ KNOWN = {
 UNKNOWN = {
     "no-usage": "no_usage",
     "aborted": "abort",
+    "filtered": "abort",
     "cut": "abort",
     "error": "error",
     "no-json": "unreadable",

@@ -8,7 +8,13 @@ from scheduler_client.gateways.envoy.envoy_advisor import EnvoyAdvisor
 from scheduler_client.gateways.envoy.ext_proc import external_processor_pb2 as pb
 from scheduler_client.gateways.envoy.processor import EnvoyProcessor
 from tests.gateways.envoy.backend import ANSWERS
-from tests.scheduler_client.advisor.helpers import ScriptedClient, TurnedClock, settings, until
+from tests.scheduler_client.advisor.helpers import (
+    ScriptedClient,
+    TurnedClock,
+    prediction,
+    settings,
+    until,
+)
 
 ARRIVAL = "2026-11-28T10:22:06.744964+00:00"
 ARRIVAL_S = 1_795_861_326
@@ -213,20 +219,14 @@ async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(make, cl
 
 
 async def test_a_prediction_that_can_be_none_is_taken_for_none(make, client):
-    client.outcome = lambda prompt: _prediction_of(float("nan"))
+    client.outcome = lambda prompt: prediction(float("nan"))
     answers, _ = await exchanged(make(), request_messages())
     assert priority_of(answers[1]) == TYPICAL
 
 
-def _prediction_of(tokens: float):
-    from tests.scheduler_client.advisor.helpers import prediction
-
-    return prediction(tokens)
-
-
 async def test_a_fault_of_ours_lets_the_request_go_on(make, client):
     processor = make()
-    processor._advisor._asker.ask = None  # calling it raises
+    processor._advisor._gateway._asker.ask = None  # calling it raises
     answers, _ = await exchanged(processor, request_messages())
     assert [priority_of(answer) for answer in answers] == [None, None]
 
@@ -249,7 +249,7 @@ async def test_what_answers_teach_is_what_others_are_taken_for(make, client):
 async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, told):
     processor = make()
     ended = []
-    processor._advisor._keys.finished = lambda arrival_s, finished: ended.append(finished)
+    processor._advisor._gateway._keys.finished = lambda arrival_s, finished: ended.append(finished)
     await exchanged(processor, request_messages(body))
     for _ in range(2):
         messages = request_messages(body, observes=True) + observed(response_messages("stream"))
@@ -264,7 +264,7 @@ async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make):
         time = ARRIVAL.replace(":06.", f":{second}.")
         messages[0].attributes["envoy.filters.http.ext_proc"].update({"request.time": time})
         await exchanged(processor, messages)
-    assert len(processor._advisor._in_rule) == 3
+    assert len(processor._advisor._placed) == 3
 
 
 async def test_what_was_done_is_told_in_a_line(make):

@@ -5,7 +5,7 @@ import http.client
 import pytest
 
 from lengthwise.v1 import length_predictor_pb2 as pb
-from tests.gateways.envoy.backend import ANSWERS, LONG_STREAM
+from tests.gateways.envoy.backend import ANSWERS, LONG_STREAM, content_of
 from tests.wait_until import wait_until
 
 CALLS = {
@@ -14,10 +14,6 @@ CALLS = {
     "/v1/responses": {"input": "hello", "model": "llm"},
     "/v1/messages": {"messages": [{"role": "user", "content": "hello"}], "model": "llm"},
 }
-
-
-def content_of(answer: str) -> bytes:
-    return b"".join(ANSWERS[answer].parts)
 
 
 def only_report(stack):
@@ -56,7 +52,9 @@ def test_of_several_answers_the_mean_is_reported(stack):
     assert only_report(stack).output_tokens == round(7 / 2)
 
 
-@pytest.mark.parametrize("answer", ["no-usage", "aborted", "cut", "error", "no-json", "gzip"])
+@pytest.mark.parametrize(
+    "answer", ["no-usage", "aborted", "filtered", "cut", "error", "no-json", "gzip"]
+)
 def test_an_answer_that_says_no_true_length_arrives_and_is_not_reported(stack, answer):
     status, content = stack.ask(CALLS["/v1/completions"], "/v1/completions", answer=answer)
     assert (status, content) == (ANSWERS[answer].status, content_of(answer))

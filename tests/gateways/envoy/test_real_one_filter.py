@@ -5,10 +5,10 @@ So it is where a gateway writes Envoy's configuration and knows no observability
 
 import pytest
 
-from tests.gateways.envoy.backend import ANSWERS
+from tests.gateways.envoy.backend import ANSWERS, content_of
 from tests.gateways.envoy.running import SHIPPED, running_stack
-from tests.gateways.envoy.test_real_endings import CALLS, content_of, only_report
-from tests.gateways.envoy.test_real_priorities import SLACK_S, WORDS, asked
+from tests.gateways.envoy.test_real_endings import CALLS, only_report
+from tests.gateways.envoy.test_real_priorities import WORDS
 
 
 def one_filter() -> str:
@@ -31,8 +31,7 @@ def waiting(tmp_path_factory):
 def test_one_filter_sets_the_priority_and_reports_the_length(waiting, answer):
     waiting.predictor.stored.clear()
     body = {"prompt": WORDS}
-    tokens = asked(waiting, body, "/v1/completions", answer=answer)
-    assert tokens == pytest.approx(len(WORDS), abs=SLACK_S)
+    assert waiting.place(body, "/v1/completions", answer=answer).stands_for(len(WORDS))
     assert only_report(waiting).output_tokens == 7
 
 
@@ -49,14 +48,5 @@ def test_a_body_beyond_what_envoy_holds_goes_on_whole(waiting):
 
 
 def test_tokens_pass_when_the_processor_is_killed(waiting):
-    connection = waiting.send({"prompt": "hi"}, "/v1/completions", answer="gated")
-    response = connection.getresponse()
-    first, *others = ANSWERS["gated"].parts
-    content = response.read(len(first))
-    waiting.processor.kill()
-    waiting.processor.wait()
-    for part in others:
-        waiting.backend.next_part.release()
-        content += response.read(len(part))
+    content = waiting.read_gated({"prompt": "hi"}, "/v1/completions", waiting.kill_processor)
     assert content == content_of("gated")
-    connection.close()

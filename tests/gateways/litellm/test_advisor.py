@@ -7,8 +7,9 @@ import pytest
 from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
-from scheduler_client.gateways.litellm_ending import FAILED, Ending
+from scheduler_client.gateways.litellm_ending import FAILED
 from tests.scheduler_client.advisor.helpers import (
     ScriptedClient,
     TurnedClock,
@@ -73,11 +74,10 @@ async def test_a_predictor_that_fails_costs_nothing_but_the_prediction(make, cli
     assert placed.expected_tokens == TYPICAL_TOKENS
 
 
-async def test_a_prediction_that_cannot_be_one_is_placed_by_the_arrival(make, client):
+async def test_a_prediction_that_can_be_none_is_taken_for_none(make, client):
     client.outcome = lambda prompt: prediction(float("nan"))
     placed = await make().place("a", call())
-    assert placed.key == 1_000 * US
-    assert placed.expected_tokens == TYPICAL_TOKENS
+    assert (placed.key, placed.expected_tokens) == (1_004 * US, TYPICAL_TOKENS)
 
 
 async def test_what_ended_is_reported_as_it_was_asked(make, client):

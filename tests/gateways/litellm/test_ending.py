@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduler_client.gateways.litellm_ending import Ending, read_ending
+from scheduler_client.gateways.ending import Ending
+from scheduler_client.gateways.litellm_ending import read_ending
 
 
 def choice(reason="stop", **fields):
@@ -32,7 +33,7 @@ def test_of_a_stream_the_first_tokens_time_is_known():
     assert read_ending(streamed).first_token_s == 1_000.1
 
 
-@pytest.mark.parametrize("reason", ["stop", "tool_calls", "function_call", "content_filter"])
+@pytest.mark.parametrize("reason", ["stop", "tool_calls", "function_call"])
 def test_an_answer_that_the_llm_ended_is_whole(reason):
     assert read_ending(payload(choice(reason))).finish_reason == "stop"
 
@@ -42,13 +43,19 @@ def test_an_answer_at_its_limit_is_cut():
 
 
 def test_of_several_answers_the_mean_counts_and_one_that_was_cut_makes_it_a_lower_bound():
-    ending = read_ending(payload(choice(), choice(), choice("length")))
+    ending = read_ending(payload(choice(), choice(index=1), choice("length", index=2)))
     assert (ending.output_tokens, ending.finish_reason) == (4, "length")
 
 
 def test_a_client_that_left_is_an_abort_though_the_status_is_success_and_the_reason_stop():
     left = {"error_code": "499", "error_class": "ClientDisconnected"}
     assert read_ending(payload(error_information=left)).finish_reason == "abort"
+
+
+@pytest.mark.parametrize("native", [{}, {"native_finish_reason": "refusal"}])
+def test_an_answer_that_a_filter_broke_off_says_nothing_of_the_llm(native):
+    ending = read_ending(payload(choice("content_filter", provider_specific_fields=native)))
+    assert ending.finish_reason == "abort"
 
 
 def test_an_engine_that_gave_up_is_an_abort_though_litellm_says_stop():

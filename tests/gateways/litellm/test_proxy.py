@@ -14,6 +14,10 @@ HEADER = "x-vllm-priority"
 DEADLINE_S = 2.0
 """Far more than a prediction takes on a busy machine, and soon over where none comes."""
 
+NO_OTHER_END_S = 600.0
+"""Of a wait for a predictor that hangs: far beyond the guard of a request, so that nothing but the
+deadline can end it."""
+
 
 @pytest.fixture(scope="module")
 def backend():
@@ -35,6 +39,7 @@ def proxy(tmp_path_factory, backend, predictor):
         "LENGTHWISE_RULE": "aged",
         "LENGTHWISE_RULE_OPTIONS": "weight=1",
         "LENGTHWISE_DEADLINE_S": str(DEADLINE_S),
+        "LENGTHWISE_ANSWER_TIMEOUT_S": str(NO_OTHER_END_S),
         "LENGTHWISE_ONLY_MODELS": "m",
         "LENGTHWISE_BREAKER_OPEN_S": "0.1",
         "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.1",
@@ -162,7 +167,8 @@ def test_an_answer_at_its_limit_is_reported_as_cut(proxy, predictor):
 
 def test_what_says_nothing_of_the_llm_is_not_reported(proxy, predictor, backend):
     """A client that left, an engine that gave up, a failure, and a repeat from the cache."""
-    proxy.leave("SLOW larch one", after_s=0.3)
+    proxy.leave("SLOW larch one")
+    wait_until(backend.has_lost_its_caller, "the end of what nobody hears any more")
     proxy.chat("ABORT larch two")
     assert proxy.chat("FAIL larch three").status_code == 500
     for _ in range(3):
@@ -186,9 +192,7 @@ def test_a_predictor_that_hangs_costs_the_deadline_and_one_that_is_gone_nothing(
 ):
     predictor.hang()
     try:
-        before_s = time.monotonic()
         assert proxy.chat("juniper one").status_code == 200
-        assert time.monotonic() - before_s < DEADLINE_S + 5
         assert key_of(backend, "juniper one") > 0
     finally:
         predictor.go_on()

@@ -41,6 +41,13 @@ async def test_a_lone_query_is_sent_at_once(make_asker, client):
     assert client.batches == [["hello"]]
 
 
+async def test_who_waits_no_longer_than_a_deadline_has_the_answer_or_that_cause(make_asker, client):
+    asker = make_asker(client=client)
+    assert (await asker.answer(query("hello"), deadline_s=20)).expected_tokens == 5
+    client.hold.clear()
+    assert await asker.answer(query("hello"), deadline_s=0.01) == "deadline"
+
+
 async def test_queries_that_came_together_share_a_message_of_one_stream(make_asker, client):
     asker = make_asker(client=client, predict_batch_size=8)
     answers = await ask_many(asker, 20)

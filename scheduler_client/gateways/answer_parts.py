@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from scheduler_client.advisor.request import FinishReason
+from scheduler_client.gateways.json_object import as_object
 
 _STOP_REASONS = frozenset(
     {
@@ -19,7 +20,11 @@ _STOP_REASONS = frozenset(
         "completed",
     }
 )
-"""OpenAI's for choices, Anthropic's, and the status of a response of OpenAI's newer API."""
+"""OpenAI's for choices, Anthropic's, and the status of a response of OpenAI's newer API.
+
+"content_filter" is not among them: a filter beside the LLM broke the answer off, so its length says
+nothing of the LLM. Nor is "abort", by which an engine gives a request up.
+"""
 
 _LIMIT_REASONS = frozenset(
     {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
@@ -67,7 +72,7 @@ class AnswerParts:
     def take(self, fields: Mapping[str, Any]) -> None:
         """Take in one object."""
         for part in _nested(fields):
-            self._take_usage(_object(part.get("usage")))
+            self._take_usage(as_object(part.get("usage")))
             self._take_reasons(part)
             self._failed = self._failed or bool(part.get("error"))
 
@@ -78,13 +83,15 @@ class AnswerParts:
             self._input_tokens = _count(usage.get(name)) or self._input_tokens
 
     def _take_reasons(self, part: Mapping[str, Any]) -> None:
-        for choice in _objects(part.get("choices")):
-            index = _count(choice.get("index"))
+        for position, choice in enumerate(_objects(part.get("choices"))):
+            index = _count(choice.get("index", position))
             self._choices.add(index)
-            self._end(index, choice.get("finish_reason"))
+            # LiteLLM makes "stop" of a word that it does not know, and keeps that beside it.
+            native = as_object(choice.get("provider_specific_fields")).get("native_finish_reason")
+            self._end(index, native or choice.get("finish_reason"))
         self._end(0, part.get("stop_reason"))
         if part.get("object") == "response" and part.get("status") in _ENDED:
-            details = _object(part.get("incomplete_details"))
+            details = as_object(part.get("incomplete_details"))
             self._end(0, details.get("reason") or part.get("status"))
 
     def _end(self, index: int, reason: Any) -> None:
@@ -100,12 +107,8 @@ def _nested(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield fields[name]
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
 def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [_object(one) for one in cast("list[Any]", value)] if isinstance(value, list) else []
+    return [as_object(one) for one in cast("list[Any]", value)] if isinstance(value, list) else []
 
 
 def _count(value: Any) -> int:
