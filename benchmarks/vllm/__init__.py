@@ -1,1 +1,1 @@
-"""What `vllm_jct` and `vllm_overhead` share: the engine, the requests, the rows and tables."""
+"""The engines, rows and tables of `vllm_jct`, and the requests that `vllm_engine_core` asks, too."""
