@@ -1,1 +1,1 @@
-"""The engines, rows and tables of `vllm_jct`, and the requests that `vllm_engine_core` asks, too."""
+"""What `vllm_jct` runs on engines, and the requests that `vllm_engine_core` asks, too."""
