@@ -12,7 +12,8 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
-from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
+from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
+from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 from scheduler_client.vllm_plugin.tracked import Tracked, has_text, whether_to_ask

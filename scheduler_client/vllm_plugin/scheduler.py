@@ -14,7 +14,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Settled
-from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS, Preempting
+from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS, Preempting
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 

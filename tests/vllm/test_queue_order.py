@@ -10,7 +10,7 @@ from vllm import SamplingParams
 from vllm.v1.request import RequestStatus
 
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
-from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.text import MAX_DECODED_TOKENS
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.core_side import CoreSide
