@@ -75,7 +75,11 @@ def _measure(options: argparse.Namespace) -> Measured:
         store = ready_index(asked, options.index or folder / "index", train=False)
         arguments = ("--cache-capacity", "0", "--log-level", "warning", *CPU_PREDICTOR)
         predictor = stack.enter_context(running_predictor(store, folder, arguments=arguments))
-        baseline = options.baseline or stack.enter_context(baseline_checkout(folder / "baseline"))
+        baseline = (
+            options.baseline.resolve()
+            if options.baseline
+            else stack.enter_context(baseline_checkout(folder / "baseline"))
+        )
         plugin = {"LENGTHWISE_TARGET": predictor.target, "LENGTHWISE_MODEL": asked.model}
         plugin["LENGTHWISE_REPORT"] = "false"  # the same prompts come again in every burst
         environments = {

@@ -22,6 +22,10 @@ from scheduler_client.vllm_plugin.waiting_queues import reorder
 COUNT_EVERY_S = 1.0
 """Counts reach the metrics so often; the scraper comes every few seconds."""
 
+COUNT_LATE_S = 5.0
+"""How long counts may wait for a step in which nobody waits for a first token: they wake the
+sidecar, which would then be in the way of it on a machine with few cores."""
+
 
 class QueueOrder:
     """Gives requests their priorities, and tells the sidecar of them.
@@ -124,7 +128,7 @@ class QueueOrder:
             self._tell_again_if_new()
             self._tell_new()
             now_s = self._clock()
-            if now_s >= self._count_at_s:
+            if now_s >= self._count_at_s + (COUNT_LATE_S if self._prefilling else 0):
                 self._count(now_s)
             self._sidecar.flush()
         except Exception:  # noqa: BLE001  the engine must go on

@@ -11,6 +11,7 @@ from vllm.v1.request import RequestStatus
 
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
+from scheduler_client.vllm_plugin.queue_order import COUNT_EVERY_S, COUNT_LATE_S
 from scheduler_client.vllm_plugin.text import MAX_DECODED_TOKENS
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.core_side import CoreSide
@@ -232,6 +233,19 @@ def test_the_counts_are_sent_once_for_a_lone_request():
     core.step(request)
     core.end(request)
     core.step()
+    core.step()
+    assert len(core.sidecar.heard(Counted)) == 1
+
+
+def test_the_counts_wait_for_first_tokens_but_not_for_long():
+    clock = TurnedClock()
+    core = CoreSide(clock=clock)
+    core.step()
+    core.sidecar.heard()
+    clock.now_s += COUNT_EVERY_S
+    core.step(core.come())
+    assert not core.sidecar.heard(Counted)
+    clock.now_s += COUNT_LATE_S
     core.step()
     assert len(core.sidecar.heard(Counted)) == 1
 

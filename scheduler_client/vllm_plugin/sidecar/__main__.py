@@ -19,6 +19,9 @@ PR_SET_PDEATHSIG = 1
 
 def main(descriptor: str) -> None:
     """Run until the engine core closes its end of the socket."""
+    # What comes for it must not push the engine core, which has just said it, from its CPU.
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # A stopped process would not see the core end: its end wakes it.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
