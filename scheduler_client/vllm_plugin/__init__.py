@@ -14,6 +14,7 @@
 | swap | memory for a preempted request's cache: a connector of its own |
 | middleware, http_request | priorities through vLLM's public header, for `--middleware` |
 | offline | the same for the `LLM` class |
+| guard | a fault of ours is swallowed, and turns its part off |
 | seams | what is needed of vLLM's objects |
 
 Nothing here is imported by the rest of the client, and importing this package alone does not import
