@@ -19,7 +19,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler, missing
 
 SPAN_STEPS = 8
 """Steps from one decision to the next: few enough to meet a burst within a second, enough that one
@@ -214,8 +214,8 @@ def limit_batch(
 
 def unexpected_of_limit(scheduler: Any) -> str | None:
     """What of a scheduler is not as the limit needs it, in words; None if nothing is."""
-    if lacks := [name for name in LIMIT_NEEDS if not hasattr(scheduler, name)]:
-        return f"the scheduler of this vLLM has no {', '.join(lacks)}"
+    if lacks := missing(scheduler, LIMIT_NEEDS):
+        return f"the scheduler of this vLLM has no {lacks}"
     active, slots = scheduler.max_num_active_reqs, scheduler.max_num_running_reqs
     if not (isinstance(active, int) and isinstance(slots, int) and 1 <= active <= slots):
         return (
