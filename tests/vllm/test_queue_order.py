@@ -253,10 +253,10 @@ def test_the_counts_wait_for_first_tokens_but_not_for_long():
 def test_time_for_coming_and_ending_is_counted():
     core = CoreSide()
     request = core.come()
-    came_s = core.order._counted.step_s
+    came_s = core.order._guard.spent_s
     assert came_s > 0
     core.end(request)
-    assert core.order._counted.step_s > came_s
+    assert core.order._guard.spent_s > came_s
 
 
 def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unsettled():
