@@ -1,7 +1,7 @@
 """What is ours within the engine's steps: it must not end the engine, and its time is counted."""
 
-import time
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 
 
@@ -30,7 +30,7 @@ class Guard:
         return self
 
     def __enter__(self) -> None:
-        self._began_s = time.perf_counter()
+        self._began_s = perf_counter()
 
     def __exit__(
         self,
@@ -38,8 +38,8 @@ class Guard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self.spent_s += time.perf_counter() - self._began_s
-        if not isinstance(error, Exception):
+        self.spent_s += perf_counter() - self._began_s
+        if error is None or not isinstance(error, Exception):
             return False
         self._off(self._doing)
         return True

@@ -43,7 +43,7 @@ def test_a_block_that_succeeds_may_return_and_one_that_fails_goes_on_behind_itse
 
 def test_the_time_of_all_blocks_is_added_up_those_that_failed_included(guard, monkeypatch):
     times_s = iter([1.0, 3.0, 10.0, 14.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(times_s))
+    monkeypatch.setattr("scheduler_client.vllm_plugin.guard.perf_counter", lambda: next(times_s))
     with guard("first"):
         pass
     with guard("second"):
