@@ -9,7 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from checks.bounds import bare_constants, long_files, stray_names, thin_args, wide_folders
+from checks.bounds import (
+    bare_constants,
+    leftovers,
+    long_files,
+    stray_names,
+    thin_args,
+    wide_folders,
+)
 from checks.figures import Figures
 from checks.files import python_files, repository_files
 
@@ -33,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(Figures.from_files(sources).lines()))
     broken = [
         *stray_names(files),
+        *leftovers(files),
         *wide_folders(sources),
         *long_files(sources),
         *thin_args(sources),

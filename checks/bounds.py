@@ -44,6 +44,9 @@ ROOT_NAMES = frozenset(
 """All that may stand at the root: a stranger reads these names first, and a draft that was added by
 accident is seen here."""
 
+LEFT_BY_TOOLS = frozenset({".orig", ".rej"})
+"""Endings of what a patch or a merge leaves behind where it did not fit: never part of the work."""
+
 MAX_FOLDER_MODULES = 18
 """Python files in one folder, `__init__.py` included: more than these are not taken in at a
 glance."""
@@ -62,6 +65,16 @@ def stray_names(files: Sequence[PurePosixPath]) -> Iterator[str]:
             f"{name} stands at the root, which holds {len(ROOT_NAMES)} listed names: delete it, "
             "move it into the folder it belongs to, or list it in checks/bounds.py"
         )
+
+
+def leftovers(files: Sequence[PurePosixPath]) -> Iterator[str]:
+    """Name what a patch or a merge left behind."""
+    for path in files:
+        if path.suffix in LEFT_BY_TOOLS:
+            yield (
+                f"{path} was left behind by a patch or a merge and is tracked: delete it, with "
+                "`git rm`"
+            )
 
 
 def wide_folders(sources: Sequence[PythonFile]) -> Iterator[str]:

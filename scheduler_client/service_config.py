@@ -10,8 +10,11 @@ from typing import Any
 LENGTH_PREDICTOR = "lengthwise.v1.LengthPredictor"
 """The service whose calls may be repeated; those of IndexAdmin are not."""
 
+FIRST_RETRY_S = 0.05
+"""How long before the first retry, in seconds; longer and longer before later ones."""
 
-def service_config(max_attempts: int, *, first_retry_s: float = 0.05) -> str:
+
+def service_config(max_attempts: int) -> str:
     """The service config as JSON: round robin, and retries where nothing was answered.
 
     Every call of LengthPredictor may be repeated: predictions change nothing, and a report is known
@@ -19,8 +22,6 @@ def service_config(max_attempts: int, *, first_retry_s: float = 0.05) -> str:
 
     Args:
         max_attempts: The first attempt and its retries together, 1 to 5 (gRPC's own ceiling).
-        first_retry_s: How long before the first retry, in seconds; longer and longer before later
-            ones.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if max_attempts > 1:
@@ -29,7 +30,7 @@ def service_config(max_attempts: int, *, first_retry_s: float = 0.05) -> str:
                 "name": [{"service": LENGTH_PREDICTOR}],
                 "retryPolicy": {
                     "maxAttempts": max_attempts,
-                    "initialBackoff": f"{first_retry_s:g}s",
+                    "initialBackoff": f"{FIRST_RETRY_S:g}s",
                     "maxBackoff": "1s",
                     "backoffMultiplier": 3,
                     # gRPC's core answers CANCELLED to calls that arrive while a server shuts down.

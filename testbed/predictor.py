@@ -35,26 +35,22 @@ def running_predictor(
     index: Path,
     folder: Path,
     *,
-    port: int = 0,
     arguments: tuple[str, ...] = (),
-    python: Path = PYTHON,
 ) -> Generator[Predictor]:
     """Serve an index while the context lasts.
 
     Args:
         index: The store.
         folder: For the log and the file with the port.
-        port: To listen on; 0 takes a free one.
         arguments: Further ones of `python -m predictor_service`.
-        python: That runs it.
 
     Raises:
         TestbedError: It does not start; with the end of its log.
     """
     own = Path(mkdtemp(prefix="predictor-", dir=folder))
     port_file, log_file = own / "port", own / "log"
-    command = [str(python), "-m", "predictor_service", "--index", str(index), "--host"]
-    command += ["127.0.0.1", "--port", str(port), "--port-file", str(port_file), *arguments]
+    command = [str(PYTHON), "-m", "predictor_service", "--index", str(index), "--host"]
+    command += ["127.0.0.1", "--port", "0", "--port-file", str(port_file), *arguments]
     with running_server(
         command,
         lambda: port_file.exists() and bool(port_file.read_text().strip()),

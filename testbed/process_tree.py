@@ -15,9 +15,6 @@ from typing import IO
 CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 """What /proc counts CPU time in."""
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-"""What /proc counts memory in."""
-
 LOOK_EVERY_S = 0.2
 """Between two looks at the processes: what one does after the last look is not counted."""
 
@@ -73,7 +70,7 @@ def run_tree(
     """
     started_s = time.monotonic()
     cpu_s: dict[int, float] = {}
-    peak_bytes = killed = 0
+    peak_mib, killed = 0.0, 0
     with (
         _subreaper(),
         subprocess.Popen(
@@ -81,15 +78,15 @@ def run_tree(
         ) as p,
     ):
         while p.poll() is None:
-            resident = 0
-            for pid in _descendants(os.getpid()):
+            together_mib = 0.0
+            for pid in descendants(os.getpid()):
                 with suppress(*GONE):
-                    name, cpu_s[pid], held = _look_at(pid)
-                    resident += held
-                    if victim is not None and not killed and victim(pid, name):
+                    cpu_s[pid] = own_cpu_seconds(pid)
+                    together_mib += resident_mib(pid)
+                    if victim is not None and not killed and victim(pid, _title(pid)):
                         os.kill(pid, signal.SIGKILL)
                         killed = pid
-            peak_bytes = max(peak_bytes, resident)
+            peak_mib = max(peak_mib, together_mib)
             time.sleep(LOOK_EVERY_S)
         output = p.stdout.read().decode() if p.stdout else ""
     if p.returncode:
@@ -99,7 +96,7 @@ def run_tree(
     return TreeCost(
         wall_s=time.monotonic() - started_s,
         cpu_s=sum(cpu_s.values()),
-        peak_mib=peak_bytes / 2**20,
+        peak_mib=peak_mib,
         processes=len(cpu_s),
         killed_pid=killed,
         output=output,
@@ -117,19 +114,39 @@ def _subreaper() -> Generator[None]:
             pass
 
 
-def _look_at(pid: int) -> tuple[str, float, int]:
-    """Name of a process, its CPU time so far in seconds, and the bytes that it holds."""
-    name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-    fields = rest.split()  # of proc(5), from the third on
-    title = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
-    cpu_s = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
-    return title or name, cpu_s, int(fields[21]) * PAGE_BYTES
+def own_cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, user and system, all threads.
+
+    Raises:
+        OSError: It has ended.
+    """
+    # The name in parentheses may hold spaces; of proc(5) the fields 14 and 15 are wanted.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
 
 
-def _descendants(pid: int) -> list[int]:
+def resident_mib(pid: int, *, peak: bool = False) -> float:
+    """Memory that a process holds (resident), or the most that it ever held; 0 of a zombie.
+
+    Raises:
+        OSError: It has ended.
+    """
+    name = "VmHWM:" if peak else "VmRSS:"
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1_024 for line in lines if line.startswith(name)), 0.0)
+
+
+def descendants(pid: int) -> list[int]:
+    """The living processes below a process, however deep; none if it has ended."""
     found: list[int] = []
     with suppress(*GONE):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += [int(child), *_descendants(int(child))]
+                found += [int(child), *descendants(int(child))]
     return found
+
+
+def _title(pid: int) -> str:
+    """The first word of its command line; of a zombie, which has none, the program's name."""
+    first = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    return first.decode(errors="replace") or Path(f"/proc/{pid}/comm").read_text().strip()

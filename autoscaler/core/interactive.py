@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from autoscaler.core.checks import at_least
 from lengthwise.length_distribution import END_SURVIVAL, LengthDistribution
 
+RATE_WINDOW_S = 120.0
+"""Seconds over which interactive arrivals are counted for a forecast: eight looks of 15 s."""
+
+LATELY = 64
+"""Latest interactive requests whose expected lengths stand for those to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class OccupancyForecast:

@@ -5,11 +5,9 @@ with the mean length of past requests. Here the pending tokens are a sum of pred
 spread is known as well; such a sum is near normal (Patke et al. 2025, arXiv 2501.08090).
 """
 
-import math
 from statistics import NormalDist
 
 from autoscaler.core.capacity import InstanceCapacity
-from autoscaler.core.checks import at_least
 from autoscaler.core.demand import TokenDemand
 
 _NORMAL = NormalDist()
@@ -48,23 +46,3 @@ def work_s(demand: TokenDemand, capacity: InstanceCapacity, batch: int, level: f
     """
     decode_s = tokens_quantile(demand, level) / capacity.decode_tokens_per_s(batch)
     return decode_s + capacity.prefill_s(demand.input_tokens)
-
-
-def waiting_time_s(
-    ahead: TokenDemand, capacity: InstanceCapacity, instances: float, batch: int, level: float
-) -> float:
-    """Seconds until a queue is served, at a quantile; infinity with no instance.
-
-    Args:
-        ahead: The requests that are served before.
-        capacity: What one instance gives, all alike.
-        instances: That serve it, or a share of one; at least 0.
-        batch: Requests that each of them runs at once, at least 1.
-        level: In (0, 1): at 0.5 the estimate is as often too short as too long.
-    """
-    at_least(0, instances=instances)
-    if not ahead.requests:
-        return 0.0
-    if not instances:
-        return math.inf
-    return work_s(ahead, capacity, batch, level) / instances

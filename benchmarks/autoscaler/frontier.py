@@ -1,6 +1,6 @@
 """Cost against attainment, each policy over its own number: never one point."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,6 @@ def frontier(
     seeds: Sequence[int],
     sweeps: Mapping[str, Sequence[str]] = SWEEPS,
     quota: int | None = None,
-    on_run: Callable[[], None] = lambda: None,
 ) -> list[Point]:
     """Every setting of every family on the same requests.
 
@@ -88,14 +87,12 @@ def frontier(
         seeds: One draw of the workload for each.
         sweeps: The settings that each family is run at.
         quota: Instances of all pools together at most; None for any number.
-        on_run: Called after each simulation.
     """
     names = [name for family in sweeps.values() for name in family]
     rows: dict[str, list[FleetSummary]] = {name: [] for name in names}
     workload = scenario.workload(data, count)
     for run in compare(workload, names, setting(quota=quota), seeds=seeds):
         rows[run.summary.policy].append(run.summary)
-        on_run()
     return [
         Point(family, name, rows[name]) for family, settings in sweeps.items() for name in settings
     ]

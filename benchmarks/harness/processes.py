@@ -1,4 +1,4 @@
-"""Processes of a benchmark: their CPU time, and their memory at the most."""
+"""Processes of a benchmark: what they cost together, and one that runs to its end."""
 
 import os
 import resource
@@ -6,36 +6,14 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryFile
 
-CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+from testbed.process_tree import descendants, own_cpu_seconds
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its living children, user and system, all threads."""
-    return sum(_own_cpu_seconds(member) for member in [pid, *_descendants(pid)])
-
-
-def resident_mib(pid: int, *, peak: bool = False) -> float:
-    """Memory that a process holds (resident), or the most that it ever held."""
-    name = "VmHWM:" if peak else "VmRSS:"
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1_024 for line in lines if line.startswith(name))
-
-
-def _own_cpu_seconds(pid: int) -> float:
-    # The name in parentheses may hold spaces; fields 14 and 15 are user and system ticks.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
-
-
-def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *_descendants(int(child))]
-    return found
+    """CPU time of a process and of what lives below it, user and system, all threads."""
+    return sum(own_cpu_seconds(member) for member in [pid, *descendants(pid)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The service that is attacked, as an operator starts it, and what can be seen of it."""
 
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from testbed.process_tree import resident_mib
+from testbed.server_process import free_port
 
 START_TIMEOUT_S = 120.0
 """For the service to listen, in seconds."""
@@ -53,11 +55,9 @@ class Attacked:
     def rss_mib(self) -> float:
         """The memory that it holds now, resident; 0 once it has ended."""
         try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            return resident_mib(self.process.pid)
         except OSError:
             return 0.0
-        line = next((line for line in status.splitlines() if line.startswith("VmRSS:")), ": 0")
-        return int(line.split()[1]) / 1024
 
     def codes(self) -> dict[str, int]:
         """Calls that ended, by gRPC status."""
@@ -87,7 +87,7 @@ def attacked_service(index: Path, folder: Path, options: Sequence[str]) -> Gener
     """
     port_file, log = folder / "port", folder / "service.log"
     port_file.unlink(missing_ok=True)
-    metrics_port = _free_port()
+    metrics_port = free_port()
     command = [sys.executable, "-m", "predictor_service", "--index", str(index), "--port", "0"]
     command += ["--port-file", str(port_file), "--metrics-port", str(metrics_port)]
     command += ["--completions", str(folder / "history.db"), "--log-level", "warning", *options]
@@ -122,9 +122,3 @@ def _await(port_file: Path, process: "subprocess.Popen[bytes]", log: Path) -> No
             said = log.read_text("utf-8", "replace")[-2_000:]
             raise RuntimeError(f"the service does not start: {said}")
         time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness.killable_service import KillableService, real_service
 from benchmarks.harness.options import recorded_command
-from benchmarks.harness.processes import resident_mib
 from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.template_workload import template_records
@@ -24,6 +23,7 @@ from benchmarks.hot_swap.tables import SwapFindings, hot_swap_report, summary
 from benchmarks.hot_swap.versions import NEIGHBOURS, Expected, build_versions
 from scheduler_client import IndexSwitch, Prediction
 from scheduler_client.aio import AsyncLengthPredictorClient
+from testbed.process_tree import resident_mib
 
 ROUNDS = 4
 """Turns of calm and swapping."""

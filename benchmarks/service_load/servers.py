@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.harness.environments import PEER
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
+from testbed.server_process import free_port
 
 START_TIMEOUT_S = 180.0
 """For a server to be ready, its model loaded, in seconds."""
@@ -58,7 +58,7 @@ def predictor_service(index: Path, folder: Path, processes: int) -> Generator[Se
 def peer() -> Generator[Server]:
     """infinity-emb with the same model; it embeds and does nothing else."""
     PEER.ensure()
-    port = _free_port()
+    port = free_port()
     command = [str(PEER.program("infinity_emb")), "v2", "--port", str(port)]
     command += ["--model-id", locate_encoder(DEFAULT_ENCODER), *PEER_SETTINGS]
     offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
@@ -101,9 +101,3 @@ def _is_healthy(port: int) -> bool:
             return answer.status == 200
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness.killable_service import KillableService, real_service
 from benchmarks.harness.options import recorded_command
-from benchmarks.harness.processes import resident_mib
 from benchmarks.harness.raw_encoder import ready_encoder
 from benchmarks.harness.report import finish, say
 from benchmarks.harness.spread import percentile
@@ -25,6 +24,7 @@ from benchmarks.soak.load import SoakLoad
 from benchmarks.soak.tables import SoakFindings, Stretch, soak_report, summary
 from index_builder.build.builder import build_index
 from scheduler_client.aio import AsyncLengthPredictorClient
+from testbed.process_tree import resident_mib
 
 INDEX_ROWS = 1_000
 """Rows of the index that is served at first."""

@@ -1,1 +1,1 @@
-"""What `vllm_jct` and `vllm_overhead` share: the engine, the requests, the rows and tables."""
+"""What `vllm_jct` runs on engines, and the requests that `vllm_engine_core` asks, too."""

@@ -29,7 +29,7 @@ class Interval:
     half_width: float | None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Interval":
+    def from_values(cls, values: Sequence[float]) -> "Interval":
         """Of at least one value."""
         n = len(values)
         mean = math.fsum(values) / n
@@ -74,7 +74,7 @@ class Compared:
     def change(self, of: Callable[[JctRow], float]) -> Interval:
         """Relative change against FCFS, seed by seed."""
         pairs = zip(self.rows, self.base, strict=True)
-        return Interval.of([of(row) / of(base) - 1 for row, base in pairs])
+        return Interval.from_values([of(row) / of(base) - 1 for row, base in pairs])
 
     def share_of_oracle(self) -> Interval | None:
         """Gain in mean completion time over the oracle's; None without an oracle or a queue."""
@@ -83,7 +83,7 @@ class Compared:
         triples = list(zip(self.rows, self.base, self.oracle, strict=True))
         if any(base.mean_jct_s <= oracle.mean_jct_s for _, base, oracle in triples):
             return None
-        return Interval.of(
+        return Interval.from_values(
             [(b.mean_jct_s - r.mean_jct_s) / (b.mean_jct_s - o.mean_jct_s) for r, b, o in triples]
         )
 

@@ -113,4 +113,6 @@ def run_one(
             f"the engine of {policy.name} ordered no request: is the plugin installed in its "
             f"environment? Run `make setup-vllm`; its log ends with:\n{engine.log_tail()}"
         )
-    return JctRow.of(key, outcomes, fallback_causes=dict(ordered.by_cause), capacity=capacity)
+    return JctRow.from_outcomes(
+        key, outcomes, fallback_causes=dict(ordered.by_cause), capacity=capacity
+    )

@@ -34,11 +34,6 @@ class Ordered:
         """Whether by a prediction or not."""
         return self.by_prediction + sum(self.by_cause.values())
 
-    @property
-    def share_predicted(self) -> float:
-        """Of all; 0 where there is none."""
-        return self.by_prediction / self.all if self.all else 0.0
-
     def since(self, before: "Ordered") -> "Ordered":
         """Those that came after an earlier reading; causes that did not come up are left out."""
         new = {cause: n - before.by_cause.get(cause, 0) for cause, n in self.by_cause.items()}

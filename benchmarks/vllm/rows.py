@@ -80,7 +80,7 @@ class JctRow:
     long_jct_s: list[float]
 
     @classmethod
-    def of(
+    def from_outcomes(
         cls,
         key: RunKey,
         outcomes: Sequence[Outcome],

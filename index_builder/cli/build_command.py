@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from index_builder.build.builder import BuildOptions
-from index_builder.cli.build_job import BuildJob
-from index_builder.cli.encode_command import EncodeJob, build_of_parts, encode_and_build
+from index_builder.cli.build_job import BuildJob, build_of_parts, encode_and_build
+from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
 from index_builder.cli.option_groups import (
     DeviceOption,
@@ -115,18 +115,10 @@ def build(
     if not history:
         if encoded is None or engine != "local":
             raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
-        _print_built(build_of_parts(encoded, out, options, err), as_json=as_json)
-        return
-    if engine == "local":
-        if encoded is not None or keep_per_model is not None or workers != WorkerOptions():
-            raise InvalidInputError(
-                "--history with --encoded, --keep-per-model or --workers is for --engine ray"
-            )
-        if is_url(out):
-            raise InvalidInputError(
-                f"--out is {out}: expected a folder; only builds of encoded parts publish to a URL "
-                "(--encoded, --engine ray)"
-            )
+        result = build_of_parts(encoded, out, options, err)
+    elif engine == "local":
+        for_ray = encoded is not None or keep_per_model is not None or workers != WorkerOptions()
+        _check_local(out, for_ray=for_ray)
         job = BuildJob(
             source=History.from_paths(history, reading),
             out_dir=Path(out),
@@ -137,24 +129,38 @@ def build(
             training=replace(training, seed=seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
         )
-        _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
-        return
-    if train or learn_first:
-        raise InvalidInputError(
-            "--train is not for --engine ray: train on a sample, then give the folder `encoder` "
-            "of that version as --encoder"
+        result = job.run(err)
+    else:
+        if train or learn_first:
+            raise InvalidInputError(
+                "--train is not for --engine ray: train on a sample, then give the folder "
+                "`encoder` of that version as --encoder"
+            )
+        encoding = EncodeJob(
+            history=history,
+            reading=reading,
+            encoder=encoder,
+            device=device,
+            precision=precision,
+            keep_per_model=DEFAULT_KEEP_PER_MODEL if keep_per_model is None else keep_per_model,
+            engine=engine,
+            workers=workers,
         )
-    encoding = EncodeJob(
-        history=history,
-        reading=reading,
-        encoder=encoder,
-        device=device,
-        precision=precision,
-        keep_per_model=DEFAULT_KEEP_PER_MODEL if keep_per_model is None else keep_per_model,
-        engine=engine,
-        workers=workers,
-    )
-    _print_built(encode_and_build(encoding, encoded, out, options, err), as_json=as_json)
+        result = encode_and_build(encoding, encoded, out, options, err)
+    _print_built(result, as_json=as_json)
+
+
+def _check_local(out: str, *, for_ray: bool) -> None:
+    """Refuse what a build whose prompts this process encodes cannot do."""
+    if for_ray:
+        raise InvalidInputError(
+            "--history with --encoded, --keep-per-model or --workers is for --engine ray"
+        )
+    if is_url(out):
+        raise InvalidInputError(
+            f"--out is {out}: expected a folder; only builds of encoded parts publish to a URL "
+            "(--encoded, --engine ray)"
+        )
 
 
 def _learnt_first(
@@ -191,9 +197,9 @@ def train(
         precision=precision,
         options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
         training=replace(training, seed=seed),
-        learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+        learn_first=_learnt_first(learn_first, reading, train=True),
     )
-    _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
+    _print_built(job.run(err), as_json=as_json)
 
 
 def _parse_levels(text: str) -> tuple[float, ...]:

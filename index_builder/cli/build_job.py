@@ -3,20 +3,26 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
+from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
+from index_builder.distributed.encoded_history import EncodedHistory
+from index_builder.distributed.place import Place, is_url
+from index_builder.distributed.publishing import PublishedIndex, build_to
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
+from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildJob:
-    """A build as the command line asks for it.
+    """A build whose prompts this process encodes, as the command line asks for it.
 
     Args:
         source: The history that is indexed.
@@ -38,12 +44,12 @@ class BuildJob:
     training: TrainOptions | None
     learn_first: Iterable[HistoryRecord]
 
-    def run(self, console: Console) -> BuildResult:
-        """Build, telling `console` how it goes."""
+    def run(self, console: Console) -> PublishedIndex:
+        """Build and publish, telling `console` how it goes."""
         with terminal_progress(self.source) as progress:
             result = self._train(progress) if self.training else self._build(progress)
         console.print(self.source.report.summary(), highlight=False)
-        return result
+        return PublishedIndex.from_result(result)
 
     def _build(self, progress: TerminalProgress) -> BuildResult:
         encoder = load_encoder(self.encoder, device=self.device, precision=self.precision)
@@ -78,3 +84,47 @@ class BuildJob:
 
     def _skipped(self) -> int:
         return self.source.report.total_skipped
+
+
+def build_of_parts(parts: str, out: str, options: BuildOptions, console: Console) -> PublishedIndex:
+    """Build from a folder of parts, telling `console` how it goes."""
+    encoded = EncodedHistory(Place.at(parts))
+    with terminal_progress() as progress:
+        result = build_to(out, encoded, options, progress)
+    console.print(encoded.report.summary(), highlight=False)
+    if len(encoded.runtimes) > 1:
+        console.print(
+            f"Parts were encoded in different ways ({', '.join(sorted(encoded.runtimes))}): the "
+            "last bits of their vectors differ. To avoid it give --precision and --device",
+            highlight=False,
+        )
+    return result
+
+
+def encode_and_build(
+    job: EncodeJob, parts: str | None, out: str, options: BuildOptions, console: Console
+) -> PublishedIndex:
+    """Encode with another engine, then build here.
+
+    Args:
+        job: What is encoded, and by what.
+        parts: Where the parts stay; None removes them once the index is built.
+        out: Folder or URL of the store that is published to.
+        options: How the index is built.
+        console: Is told how it goes.
+
+    Raises:
+        InvalidInputError: The store is behind a URL, and no place for the parts is named.
+    """
+    if parts is not None:
+        job.run(parts)
+        return build_of_parts(parts, out, options, console)
+    if is_url(out):
+        raise InvalidInputError(
+            "--out is a URL: name a folder or URL for the parts, too, which all workers reach "
+            "(--encoded)"
+        )
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".encoded-", dir=out) as folder:
+        job.run(folder)
+        return build_of_parts(folder, out, options, console)

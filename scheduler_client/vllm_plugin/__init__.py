@@ -5,7 +5,7 @@
 | plugin | the entry point of vllm.general_plugins: into the scheduler that vLLM chooses |
 | scheduler | Lengthwise mixed over a scheduler class, and two such classes for `--scheduler-cls` |
 | queue_order, waiting_queues, tracked | what runs in the engine's loop: keys, order, ends |
-| preempting | a running request makes room for a much shorter one |
+| preemption | a running request makes room for a much shorter one |
 | batch_limit | the engine's own limit on its batch follows the time between tokens |
 | sidecar_process, messages | the sidecar as the engine core sees it |
 | sidecar | the child process that asks the predictor and reports to it |
@@ -14,6 +14,7 @@
 | swap | memory for a preempted request's cache: a connector of its own |
 | middleware, http_request | priorities through vLLM's public header, for `--middleware` |
 | offline | the same for the `LLM` class |
+| guard | a fault of ours is swallowed, and turns its part off |
 | seams | what is needed of vLLM's objects |
 
 Nothing here is imported by the rest of the client, and importing this package alone does not import

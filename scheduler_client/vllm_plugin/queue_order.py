@@ -10,9 +10,11 @@ from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
+from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
-from scheduler_client.vllm_plugin.preempting import ExpectedLength, Preempting
+from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
+from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 from scheduler_client.vllm_plugin.tracked import Tracked, has_text, whether_to_ask
@@ -65,6 +67,7 @@ class QueueOrder:
         self._asks = by_priority or settings.shadow
         self._orders = by_priority and not settings.shadow
         self._on = True
+        self._guard = Guard(self._fail)
         self._preempts = preempting is not None and self._orders
         self._numbers = itertools.count()
         self._tracked: dict[str, Tracked] = {}
@@ -83,15 +86,10 @@ class QueueOrder:
             return  # more input of a request that is there
         placed = engine_request.priority == 0 and self._orders
         if self._on:
-            began_s = time.perf_counter()
-            try:
+            with self._guard("placing a request"):
                 tracked = self._track(engine_request)
                 if placed:
                     engine_request.priority = self._first_key(tracked)
-                self._counted.step_s += time.perf_counter() - began_s
-            except Exception:  # noqa: BLE001  the engine must go on
-                self._fail("placing a request")
-            else:
                 return
         if placed:
             engine_request.priority = self._keys.arrival_key(engine_request.arrival_time)
@@ -100,29 +98,21 @@ class QueueOrder:
         """Take in what the sidecar says, and bring the queue into that order."""
         if not self._on:
             return
-        began_s = time.perf_counter()
-        try:
+        with self._guard("ordering the queue"):
             self._see_first_tokens()
             if self._take_in():
                 reorder(self._scheduler, unique=not self._untouched)
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("ordering the queue")
-            return
-        if self._preempts:
-            self._preempt()
-        self._counted.step_s += time.perf_counter() - began_s
+            if self._preempts:
+                self._preempt()
 
     def after_step(self, output: Any) -> None:
         """See who started, and send what the sidecar is to know."""
-        try:  # even if off: what was taken for this step must not be lost
-            if self._preempting is not None:
+        if self._preempting is not None:  # even if off: whoever was taken off must not be lost
+            with self._guard("giving victims of preemption back"):
                 self._preempting.give_back()
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("giving victims of preemption back")
         if not self._on:
             return
-        began_s = time.perf_counter()
-        try:
+        with self._guard("telling the sidecar"):
             self._see_starts(output)
             self._tell_again_if_new()
             self._tell_new()
@@ -130,17 +120,13 @@ class QueueOrder:
             if now_s >= self._count_at_s + (COUNT_LATE_S if self._prefilling else 0):
                 self._count(now_s)
             self._sidecar.flush()
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("telling the sidecar")
-        self._counted.step_s += time.perf_counter() - began_s
-        self._counted.steps += 1
+            self._counted.steps += 1
 
     def ended(self, engine_request: EngineRequest) -> None:
         """A request has ended, whichever way."""
         if not self._on:
             return
-        began_s = time.perf_counter()
-        try:
+        with self._guard("taking in the end of a request"):
             tracked = self._tracked.pop(engine_request.request_id, None)
             if tracked is None:
                 return
@@ -150,9 +136,6 @@ class QueueOrder:
             if not self._tracked:  # there may be no further step
                 self._count(self._clock())
                 self._sidecar.flush()
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("taking in the end of a request")
-        self._counted.step_s += time.perf_counter() - began_s
 
     def close(self) -> None:
         """The engine ends: have the last reports sent."""
@@ -317,6 +300,7 @@ class QueueOrder:
 
     def _count(self, now_s: float) -> None:
         self._count_at_s = now_s + COUNT_EVERY_S
+        self._counted.step_s = self._guard.spent_s
         self._counted.unsent = self._sidecar.unsent
         self._counted.internal_errors = self._faults + self._sidecar.unreadable
         if self._preempting is not None:

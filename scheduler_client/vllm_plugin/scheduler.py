@@ -14,8 +14,9 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Settled
-from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS, Preempting
+from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS, Preempting
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
+from scheduler_client.vllm_plugin.seams import missing
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
 if TYPE_CHECKING:
@@ -119,12 +120,12 @@ def order_queue(
             )
             return None
         wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
-        if wanted and (lacks := [n for n in PREEMPTION_NEEDS if not hasattr(scheduler, n)]):
+        if wanted and (lacks := missing(scheduler, PREEMPTION_NEEDS)):
             wanted = False
             LOGGER.warning(
                 "Lengthwise preempts nobody: the scheduler of this vLLM has no %s; the order of "
                 "its queue does not hang on that",
-                ", ".join(lacks),
+                lacks,
             )
         preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
         sidecar = SidecarProcess(_settled(scheduler.vllm_config))

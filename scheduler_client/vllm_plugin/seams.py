@@ -154,3 +154,8 @@ class EngineScheduler(Protocol):
     def _request_blocks_can_be_freed(self, request: EngineRequest) -> bool:
         """Whether no transfer still writes to its memory."""
         ...
+
+
+def missing(of: object, names: Sequence[str]) -> str:
+    """Those of some attributes that this vLLM's object does not have, as a list in words."""
+    return ", ".join(name for name in names if not hasattr(of, name))

@@ -109,14 +109,15 @@ class SidecarProcess:
         self._kept_tokens += len(kept.token_ids)
         tracked.kept = kept
 
-    def flush(self, limit: int = SENT_AT_ONCE) -> None:
+    def flush(self) -> None:
         """Send what waits, as far as the socket takes it."""
         if self._socket is None:
             self._restart_if_due()
             return
         try:
-            while limit > 0 and self._send_some(self._socket):
-                limit -= MESSAGES_PER_PACKET
+            for _ in range(SENT_AT_ONCE // MESSAGES_PER_PACKET):
+                if not self._send_some(self._socket):
+                    break
         except BlockingIOError:
             pass
         except OSError:

@@ -15,6 +15,8 @@ from autoscaler.core.demand import (
 from autoscaler.core.expectation import Expectation
 from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool, PoolInstances
 from autoscaler.core.interactive import (
+    LATELY,
+    RATE_WINDOW_S,
     OccupancyForecast,
     RunningLength,
     occupancy_ahead,
@@ -25,12 +27,6 @@ from lengthwise.length_distribution import LengthDistribution
 from serving_sim.fleet.instance import Instance, Phase
 from serving_sim.fleet.job import FleetJob
 from serving_sim.fleet.policy import FleetView
-
-RATE_WINDOW_S = 120.0
-"""Seconds over which interactive arrivals are counted."""
-
-LATELY = 64
-"""Latest interactive requests whose predicted lengths stand for those to come."""
 
 ENDED = 1_000
 """Latest requests that ended whose mean length stands for what is not predicted."""

@@ -108,7 +108,6 @@ class PreemptingPolicy(RulePolicy):
         preemption: Decides which running requests are preempted for which waiting ones.
         service_time: What a predicted length amounts to.
         review_s: How often that is decided while requests wait and nothing happens.
-        name: Its name in the results; the rule's with "-preempting" unless given.
     """
 
     preemptive = True
@@ -120,9 +119,8 @@ class PreemptingPolicy(RulePolicy):
         service_time: ServiceTimeModel,
         *,
         review_s: float = 1.0,
-        name: str | None = None,
     ) -> None:
-        super().__init__(rule, service_time, f"{rule.name}-preempting" if name is None else name)
+        super().__init__(rule, service_time, f"{rule.name}-preempting")
         self._preemption = preemption
         self._review_s = review_s
 

@@ -8,20 +8,6 @@ from serving_sim.errors import InvalidWorkloadError
 from serving_sim.workload.requests import FloatArray, IntArray
 
 
-def poisson_arrivals_s(rate_per_s: float, count: int, rng: np.random.Generator) -> FloatArray:
-    """Arrivals that know nothing of each other.
-
-    Args:
-        rate_per_s: Mean requests per second; infinity for all at once.
-        count: Number of requests, at least 1.
-        rng: Random generator; the same state gives the same arrivals.
-
-    Returns:
-        Shape (count,), ascending.
-    """
-    return gamma_arrivals_s(rate_per_s, 1.0, count, rng)
-
-
 def gamma_arrivals_s(
     rate_per_s: float, cv: float, count: int, rng: np.random.Generator
 ) -> FloatArray:

@@ -27,7 +27,7 @@ def outcome(tokens, seconds, first_s=0.5, error=None):
 def row(policy, seed=0, mean_s=10.0, load=2.0, **fields):
     outcomes = [outcome(10, mean_s, mean_s / 2)]
     key = replace(KEY, policy=policy, seed=seed, load=load, requests=1)
-    made = JctRow.of(key, outcomes, fallback_causes={}, capacity=600.0)
+    made = JctRow.from_outcomes(key, outcomes, fallback_causes={}, capacity=600.0)
     return replace(made, **fields)
 
 
@@ -55,7 +55,9 @@ def test_a_row_has_the_columns_that_were_agreed_on():
 
 def test_times_of_a_row_run_from_the_arrival_and_leave_failed_requests_out():
     outcomes = [outcome(5, 1.0), outcome(10, 3.0, first_s=2.0), outcome(7, 99.0, error="broke")]
-    made = JctRow.of(KEY, outcomes, fallback_causes={"deadline": 2, "no_text": 1}, capacity=1.0)
+    made = JctRow.from_outcomes(
+        KEY, outcomes, fallback_causes={"deadline": 2, "no_text": 1}, capacity=1.0
+    )
     assert made.mean_jct_s == pytest.approx(2)
     assert made.mean_ttft_s == pytest.approx(1.25)
     assert made.max_wait_s == pytest.approx(2)
@@ -67,7 +69,9 @@ def test_times_of_a_row_run_from_the_arrival_and_leave_failed_requests_out():
 
 def test_a_run_in_which_everything_failed_is_no_row():
     with pytest.raises(ValueError, match="broke"):
-        JctRow.of(KEY, [outcome(5, 1.0, error="broke")], fallback_causes={}, capacity=1.0)
+        JctRow.from_outcomes(
+            KEY, [outcome(5, 1.0, error="broke")], fallback_causes={}, capacity=1.0
+        )
 
 
 def test_rows_come_back_from_their_file_as_a_list(tmp_path):
@@ -229,9 +233,11 @@ def test_a_policy_without_first_come_first_served_beside_it_is_not_compared():
 
 
 def test_an_interval_needs_more_than_one_seed():
-    assert Interval.of([1.0]).half_width is None
+    assert Interval.from_values([1.0]).half_width is None
     # Student's t with two degrees of freedom: 4.303 standard errors.
-    assert Interval.of([1.0, 2.0, 3.0]).half_width == pytest.approx(4.303 / 3**0.5, rel=1e-3)
+    assert Interval.from_values([1.0, 2.0, 3.0]).half_width == pytest.approx(
+        4.303 / 3**0.5, rel=1e-3
+    )
 
 
 def test_aims_are_judged_where_they_were_set():

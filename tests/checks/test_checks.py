@@ -13,6 +13,7 @@ from checks.bounds import (
     MAX_FILE_LINES,
     MAX_FOLDER_MODULES,
     bare_constants,
+    leftovers,
     long_files,
     stray_names,
     thin_args,
@@ -77,6 +78,12 @@ def test_a_name_at_the_root_that_is_not_listed_is_told_with_what_to_do():
     (message,) = stray_names(paths("README.md", "docs/index.md", "a-draft", "lengthwise/a.py"))
     assert message.startswith("a-draft stands at the root")
     assert "delete it" in message
+
+
+@pytest.mark.parametrize("ending", ["orig", "rej"])
+def test_what_a_patch_left_behind_is_told_wherever_it_lies(ending: str):
+    (message,) = leftovers(paths("docs/orig.md", "serving_sim/a.py", f"serving_sim/a.py.{ending}"))
+    assert message.startswith(f"serving_sim/a.py.{ending} was left behind")
 
 
 def test_a_folder_is_told_of_once_it_holds_more_modules_than_the_bound():
@@ -179,11 +186,12 @@ def test_the_command_fails_on_the_error_stream_and_prints_its_figures(
 ):
     write(tmp_path, "lengthwise/a.py")
     assert main([str(tmp_path)]) == 0
-    write(tmp_path, "a-draft")
+    write(tmp_path, "a-draft", "lengthwise/a.py.orig")
     (tmp_path / "lengthwise" / "a.py").write_text(DOCUMENTED + CONSTANTS)
     assert main([str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert "product files          1" in printed.out
     assert printed.err.startswith("a-draft stands at the root")
+    assert "lengthwise/a.py.orig was left behind" in printed.err
     assert "says of drift(told) only" in printed.err
     assert "gives no reason for BARE" in printed.err

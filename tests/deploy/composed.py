@@ -47,7 +47,7 @@ class Service:
         return (self.name, *network.get("aliases", ()))
 
     @classmethod
-    def of(cls, name: str, fields: Mapping[str, Any]) -> "Service":
+    def from_fields(cls, name: str, fields: Mapping[str, Any]) -> "Service":
         kind, *health = fields.get("healthcheck", {}).get("test", ["CMD"])
         assert kind == "CMD", f"{name} has a health check of another kind, {kind}"
         needs = fields.get("depends_on", {})
@@ -75,4 +75,4 @@ def read_services(variables: Mapping[str, str]) -> dict[str, Service]:
     )
     assert "${" not in text, "a variable without a default: expected ${NAME:-default}"
     services = yaml.safe_load(text)["services"]
-    return {name: Service.of(name, fields) for name, fields in services.items()}
+    return {name: Service.from_fields(name, fields) for name, fields in services.items()}

@@ -1,13 +1,15 @@
 """One text of a conversation, whether it comes as messages or as a chat template rendered it."""
 
-import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lengthwise import turn_formats
 from lengthwise.chat_template import ChatTemplate, canonical_text
 from lengthwise.conversation import ChatMessage, render_conversation
+from lengthwise.turn_formats import FORMATS
 from tests.lengthwise.chat_templates import (
     CHATML,
     CONTENTS_ALONE,
@@ -189,15 +191,40 @@ def test_what_would_be_the_answers_beginning_is_the_last_message():
     assert canonical_text(continued) == "user: Write a poem about gRPC.\nDear gRPC,"
 
 
-def test_ten_times_the_marks_take_ten_times_as_long_to_read_not_a_hundred():
-    def read_s(times: int) -> float:
-        marks = (
-            "<|start|>user<|channel|>" * 2_000 + "<|im_start|>user\n" * 2_000 + "[INST]" * 5_000
-        ) * times
-        began_s = time.process_time()
-        canonical_text(marks, learnt(CHATML))
-        return time.process_time() - began_s
+class Counting:
+    """A pattern that counts the characters it is given to look through."""
 
-    read_s(1)  # patterns are compiled at their first use
-    ten_s = min(read_s(10) for _ in range(3))  # a busy machine only ever adds
-    assert ten_s < 40 * max(read_s(1) for _ in range(3))
+    def __init__(self, pattern, looked_through):
+        self.pattern, self.looked_through = pattern, looked_through
+
+    def finditer(self, text):
+        self.looked_through.append(len(text))
+        return self.pattern.finditer(text)
+
+    def search(self, text):
+        self.looked_through.append(len(text))
+        return self.pattern.search(text)
+
+
+def test_a_text_of_nothing_but_marks_is_looked_through_at_most_twice_by_each_family(monkeypatch):
+    looked_through = []
+    counted = tuple(
+        replace(
+            family,
+            opening=Counting(family.opening, looked_through),
+            closing=Counting(family.closing, looked_through),
+        )
+        for family in FORMATS
+    )
+    monkeypatch.setattr(turn_formats, "FORMATS", counted)
+    marks = "<|start|>user<|channel|>" * 200 + "<|im_start|>user\n" * 200 + "[INST]" * 500
+    canonical_text(marks)  # once for where turns open, and once more for where their contents end
+    assert len(marks) <= sum(looked_through) <= 2 * len(marks) * len(FORMATS)
+
+
+def test_the_head_of_a_turn_that_never_ends_is_read_only_so_far():
+    def turn(marks: int) -> str:
+        return f"<|start|>user{'<|channel|>' * marks}<|message|>Hi<|end|><|start|>assistant"
+
+    assert canonical_text(turn(200)) == "Hi"
+    assert canonical_text(turn(201)) == turn(201).removeprefix("<|start|>")  # no chat

@@ -11,7 +11,7 @@ from serving_sim.policies.fcfs import FcfsPolicy
 from serving_sim.policies.remaining import SrptPolicy
 from serving_sim.policies.rule_policy import RulePolicy
 from serving_sim.simulate import simulate
-from serving_sim.workload.arrivals import poisson_arrivals_s
+from serving_sim.workload.arrivals import gamma_arrivals_s
 from serving_sim.workload.requests import Requests
 
 STEP = StepCost(step_s=0.02)
@@ -24,7 +24,7 @@ def queue_of(tokens: np.ndarray, seed: int) -> tuple[Requests, float]:
     """Poisson arrivals at LOAD of these services, and their rate."""
     rng = np.random.default_rng(seed)
     rate = LOAD / (0.02 * tokens.mean())
-    arrival_s = poisson_arrivals_s(rate, len(tokens), rng)
+    arrival_s = gamma_arrivals_s(rate, 1.0, len(tokens), rng)
     rate = len(tokens) / arrival_s[-1]  # as it was drawn: half of the noise
     ones = np.ones(len(tokens), np.int64)
     return Requests(arrival_s, ones, tokens, tokens.astype(np.float64)), rate

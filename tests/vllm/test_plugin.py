@@ -12,7 +12,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
 from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
-from scheduler_client.vllm_plugin.preempting import PREEMPTION_NEEDS
+from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
     LengthwiseMixin,

@@ -10,7 +10,7 @@ from vllm import SamplingParams
 from vllm.v1.request import RequestStatus
 
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
-from scheduler_client.vllm_plugin.preempting import Preempting
+from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.queue_order import COUNT_EVERY_S, COUNT_LATE_S
 from scheduler_client.vllm_plugin.text import MAX_DECODED_TOKENS
 from tests.scheduler_client.advisor.helpers import TurnedClock
@@ -253,10 +253,10 @@ def test_the_counts_wait_for_first_tokens_but_not_for_long():
 def test_time_for_coming_and_ending_is_counted():
     core = CoreSide()
     request = core.come()
-    came_s = core.order._counted.step_s
+    came_s = core.order._guard.spent_s
     assert came_s > 0
     core.end(request)
-    assert core.order._counted.step_s > came_s
+    assert core.order._guard.spent_s > came_s
 
 
 def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unsettled():

@@ -15,7 +15,8 @@ from autoscaler.core.interactive import (
 )
 from autoscaler.core.options import DecisionOptions
 from autoscaler.edges.controller import Observe
-from autoscaler.edges.demand.open_requests import OpenRequest, OpenRequests, Snapshot
+from autoscaler.edges.demand.open_requests import OpenRequests, Snapshot
+from autoscaler.edges.demand.report import OpenRequest
 
 GROUP_S = 15.0
 """Batch requests due within so many seconds of each other are one group, due with its first: a

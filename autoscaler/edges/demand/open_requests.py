@@ -2,100 +2,18 @@
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from autoscaler.core.expectation import Expectation, best_known
-from autoscaler.core.slo import RequestClass, RequestPromise
+from autoscaler.core.interactive import LATELY
+from autoscaler.edges.demand.arrival_rate import ArrivalRate
 from autoscaler.edges.demand.learnt_means import LearntMeans
+from autoscaler.edges.demand.report import OpenRequest, Progress, Report
 from autoscaler.errors import TooManyReportersError
-
-RATE_WINDOW_S = 120.0
-"""Seconds over which interactive arrivals are counted: eight looks of 15 s."""
-
-LEAST_WINDOW_S = 15.0
-"""For which the first arrivals are taken to have come at least: a look's time, so that the first
-ones do not look like a flood."""
-
-MOST_ARRIVALS = 100_000
-"""Of the window that are kept, some MB; beyond 800 a second the window is the shorter."""
-
-LATELY = 64
-"""Latest interactive requests whose expected lengths stand for those to come."""
 
 MOST_REPORTERS = 1_000
 """Names that may report at once: more than any cluster has gateways."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """One request that came and has not ended.
-
-    Args:
-        request_id: Unique among all reporters: by it a request is told again.
-        reporter: Who told of it: what it reported stands while it is heard of.
-        arrived_s: When it came, on the autoscaler's clock.
-        promise: Whether somebody waits for it or when it is due.
-        llm: The LLM's name, "" for the only one.
-        job: What it is a part of, "" for nothing.
-        input_tokens: Of its prompt, at least 0.
-        predicted: What is expected of its answer; None if nobody predicted it.
-        generated_tokens: Of the answer so far; None while no engine has begun.
-        engine: HOST:PORT of the engine that runs it; "" for unknown.
-    """
-
-    request_id: str
-    reporter: str
-    arrived_s: float
-    promise: RequestPromise
-    llm: str = ""
-    job: str = ""
-    input_tokens: float = 0.0
-    predicted: Expectation | None = None
-    generated_tokens: float | None = None
-    engine: str = ""
-
-    @property
-    def interactive(self) -> bool:
-        """Whether somebody waits for it."""
-        return self.promise.request_class is RequestClass.INTERACTIVE
-
-    @property
-    def due_s(self) -> float:
-        """When a batch request is to be done; when an interactive one came."""
-        return self.arrived_s + (self.promise.deadline_s or 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """An engine has begun a request.
-
-    Args:
-        request_id: Of a request that came.
-        generated_tokens: Of the answer so far, at least 0.
-        engine: HOST:PORT of the engine; "" for unknown.
-    """
-
-    request_id: str
-    generated_tokens: float
-    engine: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All that one call tells.
-
-    Args:
-        reporter: Names who tells it, the same in every call.
-        arrivals: Requests that came, told before or not.
-        progress: Requests that an engine has begun.
-        endings: Tokens of each whole answer by its request's id; None of one that was not whole.
-    """
-
-    reporter: str
-    arrivals: Sequence[OpenRequest] = ()
-    progress: Sequence[Progress] = ()
-    endings: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +62,9 @@ class OpenRequests:
         self._open: dict[str, OpenRequest] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._heard_s: dict[str, float] = {}
-        self._arrivals_s: deque[float] = deque(maxlen=MOST_ARRIVALS)
+        self._rate = ArrivalRate()
         self._lately: deque[OpenRequest] = deque(maxlen=LATELY)
         self._means = LearntMeans()
-        self._began_s: float | None = None
         self._lock = threading.Lock()
 
     def take(self, report: Report, now_s: float) -> list[str]:
@@ -178,7 +95,7 @@ class OpenRequests:
             silent_s = min(now_s, latest_s) - self._silent_after_s
             requests = [one for one in self._open.values() if self._counts(one, silent_s)]
             lately = list(self._lately)
-            rate = self._rate(now_s)
+            rate = self._rate.per_s(now_s)
             known = self._expected([*requests, *lately])
             typical = best_known(None, None, self._means.of_llm(""), self._default_tokens)
         return Snapshot(
@@ -199,7 +116,7 @@ class OpenRequests:
                 "same name from one that lives on"
             )
         self._heard_s[reporter] = max(now_s, self._heard_s.get(reporter, now_s))
-        self._began_s = now_s if self._began_s is None else self._began_s
+        self._rate.begin(now_s)
 
     def _arrive(self, request: OpenRequest) -> str | None:
         known = self._open.get(request.request_id)
@@ -216,7 +133,7 @@ class OpenRequests:
             )
         self._open[request.request_id] = request
         if request.interactive:
-            self._arrivals_s.append(request.arrived_s)
+            self._rate.add(request.arrived_s)
             self._lately.append(request)
         return None
 
@@ -246,16 +163,6 @@ class OpenRequests:
 
     def _counts(self, request: OpenRequest, silent_s: float) -> bool:
         return self._heard_s.get(request.reporter, -1.0) >= silent_s
-
-    def _rate(self, now_s: float) -> float:
-        while self._arrivals_s and self._arrivals_s[0] < now_s - RATE_WINDOW_S:
-            self._arrivals_s.popleft()
-        if not self._arrivals_s or self._began_s is None:
-            return 0.0
-        since_s = self._began_s
-        if len(self._arrivals_s) == MOST_ARRIVALS:
-            since_s = self._arrivals_s[0]
-        return len(self._arrivals_s) / min(RATE_WINDOW_S, max(LEAST_WINDOW_S, now_s - since_s))
 
     def _expected(self, requests: Iterable[OpenRequest]) -> list[Expectation]:
         """Of each; those of which nothing is predicted share what is known of their job."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from autoscaler.core.demand import Knowledge
 from autoscaler.core.expectation import Expectation
 from autoscaler.core.slo import RequestClass, RequestPromise, Slo
-from autoscaler.edges.demand.open_requests import OpenRequest, Progress, Report
+from autoscaler.edges.demand.report import OpenRequest, Progress, Report
 from autoscaler.v1 import demand_pb2 as pb
 from lengthwise.length_distribution import LengthDistribution
 

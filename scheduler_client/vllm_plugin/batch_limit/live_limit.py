@@ -17,8 +17,9 @@ from lengthwise.scheduling.batch_limit import (
 )
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
+from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler, missing
 
 SPAN_STEPS = 8
 """Steps from one decision to the next: few enough to meet a burst within a second, enough that one
@@ -62,6 +63,7 @@ class LiveLimit:
         self.options = LimitOptions(slo_s, max(1, self._start // LEAST_SHARE), self._start)
         self._limit = BatchLimit(float(self._start))
         self._on = True
+        self._guard = Guard(self._fail)
         self._span_s = SPAN_SLOS * slo_s
         self._last_s = 0.0
         self._decoding = 0
@@ -88,12 +90,10 @@ class LiveLimit:
         """A request is freed: the step that ended it, if one did, is not over yet."""
         if not self._on:
             return
-        try:
+        with self._guard("taking in the end of a request"):
             first_s = self._first_s.pop(request.request_id, None)
             if first_s is not None and _is_judged(request):
                 self._ended.append((first_s, request.num_output_tokens))
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("taking in the end of a request")
 
     def after_step(self, step: Any, outputs: Any) -> None:
         """A step's tokens are there.
@@ -104,10 +104,8 @@ class LiveLimit:
         """
         if not self._on:
             return
-        try:
+        with self._guard("seeing a step"):
             self._see(step, outputs)
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._fail("seeing a step")
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""
@@ -216,8 +214,8 @@ def limit_batch(
 
 def unexpected_of_limit(scheduler: Any) -> str | None:
     """What of a scheduler is not as the limit needs it, in words; None if nothing is."""
-    if lacks := [name for name in LIMIT_NEEDS if not hasattr(scheduler, name)]:
-        return f"the scheduler of this vLLM has no {', '.join(lacks)}"
+    if lacks := missing(scheduler, LIMIT_NEEDS):
+        return f"the scheduler of this vLLM has no {lacks}"
     active, slots = scheduler.max_num_active_reqs, scheduler.max_num_running_reqs
     if not (isinstance(active, int) and isinstance(slots, int) and 1 <= active <= slots):
         return (

@@ -7,7 +7,6 @@ says when to set it.
 
 `connector` is what vLLM loads. Its half beside the scheduler (`scheduler_side`, `host_slots`,
 `running_blocks`) decides and keeps the books, its half in each worker (`worker_side`, `host_store`,
-`link` and the codecs) copies; `orders` is what passes between them. `device_blocks` says, for the
-plugin's preemption, what requests hold of the device's memory and lack. Nothing here imports vLLM
-but `connector` and `metrics`.
+`link` and the codecs) copies; `orders` is what passes between them. Nothing here imports vLLM but
+`connector` and `metrics`.
 """

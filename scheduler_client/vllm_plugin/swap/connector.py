@@ -4,9 +4,8 @@ It hands vLLM's calls to the half that they are for, and sees to it that a fault
 ever the end of swapping: one line in the log, and what was swapped is computed again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from vllm.distributed.kv_transfer.kv_connector.v1.base import (
@@ -18,6 +17,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     SupportsHMA,
 )
 
+from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.metrics import SwapPromMetrics, SwapStats
 from scheduler_client.vllm_plugin.swap.open_worker import open_worker
@@ -26,8 +26,6 @@ from scheduler_client.vllm_plugin.swap.scheduler_side import SwapScheduler
 from scheduler_client.vllm_plugin.swap.settings import SwapSettings
 from scheduler_client.vllm_plugin.swap.supported import what_is_unsupported
 from scheduler_client.vllm_plugin.swap.worker_side import SwapWorker
-
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -72,6 +70,7 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         self._settings = SwapSettings.from_extra_config(transfer.kv_connector_extra_config)
         self._trouble = what_is_unsupported(vllm_config, kv_cache_config, self._settings)
         self._scheduler = SwapScheduler(vllm_config.cache_config.block_size)
+        self._guard = Guard(self._turn_off)
         self._worker: SwapWorker | None = None
         self._memory = WorkerMemory(trouble=self._trouble)
 
@@ -152,9 +151,9 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
     def get_num_new_matched_tokens(
         self, request: Any, num_computed_tokens: int
     ) -> tuple[int | None, bool]:
-        tokens = self._guarded(
-            lambda: self._scheduler.matched_tokens(request, num_computed_tokens), 0
-        )
+        tokens = 0
+        with self._guard("looking a request up"):
+            tokens = self._scheduler.matched_tokens(request, num_computed_tokens)
         return tokens, tokens > 0
 
     def update_state_after_alloc(self, request: Any, blocks: Any, num_external_tokens: int) -> None:
@@ -164,16 +163,20 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
 
     def build_connector_meta(self, scheduler_output: Any) -> SwapMetadata:
         loads = self._scheduler.take_loads()
-        stores = self._guarded(lambda: self._scheduler.stores(scheduler_output), [])
-        return SwapMetadata(Orders(stores, loads))
+        orders = Orders(loads=loads)
+        with self._guard("following a step"):
+            orders.stores = self._scheduler.stores(scheduler_output)
+        return SwapMetadata(orders)
 
     def update_connector_output(self, connector_output: Any) -> None:
         done = connector_output.finished_recving or set[str]()
         failed = connector_output.failed_recving or set[str]()
-        self._guarded(lambda: self._scheduler.brought_back(done, failed), None)
         told = connector_output.kv_connector_worker_meta
+        with self._guard("taking in what was copied"):
+            self._scheduler.brought_back(done, failed)
         if isinstance(told, FailedStores):
-            self._guarded(lambda: self._scheduler.not_stored(told.tickets), None)
+            with self._guard("taking in what was not copied"):
+                self._scheduler.not_stored(told.tickets)
 
     def request_finished(self, request: Any, block_ids: list[int]) -> tuple[bool, None]:
         del block_ids
@@ -189,14 +192,12 @@ class SwapConnector(KVConnectorBase_V1, SupportsHMA):
         self._scheduler.drop_all()
         return True
 
-    def _guarded(self, act: Callable[[], Result], otherwise: Result) -> Result:
-        """Do it, or turn swapping off."""
-        try:
-            return act()
-        except Exception:  # noqa: BLE001  the engine must go on
-            self._scheduler.turn_off()
-            LOGGER.exception("Lengthwise swaps nothing any more: vLLM goes on without it")
-            return otherwise
+    def _turn_off(self, doing: str) -> None:
+        """Swallow the exception that is being handled, and swap no more."""
+        self._scheduler.turn_off()
+        LOGGER.exception(
+            "Lengthwise swaps nothing any more: %s failed; vLLM goes on without it", doing
+        )
 
     # Both.
 

@@ -64,9 +64,8 @@ class StreamLink:
     its blocks were given away.
     """
 
-    def __init__(self, device: torch.device, max_staged_bytes: int = MAX_STAGED_BYTES) -> None:
+    def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)
-        self._max_staged_bytes = max_staged_bytes
         self._staged_bytes = 0
         self._sent: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         self._coming: dict[str, torch.cuda.Event] = {}
@@ -107,7 +106,7 @@ class StreamLink:
         """Let go of rows that have crossed, and wait for the oldest while too many have not."""
         while self._sent:
             event, rows = self._sent[0]
-            if self._staged_bytes > self._max_staged_bytes:
+            if self._staged_bytes > MAX_STAGED_BYTES:
                 event.synchronize()
             elif not event.query():
                 return

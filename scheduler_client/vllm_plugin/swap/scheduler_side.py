@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from lengthwise.scheduling.swap_order import WaitingJob, estimated_waits_s, who_goes_out
+from lengthwise.scheduling.swap_order import who_goes_out
 from scheduler_client.vllm_plugin.swap.host_slots import HostSlots, SwappedRequest
 from scheduler_client.vllm_plugin.swap.orders import Load, Store, WorkerMemory
 from scheduler_client.vllm_plugin.swap.running_blocks import RunningBlocks, Step
@@ -166,24 +166,23 @@ class SwapScheduler:
         if needed > self._slots.total:
             return False
         evictable = {held.request_id: len(held.slots) for held in self._slots if not held.loading}
-        waits_s = self._waits_s([*evictable, request_id])
-        out = who_goes_out(evictable | {request_id: needed}, waits_s, needed - self._slots.free)
+        places = self._places([*evictable, request_id])
+        out = who_goes_out(evictable | {request_id: needed}, places, needed - self._slots.free)
         if out is None or request_id in out:
             return False
         for gone in out:
             self._evict(gone)
         return True
 
-    def _waits_s(self, request_ids: Iterable[str]) -> dict[str, float]:
-        """Estimated waits among the swapped: in the order of vLLM's queue.
+    def _places(self, request_ids: Iterable[str]) -> dict[str, float]:
+        """Estimated waits, in units of one request: the place in the order of vLLM's queue.
 
         All count as equally long: where only swapped requests share the memory, whose wait is the
         longest hangs on the order of the queue alone.
         """
         requests = [self._requests[request_id] for request_id in request_ids]
         requests.sort(key=lambda request: (request.priority, request.arrival_time))
-        queue = [(r.request_id, WaitingJob(1.0)) for r in requests]
-        return estimated_waits_s(queue, [])
+        return {request.request_id: float(place) for place, request in enumerate(requests)}
 
     def _evict(self, request_id: str) -> None:
         held = self._slots.release(request_id)

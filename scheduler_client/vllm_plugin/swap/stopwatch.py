@@ -18,18 +18,11 @@ class Stopwatch:
         self._spent_s = dict[str, float].fromkeys(SECONDS, 0.0)
 
     @contextmanager
-    def swapping_out(self) -> Generator[None]:
-        """Count what runs within as copying out."""
+    def counting(self, name: str) -> Generator[None]:
+        """Add what runs within to one of SECONDS."""
         began_s = time.perf_counter()
         yield
-        self._spent_s["out_s"] += time.perf_counter() - began_s
-
-    @contextmanager
-    def swapping_in(self) -> Generator[None]:
-        """Count what runs within as copying in."""
-        began_s = time.perf_counter()
-        yield
-        self._spent_s["in_s"] += time.perf_counter() - began_s
+        self._spent_s[name] += time.perf_counter() - began_s
 
     def take(self) -> dict[str, float]:
         """The seconds since the last time."""

@@ -53,7 +53,7 @@ class SwapWorker:
         """Copy out. One that fails is noted by its ticket; the rest goes on."""
         for order in stores:
             try:
-                with self.stopwatch.swapping_out():
+                with self.stopwatch.counting("out_s"):
                     self.copy_out(order)
                 self._stored[order.request_id] = order.ticket
             except Exception:  # noqa: BLE001  the step must go on; the request is computed again
@@ -68,7 +68,7 @@ class SwapWorker:
                 self._failed_loads.add(order.request_id)
                 continue
             try:
-                with self.stopwatch.swapping_in():
+                with self.stopwatch.counting("in_s"):
                     self._link.fetch(order.request_id, partial(self.copy_in, order))
             except Exception:  # noqa: BLE001  as above
                 self._note_failure("in")

@@ -21,7 +21,7 @@ from autoscaler.core.interactive import (
 )
 from autoscaler.core.options import DecisionOptions
 from autoscaler.core.slo import RequestClass, RequestPromise, Slo
-from autoscaler.core.waiting import tokens_quantile, waiting_time_s
+from autoscaler.core.waiting import tokens_quantile, work_s
 from autoscaler.errors import InvalidStateError
 from lengthwise.length_distribution import LengthDistribution
 from tests.autoscaler.states import CAPACITY, NOW_S, group
@@ -54,14 +54,11 @@ def test_nine_of_ten_sums_stay_within_their_ninety_percent_quantile(count):
     assert np.mean(sums <= bound) == pytest.approx(0.9, abs=0.02)
 
 
-def test_a_queue_takes_its_prompts_and_its_tokens_over_the_instances():
+def test_an_instance_is_busy_with_a_queues_prompts_and_its_tokens():
     ahead = TokenDemand(10, 8_000.0, 0.0, 50_000.0)
     # 64 slots give 64 / 0.084 tokens a second; prompts take 0.5 s.
-    assert waiting_time_s(ahead, CAPACITY, 2, 64, 0.9) == pytest.approx(
-        (8_000 * 0.084 / 64 + 0.5) / 2
-    )
-    assert waiting_time_s(ahead, CAPACITY, 0, 64, 0.9) == math.inf
-    assert waiting_time_s(TokenDemand(), CAPACITY, 0, 64, 0.9) == 0.0
+    assert work_s(ahead, CAPACITY, 64, 0.9) == pytest.approx(8_000 * 0.084 / 64 + 0.5)
+    assert work_s(TokenDemand(), CAPACITY, 64, 0.9) == 0.0
 
 
 def test_the_slots_within_an_slo_are_the_largest_batch_that_keeps_it():

@@ -4,7 +4,8 @@ from autoscaler.core.demand import Knowledge
 from autoscaler.core.expectation import Expectation
 from autoscaler.core.fleet import Pool
 from autoscaler.core.slo import RequestClass, RequestPromise
-from autoscaler.edges.demand.open_requests import OpenRequest, OpenRequests, Progress, Report
+from autoscaler.edges.demand.open_requests import OpenRequests
+from autoscaler.edges.demand.report import OpenRequest, Progress, Report
 from autoscaler.edges.engine_metrics import EngineSample
 from autoscaler.edges.observer import FleetObserver
 from autoscaler.edges.work_left import WorkLeft

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from index_builder import __main__ as main_module
 from index_builder.cli import commands as cli
 from index_builder.cli import evaluate_command
-from tests.lengthwise.history.files.logs.examples import AIPERF_INPUTS, LOGS
+from tests.lengthwise.history.files.logs.examples import LOGS
+from tests.lengthwise.history.files.logs.examples.serving import AIPERF_INPUTS
 from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
 ROOT = Path(__file__).parents[3]

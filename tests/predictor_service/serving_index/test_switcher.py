@@ -1,7 +1,5 @@
 """Following the place of the index, being told, and going back."""
 
-import asyncio
-
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, StoreError
@@ -70,11 +68,10 @@ async def test_the_watch_outlives_a_fault_of_its_own(capsys):
     place.named, place.error = "v2", ZeroDivisionError()
     watcher = Watcher(switcher, poll_s=0.005)
     watcher.start()
-    await asyncio.sleep(0.05)
+    await until(lambda: "unexpected exception" in capsys.readouterr().out)
     place.error = None
     await until(lambda: holder.version == "v2")
     await watcher.stop()
-    assert "unexpected exception" in capsys.readouterr().out
 
 
 async def test_rolling_back_serves_the_version_before_and_has_the_place_name_it():

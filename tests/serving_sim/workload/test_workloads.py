@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 
 from serving_sim.engine.profile import SHIPPED, Profile
 from serving_sim.errors import InvalidEngineError, InvalidWorkloadError
-from serving_sim.workload.arrivals import gamma_arrivals_s, poisson_arrivals_s, scaled_arrivals_s
+from serving_sim.workload.arrivals import gamma_arrivals_s, scaled_arrivals_s
 from serving_sim.workload.length_table import LengthTable
 from serving_sim.workload.predictions import class_means, learnt_distributions, oracle_with_noise
 from serving_sim.workload.predictor import Predictor
@@ -34,7 +34,7 @@ def test_gamma_arrivals_have_the_rate_and_the_variation_asked_for():
 
 
 def test_an_infinite_rate_is_a_burst_of_all_at_once():
-    assert poisson_arrivals_s(math.inf, 3, np.random.default_rng(0)).tolist() == [0, 0, 0]
+    assert gamma_arrivals_s(math.inf, 1.0, 3, np.random.default_rng(0)).tolist() == [0, 0, 0]
 
 
 def test_a_scaled_trace_keeps_the_proportions_of_its_gaps_and_goes_round():

@@ -5,7 +5,7 @@ The plugin's own preemption, beside the swapping of what it preempts, in a real 
 
 import pytest
 
-from scheduler_client.vllm_plugin.swap.device_blocks import (
+from scheduler_client.vllm_plugin.preemption.device_blocks import (
     counts_blocks,
     freed_blocks,
     lacking_blocks,

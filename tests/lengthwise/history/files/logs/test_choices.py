@@ -8,9 +8,9 @@ import pytest
 
 from lengthwise.history.files import History, ReadOptions
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import (
-    ASKED,
-    chat_response,
+from tests.lengthwise.history.files.logs.examples.apis import chat_response
+from tests.lengthwise.history.files.logs.examples.log import ASKED
+from tests.lengthwise.history.files.logs.examples.observing import (
     litellm_payload,
     otel_span,
     otlp,

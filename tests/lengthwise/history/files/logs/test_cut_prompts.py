@@ -8,13 +8,13 @@ import pytest
 
 from lengthwise.history.files import History
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import (
+from tests.lengthwise.history.files.logs.examples.observing import (
     litellm_payload,
     litellm_spend,
     otel_span,
     otlp,
-    sglang_event,
 )
+from tests.lengthwise.history.files.logs.examples.serving import sglang_event
 
 LITELLM_CUT = "Name... (litellm_truncated skipped 900 chars. A note) ...a lake."
 LOGGER_CUT = "Name...truncated by litellm, this logger does not support large content"

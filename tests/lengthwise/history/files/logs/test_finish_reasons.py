@@ -8,12 +8,11 @@ import pytest
 from lengthwise.history.files import History, HistoryReadError
 from lengthwise.index.record import HistoryRecord
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import (
-    ASKED,
-    chat_response,
+from tests.lengthwise.history.files.logs.examples.apis import chat_response, response_object
+from tests.lengthwise.history.files.logs.examples.log import ASKED
+from tests.lengthwise.history.files.logs.examples.observing import (
     langfuse_observation,
     litellm_payload,
-    response_object,
 )
 
 ROW = {"prompt": "hi", "output_tokens": 7}

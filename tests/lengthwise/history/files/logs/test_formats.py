@@ -8,8 +8,10 @@ from lengthwise.history.files import History, HistoryReadError, ReadOptions
 from lengthwise.history.files.row_schemas.logs.registry import LOG_SCHEMAS
 from lengthwise.index.errors import InvalidInputError
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import AIPERF_INPUTS as INPUTS
-from tests.lengthwise.history.files.logs.examples import LOGS, Log, aiperf_record
+from tests.lengthwise.history.files.logs.examples import LOGS
+from tests.lengthwise.history.files.logs.examples.log import Log
+from tests.lengthwise.history.files.logs.examples.serving import AIPERF_INPUTS as INPUTS
+from tests.lengthwise.history.files.logs.examples.serving import aiperf_record
 
 TITLES = {schema.name: schema.title for schema in LOG_SCHEMAS}
 

@@ -8,7 +8,11 @@ import pytest
 from lengthwise.history.files import History, HistoryReadError, ReadOptions
 from lengthwise.index.errors import InvalidInputError
 from tests.lengthwise.history.files.files import write_any, write_bytes, write_json_lines
-from tests.lengthwise.history.files.logs.examples import batch_answer, batch_request, chat_response
+from tests.lengthwise.history.files.logs.examples.apis import (
+    batch_answer,
+    batch_request,
+    chat_response,
+)
 
 PROMPTS = [{"key": name, "prompt": f"Name {name}."} for name in "abc"]
 ANSWERS = [{"key": name, "output_tokens": tokens} for name, tokens in (("c", 3), ("a", 1))]

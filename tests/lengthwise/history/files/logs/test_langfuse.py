@@ -7,7 +7,7 @@ import pytest
 
 from lengthwise.history.files import History
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import langfuse_observation
+from tests.lengthwise.history.files.logs.examples.observing import langfuse_observation
 
 
 @pytest.mark.parametrize(

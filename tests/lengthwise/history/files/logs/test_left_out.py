@@ -7,21 +7,22 @@ import pytest
 
 from lengthwise.history.files import History, HistoryEmptyError, ReadOptions
 from tests.lengthwise.history.files.files import write_any, write_json_lines
-from tests.lengthwise.history.files.logs.examples import (
-    ASKED,
-    LOGS,
+from tests.lengthwise.history.files.logs.examples import LOGS
+from tests.lengthwise.history.files.logs.examples.apis import (
     batch_request,
     chat_response,
-    guidellm_request,
+    response_object,
+)
+from tests.lengthwise.history.files.logs.examples.log import ASKED
+from tests.lengthwise.history.files.logs.examples.observing import (
     langfuse_observation,
     litellm_payload,
     litellm_spend,
     otel_span,
     otlp,
     phoenix_span,
-    response_object,
-    sglang_event,
 )
+from tests.lengthwise.history.files.logs.examples.serving import guidellm_request, sglang_event
 
 CLIENT_LEFT = {"error_code": "499", "error_class": "ClientDisconnected"}
 GENERIC = {"prompt": "Name a lake.", "output_tokens": 5}

@@ -9,7 +9,7 @@ import pytest
 from lengthwise.history.files import HistoryReadError, ReadOptions, read_history
 from lengthwise.index.record import HistoryRecord
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import (
+from tests.lengthwise.history.files.logs.examples.apis import (
     ANTHROPIC_ASKED,
     anthropic_message,
     chat_response,

@@ -7,7 +7,7 @@ import pytest
 
 from lengthwise.history.files import History, HistoryReadError, ReadOptions
 from tests.lengthwise.history.files.files import write_json_lines
-from tests.lengthwise.history.files.logs.examples import sglang_event
+from tests.lengthwise.history.files.logs.examples.serving import sglang_event
 
 TEXTS = ["Name a lake.", "Name a river."]
 OUTS = [sglang_event(tokens, "stop")["out"] for tokens in (5, 7)]

@@ -11,17 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.advisor.typical_lengths import START_TOKENS
-from scheduler_client.vllm_plugin.messages import Points, decode_points
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
-from scheduler_client.vllm_plugin.swap.device_blocks import (
+from scheduler_client.vllm_plugin.preemption.device_blocks import (
     counts_blocks,
     freed_blocks,
     lacking_blocks,
 )
+from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.waiting_queues import ORDER
 
 SAFE = 1 << 30
@@ -33,7 +31,6 @@ REVIEW_S = 0.25
 MAX_SHARE = 0.05
 """Of its time that the scheduler may spend on deciding."""
 
-
 PREEMPTION_NEEDS = (
     "max_num_active_reqs",
     "num_waiting_for_streaming_input",
@@ -44,34 +41,6 @@ PREEMPTION_NEEDS = (
     "_preempt_request",
 )
 """Of vLLM's scheduler, looked up at its start."""
-
-
-class ExpectedLength:
-    """The length of an answer, as far as it is known before.
-
-    Args:
-        tokens: The mean of the prediction, or what is typical of the LLM.
-        points: The prediction as it came; None if there is none.
-    """
-
-    __slots__ = ("_distribution", "_points", "tokens")
-
-    def __init__(self, tokens: float = START_TOKENS, points: Points | None = None) -> None:
-        self.tokens = tokens
-        self._points = points
-        self._distribution: LengthDistribution | None = None
-
-    @property
-    def predicted(self) -> bool:
-        """Whether it is a prediction."""
-        return self._points is not None
-
-    @property
-    def distribution(self) -> LengthDistribution | None:
-        """The prediction, made of its points where it is asked for: few rules do."""
-        if self._distribution is None and self._points is not None:
-            self._distribution = LengthDistribution(*decode_points(self._points))
-        return self._distribution
 
 
 Expected = Callable[[str], ExpectedLength | None]

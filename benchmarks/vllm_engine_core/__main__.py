@@ -1,78 +1,45 @@
 """What Lengthwise in the engine core costs and orders: `python -m benchmarks.vllm_engine_core`.
 
 A plain vLLM, one with Lengthwise and one with Lengthwise as it was at another commit stand side by
-side and take turns: single requests to an idle engine, then bursts.
+side and take turns: single requests to an idle engine, then bursts. With all slots taken, a plain
+one and today's make as many tokens as they can.
 """
 
 import argparse
-import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.options import recorded_command
-from benchmarks.harness.report import Report, finish
-from benchmarks.harness.spread import percentile
-from benchmarks.harness.table import Column, Row, Table
+from benchmarks.harness.report import finish
 from benchmarks.vllm.asked import Asked, ready_index
+from benchmarks.vllm_engine_core.baseline import BASELINE_COMMIT, baseline_checkout, python_path
+from benchmarks.vllm_engine_core.tables import (
+    BEFORE,
+    NOW,
+    PLAIN,
+    WAITED_S,
+    Burst,
+    Measured,
+    engine_core_report,
+)
 from lengthwise.index.errors import LengthIndexError
-from testbed.engine import CACHE, ROOT, Engine, running_engine
+from testbed.engine import CACHE, Engine, running_engine
 from testbed.engine_metrics import parse_metrics, total
 from testbed.engine_options import CPU_NICENESS, CPU_PREDICTOR, EngineOptions, default_step_ms
 from testbed.errors import TestbedError
 from testbed.predictor import running_predictor
-from testbed.replay import replay
+from testbed.replay import replay, tokens_per_s_when_full
 from testbed.tiny_model import TinyLlama, tiny_model
 from testbed.workload import Request, burst, warm_up_requests, workload
 
-PLAIN, NOW, BEFORE = "plain", "Lengthwise", "Lengthwise before"
-BASELINE_COMMIT = "66e1592"
-"""The last one in which a request waited for its prediction."""
-
-TESTBED = "testbed"
-"""Paces the engines, and gives answers their true lengths."""
-
 IDLE_GAP_S, IDLE_TOKENS = 0.25, 4
 LIMIT_TOKENS = 4_096
-WAITED_S = 0.1
-"""Who waited less could hardly have been ordered by anything."""
-
 METRICS_LAG_S = 1.5
 """The sidecar brings its counts up to date once a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """What became of requests that came at once.
-
-    Args:
-        waited: Those that got no token within WAITED_S, less those that found a free slot: these
-            never stood in the queue.
-        predicted: Those that had a prediction when they were ordered.
-    """
-
-    waited: int
-    predicted: int
-
-    @property
-    def share(self) -> float:
-        """Of those that waited; at most 1, since a few that did not may have been predicted."""
-        return min(1.0, self.predicted / self.waited) if self.waited else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """By the engine's name: milliseconds to the first token, and bursts."""
-
-    ttft_ms: dict[str, list[float]]
-    bursts: dict[str, list[Burst]]
-    step_us: float
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--idle-requests", type=int, default=200, help="to each idle engine")
     add("--bursts", type=int, default=5, help="for each engine")
     add("--burst-size", type=int, default=100, help="requests at once")
+    add("--rounds", type=int, default=5, help="turns of both engines with all slots taken")
+    add("--requests-per-round", type=int, default=80, help="of each such turn")
     add("--slots", type=int, default=8, help="requests that run at once")
     add("--json", type=Path, help="also write the results here")
     options = parser.parse_args(argv)
@@ -109,14 +78,14 @@ def _measure(options: argparse.Namespace) -> Measured:
         baseline = (
             options.baseline.resolve()
             if options.baseline
-            else stack.enter_context(_checkout(folder / "baseline"))
+            else stack.enter_context(baseline_checkout(folder / "baseline"))
         )
         plugin = {"LENGTHWISE_TARGET": predictor.target, "LENGTHWISE_MODEL": asked.model}
         plugin["LENGTHWISE_REPORT"] = "false"  # the same prompts come again in every burst
         environments = {
             PLAIN: {},
             NOW: plugin,
-            BEFORE: plugin | {"PYTHONPATH": _python_path(baseline, folder / "entry points")},
+            BEFORE: plugin | {"PYTHONPATH": python_path(baseline, folder / "entry points")},
         }
         engines = {
             kind: stack.enter_context(_engine(folder, options.slots, environment))
@@ -132,7 +101,8 @@ def _measure(options: argparse.Namespace) -> Measured:
                     asked.pairs, options.burst_size, 1.0, burst, seed, tokens_per_s=1.0
                 )
                 found.append(_burst(engines[kind], drawn, options.slots))
-        return Measured(ttft_ms, bursts, _step_us(engines[NOW]))
+        tokens_per_s = _saturated(engines, asked, options)
+        return Measured(ttft_ms, bursts, tokens_per_s, _step_us(engines[NOW]))
 
 
 @contextmanager
@@ -146,40 +116,6 @@ def _engine(folder: Path, slots: int, environment: dict[str, str]) -> Generator[
     )
     with running_engine(tiny_model(CACHE), folder, options) as engine:
         yield engine
-
-
-@contextmanager
-def _checkout(folder: Path) -> Generator[Path]:
-    """A worktree of the baseline while the context lasts."""
-    git = ["git", "-C", str(ROOT), "worktree"]
-    subprocess.run([*git, "add", "--detach", str(folder), BASELINE_COMMIT], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run([*git, "remove", "--force", str(folder)], check=True)
-
-
-def _python_path(checkout: Path, folder: Path) -> str:
-    """Where an engine finds a checkout instead of what is installed, entry points too.
-
-    The testbed is the one that measures it.
-    """
-    project = tomllib.loads((checkout / "pyproject.toml").read_text("utf-8"))["project"]
-    info = folder / f"{project['name']}-{project['version']}.dist-info"
-    info.mkdir(parents=True)
-    for package in checkout.glob("*/__init__.py"):
-        name = package.parent.name
-        (folder / name).symlink_to(ROOT / name if name == TESTBED else package.parent)
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    lines = [
-        line
-        for group, entries in project["entry-points"].items()
-        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
-    ]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return str(folder)
 
 
 def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, list[float]]:
@@ -205,6 +141,20 @@ def _burst(engine: Engine, requests: Sequence[Request], slots: int) -> Burst:
     return Burst(min(late, in_queue), _predicted(engine) - before)
 
 
+def _saturated(
+    engines: dict[str, Engine], asked: Asked, options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Tokens per second of the plain engine and of today's, in turns over the same requests."""
+    found: dict[str, list[float]] = {PLAIN: [], NOW: []}
+    for seed in range(options.rounds):
+        requests = workload(
+            asked.pairs, options.requests_per_round, 1.0, burst, seed, tokens_per_s=1.0
+        )
+        for kind in (PLAIN, NOW) if seed % 2 else (NOW, PLAIN):
+            found[kind].append(tokens_per_s_when_full(replay(engines[kind], requests)))
+    return found
+
+
 def _predicted(engine: Engine) -> int:
     """Requests that were ordered by a prediction; before, every prediction ordered one."""
     samples = parse_metrics(engine.get("/metrics"))
@@ -218,71 +168,6 @@ def _step_us(engine: Engine) -> float:
     samples = parse_metrics(engine.get("/metrics"))
     steps = total(samples, "lengthwise_steps_total")
     return 1e6 * total(samples, "lengthwise_step_seconds_total") / steps if steps else 0.0
-
-
-def engine_core_report(command: str, measured: Measured) -> Report:
-    """What it costs an idle engine and how much of a burst it orders."""
-    plain_ms = measured.ttft_ms[PLAIN]
-    idle: list[Row] = [
-        {
-            "engine": kind,
-            "p50": percentile(ms, 0.5),
-            "p95": percentile(ms, 0.95),
-            "added_p50": _added(ms, plain_ms, 0.5),
-            "added_p95": _added(ms, plain_ms, 0.95),
-        }
-        for kind, ms in measured.ttft_ms.items()
-    ]
-    bursts: list[Row] = [
-        {
-            "engine": kind,
-            "waited": sum(one.waited for one in found),
-            "predicted": sum(one.predicted for one in found),
-            "share": _share(found),
-        }
-        for kind, found in measured.bursts.items()
-    ]
-    idle_columns = [
-        Column("engine", "engine"),
-        Column("p50", "p50, ms", "{:.1f}"),
-        Column("p95", "p95, ms", "{:.1f}"),
-        Column("added_p50", "added at p50", "{:+.1f}"),
-        Column("added_p95", "added at p95", "{:+.1f}"),
-    ]
-    burst_columns = [
-        Column("engine", "engine"),
-        Column("waited", f"waited {WAITED_S:g} s or more"),
-        Column("predicted", "ordered by a prediction"),
-        Column("share", "share", "{:.0%}"),
-    ]
-    now_ms = measured.ttft_ms[NOW]
-    aims = [
-        Aim("added to an idle engine's first token, p50", _added(now_ms, plain_ms, 0.5), at_most=1),
-        Aim("the same, p95", _added(now_ms, plain_ms, 0.95), at_most=3),
-        Aim("of a burst ordered by a prediction", _share(measured.bursts[NOW]), at_least=0.95),
-    ]
-    tables = [
-        Table("first_token", "Time to the first token of an idle engine", idle_columns, idle),
-        Table("bursts", "Requests that came at once", burst_columns, bursts),
-        aims_table(aims),
-    ]
-    notes = [
-        "Three real vLLMs stand side by side and take turns; engines, predictor and client share "
-        "the cores. Settings are the defaults.",
-        f"Ordering took {measured.step_us:.0f} us of a step of the engine on average, with what "
-        "requests that came and ended took.",
-    ]
-    return Report("vllm_engine_core", command, tables, notes)
-
-
-def _added(ms: list[float], plain_ms: list[float], level: float) -> float:
-    return percentile(ms, level) - percentile(plain_ms, level)
-
-
-def _share(bursts: Sequence[Burst]) -> float:
-    waited = sum(burst.waited for burst in bursts)
-    predicted = sum(min(burst.waited, burst.predicted) for burst in bursts)
-    return predicted / waited if waited else 0.0
 
 
 if __name__ == "__main__":

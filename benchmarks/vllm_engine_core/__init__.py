@@ -1,0 +1,1 @@
+"""What Lengthwise in the engine core costs and orders."""

@@ -1,0 +1,10 @@
+"""A running request makes room for a much shorter one.
+
+| module | is |
+|---|---|
+| preempting | who goes before a step, by vLLM's own means |
+| device_blocks | what requests hold of the device's memory, and lack |
+| expected_length | how long an answer is expected to be |
+
+`lengthwise.scheduling.preemption` decides.
+"""
