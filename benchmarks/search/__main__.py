@@ -23,8 +23,9 @@ from benchmarks.search.searched import Searched, build_flat, build_hnsw, build_o
 from benchmarks.search.tables import search_table, share_table, time_table
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.searcher import NEIGHBOURS
-from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
+from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, recall_of
 
 SIZES = (10_000, 100_000, 1_000_000)
 """Vectors that are searched."""

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vectors import (
     RECALL_K,
     TARGET_RECALL,
-    SearchPlan,
     VectorIndex,
     exact_neighbours,
-    import_faiss,
     recall_of,
 )
 

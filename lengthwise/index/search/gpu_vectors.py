@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.search.vectors import SearchPlan, VectorIndex, import_faiss
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import SearchPlan
+from lengthwise.index.search.vector_search import RowSubset, VectorSearch
+from lengthwise.index.search.vectors import VectorIndex
 
 
 def gpu_count() -> int:
@@ -35,11 +38,20 @@ class GpuVectorIndex(VectorIndex):
         self._source = source
         self._one_at_a_time = threading.Lock()  # FAISS's GPU indexes are not thread-safe
 
-    def search(
-        self, queries: FloatMatrix, k: int, *, among: IntVector | None = None
-    ) -> tuple[FloatMatrix, IntMatrix]:
-        """The k nearest rows of each query; see `VectorIndex.search`."""
-        if among is not None:
-            return self._source.search(queries, k, among=among)
+    def search(self, queries: FloatMatrix, k: int) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query; see `VectorSearch.search`."""
         with self._one_at_a_time:
             return super().search(queries, k)
+
+    def subset(self, rows: IntVector) -> RowSubset:
+        """Some rows, which the CPU searches."""
+        return self._source.subset(rows)
+
+
+def on_gpu(source: VectorIndex) -> VectorSearch:
+    """Copy vectors to the first GPU, for FAISS where it has GPU support, else for PyTorch."""
+    if gpu_count():
+        return GpuVectorIndex(source)
+    from lengthwise.index.search.torch_vectors import TorchVectorIndex  # noqa: PLC0415  imports torch
+
+    return TorchVectorIndex.from_pieces(source.stored_vectors(), "cuda")

@@ -1,22 +1,19 @@
 """The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.encoder.openmp import bound_spinning
-from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
-
-SearchKind = Literal["flat", "ivf"]
-
-FLAT_ROWS = 5_000
-"""Up to here every vector is compared. Beyond, cells are four times as fast and lose almost
-nothing (`benchmarks.search`)."""
+from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
+from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
+from lengthwise.index.search.plan import SearchPlan
+from lengthwise.index.search.subset import subset_of
+from lengthwise.index.search.vector_search import RowSubset
 
 RECALL_K = 32
 """Neighbours that recall is measured on: about as many as count for an estimate."""
@@ -34,55 +31,9 @@ TRAINING_ROWS_PER_CELL = 64
 CODE_ITERATIONS = 8
 """Passes of k-means over each of the codes' many small tables, which settle early."""
 
-ADD_ROWS = 65_536
-"""Rows read and added at a time: 100 MB of vectors of 384 floats."""
-
 REFINEMENTS = (4, 16)
 """Candidates per neighbour asked for that are compared again with their full vectors: the first
 is enough for text, the second for vectors without any structure."""
-
-
-def import_faiss() -> Any:
-    """FAISS, for the CPU or with GPU support, whichever is installed."""
-    bound_spinning()
-    try:
-        import faiss  # noqa: PLC0415  heavy, and absent from the base install
-    except ImportError as error:
-        raise MissingExtraError.for_module("faiss", "index") from error
-    return faiss
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPlan:
-    """How vectors are searched.
-
-    Args:
-        kind: "flat" compares with every vector; "ivf" with those of the nearest cells only, first
-            by 4-bit codes, then the best few by their full vectors.
-        cells: Cells of the coarse quantiser; 0 for "flat".
-        probes: Cells visited per query; 0 for "flat".
-        refinement: Candidates compared again per neighbour asked for; 0 for "flat".
-        measured_recall: Share of the true 32 nearest that were found, measured at the build on
-            rows of the index; 1 for "flat".
-    """
-
-    kind: SearchKind = "flat"
-    cells: int = 0
-    probes: int = 0
-    refinement: int = 0
-    measured_recall: float = 1.0
-
-    @classmethod
-    def for_size(cls, rows: int) -> "SearchPlan":
-        """The plan for an index of some size."""
-        if rows <= FLAT_ROWS:
-            return cls()
-        cells = 2 ** round(np.log2(3 * np.sqrt(rows)))
-        return cls("ivf", cells=int(cells), measured_recall=0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
 
 
 class VectorIndex:
@@ -129,34 +80,22 @@ class VectorIndex:
         # A search that misses its promise whatever it visits is none: compare with every vector.
         return tuned(cls(index, plan), vectors) or cls.build(vectors, SearchPlan())
 
-    def search(
-        self, queries: FloatMatrix, k: int, *, among: IntVector | None = None
-    ) -> tuple[FloatMatrix, IntMatrix]:
-        """The k nearest rows of each query, nearest first.
-
-        Args:
-            queries: Shape (queries, dimension), rows of unit length.
-            k: How many are wanted of each, at least 1.
-            among: Only these rows are searched.
-
-        Returns:
-            Cosine similarities and row numbers, both of shape (queries, k); row -1 where fewer
-            than k were found.
-        """
+    def search(self, queries: FloatMatrix, k: int) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query; see `VectorSearch.search`."""
         queries = np.ascontiguousarray(queries, np.float32)
-        parameters = self._parameters(among)
-        return self._index.search(queries, k, params=parameters)
+        return self._index.search(queries, k, params=self._parameters())
 
-    def _parameters(self, among: IntVector | None) -> Any:
-        faiss = import_faiss()
-        selector: dict[str, Any] = {} if among is None else {"sel": faiss.IDSelectorBatch(among)}
+    def subset(self, rows: IntVector) -> RowSubset:
+        """Some rows, to be searched by themselves; see `VectorSearch.subset`."""
+        return subset_of(self._index, self.plan, rows)
+
+    def _parameters(self) -> Any:
         if self.plan.kind == "flat":
-            return faiss.SearchParameters(**selector) if selector else None
-        # A selection may leave little in each cell: look into more of them.
-        probes = self.plan.probes if among is None else min(8 * self.plan.probes, self.plan.cells)
-        inner = faiss.IVFSearchParameters(nprobe=probes, **selector)
+            return None
+        faiss = import_faiss()
         return faiss.IndexRefineSearchParameters(
-            k_factor=self.plan.refinement, base_index_params=inner
+            k_factor=self.plan.refinement,
+            base_index_params=faiss.IVFSearchParameters(nprobe=self.plan.probes),
         )
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:

@@ -114,10 +114,19 @@ def test_a_row_that_plays_a_new_prompt_sees_what_a_new_prompt_would():
 
 
 class FewFound:
-    """Vectors of which an approximate search finds three rows, unless told among which."""
+    """Vectors of which an approximate search finds three rows, a subset all of its rows."""
 
-    def search(self, queries, k, *, among=None):
-        found = np.array([0, 1, 2]) if among is None else among[:k]
+    def __init__(self, rows=(0, 1, 2)):
+        self.rows = np.array(rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def subset(self, rows):
+        return FewFound(rows)
+
+    def search(self, queries, k):
+        found = self.rows[:k]
         rows = np.full((len(queries), k), -1)
         rows[:, : len(found)] = found
         lowest = np.finfo(np.float32).min

@@ -7,13 +7,12 @@ import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
 from lengthwise.index.search import vectors as vectors_module
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
 from lengthwise.index.search.vectors import (
-    FLAT_ROWS,
     TARGET_RECALL,
-    SearchPlan,
     VectorIndex,
     exact_neighbours,
-    import_faiss,
     recall_of,
 )
 from tests.lengthwise.index.fakes import unit
@@ -67,21 +66,6 @@ def test_similarities_of_the_approximate_search_are_cosines(large):
     similarities, rows = index.search(matrix[:50], 1)
     assert rows[:, 0].tolist() == list(range(50))
     assert similarities[:, 0] == pytest.approx(1, abs=5e-3)
-
-
-def test_a_search_among_chosen_rows_finds_the_nearest_of_these_alone():
-    matrix, queries = clustered(500), clustered(20, seed=1)
-    among = np.arange(0, 500, 7)
-    _, rows = VectorIndex.build(matrix).search(queries, 5, among=among)
-    assert rows.tolist() == among[brute_force(matrix[among], queries, 5)].tolist()
-
-
-def test_a_search_among_few_rows_of_a_large_index_finds_most_of_them(large):
-    matrix, index = large
-    queries, among = clustered(100, seed=1), np.arange(0, len(matrix), 9)
-    _, rows = index.search(queries, 16, among=among)
-    assert set(rows.ravel().tolist()) <= {-1, *among.tolist()}
-    assert recall_of(rows, among[brute_force(matrix[among], queries, 16)]) > 0.9
 
 
 def test_where_fewer_rows_than_wanted_are_there_the_rest_is_minus_one():
