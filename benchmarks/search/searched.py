@@ -1,5 +1,6 @@
 """Indexes that are compared, behind one seam: ours, flat search and HNSW."""
 
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -54,11 +55,14 @@ class Searched:
     megabytes: float
 
 
-def build_ours(vectors: FloatMatrix) -> tuple[Searched, VectorIndex]:
-    """What Lengthwise builds for so many rows."""
-    started_s = time.perf_counter()
-    index = VectorIndex.build(vectors)
-    build_s = time.perf_counter() - started_s
+def build_ours(vectors: FloatMatrix, keep: Path | None = None) -> tuple[Searched, VectorIndex]:
+    """What Lengthwise builds for so many rows.
+
+    Args:
+        vectors: What is indexed.
+        keep: Folder of indexes built before, by their number of rows, which this one joins.
+    """
+    index, build_s = _kept(keep, len(vectors)) or _built(vectors, keep)
     plan = index.plan
     setting = (
         "exact"
@@ -70,6 +74,25 @@ def build_ours(vectors: FloatMatrix) -> tuple[Searched, VectorIndex]:
         return index.search(queries, k)[1]
 
     return Searched("Lengthwise", setting, search, build_s, _megabytes(index.save)), index
+
+
+def _kept(keep: Path | None, rows: int) -> tuple[VectorIndex, float] | None:
+    if keep is None or not (keep / f"{rows}.json").exists():
+        return None
+    told = json.loads((keep / f"{rows}.json").read_text())
+    return VectorIndex.load(keep / f"{rows}.faiss", SearchPlan(**told["plan"])), told["build_s"]
+
+
+def _built(vectors: FloatMatrix, keep: Path | None) -> tuple[VectorIndex, float]:
+    started_s = time.perf_counter()
+    index = VectorIndex.build(vectors)
+    build_s = time.perf_counter() - started_s
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        index.save(keep / f"{len(vectors)}.faiss")
+        told = {"plan": index.plan.to_dict(), "build_s": build_s}
+        (keep / f"{len(vectors)}.json").write_text(json.dumps(told))
+    return index, build_s
 
 
 def build_flat(vectors: FloatMatrix) -> Searched:

@@ -47,6 +47,29 @@ def _time_title(key: str) -> str:
     return f"{batch} at once, {threads} thread{'s' if threads > 1 else ''}"
 
 
+def own_table(rows: Sequence[Row]) -> Table:
+    """What a search among one LLM's own rows takes, beside a plain one."""
+    columns = [
+        Column("rows", "vectors", "{:,}"),
+        Column("llms", "LLMs", "{:,}"),
+        Column("batch", "at once", "{:,}"),
+        Column("plain_ms", "plain, ms", "{:.3f}"),
+        Column("selector_ratio", "selector, of plain", "{:.1f}x", with_range=True),
+        Column("own_ratio", "own rows, of plain", "{:.2f}x", with_range=True),
+        Column("selector_recall", "selector's recall@32", "{:.3f}"),
+        Column("own_recall", "recall@32", "{:.3f}"),
+        Column("prepare_s", "made in, s", "{:.1f}"),
+        Column("mib", "MiB", "{:,.0f}"),
+    ]
+    notes = [
+        "Rows dealt out among the LLMs at random, queries of one LLM at once. Selector: made of "
+        "the LLM's row numbers at each search, as it was done before. Own rows: made once, when an "
+        "index is loaded; MiB is what that takes in memory for all LLMs together.",
+    ]
+    title = "Searches among one LLM's own rows, milliseconds per query"
+    return Table("search_own", title, columns, rows, notes)
+
+
 def share_table(rows: Sequence[Row]) -> Table:
     """Where the time of a prediction goes."""
     columns = [

@@ -52,6 +52,11 @@ class VectorIndex:
         return int(self._index.ntotal)
 
     @property
+    def faiss_index(self) -> Any:
+        """Of FAISS, as `plan` describes it."""
+        return self._index
+
+    @property
     def dimension(self) -> int:
         """Length of a vector."""
         return int(self._index.d)
