@@ -77,6 +77,11 @@ def finish(report: Report, path: Path | None, summary: Mapping[str, Any] | None 
         summary: Figures that stand first in it, for who reads it by a program.
     """
     report.show()
+    write(report, path, summary)
+
+
+def write(report: Report, path: Path | None, summary: Mapping[str, Any] | None = None) -> None:
+    """Write a report without printing it; see `finish`."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = {**(summary or {}), **report.to_dict()}
