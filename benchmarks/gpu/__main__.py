@@ -9,14 +9,27 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.gpu.part import Measured, Outcome, Setting, outcome_table, run_part
+from benchmarks.gpu.part import Measured, Outcome, Setting, outcome_table, require, run_part
 from benchmarks.harness.aims import aims_table
 from benchmarks.harness.options import recorded_command
 from benchmarks.harness.report import Report, say, write
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, choose_device
+from lengthwise.index.encoder.openmp import bound_spinning
 
 PARTS = ("encoder", "search", "prediction", "training", "service", "swap")
 """Each is a module here; imported when it runs, since another may lack what this one needs."""
+
+SERVICE_MODULES = (
+    "faiss",
+    "structlog",
+    "pydantic",
+    "sqlalchemy",
+    "alembic",
+    "grpc_health",
+    "grpc_reflection",
+    "prometheus_client",
+)
+"""What the service and the build of its index need beyond what the other parts do."""
 
 PROMPTS_NOTE = (
     "Prompts are made up (benchmarks/gpu/prompts.py), of 10 to 500 tokens, 70 on average."
@@ -25,6 +38,7 @@ PROMPTS_NOTE = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and report, or pack the encoder."""
+    bound_spinning()  # before PyTorch is imported, with the first question to it
     options = _parsed(argv)
     if options.pack is not None:
         from benchmarks.gpu.pack import pack  # noqa: PLC0415  needs the encoder's package
@@ -49,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _measurement(name: str) -> Callable[[Setting], Measured]:
     def measure(setting: Setting) -> Measured:
+        if name == "service":
+            require("service", *SERVICE_MODULES)
         return importlib.import_module(f"benchmarks.gpu.{name}_part").measure(setting)
 
     return measure

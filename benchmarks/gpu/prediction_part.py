@@ -46,7 +46,9 @@ def measure(setting: Setting) -> Measured:
     """Rates and latencies, and where the time goes."""
     encoder = load_encoder(setting.model, device=setting.device, precision=setting.half)
     count = QUICK_ROWS if setting.quick else ROWS
-    vectors = TorchVectorIndex.from_pieces(made_up(count), setting.device)
+    vectors = TorchVectorIndex.from_pieces(
+        made_up(count, dimension=encoder.dimension), setting.device
+    )
     index = served_index(vectors, LENGTHS, encoder)
     prompts = mixed_prompts(QUICK_PROMPTS if setting.quick else PROMPTS)
     batches = QUICK_BATCHES if setting.quick else BATCHES

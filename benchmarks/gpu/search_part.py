@@ -32,8 +32,11 @@ BATCHES = (1, 32, 512)
 CALLS = {1: 300, 32: 100, 512: 20}
 """Searches timed, by queries at once."""
 
+QUICK_BATCHES = (1, 32)
+"""Queries at once with --quick: a CPU has no fast products in half precision."""
+
 QUICK_CALLS = 4
-"""The same with --quick."""
+"""Searches timed with --quick."""
 
 LLMS = 20
 """LLMs that share the rows; the rows of one are searched by themselves."""
@@ -74,11 +77,11 @@ def measure(setting: Setting) -> Measured:
     return Measured([Table("gpu_search", "Search on the GPU", columns, rows, notes)])
 
 
-def made_up(rows: int, seed: int = 0) -> Iterator[FloatMatrix]:
+def made_up(rows: int, *, dimension: int = DIMENSION, seed: int = 0) -> Iterator[FloatMatrix]:
     """Random unit vectors, in pieces: an exact search takes the same for all."""
     rng = np.random.default_rng(seed)
     for start in range(0, rows, ADD_ROWS):
-        shape = (min(ADD_ROWS, rows - start), DIMENSION)
+        shape = (min(ADD_ROWS, rows - start), dimension)
         piece = rng.standard_normal(shape, np.float32)
         yield piece / np.linalg.norm(piece, axis=1, keepdims=True)
 
@@ -111,7 +114,7 @@ def _faiss_lacks() -> list[str]:
 def _timed(index: VectorSearch, queries: FloatMatrix, setting: Setting) -> Iterator[Row]:
     own = index.subset(np.arange(0, len(index), LLMS))
     for among, searched in (("all", index), (f"one LLM's of {LLMS}", own)):
-        for batch in BATCHES:
+        for batch in QUICK_BATCHES if setting.quick else BATCHES:
             chunk = queries[:batch]
             count = QUICK_CALLS if setting.quick else CALLS[batch]
             found = times_ms(

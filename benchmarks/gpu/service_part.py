@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.gpu.encoder_part import PROMPTS, QUICK_PROMPTS
-from benchmarks.gpu.part import Measured, Setting, require
+from benchmarks.gpu.part import Measured, Setting
 from benchmarks.gpu.prompts import mixed_prompts
 from benchmarks.harness.spread import Spread
 from benchmarks.harness.table import Column, Row, Table
@@ -14,18 +14,8 @@ from benchmarks.harness.workloads import RecordList
 from benchmarks.service_load.job import LoadJob
 from benchmarks.service_load.measure import Measurer, job_name
 from benchmarks.service_load.servers import Server, predictor_service
-
-MODULES = (
-    "faiss",
-    "structlog",
-    "pydantic",
-    "sqlalchemy",
-    "alembic",
-    "grpc_health",
-    "grpc_reflection",
-    "prometheus_client",
-)
-"""What the service and the build of its index need beyond what the other parts do."""
+from index_builder.build.builder import build_index
+from lengthwise.index.encoder.encoder import load_encoder
 
 LEARNT_ROWS = 8_000
 """Of the index."""
@@ -42,10 +32,6 @@ ASKED_BY_ONE = 512
 
 def measure(setting: Setting) -> Measured:
     """Unary calls, and streams of batches."""
-    require("service", *MODULES)
-    from index_builder.build.builder import build_index  # noqa: PLC0415  needs structlog
-    from lengthwise.index.encoder.encoder import load_encoder  # noqa: PLC0415  beside it
-
     prompts = mixed_prompts(QUICK_PROMPTS if setting.quick else PROMPTS)
     records = template_records(QUICK_LEARNT_ROWS if setting.quick else LEARNT_ROWS)
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:

@@ -9,7 +9,6 @@ from benchmarks.harness.table import Column, Row, Table
 from scheduler_client.vllm_plugin.swap.codecs.codec import BlockCodec, RawCodec
 from scheduler_client.vllm_plugin.swap.codecs.eight_bit import EightBitCodec
 from scheduler_client.vllm_plugin.swap.codecs.layout import BlockLayout
-from scheduler_client.vllm_plugin.swap.host_store import HostStore
 
 LAYERS = 32
 """Of the model: with heads and channels as in Llama 3.1 8B, 128 KiB a token in half precision."""
@@ -59,7 +58,8 @@ def measure(setting: Setting) -> Measured:
     ]
     notes = [
         f"A cache of {layers} layers, {HEADS} heads of {CHANNELS} channels, blocks of "
-        f"{BLOCK_TOKENS} tokens, {str(caches[0].dtype).removeprefix('torch.')}."
+        f"{BLOCK_TOKENS} tokens, in {setting.half}; the host's memory is pinned where there is a "
+        "GPU."
     ]
     return Measured([Table("gpu_swap", "Swapping a request", columns, rows, notes)])
 
@@ -73,12 +73,11 @@ def _timed(codec: BlockCodec, blocks: int, setting: Setting) -> Row:
     block_ids = torch.arange(blocks, device=device)
     tokens = blocks * BLOCK_TOKENS
     rows = codec.encode(block_ids, tokens)
-    store = HostStore(blocks, codec.slot_bytes, pinned=setting.device == "cuda")
-    slots = list(range(blocks))
+    slab = torch.empty(rows.shape, dtype=torch.uint8, pin_memory=setting.device == "cuda")
     steps = {
         "encode": lambda _: codec.encode(block_ids, tokens),
-        "out": lambda _: store.write(slots, rows),
-        "in": lambda _: store.read(slots, device),
+        "out": lambda _: slab.copy_(rows, non_blocking=True),
+        "in": lambda _: rows.copy_(slab, non_blocking=True),
         "decode": lambda _: codec.decode(rows, block_ids),
     }
     count = QUICK_CALLS if setting.quick else CALLS

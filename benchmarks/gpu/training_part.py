@@ -10,16 +10,18 @@ from benchmarks.harness.table import Column, Table
 from benchmarks.harness.template_workload import template_records
 from index_builder.training.options import TrainOptions
 from index_builder.training.train import train
+from lengthwise.index.encoder.encoder import locate_encoder
 
 ROWS = 8_000
 """Learnt from, once."""
 
-QUICK_ROWS = 160
+QUICK_ROWS = 130
 """The same with --quick; fewer than 100 to learn from are refused."""
 
 
 def measure(setting: Setting) -> Measured:
     """One pass over made-up rows, as the index job trains: tokens, steps, validation, writing."""
+    model = locate_encoder(setting.model)  # or an error that says how to get it
     records = template_records(QUICK_ROWS if setting.quick else ROWS)
     rates: list[float] = []
     for _ in range(setting.repeats):
@@ -28,7 +30,7 @@ def measure(setting: Setting) -> Measured:
             started_s = time.perf_counter()
             train(
                 records,
-                setting.model,
+                model,
                 folder / "out",
                 TrainOptions(epochs=1),
                 device=setting.device,

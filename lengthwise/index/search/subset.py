@@ -63,7 +63,7 @@ class SelectedRows:
     """Rows that a selector of FAISS tells apart from the others.
 
     Args:
-        index: Of FAISS, all rows.
+        index: Of FAISS; holds these rows and all others.
         parameters: Of a search, the selector among them.
         rows: How many rows it selects.
     """
@@ -88,7 +88,7 @@ class FewRows:
 
     Args:
         vectors: Index of FAISS that gives vectors back.
-        rows: Numbers of the rows.
+        rows: Their numbers in that index, in any order.
     """
 
     def __init__(self, vectors: Any, rows: IntVector) -> None:
@@ -117,8 +117,8 @@ class OwnCells:
 
     Args:
         index: Of FAISS, all rows: cells refined by full vectors.
-        plan: How it is searched.
-        rows: Numbers of the rows.
+        plan: How that index is searched: as many candidates are compared again here.
+        rows: Their numbers in that index, ascending.
     """
 
     def __init__(self, index: Any, plan: SearchPlan, rows: IntVector) -> None:

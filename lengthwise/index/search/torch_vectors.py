@@ -35,7 +35,7 @@ class TorchVectorIndex:
 
         Args:
             pieces: Of the matrix, from the first row to the last, at least one.
-            device: As PyTorch names it.
+            device: Where they are searched, as PyTorch names it: "cuda", or "cpu" in tests.
         """
         copied = [torch.from_numpy(np.asarray(p, np.float16)).to(device) for p in pieces]
         return cls(torch.cat(copied))
@@ -61,8 +61,8 @@ class TorchSubset:
     """Chosen rows, gathered in each search: that takes a GPU less time than it takes memory.
 
     Args:
-        vectors: All rows.
-        rows: Numbers of those chosen.
+        vectors: Those of all rows, shape (all rows, dimension), in half precision.
+        rows: Numbers of those chosen, in the order in which they are known here.
     """
 
     def __init__(self, vectors: torch.Tensor, rows: IntVector) -> None:
@@ -88,7 +88,7 @@ def nearest_by_torch(
 
     Args:
         vectors: Shape (rows, dimension), in half precision.
-        queries: Shape (queries, dimension).
+        queries: Shape (queries, dimension), rows of unit length.
         k: How many are wanted of each, at least 1.
 
     Returns:
