@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.plan import SearchPlan
@@ -17,7 +15,7 @@ from lengthwise.index.search.vectors import (
     RECALL_K,
     TARGET_RECALL,
     VectorIndex,
-    exact_neighbours,
+    far_rows,
     recall_of,
 )
 
@@ -29,9 +27,6 @@ HNSW_EF_CONSTRUCTION = 100
 
 HNSW_EF_LADDER = (64, 96, 128, 192, 256, 384, 512, 1024)
 """Breadths tried one after the other until the recall is reached."""
-
-TUNING_QUERIES = 512
-"""Rows of the index by which the breadth is chosen."""
 
 Search = Callable[[FloatMatrix, int], IntMatrix]
 
@@ -129,9 +124,7 @@ def build_hnsw(vectors: FloatMatrix) -> Searched:
 
 def _tuned_breadth(index: Any, vectors: FloatMatrix) -> int:
     faiss: Any = import_faiss()
-    rng = np.random.default_rng(0)
-    queries = vectors[rng.choice(len(vectors), min(TUNING_QUERIES, len(vectors)), replace=False)]
-    truth = exact_neighbours(vectors, queries, RECALL_K)
+    queries, truth = far_rows(vectors)
     for breadth in HNSW_EF_LADDER:
         parameters: Any = faiss.SearchParametersHNSW(efSearch=breadth)
         if recall_of(index.search(queries, RECALL_K, params=parameters)[1], truth) >= TARGET_RECALL:

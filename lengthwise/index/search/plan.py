@@ -23,7 +23,7 @@ class SearchPlan:
         probes: Cells visited per query; 0 for "flat".
         refinement: Candidates compared again per neighbour asked for; 0 for "flat".
         measured_recall: Share of the true 32 nearest that were found, measured at the build on
-            rows of the index; 1 for "flat".
+            rows of the index that lie far from the others; 1 for "flat".
     """
 
     kind: SearchKind = "flat"
