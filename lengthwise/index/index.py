@@ -13,7 +13,6 @@ from lengthwise.index.encoder.encoder import (
     Device,
     Encoder,
     Precision,
-    choose_device,
     load_encoder,
 )
 from lengthwise.index.errors import EncoderMismatchError
@@ -26,7 +25,7 @@ from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
-from lengthwise.index.search.gpu_vectors import on_gpu
+from lengthwise.index.search.gpu_vectors import placed
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.search.recent_view import RecentView
@@ -119,9 +118,13 @@ class LengthIndex:
         )
         _require_same_encoder(artifact.manifest, encoder)
         vectors, rows = artifact.vectors_and_rows()
-        searched = on_gpu(vectors) if choose_device(device) == "cuda" else vectors
         index = cls(
-            artifact.manifest, encoder, searched, rows, artifact.fitted(), head=artifact.head()
+            artifact.manifest,
+            encoder,
+            placed(vectors, device),
+            rows,
+            artifact.fitted(),
+            head=artifact.head(),
         )
         index.prepare()
         return index

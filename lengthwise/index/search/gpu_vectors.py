@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
+from lengthwise.index.encoder.encoder import Device, choose_device
 from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vector_search import RowSubset, VectorSearch
@@ -48,10 +49,21 @@ class GpuVectorIndex(VectorIndex):
         return self._source.subset(rows)
 
 
-def on_gpu(source: VectorIndex) -> VectorSearch:
-    """Copy vectors to the first GPU, for FAISS where it has GPU support, else for PyTorch."""
+def placed(source: VectorIndex, device: Device) -> VectorSearch:
+    """Vectors where they are searched: on the first GPU, if there is one and it is not ruled out.
+
+    FAISS has them there if it has GPU support, else PyTorch.
+
+    Args:
+        source: The index as it was built, in this machine's memory.
+        device: Where the encoder and the search run.
+    """
+    if device == "cpu":
+        return source
     if gpu_count():
         return GpuVectorIndex(source)
+    if choose_device(device) != "cuda":
+        return source
     from lengthwise.index.search.torch_vectors import TorchVectorIndex  # noqa: PLC0415  imports torch
 
     return TorchVectorIndex.from_pieces(source.stored_vectors(), "cuda")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lengthwise.index.search import subset as subset_module
+from lengthwise.index.search.gpu_vectors import gpu_count, placed
 from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
 from lengthwise.index.search.subset import FewRows, OwnCells, SelectedRows
 from lengthwise.index.search.torch_vectors import TorchVectorIndex
@@ -127,3 +128,10 @@ def test_many_queries_are_searched_by_pytorch_in_pieces(monkeypatch):
     matrix, queries = clustered(700), clustered(20, seed=1)
     found = TorchVectorIndex.from_pieces([matrix], "cpu").search(queries, 10)[1]
     assert recall_of(found, brute_force(matrix, queries, 10)) > 0.99
+
+
+@pytest.mark.skipif(gpu_count() > 0, reason="here is a GPU, where vectors would go")
+def test_where_there_is_no_gpu_vectors_stay_where_they_are():
+    index = VectorIndex.build(clustered(50))
+    assert placed(index, "auto") is index
+    assert placed(index, "cpu") is index
