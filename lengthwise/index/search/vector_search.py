@@ -47,7 +47,7 @@ class VectorSearch(Protocol):
     def subset(self, rows: IntVector) -> RowSubset:
         """Some rows, to be searched by themselves.
 
-        What that needs may take a second to make for a million rows: keep it.
+        What that needs may take a second to make: keep it.
 
         Args:
             rows: Numbers of the rows, ascending, at least one.

@@ -13,7 +13,7 @@ from lengthwise.index.search.torch_vectors import TorchVectorIndex
 from lengthwise.index.search.vectors import VectorIndex, recall_of
 from tests.lengthwise.index.search.test_vectors import brute_force, clustered
 
-EVERY = {FewRows: 9, OwnCells: 5, SelectedRows: 2}
+EVERY = {FewRows: 30, OwnCells: 5, SelectedRows: 2}
 """Of so many rows of the large index one is chosen, for a subset of each kind."""
 
 
@@ -59,7 +59,7 @@ def test_similarities_within_a_subset_are_cosines(large, chosen):
     assert similarities[:, 0] == pytest.approx(1, abs=5e-3)
 
 
-@pytest.mark.parametrize("count", [3, 1_200])
+@pytest.mark.parametrize("count", [3, 400])
 def test_where_a_subset_holds_fewer_than_wanted_the_rest_is_minus_one(large, count):
     _, index = large
     _, found = index.subset(np.arange(count)).search(clustered(2, seed=1), count + 10)
