@@ -11,9 +11,9 @@ from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vector_search import RowSubset
 
 FEW_ROWS = 256
-"""Up to here the vectors are fetched and compared in each search: nothing is kept, however many LLMs
-have so few rows. To fetch them takes 1.4 microseconds a row: more than this cost more than a search
-of all rows."""
+"""Up to here the vectors are fetched and compared in each search: nothing is kept, however many
+LLMs have so few rows. To fetch one takes 1.4 microseconds: more of them would take longer than a
+search of all rows."""
 
 MUCH_SHARE = 1 / 4
 """From this share of all rows on, the index itself is searched with a selector of one bit a row;
