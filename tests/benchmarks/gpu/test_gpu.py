@@ -12,7 +12,7 @@ from benchmarks.gpu.part import Measured, Setting, outcome_table, require, run_p
 from benchmarks.gpu.prompts import mixed_prompts
 from tests.index_builder.training.conftest import tiny_model  # noqa: F401  a fixture
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTING = Setting("cpu", "a model", quick=True, repeats=1)
 LACKING = (
     "faiss",
