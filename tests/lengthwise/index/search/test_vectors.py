@@ -13,6 +13,7 @@ from lengthwise.index.search.vectors import (
     TARGET_RECALL,
     VectorIndex,
     exact_neighbours,
+    far_rows,
     recall_of,
 )
 from tests.lengthwise.index.fakes import unit
@@ -111,6 +112,16 @@ def test_exact_neighbours_read_in_pieces_are_those_of_the_whole(monkeypatch):
     monkeypatch.setattr(vectors_module, "ADD_ROWS", 64)
     found = exact_neighbours(matrix, queries, 10)
     assert found.tolist() == brute_force(matrix, queries, 10).tolist()
+
+
+def test_the_search_is_tuned_by_the_quarter_of_rows_that_lie_farthest_from_the_others():
+    matrix = clustered(600)
+    queries, neighbours = far_rows(matrix)
+    products = np.sort(matrix @ matrix.T, axis=1)[:, -32:].mean(axis=1)
+    farthest = np.sort(products)[:150]
+    assert np.sort((queries[:, None] * matrix[neighbours]).sum(2).mean(1)) == pytest.approx(
+        farthest, abs=1e-5
+    )
 
 
 def test_recall_is_the_share_of_the_true_neighbours_that_were_found():
