@@ -26,9 +26,9 @@ RECALL_SAMPLE = 1_024
 """Rows among which those are chosen that recall is measured on."""
 
 FAR_SHARE = 1 / 4
-"""Of the sample: these lie about as far from the other rows as new prompts do, and as much of their
-neighbours is found, within 0.002. Of all rows more is found, so that they promise too much. 8,192
-neighbours tell it to a few tenths of a percent."""
+"""Of the sample: these lie about as far from the other rows as new prompts do, and as many of their
+neighbours are found: within 0.002 near the target, among 100,000 rows. Of all rows more are found,
+so that they promise too much. 8,192 neighbours tell it to a few tenths of a percent."""
 
 TRAINING_ROWS_PER_CELL = 64
 """Rows that k-means learns the cells from, for each cell; FAISS itself asks for 39 at least."""
