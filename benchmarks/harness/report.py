@@ -56,7 +56,7 @@ class Report:
 
     def show(self) -> None:
         """Print machine, command, tables and notes."""
-        console = Console(width=WIDTH, highlight=False)
+        console = Console(width=WIDTH, highlight=False, markup=False)
         for line in [*self.machine.lines(), f"$ {self.command}", ""]:
             console.print(line)
         for table in self.tables:
@@ -77,6 +77,11 @@ def finish(report: Report, path: Path | None, summary: Mapping[str, Any] | None 
         summary: Figures that stand first in it, for who reads it by a program.
     """
     report.show()
+    write(report, path, summary)
+
+
+def write(report: Report, path: Path | None, summary: Mapping[str, Any] | None = None) -> None:
+    """Write a report without printing it; see `finish`."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = {**(summary or {}), **report.to_dict()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from benchmarks.harness.spread import Spread
 
@@ -72,7 +73,8 @@ class Table:
         for i, column in enumerate(self.columns):
             shown.add_column(column.title, justify="right" if i else "left", no_wrap=not i)
         for row in self.rows:
-            shown.add_row(*self._cells(row))
+            # As texts, or what stands in square brackets would be taken for a style.
+            shown.add_row(*map(Text, self._cells(row)))
         return shown
 
     def to_markdown(self) -> str:

@@ -6,7 +6,7 @@
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ from benchmarks.harness.spread import Spread, percentile
 from benchmarks.harness.table import Row
 from benchmarks.harness.workloads import CHATDOCTOR, DAVINCI, VICUNA, read_records, unique_prompts
 from benchmarks.search.grown_vectors import VectorCache, grow
+from benchmarks.search.own_rows import LLMS, OwnRows, measure_own_rows
 from benchmarks.search.prediction_parts import Parts, measure_parts, served_index
 from benchmarks.search.searched import Searched, build_flat, build_hnsw, build_ours
-from benchmarks.search.tables import search_table, share_table, time_table
+from benchmarks.search.tables import own_table, search_table, share_table, time_table
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.searcher import NEIGHBOURS
-from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, import_faiss, recall_of
+from lengthwise.index.search.vectors import RECALL_K, exact_neighbours, recall_of
 
 SIZES = (10_000, 100_000, 1_000_000)
 """Vectors that are searched."""
@@ -37,6 +39,8 @@ HNSW_MAX_ROWS = 100_000
 
 BATCH = 32
 """Queries in a micro-batch."""
+
+BATCH_NAMES = {1: "one prompt", BATCH: f"batch of {BATCH}"}
 
 BATCHES = 20
 """Micro-batches that are timed."""
@@ -77,6 +81,15 @@ class Truth:
     far: IntMatrix
 
 
+@dataclass(slots=True)
+class Found:
+    """Rows of the tables, size after size."""
+
+    rows: list[Row] = field(default_factory=list[Row])
+    own: list[Row] = field(default_factory=list[Row])
+    shares: list[Row] = field(default_factory=list[Row])
+
+
 def load_material(options: argparse.Namespace) -> Material:
     """Read and embed."""
     say("reading and embedding")
@@ -101,21 +114,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure and report."""
     parser = base_parser("search", "Search time and recall beside rivals.")
     parser.add_argument("--cache", type=Path, help="keep embeddings in this folder between runs")
+    parser.add_argument("--keep", type=Path, help="keep our indexes in this folder between runs")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="vectors searched")
+    parser.add_argument("--llms", type=int, default=LLMS, help="LLMs that share an index")
     parser.add_argument("--all", action="store_true", help="HNSW at the largest size too (long)")
     options = parsed(parser, argv)
     material = load_material(options)
-    rows: list[Row] = []
-    shares: list[Row] = []
-    for size in QUICK_SIZES if options.quick else SIZES:
-        found, shared = _measure_size(size, material, options)
-        rows += found
-        shares += shared
-    finish(_report(options.command, material, rows, shares), options.json)
+    found = Found()
+    for size in QUICK_SIZES if options.quick else options.sizes:
+        _measure_size(size, material, options, found)
+    finish(_report(options.command, material, found), options.json)
 
 
-def _measure_size(
-    size: int, material: Material, options: argparse.Namespace
-) -> tuple[list[Row], list[Row]]:
+def _measure_size(size: int, material: Material, options: argparse.Namespace, found: Found) -> None:
     say(f"{size:,} vectors: growing and finding the true neighbours")
     vectors = grow(material.base, size)
     truth = Truth(
@@ -123,21 +134,24 @@ def _measure_size(
         exact_neighbours(vectors, material.far, RECALL_K),
     )
     say(f"{size:,} vectors: building")
-    ours, index = build_ours(vectors)
+    ours, index = build_ours(vectors, options.keep)
     compared = [ours, build_flat(vectors)]
     if size <= HNSW_MAX_ROWS or options.all:
         compared.append(build_hnsw(vectors))
     say(f"{size:,} vectors: searching")
-    rows = [{"rows": size, **row} for row in _compare(compared, material, truth, options.repeats)]
+    of_size: Row = {"rows": size}
+    found.rows += [of_size | row for row in _compare(compared, material, truth, options.repeats)]
+    del compared, vectors  # gigabytes, which the rest of it does without
+    say(f"{size:,} vectors: searching among the rows of each of {options.llms} LLMs")
+    own = OwnRows.shared_by(index, options.llms)
+    found.own += [of_size | row for row in measure_own_rows(own, material.near, options.repeats)]
     served = served_index(index, material.lengths, material.encoder)
-    shares: list[Row] = []
     for batch, count in ((1, SINGLES), (BATCH, BATCHES)):
         parts = [
             measure_parts(served, material.near_prompts, batch, count)
             for _ in range(options.repeats)
         ]
-        shares.append({"rows": size, "batch": batch, **_share_row(parts)})
-    return rows, shares
+        found.shares.append({"rows": size, "batch": batch, **_share_row(parts)})
 
 
 def _share_row(parts: Sequence[Parts]) -> Row:
@@ -196,31 +210,7 @@ def _median_ms(one: Searched, queries: FloatMatrix, batch: int, count: int) -> f
     return percentile(times_ms[1:], 0.5)
 
 
-def _report(command: str, material: Material, rows: list[Row], shares: list[Row]) -> Report:
-    largest = max(row["rows"] for row in rows)
-    ours = next(r for r in rows if r["rows"] == largest and r["index"] == "Lengthwise")
-    share = next(r for r in shares if r["rows"] == largest and r["batch"] == BATCH)
-    alone = next(r for r in shares if r["rows"] == largest and r["batch"] == 1)
-    aims = [
-        Aim(
-            f"recall@32 at {largest:,}, held-out prompts",
-            ours["recall"],
-            at_least=0.98,
-            form="{:.3f}",
-        ),
-        Aim(
-            f"search's share at {largest:,}, batch of 32",
-            share["search_share"],
-            at_most=0.1,
-            form="{:.1%}",
-        ),
-        Aim(
-            f"search's share at {largest:,}, one prompt",
-            alone["search_share"],
-            at_most=0.1,
-            form="{:.1%}",
-        ),
-    ]
+def _report(command: str, material: Material, found: Found) -> Report:
     notes = [
         f"Vectors: {len(material.base):,} real prompts of alpaca_davinci003, embedded; beyond "
         "that number, points between a real prompt and one of its eight nearest, with a little "
@@ -228,8 +218,35 @@ def _report(command: str, material: Material, rows: list[Row], shares: list[Row]
         "Queries: prompts of the Vicuna set, none of which is among the vectors (recall, times), "
         "and of chatdoctor5k, another domain (far recall).",
     ]
-    tables = [search_table(rows), time_table(rows), share_table(shares), aims_table(aims)]
+    tables = [
+        search_table(found.rows),
+        time_table(found.rows),
+        own_table(found.own),
+        share_table(found.shares),
+        aims_table(_aims(found)),
+    ]
     return Report("search", command, tables, notes)
+
+
+def _aims(found: Found) -> list[Aim]:
+    largest = max(row["rows"] for row in found.rows)
+    ours = next(r for r in found.rows if r["rows"] == largest and r["index"] == "Lengthwise")
+    own = {r["batch"]: r for r in found.own if r["rows"] == largest}
+    share = {r["batch"]: r["search_share"] for r in found.shares if r["rows"] == largest}
+    at = f"at {largest:,}"
+    recall = "recall@32 " + at
+    return [
+        Aim(f"{recall}, held-out prompts", ours["recall"], at_least=0.98, form="{:.3f}"),
+        Aim(f"{recall}, own rows", own[1]["own_recall"], at_least=0.98, form="{:.3f}"),
+        *(
+            Aim(f"own rows {at}, {name}, of plain", own[b]["own_ratio"], at_most=1.5, form="{:.2f}")
+            for b, name in BATCH_NAMES.items()
+        ),
+        *(
+            Aim(f"search's share {at}, {name}", share[b], at_most=0.1, form="{:.1%}")
+            for b, name in BATCH_NAMES.items()
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.encoder.encoder import Encoder
-from lengthwise.index.search.vectors import import_faiss
+from lengthwise.index.search.faiss_library import import_faiss
 
 NEIGHBOURS = 8
 """Nearest real points, towards one of which a made one lies."""

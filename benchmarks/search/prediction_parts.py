@@ -15,7 +15,7 @@ from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.retrieval import RetrievalParameters
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
-from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.search.vector_search import VectorSearch
 from lengthwise.index.store.manifest import EncoderIdentity, Manifest
 
 
@@ -33,7 +33,7 @@ class Parts:
         return self.search_ms / (self.encode_ms + self.search_ms + self.estimate_ms)
 
 
-def served_index(vectors: VectorIndex, lengths: Sequence[int], encoder: Encoder) -> LengthIndex:
+def served_index(vectors: VectorSearch, lengths: Sequence[int], encoder: Encoder) -> LengthIndex:
     """An index in memory as the service would hold it.
 
     Args:

@@ -1,5 +1,6 @@
 """Indexes that are compared, behind one seam: ours, flat search and HNSW."""
 
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -7,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vectors import (
     RECALL_K,
     TARGET_RECALL,
-    SearchPlan,
     VectorIndex,
-    exact_neighbours,
-    import_faiss,
+    far_rows,
     recall_of,
 )
 
@@ -28,9 +27,6 @@ HNSW_EF_CONSTRUCTION = 100
 
 HNSW_EF_LADDER = (64, 96, 128, 192, 256, 384, 512, 1024)
 """Breadths tried one after the other until the recall is reached."""
-
-TUNING_QUERIES = 512
-"""Rows of the index by which the breadth is chosen."""
 
 Search = Callable[[FloatMatrix, int], IntMatrix]
 
@@ -54,11 +50,14 @@ class Searched:
     megabytes: float
 
 
-def build_ours(vectors: FloatMatrix) -> tuple[Searched, VectorIndex]:
-    """What Lengthwise builds for so many rows."""
-    started_s = time.perf_counter()
-    index = VectorIndex.build(vectors)
-    build_s = time.perf_counter() - started_s
+def build_ours(vectors: FloatMatrix, keep: Path | None = None) -> tuple[Searched, VectorIndex]:
+    """What Lengthwise builds for so many rows.
+
+    Args:
+        vectors: What is indexed.
+        keep: Folder of indexes built before, by their number of rows, which this one joins.
+    """
+    index, build_s = _kept(keep, len(vectors)) or _built(vectors, keep)
     plan = index.plan
     setting = (
         "exact"
@@ -70,6 +69,25 @@ def build_ours(vectors: FloatMatrix) -> tuple[Searched, VectorIndex]:
         return index.search(queries, k)[1]
 
     return Searched("Lengthwise", setting, search, build_s, _megabytes(index.save)), index
+
+
+def _kept(keep: Path | None, rows: int) -> tuple[VectorIndex, float] | None:
+    if keep is None or not (keep / f"{rows}.json").exists():
+        return None
+    told = json.loads((keep / f"{rows}.json").read_text())
+    return VectorIndex.load(keep / f"{rows}.faiss", SearchPlan(**told["plan"])), told["build_s"]
+
+
+def _built(vectors: FloatMatrix, keep: Path | None) -> tuple[VectorIndex, float]:
+    started_s = time.perf_counter()
+    index = VectorIndex.build(vectors)
+    build_s = time.perf_counter() - started_s
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        index.save(keep / f"{len(vectors)}.faiss")
+        told = {"plan": index.plan.to_dict(), "build_s": build_s}
+        (keep / f"{len(vectors)}.json").write_text(json.dumps(told))
+    return index, build_s
 
 
 def build_flat(vectors: FloatMatrix) -> Searched:
@@ -106,9 +124,7 @@ def build_hnsw(vectors: FloatMatrix) -> Searched:
 
 def _tuned_breadth(index: Any, vectors: FloatMatrix) -> int:
     faiss: Any = import_faiss()
-    rng = np.random.default_rng(0)
-    queries = vectors[rng.choice(len(vectors), min(TUNING_QUERIES, len(vectors)), replace=False)]
-    truth = exact_neighbours(vectors, queries, RECALL_K)
+    queries, truth = far_rows(vectors)
     for breadth in HNSW_EF_LADDER:
         parameters: Any = faiss.SearchParametersHNSW(efSearch=breadth)
         if recall_of(index.search(queries, RECALL_K, params=parameters)[1], truth) >= TARGET_RECALL:

@@ -47,6 +47,29 @@ def _time_title(key: str) -> str:
     return f"{batch} at once, {threads} thread{'s' if threads > 1 else ''}"
 
 
+def own_table(rows: Sequence[Row]) -> Table:
+    """What a search among one LLM's own rows takes, beside a plain one."""
+    columns = [
+        Column("rows", "vectors", "{:,}"),
+        Column("llms", "LLMs", "{:,}"),
+        Column("batch", "at once", "{:,}"),
+        Column("plain_ms", "plain, ms", "{:.3f}"),
+        Column("selector_ratio", "selector", "{:.1f}x"),
+        Column("own_ratio", "own rows", "{:.2f}x", with_range=True),
+        Column("own_recall", "recall@32", "{:.3f}"),
+        Column("prepare_s", "made, s", "{:.1f}"),
+        Column("mib", "MiB", "{:,.0f}"),
+    ]
+    notes = [
+        "Rows are dealt out among the LLMs at random; queries at once are of one LLM. Selector: "
+        "made of the LLM's row numbers at each search, as it was done before; own rows: made once, "
+        "when an index is loaded. Both as multiples of plain, with the recall of the latter, and "
+        "the time and memory that making it takes for all LLMs together.",
+    ]
+    title = "Searches among one LLM's own rows, milliseconds per query"
+    return Table("search_own", title, columns, rows, notes)
+
+
 def share_table(rows: Sequence[Row]) -> Table:
     """Where the time of a prediction goes."""
     columns = [

@@ -9,7 +9,12 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.decoding import decodings_at
-from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
+from lengthwise.index.encoder.encoder import (
+    Device,
+    Encoder,
+    Precision,
+    load_encoder,
+)
 from lengthwise.index.errors import EncoderMismatchError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
@@ -20,13 +25,13 @@ from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
-from lengthwise.index.search.gpu_vectors import GpuVectorIndex, gpu_count
+from lengthwise.index.search.gpu_vectors import placed
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.search.recent_view import RecentView
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
-from lengthwise.index.search.vectors import VectorIndex
+from lengthwise.index.search.vector_search import VectorSearch
 from lengthwise.index.store.artifact_reader import ArtifactReader
 from lengthwise.index.store.folder_store import resolve_artifact
 from lengthwise.index.store.manifest import Manifest
@@ -65,7 +70,7 @@ class LengthIndex:
         self,
         manifest: Manifest,
         encoder: Encoder,
-        vectors: VectorIndex,
+        vectors: VectorSearch,
         rows: HistoryRows,
         fitted: FittedEstimator,
         *,
@@ -113,11 +118,20 @@ class LengthIndex:
         )
         _require_same_encoder(artifact.manifest, encoder)
         vectors, rows = artifact.vectors_and_rows()
-        if device != "cpu" and gpu_count():
-            vectors = GpuVectorIndex(vectors)
-        return cls(
-            artifact.manifest, encoder, vectors, rows, artifact.fitted(), head=artifact.head()
+        index = cls(
+            artifact.manifest,
+            encoder,
+            placed(vectors, device),
+            rows,
+            artifact.fitted(),
+            head=artifact.head(),
         )
+        index.prepare()
+        return index
+
+    def prepare(self) -> None:
+        """Make now what the first search among each LLM's own rows would wait for."""
+        self._searcher.prepare()
 
     @property
     def version(self) -> str:

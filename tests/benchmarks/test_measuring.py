@@ -17,6 +17,7 @@ from benchmarks.harness.processes import cpu_seconds, run_measured
 from benchmarks.harness.raw_encoder import Timed, timed
 from benchmarks.harness.workloads import SplitWorkload, data_file, unique_prompts
 from benchmarks.search.grown_vectors import grow, nearest_others
+from benchmarks.search.own_rows import OwnRows, measure_own_rows
 from benchmarks.search.prediction_parts import measure_parts, served_index
 from benchmarks.service_load.__main__ import Sizes, jobs
 from benchmarks.service_load.generator import Pass, batch_sizes
@@ -216,3 +217,15 @@ def test_an_index_made_of_vectors_alone_predicts_part_by_part(encoder):
     parts = measure_parts(served_index(vectors, [10, 20], encoder), prompts, batch=2, count=2)
     assert min(parts.encode_ms, parts.search_ms, parts.estimate_ms) > 0
     assert 0 < parts.search_share < 1
+
+
+def test_an_llms_own_rows_are_searched_by_each_way_and_all_are_found_where_the_search_is_exact():
+    vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    own = OwnRows.shared_by(VectorIndex.build(vectors), 3)
+    assert sum(len(rows) for rows in own.members) == 300
+    rows = measure_own_rows(own, vectors[:40], repeats=1)
+    assert [row["batch"] for row in rows] == [1, 32]
+    for row in rows:
+        assert (row["own_recall"], row["selector_recall"]) == (1, 1)
+        assert row["own_ratio"].median > 0 < row["selector_ratio"].median

@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.search.vectors import SearchPlan, VectorIndex, import_faiss
+from lengthwise.index.encoder.encoder import Device, choose_device
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import SearchPlan
+from lengthwise.index.search.vector_search import RowSubset, VectorSearch
+from lengthwise.index.search.vectors import VectorIndex
 
 
 def gpu_count() -> int:
@@ -35,11 +39,31 @@ class GpuVectorIndex(VectorIndex):
         self._source = source
         self._one_at_a_time = threading.Lock()  # FAISS's GPU indexes are not thread-safe
 
-    def search(
-        self, queries: FloatMatrix, k: int, *, among: IntVector | None = None
-    ) -> tuple[FloatMatrix, IntMatrix]:
-        """The k nearest rows of each query; see `VectorIndex.search`."""
-        if among is not None:
-            return self._source.search(queries, k, among=among)
+    def search(self, queries: FloatMatrix, k: int) -> tuple[FloatMatrix, IntMatrix]:
+        """The k nearest rows of each query; see `VectorSearch.search`."""
         with self._one_at_a_time:
             return super().search(queries, k)
+
+    def subset(self, rows: IntVector) -> RowSubset:
+        """Some rows, which the CPU searches."""
+        return self._source.subset(rows)
+
+
+def placed(source: VectorIndex, device: Device) -> VectorSearch:
+    """Vectors where they are searched: on the first GPU, if there is one and it is not ruled out.
+
+    FAISS has them there if it has GPU support, else PyTorch.
+
+    Args:
+        source: The index as it was built, in this machine's memory.
+        device: Where the encoder and the search run.
+    """
+    if device == "cpu":
+        return source
+    if gpu_count():
+        return GpuVectorIndex(source)
+    if choose_device(device) != "cuda":
+        return source
+    from lengthwise.index.search.torch_vectors import TorchVectorIndex  # noqa: PLC0415  imports torch
+
+    return TorchVectorIndex.from_pieces(source.stored_vectors(), "cuda")

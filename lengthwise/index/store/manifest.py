@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import ArtifactAlteredError, SchemaMismatchError
-from lengthwise.index.search.vectors import SearchPlan
+from lengthwise.index.search.plan import SearchPlan
 
 SCHEMA_VERSION = 2
 """Of the artifact's layout; raised when a release can no longer read what earlier ones wrote."""

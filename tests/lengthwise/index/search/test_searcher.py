@@ -1,5 +1,7 @@
 """What is found for a query: near rows, those of the LLM asked for first."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.searcher import NEIGHBOURS, LeaveGroupOut, Searcher
+from lengthwise.index.search.subset import FEW_ROWS
 from lengthwise.index.search.vectors import VectorIndex
 from tests.lengthwise.index.fakes import unit
 
@@ -114,10 +117,21 @@ def test_a_row_that_plays_a_new_prompt_sees_what_a_new_prompt_would():
 
 
 class FewFound:
-    """Vectors of which an approximate search finds three rows, unless told among which."""
+    """Vectors of which an approximate search finds three rows, a subset all of its rows."""
 
-    def search(self, queries, k, *, among=None):
-        found = np.array([0, 1, 2]) if among is None else among[:k]
+    def __init__(self, rows=(0, 1, 2)):
+        self.rows = np.array(rows)
+        self.made = 0
+
+    def __len__(self):
+        return len(self.rows)
+
+    def subset(self, rows):
+        self.made += 1
+        return FewFound(rows)
+
+    def search(self, queries, k):
+        found = self.rows[:k]
         rows = np.full((len(queries), k), -1)
         rows[:, : len(found)] = found
         lowest = np.finfo(np.float32).min
@@ -131,6 +145,31 @@ def test_places_where_nothing_was_found_are_not_taken_for_the_last_rows_llm():
     searcher = Searcher(FewFound(), rows)
     hits = searcher.search(points(1), np.array([rows.models.index("rare")]))
     assert set(range(90, 100)) <= set(hits.rows[0].tolist())
+
+
+def test_what_a_search_among_own_rows_needs_is_made_once_for_all_threads():
+    rows = HistoryRows.from_records(
+        HistoryRecord(f"p{i}", i, "common" if i < 90 else "rare") for i in range(100)
+    )
+    vectors = FewFound()
+    searcher = Searcher(vectors, rows)
+    asked = np.array([rows.models.index("rare")])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: searcher.search(points(1), asked).rows.tolist(), range(8)))
+    assert vectors.made == 1
+    assert found == found[:1] * 8
+
+
+def test_an_index_that_is_prepared_makes_nothing_at_the_first_search():
+    models = ["large"] * (FEW_ROWS + 1) + ["small"] * 10
+    rows = HistoryRows.from_records(
+        HistoryRecord(f"p{i}", i, model) for i, model in enumerate(models)
+    )
+    vectors = FewFound(range(len(models) - 10, len(models)))
+    searcher = Searcher(vectors, rows)
+    searcher.prepare()
+    searcher.search(points(1), np.array([rows.models.index("large")]))
+    assert vectors.made == 1
 
 
 def test_no_queries_find_nothing():

@@ -7,13 +7,13 @@ import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
 from lengthwise.index.search import vectors as vectors_module
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
 from lengthwise.index.search.vectors import (
-    FLAT_ROWS,
     TARGET_RECALL,
-    SearchPlan,
     VectorIndex,
     exact_neighbours,
-    import_faiss,
+    far_rows,
     recall_of,
 )
 from tests.lengthwise.index.fakes import unit
@@ -69,21 +69,6 @@ def test_similarities_of_the_approximate_search_are_cosines(large):
     assert similarities[:, 0] == pytest.approx(1, abs=5e-3)
 
 
-def test_a_search_among_chosen_rows_finds_the_nearest_of_these_alone():
-    matrix, queries = clustered(500), clustered(20, seed=1)
-    among = np.arange(0, 500, 7)
-    _, rows = VectorIndex.build(matrix).search(queries, 5, among=among)
-    assert rows.tolist() == among[brute_force(matrix[among], queries, 5)].tolist()
-
-
-def test_a_search_among_few_rows_of_a_large_index_finds_most_of_them(large):
-    matrix, index = large
-    queries, among = clustered(100, seed=1), np.arange(0, len(matrix), 9)
-    _, rows = index.search(queries, 16, among=among)
-    assert set(rows.ravel().tolist()) <= {-1, *among.tolist()}
-    assert recall_of(rows, among[brute_force(matrix[among], queries, 16)]) > 0.9
-
-
 def test_where_fewer_rows_than_wanted_are_there_the_rest_is_minus_one():
     _, rows = VectorIndex.build(clustered(3)).search(clustered(2, seed=1), 5)
     assert (np.sort(rows, axis=1)[:, :2] == -1).all()
@@ -127,6 +112,16 @@ def test_exact_neighbours_read_in_pieces_are_those_of_the_whole(monkeypatch):
     monkeypatch.setattr(vectors_module, "ADD_ROWS", 64)
     found = exact_neighbours(matrix, queries, 10)
     assert found.tolist() == brute_force(matrix, queries, 10).tolist()
+
+
+def test_the_search_is_tuned_by_the_quarter_of_rows_that_lie_farthest_from_the_others():
+    matrix = clustered(600)
+    queries, neighbours = far_rows(matrix)
+    products = np.sort(matrix @ matrix.T, axis=1)[:, -32:].mean(axis=1)
+    farthest = np.sort(products)[:150]
+    assert np.sort((queries[:, None] * matrix[neighbours]).sum(2).mean(1)) == pytest.approx(
+        farthest, abs=1e-5
+    )
 
 
 def test_recall_is_the_share_of_the_true_neighbours_that_were_found():

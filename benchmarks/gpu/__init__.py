@@ -1,0 +1,1 @@
+"""Everything that runs on an NVIDIA GPU, measured in one command that needs no network."""
