@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.autoscaler_loop.arms import ARMS, FOLLOWED, DayRun
+from benchmarks.autoscaler_loop.arms import ARMS, FOLLOWED, Day, DayRun
 from benchmarks.autoscaler_loop.fleet import ITL_S, SLOTS, TTFT_S
 from benchmarks.autoscaler_loop.load import RATE_PER_S, mean_tokens, requests_of
 from benchmarks.autoscaler_loop.picture import draw_day
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parsed(parser, argv, needs_data=False)
     minutes = QUICK_MINUTES if options.quick else options.minutes
     model = tiny_model(CACHE, MODEL)
-    days = []
+    days: list[Day] = []
     try:
         for seed in range(options.repeats):
             requests = requests_of(minutes, seed, None if options.made else options.data)
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     followed = [day for day in days if day.arm == FOLLOWED]
     if options.picture is not None and followed:
         draw_day(followed[0], options.picture)
+    requests = [outcome.request for day in days for outcome in day.outcomes]
     notes = _notes(minutes, mean_tokens(requests), made=options.made)
     finish(Report(NAME, options.command, report_tables(days), notes), options.json)
     return 0

@@ -82,10 +82,11 @@ class Deployment:
 
     def scale(self, wanted: int) -> None:
         """Set the number of replicas; what is missing starts, what is too many drains."""
+        now_s = self.now_s()
         if wanted != self.wanted:
-            self.actions.append(Action(self.now_s(), self.wanted, wanted))
+            self.actions.append(Action(now_s, self.wanted, wanted))
             self.wanted = wanted
-        self._reconcile()
+        self._reconcile(now_s)
 
     async def serving(self, count: int) -> None:
         """Wait until so many serve.
@@ -116,8 +117,7 @@ class Deployment:
             replica.outstanding -= 1
             replica.stop_if_drained()
 
-    def _reconcile(self) -> None:
-        now_s = self.now_s()
+    def _reconcile(self, now_s: float) -> None:
         staying = sum(replica.draining_s is None for replica in self.replicas)
         for replica in victims(self.replicas, max(0, staying - self.wanted)):
             replica.drain(now_s)
@@ -142,7 +142,7 @@ class Deployment:
             replica.ended_s = self.now_s()
             async with self._changed:
                 self._changed.notify_all()
-        self._reconcile()  # its port is free: who waited for one may start
+        self._reconcile(replica.ended_s)  # its port is free: who waited for one may start
 
     async def _ready(self, replica: Replica) -> None:
         replica.ready_s = self.now_s()

@@ -1,5 +1,6 @@
 """What is asked, and when: a trace's gaps and lengths, bent to a day of some minutes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,14 @@ def requests_of(minutes: float, seed: int, data: Path | None) -> list[Request]:
     count = round(60 * minutes * RATE_PER_S)
     arrivals, tokens = _made(count, chance) if data is None else _traced(count, chance, data)
     times_s = warped(arrivals, SWING, burst=1.0)(RATE_PER_S, count, chance)
+    times_s *= 60 * minutes / times_s[-1]  # a stretch of the trace may be denser than all of it
     return [
         Request(f"Question {number}: what is the answer?", max(LEAST_TOKENS, length), float(at_s))
         for number, (length, at_s) in enumerate(zip(tokens, times_s, strict=True))
     ]
 
 
-def mean_tokens(requests: list[Request]) -> float:
+def mean_tokens(requests: Sequence[Request]) -> float:
     """Of the answers."""
     return sum(request.output_tokens for request in requests) / len(requests)
 

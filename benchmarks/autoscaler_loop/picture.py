@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.autoscaler_loop.arms import Day
@@ -48,7 +49,7 @@ def _serving(replica: Replica, day: Day) -> tuple[float, float]:
 
 
 def _draw_steps(
-    axes: object, spans: Sequence[tuple[float, float]], colour: str, label: str, ended_s: float
+    axes: Axes, spans: Sequence[tuple[float, float]], colour: str, label: str, ended_s: float
 ) -> None:
     """The number of spans that a time lies in."""
     edges_s = sorted({0.0, ended_s, *(edge for span in spans for edge in span if edge < ended_s)})
