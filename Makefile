@@ -82,7 +82,7 @@ demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your ow
 demo-fleet: $(INSTALLED) ## scale a fleet in virtual time by six policies (HISTORY=file for your own lengths)
 	@$(BIN)/python -m demo.fleet_demo $(if $(HISTORY),--history "$(HISTORY)")
 
-demo-loop: $(INSTALLED) $(VLLM_INSTALLED) ## scale real vLLM processes as the autoscaler tells KEDA (MINUTES=8)
+demo-loop: $(INSTALLED) $(VLLM_INSTALLED) ## scale real vLLM processes as the autoscaler tells KEDA (MINUTES=7.5)
 	$(BIN)/python -m benchmarks.autoscaler_loop --made --only autoscaler --picture build/demo-loop/day.png $(if $(MINUTES),--minutes $(MINUTES))
 
 demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=name for your own on a GPU)

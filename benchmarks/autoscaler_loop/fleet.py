@@ -25,8 +25,8 @@ START_UP_S = 40.0
 
 SCRAPE_S = 5.0
 
-DOWN_WINDOW_S = 60.0
-"""Half of the default: the day has minutes here."""
+DOWN_WINDOW_S = 30.0
+"""A quarter of the default: the day has minutes here."""
 
 SCALED = ScaledObject(POOL, least=1, most=MOST)
 

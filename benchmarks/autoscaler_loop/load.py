@@ -7,17 +7,22 @@ import numpy as np
 
 from benchmarks.autoscaler.scenarios import warped
 from serving_sim.workload.length_table import LengthTable
+from serving_sim.workload.requests import FloatArray
 from serving_sim.workload.workload import ArrivalProcess, gamma_arrivals, trace_arrivals
 from testbed.workload import Request
 
 TRACE = "trace_azure2023_conv.csv.gz"
 
-RATE_PER_S = 2.2
-"""On average; one engine serves about 1.7 within the SLO."""
+RATE_PER_S = 2.0
+"""By day, on average; one engine serves about 1.7 within the SLO."""
 
-SWING = 0.8
-"""Of the rate: from a fifth of the mean to nine fifths and back, so that one engine is enough at
+SWING = 0.7
+"""Of the rate: from a third of the mean to five thirds and back, so that one engine is enough at
 first and three are needed in the middle."""
+
+NIGHT = 0.2
+"""Share of the time at the end in which the rate stays at its lowest, so that engines that are no
+longer needed are taken away while others go on."""
 
 SHORTER = 3
 """Answers are a third as long as the trace's, so that they end within seconds as the day passes."""
@@ -39,10 +44,13 @@ def requests_of(minutes: float, seed: int, data: Path | None) -> list[Request]:
         data: Folder of the trace; None makes gaps and lengths up.
     """
     chance = np.random.default_rng(seed)
-    count = round(60 * minutes * RATE_PER_S)
+    day_s, night_s = 60 * minutes * (1 - NIGHT), 60 * minutes * NIGHT
+    by_day, by_night = round(day_s * RATE_PER_S), round(night_s * RATE_PER_S * (1 - SWING))
+    count = by_day + by_night
     arrivals, tokens = _made(count, chance) if data is None else _traced(count, chance, data)
-    times_s = warped(arrivals, SWING, burst=1.0)(RATE_PER_S, count, chance)
-    times_s *= 60 * minutes / times_s[-1]  # a stretch of the trace may be denser than all of it
+    day = _within(day_s, warped(arrivals, SWING, burst=1.0)(RATE_PER_S, by_day, chance))
+    night = _within(night_s, arrivals(RATE_PER_S, by_night + 1, chance))
+    times_s = np.concatenate([day, day_s + night[1:]])
     return [
         Request(f"Question {number}: what is the answer?", max(LEAST_TOKENS, length), float(at_s))
         for number, (length, at_s) in enumerate(zip(tokens, times_s, strict=True))
@@ -52,6 +60,11 @@ def requests_of(minutes: float, seed: int, data: Path | None) -> list[Request]:
 def mean_tokens(requests: Sequence[Request]) -> float:
     """Of the answers."""
     return sum(request.output_tokens for request in requests) / len(requests)
+
+
+def _within(seconds: float, times_s: FloatArray) -> FloatArray:
+    """The same proportions: a stretch of the trace may be denser than all of it."""
+    return times_s * (seconds / times_s[-1])
 
 
 def _traced(

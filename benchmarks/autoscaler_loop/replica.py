@@ -55,10 +55,10 @@ def least_loaded(replicas: Iterable[Replica]) -> Replica | None:
 
 
 def victims(replicas: Iterable[Replica], count: int) -> list[Replica]:
-    """Those that stop first: who does not serve yet, then who has the least to do, then the newest.
+    """Those that stop first: who does not serve yet, then the newest.
 
-    As a ReplicaSet chooses where the autoscaler marks its pods (pod-deletion-cost).
+    As a ReplicaSet chooses among pods that nobody has marked (pod-deletion-cost).
     """
     staying = [replica for replica in replicas if replica.draining_s is None]
-    staying.sort(key=lambda one: (one.ready_s is not None, one.outstanding, -one.asked_s))
+    staying.sort(key=lambda one: (one.ready_s is not None, -one.asked_s))
     return staying[:count]

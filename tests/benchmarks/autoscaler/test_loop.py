@@ -8,7 +8,7 @@ import pytest
 from benchmarks.autoscaler_loop.arms import FOLLOWED, Day
 from benchmarks.autoscaler_loop.deployment import Action, Deployment
 from benchmarks.autoscaler_loop.fleet import ITL_S, MOST, TTFT_S, write_config
-from benchmarks.autoscaler_loop.load import RATE_PER_S, requests_of
+from benchmarks.autoscaler_loop.load import RATE_PER_S, SWING, requests_of
 from benchmarks.autoscaler_loop.replica import Replica, least_loaded, victims
 from benchmarks.autoscaler_loop.tables import attainment, report_tables
 from testbed.engine import Engine
@@ -28,11 +28,11 @@ def test_a_request_goes_to_the_least_loaded_of_those_that_serve():
     assert least_loaded(others) is None
 
 
-def test_who_does_not_serve_yet_stops_first_and_then_who_has_the_least_to_do():
-    busy, free, starting = replica(1, outstanding=3), replica(2), replica(3, ready_s=None)
+def test_who_does_not_serve_yet_stops_first_and_then_the_newest():
+    old, new, starting = Replica(1, 0.0, ready_s=9.0), Replica(2, 5.0, ready_s=8.0), Replica(3, 1.0)
     drained = replica(4, draining_s=5.0)
-    assert victims([busy, free, drained, starting], 3) == [starting, free, busy]
-    assert victims([busy, free], 0) == []
+    assert victims([old, new, drained, starting], 3) == [starting, new, old]
+    assert victims([old, new], 0) == []
 
 
 class Processes:
@@ -127,14 +127,15 @@ def test_a_request_must_keep_both_promises_and_an_engine_counts_from_when_it_was
     assert actions.rows[0]["start_s"] == 20.0
 
 
-def test_a_made_day_is_as_long_and_as_full_as_is_said_and_fullest_in_the_middle():
+def test_a_made_day_is_as_full_as_is_said_fullest_in_the_middle_and_has_a_night():
     requests = requests_of(5.0, 0, None)
     times_s = [request.arrival_s for request in requests]
     assert times_s == sorted(times_s)
-    assert len(requests) == round(300 * RATE_PER_S)
     assert times_s[-1] == pytest.approx(300)
-    middle = sum(times_s[-1] / 3 <= at <= 2 * times_s[-1] / 3 for at in times_s)
-    assert middle > len(times_s) / 2
+    by_day = [at for at in times_s if at <= 240]
+    assert len(by_day) == pytest.approx(240 * RATE_PER_S, rel=0.01)
+    assert sum(80 <= at <= 160 for at in by_day) > len(by_day) / 2
+    assert len(times_s) - len(by_day) == pytest.approx(60 * (1 - SWING) * RATE_PER_S, rel=0.1)
 
 
 def test_the_configuration_that_is_written_is_one_that_the_autoscaler_reads(tmp_path):
