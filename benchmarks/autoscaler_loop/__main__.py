@@ -11,7 +11,7 @@ from benchmarks.autoscaler_loop.load import RATE_PER_S, SWING, mean_tokens, requ
 from benchmarks.autoscaler_loop.picture import draw_day
 from benchmarks.autoscaler_loop.tables import report_tables
 from benchmarks.harness.options import base_parser, parsed
-from benchmarks.harness.report import Report, finish
+from benchmarks.harness.report import Report, finish, say
 from testbed.engine import CACHE
 from testbed.errors import TestbedError
 from testbed.tiny_model import TinyLlama, tiny_model
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     followed = [day for day in days if day.arm == FOLLOWED]
     if options.picture is not None and followed:
         draw_day(followed[0], options.picture)
+        say(f"{options.picture} shows the day")
     requests = [outcome.request for day in days for outcome in day.outcomes]
     notes = _notes(minutes, mean_tokens(requests), made=options.made)
     finish(Report(NAME, options.command, report_tables(days), notes), options.json)
