@@ -40,7 +40,7 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-scale demo-vllm test test-ray test-vllm test-gateways check fmt proto lock clean
+.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-loop demo-scale demo-vllm test test-ray test-vllm test-gateways check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,9 @@ demo: $(INSTALLED) ## build an index, serve it, ask it (HISTORY=file for your ow
 
 demo-fleet: $(INSTALLED) ## scale a fleet in virtual time by six policies (HISTORY=file for your own lengths)
 	@$(BIN)/python -m demo.fleet_demo $(if $(HISTORY),--history "$(HISTORY)")
+
+demo-loop: $(INSTALLED) $(VLLM_INSTALLED) ## scale real vLLM processes as the autoscaler tells KEDA (MINUTES=7.5)
+	$(BIN)/python -m benchmarks.autoscaler_loop --made --only autoscaler --picture build/demo-loop/day.png $(if $(MINUTES),--minutes $(MINUTES))
 
 demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=name for your own on a GPU)
 	@$(BIN)/python -m demo.vllm_demo $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM),--vllm "$(VLLM)") $(if $(HISTORY),--history "$(HISTORY)")

@@ -23,6 +23,7 @@ READMES = (
     HERE.parent / "README.md",
     HERE / "README.md",
     DOCS / "autoscaling.md",
+    DOCS / "autoscaling_results.md",
     DOCS / "gateways_envoy.md",
     DOCS / "kv_swap.md",
     DOCS / "simulator.md",

@@ -59,14 +59,16 @@ def running_engine(
     folder: Path,
     options: EngineOptions | None = None,
     *,
+    port: int | None = None,
     program: Path = VLLM,
 ) -> Generator[Engine]:
-    """Serve a model on a free port while the context lasts.
+    """Serve a model while the context lasts.
 
     Args:
         model: A folder, as of `tiny_model`, or a name.
         folder: For the log.
         options: How it is started; None takes the standard ones.
+        port: To listen on, on the loopback interface; None for any that is free.
         program: `vllm`.
 
     Yields:
@@ -78,7 +80,7 @@ def running_engine(
     options = options or EngineOptions()
     if not program.exists():
         raise TestbedError(f"{program} is missing: run `make .venv-vllm/.installed`")
-    port = free_port()
+    port = free_port() if port is None else port
     log_file = folder / f"vllm-{port}.log"
     with running_server(
         options.command(program, str(model), port),

@@ -10,6 +10,7 @@ SchedulingPolicy = Literal["fcfs", "priority"]
 PACED_WORKER = "testbed.in_engine.paced_worker.PacedWorker"
 TRUE_LENGTH = "testbed.in_engine.true_length:TrueLength"
 STEP_VARIABLE = "TESTBED_STEP_S"
+SEQUENCE_VARIABLE = "TESTBED_SEQUENCE_S"
 
 CPU_NICENESS = 10
 """Of an engine on a CPU that it shares with the predictor; see EngineOptions."""
@@ -38,6 +39,7 @@ class EngineOptions:
             cost a CPU as much as the tiny model does.
         step_s: Every step takes at least this long (`testbed.in_engine.paced_worker`), so that
             the noise of a shared CPU is not measured; None leaves the engine as fast as it is.
+        sequence_s: And this much longer for each sequence in it; 0 where `step_s` is None.
         true_lengths: Answers end by themselves at the length that a request says (see
             `testbed.workload.Request.limit_tokens`).
         niceness: Of its processes (`nice`). Above 0 the predictor has the CPU first, as beside an
@@ -52,6 +54,7 @@ class EngineOptions:
     scheduler_class: str | None = None
     stream_interval: int = 1
     step_s: float | None = None
+    sequence_s: float = 0.0
     true_lengths: bool = False
     niceness: int = 0
     on_gpu: bool = False
@@ -94,4 +97,5 @@ class EngineOptions:
             variables |= {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
         if self.step_s is not None:
             variables[STEP_VARIABLE] = repr(self.step_s)
+            variables[SEQUENCE_VARIABLE] = repr(self.sequence_s)
         return variables | dict(self.environment)

@@ -93,7 +93,7 @@ async def replay_async(
 
     async def one(request: Request, body: bytes) -> Outcome:
         await asyncio.sleep(start_s + request.arrival_s - time.monotonic())
-        outcome = await _ask(engine.port, request, body, start_s, timeout_s)
+        outcome = await ask(engine.port, request, body, start_s, timeout_s)
         if on_finished is not None:
             on_finished()
         return outcome
@@ -105,9 +105,18 @@ async def replay_async(
         gc.unfreeze()
 
 
-async def _ask(
-    port: int, request: Request, body: bytes, start_s: float, timeout_s: float | None
+async def ask(
+    port: int, request: Request, body: bytes, start_s: float, timeout_s: float | None = None
 ) -> Outcome:
+    """Send one request now, and wait for its answer.
+
+    Args:
+        port: Of the engine.
+        request: What is asked.
+        body: The same as JSON: `body_of`.
+        start_s: Of the run, by `time.monotonic`.
+        timeout_s: For the answer; None waits as long as it takes.
+    """
     sent_s = time.monotonic() - start_s
     first_s: float | None = None
     last = b""

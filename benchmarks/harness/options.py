@@ -26,13 +26,22 @@ def base_parser(name: str, description: str, *, repeats: int = 3) -> argparse.Ar
 
 
 def parsed(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None = None,
+    *,
+    needs_data: bool = True,
 ) -> argparse.Namespace:
-    """Parse, and refuse what cannot work before minutes are spent."""
+    """Parse, and refuse what cannot work before minutes are spent.
+
+    Args:
+        parser: As of `base_parser`.
+        argv: The arguments; None takes the process's.
+        needs_data: Whether it can do nothing without the real data sets.
+    """
     options = parser.parse_args(argv)
     if options.repeats < 1:
         parser.error(f"--repeats is {options.repeats}: expected at least 1")
-    if not options.data.is_dir():
+    if needs_data and not options.data.is_dir():
         parser.error(f"--data is {options.data}: expected a folder with the real data sets")
     options.repeats = 1 if options.quick else options.repeats
     options.command = recorded_command(parser.prog, sys.argv[1:] if argv is None else argv)

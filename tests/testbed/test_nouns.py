@@ -36,7 +36,9 @@ def test_the_version_that_vllm_asks_for_says_that_it_is_the_cpus(tmp_path):
 
 
 def test_an_engine_runs_under_the_policy_and_the_pace_that_are_asked_for():
-    options = EngineOptions(slots=3, policy="fcfs", step_s=0.01, true_lengths=True)
+    options = EngineOptions(
+        slots=3, policy="fcfs", step_s=0.01, sequence_s=0.002, true_lengths=True
+    )
     command = options.command(Path("vllm"), "folder/model", 8000)
     asked = dict(itertools.pairwise(command))
     assert asked["--max-num-seqs"] == "3"
@@ -44,6 +46,7 @@ def test_an_engine_runs_under_the_policy_and_the_pace_that_are_asked_for():
     assert asked["--served-model-name"] == "model"
     assert "testbed.in_engine.true_length:TrueLength" in command
     assert options.variables()["TESTBED_STEP_S"] == "0.01"
+    assert options.variables()["TESTBED_SEQUENCE_S"] == "0.002"
 
 
 def test_an_engine_without_a_pace_runs_vllms_own_worker():

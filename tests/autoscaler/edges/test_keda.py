@@ -14,7 +14,7 @@ from autoscaler.edges.externalscaler import externalscaler_pb2 as pb
 from autoscaler.edges.externalscaler import externalscaler_pb2_grpc as rpc
 from autoscaler.edges.keda.serve import KedaServer
 from autoscaler.errors import InvalidConfigError
-from tests.autoscaler.edges.keda_twin import KedaTwin, ScaledObject
+from testbed.keda.twin import KedaTwin, ScaledObject
 from tests.autoscaler.states import options
 
 LIMITS = {Pool.INTERACTIVE: PoolLimits(0, 50), Pool.BATCH: PoolLimits(0, 50)}
@@ -172,7 +172,7 @@ async def test_a_pool_that_nobody_configured_is_refused_by_name(pool):
 async def test_a_stream_tells_that_the_pool_wakes_at_once_and_ends_with_the_server():
     fleet = Fleet()
     async with served(fleet, INTERACTIVE) as (twin, tick, server):
-        stream = rpc.ExternalScalerStub(twin._channel).StreamIsActive(INTERACTIVE.ref)
+        stream = rpc.ExternalScalerStub(twin.channel).StreamIsActive(INTERACTIVE.ref)
         waiting = asyncio.create_task(stream.read())
         await stream.wait_for_connection()
         await tick(0.0)
@@ -205,7 +205,7 @@ async def test_a_value_is_sent_as_double_and_as_integer():
     async with served(fleet, INTERACTIVE) as (twin, tick, _):
         await tick(0.0)
         request = pb.GetMetricsRequest(scaledObjectRef=INTERACTIVE.ref, metricName="any")
-        value = (await rpc.ExternalScalerStub(twin._channel).GetMetrics(request)).metricValues[0]
+        value = (await rpc.ExternalScalerStub(twin.channel).GetMetrics(request)).metricValues[0]
         assert value.metricValue == value.metricValueFloat == 3
         assert value.metricName == "lengthwise-interactive-instances"
 

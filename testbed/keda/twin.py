@@ -1,4 +1,4 @@
-"""KEDA and the HPA as they treat an external scaler: over a real socket, on a clock of the test's.
+"""KEDA and the HPA as they treat an external scaler: over a real socket, on the caller's clock.
 
 No kube-apiserver can be had here. What this twin does is what KEDA (2026-08) and Kubernetes 1.35
 do: KEDA polls IsActive and goes from 0 to 1 and back, the HPA syncs GetMetrics (which KEDA follows
@@ -8,7 +8,9 @@ none become 0, changes within the tolerance are ignored, and the fallback acts a
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -16,11 +18,27 @@ from autoscaler.edges.externalscaler import externalscaler_pb2 as pb
 from autoscaler.edges.externalscaler import externalscaler_pb2_grpc as rpc
 
 POLL_S, SYNC_S = 30.0, 15.0
+"""Between two looks of KEDA's and two of the HPA's: what both do by default."""
+
+AtTime = Callable[[float], Awaitable[None]]
+"""Called with the time of a sync."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ScaledObject:
-    """What the manifest says."""
+    """What the manifest says.
+
+    Args:
+        pool: In the trigger's metadata.
+        least: minReplicaCount.
+        most: maxReplicaCount.
+        up_tolerance: Share by which the metric must be off before replicas are added.
+        down_tolerance: The same before some are taken away.
+        down_stabilisation_s: For which the HPA keeps the most that it found.
+        cooldown_s: For which a pool must be inactive before KEDA takes it to its least.
+        fallback_replicas: At least so many while the scaler cannot be asked.
+        failure_threshold: Failed syncs in a row from which on it cannot be.
+    """
 
     pool: str
     least: int = 0
@@ -34,42 +52,60 @@ class ScaledObject:
 
     @property
     def ref(self) -> pb.ScaledObjectRef:
+        """As KEDA names it to the scaler."""
         return pb.ScaledObjectRef(
             name=f"vllm-{self.pool}", namespace="llm", scalerMetadata={"pool": self.pool}
         )
 
 
-@dataclass
 class KedaTwin:
-    """One ScaledObject's life; `replicas` is what the Deployment is set to."""
+    """One ScaledObject's life.
 
-    target: str
-    scaled: ScaledObject
-    replicas: int = 0
-    failures: int = 0
-    errors: list[str] = field(default_factory=list)
-    calls: int = 0
+    Args:
+        target: HOST:PORT of the external scaler.
+        scaled: What the manifest says of the pool.
+        replicas: What the Deployment is set to at first.
+    """
 
-    def __post_init__(self) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            self.target, options=[("grpc.enable_http_proxy", 0)]
-        )
-        self._stub = rpc.ExternalScalerStub(self._channel)
+    def __init__(self, target: str, scaled: ScaledObject, replicas: int = 0) -> None:
+        self.target = target
+        self.scaled = scaled
+        self.replicas = replicas
+        self.errors: list[str] = []
+        self.channel = grpc.aio.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)])
+        self._stub: Any = rpc.ExternalScalerStub(self.channel)
+        self._failures = 0
         self._last_active_s = -math.inf
         self._recommended: deque[tuple[float, int]] = deque()
 
     async def close(self) -> None:
-        await self._channel.close()
+        """Hang up."""
+        await self.channel.close()
 
-    async def run(self, start_s: float, end_s: float, on_second=None) -> None:
-        """Poll and sync as the clock goes from one time to another, in steps of a sync."""
+    async def run(
+        self,
+        start_s: float,
+        end_s: float,
+        before: AtTime | None = None,
+        after: AtTime | None = None,
+    ) -> None:
+        """Poll and sync as the clock goes from one time to another, in steps of a sync.
+
+        Args:
+            start_s: Time of the first sync.
+            end_s: No sync is at this time or later.
+            before: Called before each sync: here the clock is set, or waited for.
+            after: Called after each, when `replicas` is what it is to be.
+        """
         now_s = start_s
         while now_s < end_s:
-            if on_second is not None:
-                await on_second(now_s)
+            if before is not None:
+                await before(now_s)
             if now_s % POLL_S == 0:
                 await self.poll(now_s)
             await self.sync(now_s)
+            if after is not None:
+                await after(now_s)
             now_s += SYNC_S
 
     async def poll(self, now_s: float) -> None:
@@ -90,11 +126,11 @@ class KedaTwin:
             return
         try:
             value, target = await self._metric()
-            self.failures = 0
+            self._failures = 0
         except grpc.aio.AioRpcError as error:
             self.errors.append(error.details() or "")
-            self.failures += 1
-            if self.failures >= self.scaled.failure_threshold:
+            self._failures += 1
+            if self._failures >= self.scaled.failure_threshold:
                 self._set(max(self.replicas, self.scaled.fallback_replicas))
             return
         self._set(self._stabilised(self._desired(value, target), now_s))
@@ -119,23 +155,19 @@ class KedaTwin:
         self.replicas = max(1, self.scaled.least, min(self.scaled.most, replicas))
 
     async def _metric(self) -> tuple[float, float]:
-        self.calls += 3
-        specs = await self._stub.GetMetricSpec(self.scaled.ref)
-        spec = specs.metricSpecs[0]
+        spec = (await self._stub.GetMetricSpec(self.scaled.ref)).metricSpecs[0]
         target = spec.targetSizeFloat if spec.targetSizeFloat > 0 else float(spec.targetSize)
         asked = pb.GetMetricsRequest(scaledObjectRef=self.scaled.ref, metricName=spec.metricName)
-        values = (await self._stub.GetMetrics(asked)).metricValues
+        value = (await self._stub.GetMetrics(asked)).metricValues[0]
         await self._stub.IsActive(self.scaled.ref)  # an error of either is an error of both
-        value = values[0]
         told = value.metricValueFloat if value.metricValueFloat > 0 else float(value.metricValue)
         if not math.isfinite(told) or told < 0:
             told = 0.0
         return round(told, 3), target
 
     async def _is_active(self) -> bool | None:
-        self.calls += 1
         try:
-            return (await self._stub.IsActive(self.scaled.ref)).result
+            return bool((await self._stub.IsActive(self.scaled.ref)).result)
         except grpc.aio.AioRpcError as error:
             self.errors.append(error.details() or "")
             return None
