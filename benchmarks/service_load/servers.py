@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.harness.environments import PEER
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
@@ -38,20 +39,42 @@ class Server:
 
 
 @contextmanager
-def predictor_service(index: Path, folder: Path, processes: int) -> Generator[Server]:
+def predictor_service(
+    index: Path,
+    folder: Path,
+    processes: int,
+    *,
+    arguments: Sequence[str] = (),
+    checkout: Path | None = None,
+) -> Generator[Server]:
     """The real service, without its cache: prompts come back in every pass.
 
     Args:
         index: Store or artifact that it serves.
         folder: For the file with its port.
         processes: How many of the service share the port.
+        arguments: Further options of the service.
+        checkout: Folder of the commit whose service it is; None for this one.
     """
-    port_file = folder / f"port-{processes}"
+    port_file = folder / f"port-{uuid4().hex}"
     command = [sys.executable, "-m", "predictor_service", "--index", str(index)]
     command += ["--port", "0", "--port-file", str(port_file), "--processes", str(processes)]
     command += ["--cache-capacity", "0", "--log-level", "warning"]
-    with _running(command, port_file.exists) as pid:
+    command += arguments
+    environment = {} if checkout is None else code_of(checkout)
+    with _running(command, port_file.exists, environment) as pid:
         yield Server(pid, int(port_file.read_text()))
+
+
+def code_of(checkout: Path) -> dict[str, str]:
+    """Variables by which a child finds the packages of another commit, not those that it runs in.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if not (checkout / "predictor_service").is_dir():
+        raise ValueError(f"{checkout} has no folder predictor_service: expected a checkout")
+    return {"PYTHONPATH": str(checkout.resolve()), "PYTHONSAFEPATH": "1"}
 
 
 @contextmanager

@@ -95,6 +95,7 @@ class MicroBatcher:
         self._busy = 0
         self._asleep: dict[int, threading.Condition] = {}
         self._stopping = False
+        self._waking = False
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         for i in range(lanes):
@@ -115,7 +116,7 @@ class MicroBatcher:
         on_done: Callable[[Job], None],
         of_bulk: bool = False,
     ) -> Job:
-        """Queue the prompts of one call.
+        """Queue the prompts of one call; on the event loop alone.
 
         Args:
             queries: The prompts and what is asked of each; at least one.
@@ -142,10 +143,21 @@ class MicroBatcher:
             self._pacer.arrived(now_s)
             if job.is_lone:
                 self._lone_first.lone_came(now_s)
-            # Waking a thread for every arrival would cost more than the prompts themselves.
-            if is_first or self._pacer.wait_s(queue.waiting, now_s) == 0:
-                self._wake_one(now_s)
+            wanted = is_first or self._pacer.wait_s(queue.waiting, now_s) == 0
+        if wanted and not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
         return job
+
+    def _wake(self) -> None:
+        """Wake a thread for what came, once the event loop has taken in all that came together.
+
+        Waking one for every arrival would cost more than the prompts themselves.
+        """
+        self._waking = False
+        with self._lock:
+            if self._queue.waiting:
+                self._wake_one(self._clock())
 
     async def predict(
         self, queries: Sequence[Query], *, deadline_s: float = math.inf
@@ -309,7 +321,7 @@ class MicroBatcher:
 
 
 def _share(waiting: int, free: int) -> int:
-    """Of what waits; a few prompts are not divided, since half of them would take as long as all."""
+    """Of what waits; a few prompts are not divided: half of them would take as long as all."""
     return max(FEW_PROMPTS, -(-waiting // free))
 
 

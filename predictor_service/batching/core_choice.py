@@ -22,9 +22,9 @@ are found in a minute or so, and trying costs less than one prompt in 200."""
 class CoreChoice:
     """Chooses how lone prompts are computed, by how long they took either way.
 
-    Two threads are faster than one on cores of their own: 4 ms rather than 6 for a small encoder. On
-    cores that others use, each of its hundred steps waits for the thread that has to wait for its
-    core: 53 ms were measured. Times are relative to what was expected of a prompt of that length.
+    On cores of their own two threads are faster than one. On cores that others use, each of the
+    hundred steps of a forward pass waits for the thread that has to wait for its core: 53 ms were
+    measured rather than 6. Times are relative to what was expected of a prompt of that length.
     Not thread-safe: its owner holds a lock.
     """
 
