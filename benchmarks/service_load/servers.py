@@ -32,7 +32,12 @@ PEER_SETTINGS = shlex.split(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server.
+
+    Args:
+        pid: Of its process.
+        port: Of TCP on this machine; 0 where it listens on a Unix domain socket.
+    """
 
     pid: int
     port: int
@@ -66,15 +71,30 @@ def predictor_service(
         yield Server(pid, int(port_file.read_text()))
 
 
-def code_of(checkout: Path) -> dict[str, str]:
+@contextmanager
+def module_server(
+    module: str, *arguments: str, port_file: Path, environment: Mapping[str, str]
+) -> Generator[Server]:
+    """A module of the benchmarks that serves, and writes its port to a file once it does."""
+    command = [sys.executable, "-m", module, *arguments, str(port_file)]
+    with _running(command, port_file.exists, environment) as pid:
+        yield Server(pid, int(port_file.read_text()))
+
+
+def code_of(checkout: Path, before: Path | None = None) -> dict[str, str]:
     """Variables by which a child finds the packages of another commit, not those that it runs in.
 
+    Args:
+        checkout: Folder of the commit.
+        before: Folder whose packages win over the commit's.
+
     Raises:
-        ValueError: There is none.
+        ValueError: There is no such commit.
     """
     if not (checkout / "predictor_service").is_dir():
         raise ValueError(f"{checkout} has no folder predictor_service: expected a checkout")
-    return {"PYTHONPATH": str(checkout.resolve()), "PYTHONSAFEPATH": "1"}
+    folders = [folder.resolve() for folder in (before, checkout) if folder is not None]
+    return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
 
 
 @contextmanager

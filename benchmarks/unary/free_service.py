@@ -1,7 +1,7 @@
-"""A real service whose encoder is free: `python -m benchmarks.unary.free_service FOLDER PORT_FILE`.
+"""A real service whose encoder is free: `python -m benchmarks.unary.free_service HOST PORT_FILE`.
 
 The index gives a ready estimate, so that what is measured is all the rest: gRPC, validation, the
-queue and its threads, messages, metrics. FOLDER may be any.
+queue and its threads, messages, metrics.
 """
 
 import sys
@@ -96,9 +96,11 @@ class FreeSource(ArtifactSource):
 
 def main() -> None:
     """Serve until told to stop."""
-    folder, port_file = Path(sys.argv[1]), sys.argv[2]
-    flags = {"index": str(folder), "port": "0", "port_file": port_file, "index_poll_s": "0"}
-    config = read_config(flags | {"cache_capacity": "0", "log_level": "warning"})
+    host, port_file = sys.argv[1:]
+    flags = {"index": str(Path(port_file).parent), "host": host, "port": "0"}
+    # Nothing lies there, and nothing is looked for: the port's file is all that the folder is for.
+    flags |= {"port_file": port_file, "index_poll_s": "0", "cache_capacity": "0"}
+    config = read_config(flags | {"log_level": "warning"})
     set_up_logs(config)
     source = FreeSource(config.index, threads=config.compute_threads, lanes=config.lanes)
     run_process(config, source, on_ready=announcer(config))
