@@ -42,7 +42,7 @@ from scheduler_client.outcome import Outcome, PredictionFailure
 if TYPE_CHECKING:
     from scheduler_client.aio import AsyncLengthPredictorClient
     from scheduler_client.client import LengthPredictorClient
-    from scheduler_client.coalescing import CoalescingPredictor
+    from scheduler_client.coalescing.predictor import CoalescingPredictor
 
 __all__ = [
     "Access",
@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
 
         return AsyncLengthPredictorClient
     if name == "CoalescingPredictor":
-        from scheduler_client.coalescing import CoalescingPredictor  # noqa: PLC0415  see above
+        from scheduler_client.coalescing.predictor import CoalescingPredictor  # noqa: PLC0415  see above
 
         return CoalescingPredictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

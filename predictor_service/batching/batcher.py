@@ -45,8 +45,8 @@ class MicroBatch(NamedTuple):
     """What a thread took to compute.
 
     Args:
-        slots: Its prompts.
-        turn: Whose turn it was.
+        slots: Its prompts, in the order in which they are served.
+        turn: Whose turn it was: that of lone calls, or of bulk.
         chars: What they cost, in characters; see `cost_chars`.
         choose_cores: Whether it is a lone prompt with nobody beside it, which may use all cores.
     """

@@ -7,9 +7,9 @@ BULK_WORK_S = 0.010
 """Bulk that a lone call may have to wait for: about twice what a small encoder takes for a lone
 prompt, and a fifth of the 50 ms within which engines want their answer."""
 
-REMEMBERED_S = 5.0
-"""How long bulk makes room after a lone call: those who ask one by one do so every few seconds, and
-a micro-batch that has begun cannot be stopped when the next one comes."""
+REMEMBERED_S = 2.0
+"""How long bulk makes room after a lone call: a micro-batch that has begun cannot be stopped when
+the next one comes. Longer would slow bulk down for callers who hardly ever ask."""
 
 
 class Turn(NamedTuple):
@@ -80,8 +80,8 @@ class LoneFirst:
 
         Args:
             turn: What is to be taken.
-            busy: Threads that compute.
-            now_s: As for `next`.
+            busy: Threads that compute at present, at least 0.
+            now_s: The present, in seconds on the clock of `lone_came`.
         """
         free = self._lanes - busy
         if turn.is_bulk:

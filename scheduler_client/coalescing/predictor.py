@@ -3,27 +3,14 @@
 import asyncio
 from collections import defaultdict
 from types import TracebackType
-from typing import NamedTuple, Self, Unpack
+from typing import Self, Unpack
 
 from lengthwise.prediction import Prediction
 from lengthwise.request import PredictionQuery, QueryOptions, as_query
 from scheduler_client.aio import AsyncLengthPredictorClient
+from scheduler_client.coalescing.messages import Waiting, messages_of
 from scheduler_client.errors import ClientClosedError
 from scheduler_client.outcome import PredictionFailure
-
-TOGETHER_PROMPTS = 8
-"""Prompts of a message at most: up to these the service takes it for a lone call, which goes before
-bulk; and most of what a call costs is saved by then."""
-
-TOGETHER_CHARS = 2_048
-"""Characters of a message of several prompts at most, for the same reason."""
-
-
-class Waiting(NamedTuple):
-    """A call that has not gone yet."""
-
-    query: PredictionQuery
-    answer: "asyncio.Future[Prediction]"
 
 
 class CoalescingPredictor:
@@ -89,7 +76,7 @@ class CoalescingPredictor:
                 _fail(calls, _closed_error())
             return
         for timeout_s, calls in waiting.items():
-            for message in _messages(calls):
+            for message in messages_of(calls):
                 self._start(message, timeout_s)
 
     def _start(self, message: list[Waiting], timeout_s: float | None) -> None:
@@ -122,21 +109,6 @@ class CoalescingPredictor:
             raise
         except Exception as error:  # noqa: BLE001  it is the callers', each of whom awaits it
             _fail(message, error)
-
-
-def _messages(calls: list[Waiting]) -> list[list[Waiting]]:
-    """Divide what came together into messages that are small enough to be lone calls."""
-    messages: list[list[Waiting]] = []
-    chars = 0
-    for call in calls:
-        # A conversation's length is not known before it is written: it goes alone.
-        size = len(call.query.prompt) if not call.query.messages else TOGETHER_CHARS
-        chars += size
-        if not messages or len(messages[-1]) == TOGETHER_PROMPTS or chars > TOGETHER_CHARS:
-            messages.append([])
-            chars = size
-        messages[-1].append(call)
-    return messages
 
 
 def _settle(call: Waiting, outcome: Prediction | PredictionFailure) -> None:
