@@ -21,9 +21,13 @@ from benchmarks.harness.workloads import VICUNA, learnt_and_asked, read_records,
 from benchmarks.lone_prompt.callers import Answered, Asked
 from benchmarks.lone_prompt.tables import BASELINE, NOW, Pass, Round, lone_report
 from benchmarks.service_load.servers import predictor_service
+from predictor_service.batching.lone_first import REMEMBERED_S
 
 PROMPTS = 1_000
 """Held-out prompts that are asked, in a circle."""
+
+FORGOTTEN_S = REMEMBERED_S + 0.5
+"""After lone prompts, until bulk has all to itself again."""
 
 HEAD_START_S = 0.5
 """Of bulk before lone prompts are asked beside it, and as long after them."""
@@ -40,7 +44,7 @@ class Times:
     @classmethod
     def from_mode(cls, *, quick: bool) -> "Times":
         """Those for a real run, or for a quick one."""
-        return cls(0.5, 0.5, 0.5) if quick else cls(2.5, 3.0, 5.0)
+        return cls(0.5, 0.5, 0.5) if quick else cls(2.0, 2.5, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Callers:
     def measure(self, times: Times, bulk_callers: Sequence[int]) -> Pass:
         """Ask in each way."""
         alone = _ask(self.lone, Asked(0, times.alone_s))
+        sleep(FORGOTTEN_S)
         bulk_alone = {n: _ask(self.bulk, Asked(n, times.bulk_s)) for n in bulk_callers}
         beside: dict[int, tuple[Answered, Answered]] = {}
         for n in bulk_callers:
