@@ -32,6 +32,13 @@ from benchmarks.unary.tables import (
     unary_report,
 )
 
+WARM_UP_SERVICE_CALLS = 200
+"""Of each service before anything is measured."""
+
+SLICES = 10
+"""Of each pass: the ways take turns slice by slice, since others on the machine come and go within
+seconds."""
+
 QUICK_CALLS = 800
 """Fewer would take no more CPU time than the clock of processes can show."""
 
@@ -71,23 +78,21 @@ def _rounds(
     numbers = count(0, calls + WARM_UP_CALLS)
     ways = [Way(name, callers) for callers in CALLERS for name in _names(children)]
     rounds: list[dict[Way, Answered]] = []
-    for number in range(options.repeats + 1):
-        say(f"round {number} of {options.repeats}" if number else "warming up")
-        order = ways[:: -1 if number % 2 else 1]
-        found = {
-            way: _ask(
-                children[NOW if way.name == COALESCED else way.name],
-                Asked(
-                    way.callers,
-                    calls if way.callers > 1 else calls // 4,
-                    way.name == COALESCED,
-                    next(numbers),
-                ),
-            )
-            for way in order
-        }
-        if number:
-            rounds.append({way: found[way] for way in ways})
+    for child in children.values():
+        _ask(
+            child,
+            Asked(callers=32, calls=WARM_UP_SERVICE_CALLS, coalesced=False, first=next(numbers)),
+        )
+    for number in range(options.repeats):
+        say(f"round {number + 1} of {options.repeats}")
+        slices: dict[Way, list[Answered]] = {way: [] for way in ways}
+        for place in range(SLICES):
+            for way in ways[:: -1 if place % 2 else 1]:
+                in_all = calls if way.callers > 1 else calls // 4
+                asked = Asked(way.callers, in_all // SLICES, way.name == COALESCED, next(numbers))
+                child = children[NOW if way.name == COALESCED else way.name]
+                slices[way].append(_ask(child, asked))
+        rounds.append({way: Answered.together(parts) for way, parts in slices.items()})
     return rounds
 
 
