@@ -15,8 +15,8 @@ SMOOTHING = 0.2
 """Weight of the newest lone prompt in the mean that is held against that."""
 
 AGAIN_AFTER = 2_000
-"""Lone prompts after which both are measured again though nothing got slow: cores that others left
-are found in a minute or so, and trying costs less than one prompt in 200."""
+"""Lone prompts after which both are measured again though nothing got slow: so cores that others
+left are found, and only one prompt in 500 goes the slower way for it."""
 
 
 class CoreChoice:

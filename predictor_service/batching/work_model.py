@@ -6,7 +6,8 @@ COST_CAP_CHARS = 1_024
 """A prompt beyond this costs the encoder no more: what is too long for its window is cut."""
 
 PROMPT_CHARS = 64
-"""What a prompt costs beside its text (search, estimate, message), in characters of text."""
+"""What a prompt costs beside its text (search, estimate, message), in characters of text. Roughly:
+what it misses is learnt as a cost of the characters."""
 
 FORGETTING = 0.97
 """Weight of all earlier micro-batches after each new one: some thirty count, so that a swap to

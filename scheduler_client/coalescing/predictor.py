@@ -16,9 +16,9 @@ from scheduler_client.outcome import PredictionFailure
 class CoalescingPredictor:
     """Predicts one prompt at a time for many tasks, in few messages.
 
-    A unary call costs client and service as much as five prompts of a batch. Calls that are made in
-    the same round of the event loop therefore go as one PredictBatch; nothing ever waits for
-    others to come, and a call that is alone goes as it would without this. Each keeps its own
+    A call of its own costs the service four times what a prompt in such a message does, and the
+    client three times (`python -m benchmarks.unary`). Calls that are made in the same round of the
+    event loop therefore go as one PredictBatch; nothing ever waits for others to come, and a call that is alone goes as it would without this. Each keeps its own
     deadline, its own error and may be cancelled by itself; a call that failed as a whole (nobody
     answers, say) fails for all that travelled in it.
 
