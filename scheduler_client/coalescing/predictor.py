@@ -18,9 +18,10 @@ class CoalescingPredictor:
 
     A call of its own costs the service four times what a prompt in such a message does, and the
     client three times (`python -m benchmarks.unary`). Calls that are made in the same round of the
-    event loop therefore go as one PredictBatch; nothing ever waits for others to come, and a call that is alone goes as it would without this. Each keeps its own
-    deadline, its own error and may be cancelled by itself; a call that failed as a whole (nobody
-    answers, say) fails for all that travelled in it.
+    event loop therefore go as one PredictBatch; nothing ever waits for others to come, and a call
+    that is alone goes as it would without this. Each keeps its own deadline, its own error and may
+    be cancelled by itself; a call that failed as a whole (nobody answers, say) fails for all that
+    travelled in it.
 
     Args:
         client: Carries the messages; it is closed by its owner, not by this.
