@@ -29,7 +29,8 @@ class LoneFirst:
 
     A micro-batch is of lone calls or of bulk, since none of its prompts is through before the last
     one is. While lone calls come, one thread is kept for them; where there is but one, it takes bulk
-    in pieces of `BULK_WORK_S`. Where both wait they take turns, so that bulk goes on whatever comes. Not thread-safe: its owner holds a lock.
+    in pieces of `BULK_WORK_S`. Where both wait they take turns, so that bulk goes on whatever comes.
+    Not thread-safe: its owner holds a lock.
 
     Args:
         lanes: Threads that compute, at least 1.
