@@ -28,9 +28,9 @@ class LoneFirst:
     """Decides what the threads that compute take next, so that lone calls do not wait for bulk.
 
     A micro-batch is of lone calls or of bulk, since none of its prompts is through before the last
-    one is. While lone calls come, one thread is kept for them; where there is but one, it takes bulk
-    in pieces of `BULK_WORK_S`. Where both wait they take turns, so that bulk goes on whatever comes.
-    Not thread-safe: its owner holds a lock.
+    one is. While lone calls come, one thread is kept for them; where there is but one, it takes
+    bulk in pieces of `BULK_WORK_S`. Where both wait they take turns, so that bulk goes on whatever
+    comes. Not thread-safe: its owner holds a lock.
 
     Args:
         lanes: Threads that compute, at least 1.
