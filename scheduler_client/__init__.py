@@ -42,6 +42,7 @@ from scheduler_client.outcome import Outcome, PredictionFailure
 if TYPE_CHECKING:
     from scheduler_client.aio import AsyncLengthPredictorClient
     from scheduler_client.client import LengthPredictorClient
+    from scheduler_client.coalescing.predictor import CoalescingPredictor
 
 __all__ = [
     "Access",
@@ -50,6 +51,7 @@ __all__ = [
     "Basis",
     "ChatMessage",
     "ClientClosedError",
+    "CoalescingPredictor",
     "CompletedRequest",
     "FinishReason",
     "HealthStatus",
@@ -92,4 +94,8 @@ def __getattr__(name: str) -> Any:
         from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415  see above
 
         return AsyncLengthPredictorClient
+    if name == "CoalescingPredictor":
+        from scheduler_client.coalescing.predictor import CoalescingPredictor  # noqa: PLC0415  see above
+
+        return CoalescingPredictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

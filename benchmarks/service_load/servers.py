@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.harness.environments import PEER
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, locate_encoder
@@ -31,27 +32,69 @@ PEER_SETTINGS = shlex.split(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server.
+
+    Args:
+        pid: Of its process.
+        port: Of TCP on this machine; 0 where it listens on a Unix domain socket.
+    """
 
     pid: int
     port: int
 
 
 @contextmanager
-def predictor_service(index: Path, folder: Path, processes: int) -> Generator[Server]:
+def predictor_service(
+    index: Path,
+    folder: Path,
+    processes: int,
+    *,
+    arguments: Sequence[str] = (),
+    checkout: Path | None = None,
+) -> Generator[Server]:
     """The real service, without its cache: prompts come back in every pass.
 
     Args:
         index: Store or artifact that it serves.
         folder: For the file with its port.
         processes: How many of the service share the port.
+        arguments: Further options of the service.
+        checkout: Folder of the commit whose service it is; None for this one.
     """
-    port_file = folder / f"port-{processes}"
+    port_file = folder / f"port-{uuid4().hex}"
     command = [sys.executable, "-m", "predictor_service", "--index", str(index)]
     command += ["--port", "0", "--port-file", str(port_file), "--processes", str(processes)]
     command += ["--cache-capacity", "0", "--log-level", "warning"]
-    with _running(command, port_file.exists) as pid:
+    command += arguments
+    environment = {} if checkout is None else code_of(checkout)
+    with _running(command, port_file.exists, environment) as pid:
         yield Server(pid, int(port_file.read_text()))
+
+
+@contextmanager
+def module_server(
+    module: str, *arguments: str, port_file: Path, environment: Mapping[str, str]
+) -> Generator[Server]:
+    """A module of the benchmarks that serves, and writes its port to a file once it does."""
+    command = [sys.executable, "-m", module, *arguments, str(port_file)]
+    with _running(command, port_file.exists, environment) as pid:
+        yield Server(pid, int(port_file.read_text()))
+
+
+def code_of(checkout: Path, before: Path | None = None) -> dict[str, str]:
+    """Variables by which a child finds the packages of another commit, not those that it runs in.
+
+    Args:
+        checkout: Folder of the commit.
+        before: Folder whose packages win over the commit's.
+
+    Raises:
+        ValueError: There is no such commit.
+    """
+    if not (checkout / "predictor_service").is_dir():
+        raise ValueError(f"{checkout} has no folder predictor_service: expected a checkout")
+    folders = [folder.resolve() for folder in (before, checkout) if folder is not None]
+    return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
 
 
 @contextmanager

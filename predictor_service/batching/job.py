@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
+from predictor_service.batching.work_model import COST_CAP_CHARS
 from predictor_service.errors import CallError
 from predictor_service.serving_index.inference import BatchFacts
 
@@ -26,6 +27,12 @@ class Answer(NamedTuple):
 AnswerOrError = Answer | CallError
 """What comes of one prompt."""
 
+FEW_PROMPTS = 8
+"""Prompts of a lone call at most: what people and engines ask about at once, not a backlog."""
+
+FEW_CHARS = 2_048
+"""And their characters, as the encoder counts them, where there are several: two long prompts."""
+
 
 class Job:
     """The prompts of one call, or of one message of a stream.
@@ -36,6 +43,7 @@ class Job:
         deadline_s: When nobody will want the answers any more, on the same clock; infinite if
             there is none.
         on_done: To be called by the job's owner, once, when every prompt has its answer or error.
+        of_bulk: Whether it is a piece of something larger, a stream with much under way.
     """
 
     __slots__ = (
@@ -44,6 +52,7 @@ class Job:
         "_unanswered",
         "arrived_s",
         "deadline_s",
+        "is_lone",
         "on_done",
         "outcomes",
         "queries",
@@ -56,8 +65,10 @@ class Job:
         arrived_s: float,
         deadline_s: float = math.inf,
         on_done: Callable[["Job"], None],
+        of_bulk: bool = False,
     ) -> None:
         self.queries = queries
+        self.is_lone = not of_bulk and are_few(queries)
         self.arrived_s = arrived_s
         self.deadline_s = deadline_s
         self.on_done = on_done
@@ -95,6 +106,15 @@ class Job:
         indexes = list(self._order[self._taken :])
         self._taken = len(self.queries)
         return indexes
+
+
+def are_few(queries: Sequence[Query]) -> bool:
+    """Whether these are a lone call's, which goes before bulk; one prompt always is."""
+    if len(queries) == 1:
+        return True
+    if len(queries) > FEW_PROMPTS:
+        return False
+    return sum([min(len(query.prompt), COST_CAP_CHARS) for query in queries]) <= FEW_CHARS
 
 
 class Slot(NamedTuple):

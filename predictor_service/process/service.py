@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from predictor_service.batching.cache import Generation
+from predictor_service.batching.core_probe import measure_cores
 from predictor_service.callers.authority import exposures
 from predictor_service.callers.call_meter import CallMeter
 from predictor_service.callers.server_credentials import server_credentials
@@ -166,6 +167,7 @@ class Service:
         except SwapRefusedError as error:
             cause = error.__cause__ or error
             raise StartUpError(f"--index {self._config.index} cannot be served: {cause}") from error
+        await measure_cores(self.batcher)
         self.health.set_serving()
         self._watcher.start()
         return version

@@ -10,7 +10,7 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.batching.batcher import MicroBatcher
 from predictor_service.batching.cache import PredictionCache, cache_key
-from predictor_service.batching.job import Answer, Job
+from predictor_service.batching.job import FEW_PROMPTS, Answer, Job
 from predictor_service.drift.outstanding import OutstandingPredictions
 from predictor_service.errors import CallError, InvalidRequestError, OverloadedError
 from predictor_service.rpc.validation import RequestLimits
@@ -119,13 +119,19 @@ class Predictions:
         self._outstanding = outstanding
 
     async def begin(
-        self, requests: Sequence[pb.PredictRequest], *, timeout_s: float | None
+        self,
+        requests: Sequence[pb.PredictRequest],
+        *,
+        timeout_s: float | None,
+        under_way: int = 0,
     ) -> Pending:
         """Check requests, look them up and queue the rest.
 
         Args:
             requests: The requests of one message, in its order.
             timeout_s: Until the caller's deadline; None if there is none.
+            under_way: Requests of the same call that are not answered yet, these among them; more
+                than a few are bulk, however few come in a message.
 
         Raises:
             NotServingError: No index is loaded yet.
@@ -145,6 +151,7 @@ class Predictions:
                 arrived_s=arrived_s,
                 deadline_s=math.inf if timeout_s is None else arrived_s + timeout_s,
                 on_done=pending.settle,
+                of_bulk=under_way > FEW_PROMPTS,
             )
         return pending
 

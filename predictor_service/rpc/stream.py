@@ -35,6 +35,11 @@ class InFlightLimit:
         self._in_flight = 0
         self._freed = asyncio.Event()
 
+    @property
+    def items(self) -> int:
+        """Items in flight."""
+        return self._in_flight
+
     async def enter(self, items: int) -> None:
         """Wait until there is room."""
         while self._in_flight and self._in_flight + items > self._capacity:
@@ -116,7 +121,9 @@ class PredictionStream:
             self._limits.check_count("requests", len(requests))
         await self._in_flight.enter(max(1, len(requests)))
         try:
-            pending = await self._predictions.begin(requests, timeout_s=None)
+            pending = await self._predictions.begin(
+                requests, timeout_s=None, under_way=self._in_flight.items
+            )
         except OverloadedError as error:
             pending = Pending([Result(request, error=error) for request in requests])
         self._accepted.put_nowait(pending)

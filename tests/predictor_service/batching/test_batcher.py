@@ -9,6 +9,7 @@ import pytest
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from predictor_service.batching.batcher import MicroBatcher
+from predictor_service.batching.core_probe import measure_cores
 from predictor_service.batching.fair_queue import QueueLimits
 from predictor_service.batching.job import Answer
 from predictor_service.errors import (
@@ -213,11 +214,20 @@ async def test_stopping_waits_for_every_thread(index, make):
     assert all(isinstance(outcome, Answer) for (outcome,) in await asyncio.gather(*tasks))
 
 
+def choose_all_cores(batcher: MicroBatcher) -> None:
+    """As if all cores had been measured to be faster."""
+    assert batcher.core_choice is not None
+    while batcher.core_choice.chosen is None:
+        wide = batcher.core_choice.next()
+        batcher.core_choice.took(wide, 0.5 if wide else 1.0)
+
+
 async def test_only_a_thread_that_is_alone_at_work_uses_all_cores(index):
     widths = []
     batcher = MicroBatcher(
         lambda: index, limits=QueueLimits(), max_wait_s=0.002, lanes=2, widen=widths.append
     )
+    choose_all_cores(batcher)
     await batcher.predict([Query("alone")])
     assert widths == [True]
     index.gate.clear()
@@ -230,3 +240,64 @@ async def test_only_a_thread_that_is_alone_at_work_uses_all_cores(index):
     await asyncio.gather(first, second)
     assert widths == [True, False]
     await batcher.stop()
+
+
+async def test_lone_prompts_are_computed_either_way_until_one_is_known_to_be_faster(index):
+    widths = []
+    batcher = MicroBatcher(
+        lambda: index, limits=QueueLimits(), max_wait_s=0.002, lanes=2, widen=widths.append
+    )
+    await measure_cores(batcher)
+    assert widths[:4] == [True, False, True, False]
+    assert batcher.core_choice is not None
+    assert batcher.core_choice.chosen is not None
+    assert batcher.meter.queue_s.read().total == 0, "what we ask ourselves counts for nobody"
+    await batcher.stop()
+
+
+async def test_measuring_cores_asks_nothing_where_there_is_one_thread(index, make):
+    await measure_cores(make())
+    assert index.encoded == []
+
+
+async def test_a_lone_prompt_finds_a_thread_kept_for_it_beside_bulk(index, make):
+    batcher = make(lanes=2)
+    await batcher.predict([Query("lone")])
+    index.gate.clear()
+    await entered(index)
+    bulk = asyncio.create_task(batcher.predict([Query(f"b{i}") for i in range(400)]))
+    await entered(index)
+    await asyncio.sleep(0)
+    second = asyncio.create_task(batcher.predict([Query("second")]))
+    await entered(index)
+    assert index.encoded[-1] == ["second"]
+    assert len(index.encoded) == 3, "bulk holds one thread of two"
+    index.gate.set()
+    await asyncio.gather(bulk, second)
+
+
+async def test_with_one_thread_bulk_goes_in_small_pieces_after_a_lone_prompt(index, make):
+    batcher = make(max_batch_size=128)
+    await batcher.predict([Query("lone")])
+    await batcher.predict([Query("x" * 1_000) for _ in range(40)])
+    assert max(len(batch) for batch in index.encoded[1:]) < 40
+
+
+async def test_bulk_that_nobody_else_is_beside_goes_in_full_micro_batches(index, make):
+    await make(max_batch_size=128).predict([Query(f"{i}") for i in range(128)])
+    assert [len(batch) for batch in index.encoded] == [128]
+
+
+async def test_bulk_goes_on_while_lone_prompts_never_end(index, make):
+    batcher = make()
+    answered = 0
+
+    async def caller(name: int) -> None:
+        nonlocal answered
+        while not bulk.done():
+            await batcher.predict([Query(f"{name}-{answered}")])
+            answered += 1
+
+    bulk = asyncio.create_task(batcher.predict([Query(f"b{i}") for i in range(100)]))
+    await asyncio.gather(*map(caller, range(8)), bulk)
+    assert answered > 0

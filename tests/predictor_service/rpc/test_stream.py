@@ -54,6 +54,25 @@ async def test_later_messages_are_taken_while_an_earlier_one_is_computed(serve):
     assert running.index.encoded == [["a"], ["b", "c"]]
 
 
+async def test_a_stream_with_much_under_way_is_bulk_which_a_lone_call_does_not_travel_with(serve):
+    running = await serve()
+    running.index.gate.clear()
+    call = running.stub.PredictStream()
+    await call.write(message("m0"))
+    await entered(running.index)
+    for i in range(1, 20):
+        await call.write(message(f"m{i}"))
+    await until(lambda: running.service.batcher.waiting == 19)
+    lone = asyncio.ensure_future(running.stub.Predict(pb.PredictRequest(prompt="lone")))
+    await until(lambda: running.service.batcher.waiting == 20)
+    running.index.gate.set()
+    await lone
+    await call.done_writing()
+    assert len([ids(response) async for response in call]) == 20
+    (beside,) = [batch for batch in running.index.encoded if "lone" in batch]
+    assert set(beside) <= {"lone", *(f"m{i}" for i in range(8))}, "eight are few, the rest is bulk"
+
+
 async def test_a_bad_item_is_answered_by_its_own_error_and_the_stream_goes_on(serve):
     running = await serve()
     call = running.stub.PredictStream(iter([message("a", ""), message("b")]))

@@ -1,0 +1,1 @@
+"""A lone prompt beside bulk."""

@@ -1,0 +1,1 @@
+"""Unary calls: what they cost around the encoder."""

@@ -1,0 +1,1 @@
+"""Calls of many tasks in few messages."""
