@@ -98,14 +98,13 @@ def within_caps(rows: VectorRows, caps: Caps) -> tuple[VectorRows, dict[str, int
     Raises:
         InvalidInputError: Too few stay to predict from.
     """
-    prompts = [
+    prompts: list[Hashable] = rows.rows.prompt_codes.tolist()
+    for place in np.flatnonzero(~rows.with_text).tolist():
         # In 16 bits, as they are stored: a prompt that comes twice has the same vector twice.
-        text or vector.astype(np.float16).tobytes()
-        for text, vector in zip(rows.prompts, rows.vectors, strict=True)
-    ]
+        prompts[place] = rows.vectors[place].astype(np.float16).tobytes()
     kept = choose(rows.models, prompts, rows.rows.callers, caps)
     if len(kept.places) < MIN_ROWS:
         raise InvalidInputError(
             f"{len(kept.places)} rows would be left: expected at least {MIN_ROWS} to predict from"
         )
-    return rows.take(kept.places), kept.dropped
+    return (rows.take(kept.places) if kept.dropped else rows), kept.dropped

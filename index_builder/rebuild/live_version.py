@@ -7,9 +7,11 @@ from typing import Self
 import numpy as np
 
 from index_builder.rebuild.vector_rows import VectorRows
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Device, Encoder, Precision
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.search.mapped import gathered
 from lengthwise.index.store import Published
 from lengthwise.index.store.layout import HEAD_FILE
 from lengthwise.index.store.manifest import EncoderIdentity, TrainingFacts
@@ -56,11 +58,14 @@ class LiveVersion:
 
     def content(self) -> VectorRows:
         """Its rows and vectors; those without a time are as old as it."""
-        vectors = np.concatenate(list(self.index.stored_vectors()))
-        # An approximate search keeps them in 16 bits.
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        content = VectorRows(self.index.rows, vectors)
+        # An approximate search keeps them in 16 bits, of unit length no more.
+        pieces = (_of_unit_length(piece) for piece in self.index.stored_vectors())
+        content = VectorRows(self.index.rows, gathered(pieces, len(self.index.rows)))
         return content.reported_at_latest(self.index.manifest.created_unix_s)
+
+
+def _of_unit_length(vectors: FloatMatrix) -> FloatMatrix:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 @dataclass(frozen=True, slots=True)

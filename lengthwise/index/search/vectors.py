@@ -1,5 +1,6 @@
 """The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -9,8 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.encoder.openmp import bound_spinning
-from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
+from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
+from lengthwise.index.search.cells import trained_cells
+from lengthwise.index.search.faiss_module import import_faiss
+from lengthwise.index.search.mapped import PIECE_ROWS, in_pieces
 
 SearchKind = Literal["flat", "ivf"]
 
@@ -28,28 +31,13 @@ rows than these from each other and get a little less; `benchmarks.search` measu
 RECALL_QUERIES = 512
 """Rows that recall is measured on: 16,384 neighbours tell it to less than a tenth of a percent."""
 
-TRAINING_ROWS_PER_CELL = 64
-"""Rows that k-means learns the cells from, for each cell; FAISS itself asks for 39 at least."""
-
-CODE_ITERATIONS = 8
-"""Passes of k-means over each of the codes' many small tables, which settle early."""
-
-ADD_ROWS = 65_536
-"""Rows read and added at a time: 100 MB of vectors of 384 floats."""
+MAPPED_BYTES = 128 << 20
+"""Larger files are mapped: of some 130,000 rows of 384 numbers. A smaller one is read in a tenth of a
+second, and then whoever writes to it does no harm."""
 
 REFINEMENTS = (4, 16)
 """Candidates per neighbour asked for that are compared again with their full vectors: the first
 is enough for text, the second for vectors without any structure."""
-
-
-def import_faiss() -> Any:
-    """FAISS, for the CPU or with GPU support, whichever is installed."""
-    bound_spinning()
-    try:
-        import faiss  # noqa: PLC0415  heavy, and absent from the base install
-    except ImportError as error:
-        raise MissingExtraError.for_module("faiss", "index") from error
-    return faiss
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +112,7 @@ class VectorIndex:
             index = import_faiss().IndexFlatIP(vectors.shape[1])
             _add(index, vectors)
             return cls(index, plan)
-        index = _train_ivf(vectors, plan.cells)
+        index = trained_cells(vectors, plan.cells)
         _add(index, vectors)
         # A search that misses its promise whatever it visits is none: compare with every vector.
         return tuned(cls(index, plan), vectors) or cls.build(vectors, SearchPlan())
@@ -160,10 +148,10 @@ class VectorIndex:
         )
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:
-        """The vectors themselves, in pieces of at most ADD_ROWS rows, in row order."""
+        """The vectors themselves, in pieces of at most PIECE_ROWS rows, in row order."""
         exact = self._index if self.plan.kind == "flat" else self._index.refine_index
-        for start in range(0, len(self), ADD_ROWS):
-            yield exact.reconstruct_n(start, min(ADD_ROWS, len(self) - start))
+        for start in range(0, len(self), PIECE_ROWS):
+            yield exact.reconstruct_n(start, min(PIECE_ROWS, len(self) - start))
 
     def save(self, path: Path) -> None:
         """Write to a file.
@@ -177,42 +165,27 @@ class VectorIndex:
 
     @classmethod
     def load(cls, path: Path, plan: SearchPlan) -> "VectorIndex":
-        """Read from a file.
+        """Read from a file; a large one is mapped, so that only what is searched takes memory.
+
+        A file that is mapped may be removed or replaced by another, but not written to.
 
         Raises:
             ArtifactAlteredError: The file is not a FAISS index.
         """
         try:
-            return cls(import_faiss().read_index(str(path)), plan)
+            return cls(_read(path), plan)
         except RuntimeError as error:
             raise ArtifactAlteredError(f"{path} is not a readable FAISS index: {error}") from error
 
 
-def _train_ivf(vectors: FloatMatrix, cells: int) -> Any:
+def _read(path: Path) -> Any:
     faiss = import_faiss()
-    dimension = vectors.shape[1]
-    codes = dimension // 2 if dimension % 2 == 0 else dimension
-    index = faiss.index_factory(
-        dimension, f"IVF{cells},PQ{codes}x4fs,Refine(SQfp16)", faiss.METRIC_INNER_PRODUCT
-    )
-    rng = np.random.default_rng(0)
-    wanted = min(len(vectors), TRAINING_ROWS_PER_CELL * cells)
-    sample = np.sort(rng.choice(len(vectors), wanted, replace=False))
-    points = np.ascontiguousarray(vectors[sample])
-    cells_index = faiss.extract_index_ivf(index.base_index)
-    # FAISS warns on the error stream of few points per cell, which a small index means to have.
-    cells_index.cp.min_points_per_centroid = 1
-    cells_index.train_q1(len(points), faiss.swig_ptr(points), False, cells_index.metric_type)
-    # What is left are hundreds of tiny clusterings: threads only wait for each other there, and
-    # made this step 13 times slower on two busy cores.
-    faiss.downcast_index(cells_index).pq.cp.niter = CODE_ITERATIONS
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        index.train(points)
-    finally:
-        faiss.omp_set_num_threads(threads)
-    return index
+    if path.stat().st_size < MAPPED_BYTES:
+        return faiss.read_index(str(path))
+    with path.open("rb") as file:
+        # Have it read in the meantime: the first searches would wait for the disk row by row.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
 
 
 def tuned(index: VectorIndex, vectors: FloatMatrix) -> VectorIndex | None:
@@ -239,18 +212,19 @@ def _probe_ladder(cells: int) -> list[int]:
 
 
 def _add(index: Any, vectors: FloatMatrix) -> None:
-    for start in range(0, len(vectors), ADD_ROWS):
-        index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
+    for piece in in_pieces(vectors):
+        index.add(piece)
 
 
 def exact_neighbours(vectors: FloatMatrix, queries: FloatMatrix, k: int) -> IntMatrix:
     """The true k nearest rows of each query, reading `vectors` in pieces: shape (queries, k)."""
     faiss = import_faiss()
     best = faiss.ResultHeap(len(queries), k, keep_max=True)
-    for start in range(0, len(vectors), ADD_ROWS):
-        piece = np.ascontiguousarray(vectors[start : start + ADD_ROWS])
+    start = 0
+    for piece in in_pieces(vectors):
         similarity, rows = faiss.knn(queries, piece, min(k, len(piece)), faiss.METRIC_INNER_PRODUCT)
         best.add_result(similarity, rows + start)
+        start += len(piece)
     best.finalize()
     return best.I
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
-from lengthwise.index.search import vectors as vectors_module
+from lengthwise.index.search import mapped
 from lengthwise.index.search.vectors import (
     FLAT_ROWS,
     TARGET_RECALL,
@@ -124,7 +124,7 @@ def test_without_faiss_the_install_line_is_printed(monkeypatch):
 
 def test_exact_neighbours_read_in_pieces_are_those_of_the_whole(monkeypatch):
     matrix, queries = clustered(500), clustered(20, seed=1)
-    monkeypatch.setattr(vectors_module, "ADD_ROWS", 64)
+    monkeypatch.setattr(mapped, "PIECE_ROWS", 64)
     found = exact_neighbours(matrix, queries, 10)
     assert found.tolist() == brute_force(matrix, queries, 10).tolist()
 
