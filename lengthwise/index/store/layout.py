@@ -11,6 +11,12 @@ from lengthwise.index.errors import (
     ArtifactIncompleteError,
     StoreError,
 )
+from lengthwise.index.store.checked import (
+    CHECKED_FILE,
+    remember_checked,
+    states_of,
+    was_checked,
+)
 from lengthwise.index.store.manifest import Manifest
 
 # Names in an artifact's folder.
@@ -76,12 +82,15 @@ class ArtifactLayout:
     def files(self) -> list[str]:
         """Names of all files but the manifest, relative to the folder."""
         found = (p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
-        return sorted(p.relative_to(self.root).as_posix() for p in found)
+        names = (p.relative_to(self.root).as_posix() for p in found)
+        return sorted(name for name in names if not name.startswith(CHECKED_FILE))
 
     def state(self) -> str:
         """A text that changes whenever a file does: the size, time and number of each."""
         found: list[str] = []
         for path in sorted(self.root.rglob("*")):
+            if path.name.startswith(CHECKED_FILE):
+                continue
             try:
                 file = path.stat()
             except FileNotFoundError:  # it goes while it is looked at, as a copy's parts do
@@ -128,7 +137,7 @@ def read_manifest(layout: ArtifactLayout) -> Manifest:
 
 
 def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
-    """Hold every file against the manifest.
+    """Hold every file against the manifest; files that were, and are as they were, by state alone.
 
     Raises:
         ArtifactIncompleteError: A file is missing.
@@ -150,6 +159,9 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 f"{path} has {size:,} bytes, the manifest says {expected.get('bytes')}: it was "
                 "altered or cut off. Restore the file or build the index again"
             )
+    states = states_of(layout.root, [MANIFEST_FILE, *needed])
+    if was_checked(layout.root, states):
+        return
     for name in needed:
         path = layout.root / name
         if sha256_of(path) != manifest.files[name].get("sha256"):
@@ -157,6 +169,7 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 f"{path} is not the file that the manifest describes (its SHA-256 differs): it was "
                 "altered. Restore the file or build the index again"
             )
+    remember_checked(layout.root, states)
 
 
 def files_of(manifest: Manifest) -> list[str]:
