@@ -6,7 +6,7 @@ One row in five asks a real prompt once more, word for word. It is not real data
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from benchmarks.search.grown_vectors import NEIGHBOURS, between, nearest_others
 from index_builder.build.encoded_rows import CHUNK_ROWS, EncodedChunk
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.manifest import EncoderIdentity
 
 LLMS = 20
@@ -88,6 +89,7 @@ class LongHistory:
     stage = "read"
     fingerprint = "made"
     skipped_rows = 0
+    unselected: Sequence[RepeatTable] = ()
 
     def __init__(self, material: Material, rows: int) -> None:
         self._material = material

@@ -20,6 +20,7 @@ from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.gpu_vectors import GpuVectorIndex, gpu_count
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
@@ -59,6 +60,7 @@ class LengthIndex:
         rows: Columns of the past prompts.
         fitted: How neighbours are weighted and probabilities corrected.
         head: Trained on the history together with the encoder; None if nothing was trained.
+        repeats: Lengths of prompts asked before, of rows that are not in `rows`; None without any.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class LengthIndex:
         fitted: FittedEstimator,
         *,
         head: LengthHead | None = None,
+        repeats: RepeatTable | None = None,
     ) -> None:
         self.manifest = manifest
         self.encoder = encoder
         self.rows = rows
+        self.repeats = repeats
         self._vectors = vectors
         self._searcher = Searcher(vectors, rows)
         self._estimator = fitted.estimator(rows)
@@ -116,7 +120,13 @@ class LengthIndex:
         if device != "cpu" and gpu_count():
             vectors = GpuVectorIndex(vectors)
         return cls(
-            artifact.manifest, encoder, vectors, rows, artifact.fitted(), head=artifact.head()
+            artifact.manifest,
+            encoder,
+            vectors,
+            rows,
+            artifact.fitted(),
+            head=artifact.head(),
+            repeats=artifact.repeats(),
         )
 
     @property
@@ -138,10 +148,14 @@ class LengthIndex:
         return self.encoder.encode(prompts)
 
     def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Hits:
-        """The nearest past prompts of each query, those of the LLM asked for first."""
+        """The nearest past prompts of each query, those of the LLM asked for first.
+
+        And lengths of the very same prompts, whose rows the index does not hold.
+        """
         recent = self._recent_view()
         hits = self._searcher.search(vectors, self._model_codes(queries, recent), recent=recent)
-        return replace(hits, queries=vectors)
+        repeated = None if self.repeats is None else self.repeats.look_up(queries)
+        return replace(hits, queries=vectors, repeated=repeated)
 
     def estimate(self, hits: Hits, queries: Sequence[Query]) -> list[LengthEstimate]:
         """One calibrated estimate per query."""
@@ -162,6 +176,7 @@ class LengthIndex:
         expected = robust_mean(grid, self._estimator.prior.quantile(codes, USUAL_LEVEL))
         levels = self.manifest.quantile_levels
         quantiles = interpolated_quantiles(levels, GRID, grid)
+        nearest = hits.nearest()
         without_neighbours: Basis = "prior" if self._head is None else "head"
         return [
             LengthEstimate(
@@ -170,7 +185,7 @@ class LengthIndex:
                 quantile_tokens=tuple(quantiles[i].tolist()),
                 confidence=float(confidence[i]),
                 basis=without_neighbours if retrieved.prior_share[i] > 0.5 else "neighbours",
-                nearness=float(hits.similarities[i, 0]),
+                nearness=float(nearest[i]),
                 neighbours=self._names.nearest(hits, i, query),
                 model_known=bool(codes[i] >= 0),
             )

@@ -6,9 +6,10 @@ from pathlib import Path
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
+from lengthwise.index.store.layout import REPEATS_FILE, ArtifactLayout, check_files, read_manifest
 from lengthwise.index.store.manifest import Manifest
 
 
@@ -60,6 +61,12 @@ class ArtifactReader:
     def fitted(self) -> FittedEstimator:
         """How neighbours are weighted and probabilities corrected."""
         return FittedEstimator.load(self.layout.calibration)
+
+    def repeats(self) -> RepeatTable | None:
+        """Lengths of prompts asked before, of rows that it does not hold; None if there are none."""
+        if REPEATS_FILE not in self.manifest.files:
+            return None
+        return RepeatTable.open(self.layout.repeats)
 
     def head(self) -> LengthHead | None:
         """What was trained together with the encoder; None if nothing was."""

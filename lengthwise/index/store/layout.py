@@ -23,13 +23,15 @@ from lengthwise.index.store.manifest import Manifest
 MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and what it was built from
 ENCODER_FOLDER = "encoder"  # there only after a training
 HEAD_FILE = "head.npz"  # as above
+REPEATS_FILE = "repeats.bin"  # there only where rows of the history are not in the index
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactLayout:
     """Where things lie in an artifact folder.
 
-    What CONTENT names is always there; a trained encoder and its head only after a training.
+    What CONTENT names is always there; a trained encoder and its head only after a training, a table
+    of repeats only where the history has rows that the index does not hold.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.
@@ -73,6 +75,11 @@ class ArtifactLayout:
     def encoder(self) -> Path:
         """Folder of the trained encoder, as sentence-transformers reads it."""
         return self.root / ENCODER_FOLDER
+
+    @property
+    def repeats(self) -> Path:
+        """Lengths of prompts asked before, of rows that are not in `rows`."""
+        return self.root / REPEATS_FILE
 
     @property
     def head(self) -> Path:
