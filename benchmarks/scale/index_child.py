@@ -1,50 +1,56 @@
-"""One job on a long history, in a process of its own; prints JSON.
+"""One job on a long history, in a process of its own: `index_child WHAT MATERIAL STORE ROWS`.
 
-`python -m benchmarks.scale.index_child build MATERIAL STORE ROWS`: an index of rows whose vectors are
-known. `rebuild MATERIAL STORE ROWS`: a round over so many new completions. `start MATERIAL STORE 0`: as
-a service starts, to its first prediction.
+`build`: an index of rows whose vectors are known. `rebuild`: a round over so many new completions.
+`start`: as a service starts, to its first prediction. Prints JSON.
 """
 
 import json
-import resource
+import os
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale.long_history import LLMS, LongHistory, Material
+from benchmarks.harness.processes import resident_mib
+from benchmarks.scale.long_history import LongHistory, Material
+from index_builder.rebuild.outcome import RoundEnding
+from lengthwise.history.database.completion import Report
+from lengthwise.history.database.place import Place
+from lengthwise.history.database.writer import HistoryWriter
+
+FORGET_PEAK = "5"
+"""Written to /proc/self/clear_refs, it has the peak of resident memory begin anew (proc(5))."""
 
 
 @dataclass
 class StageMeter:
     """CPU time and memory of each stage of a job."""
 
-    began: list[tuple[str, float, float]] = field(default_factory=list)
     found: dict[str, float] = field(default_factory=dict)
+    _name: str = ""
+    _began_cpu_s: float = 0.0
 
     def stage(self, name: str) -> None:
         """A stage begins; what was before it ends."""
         self.end()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-        self.began.append((name, time.process_time(), time.perf_counter()))
+        self._name, self._began_cpu_s = name, time.process_time()
 
     def rows(self, count: int) -> None:
         """So many more rows were read."""
 
     def end(self) -> None:
-        """The last stage ends."""
-        if self.began:
-            name, cpu_s, wall_s = self.began[-1]
-            self.found[f"{name}_cpu_s"] = time.process_time() - cpu_s
-            self.found[f"{name}_s"] = time.perf_counter() - wall_s
-            self.found[f"{name}_peak_mib"] = peak_mib()
+        """The last stage ends; the peak is that of the stage alone."""
+        if self._name:
+            self.found[f"{self._name}_cpu_s"] = time.process_time() - self._began_cpu_s
+            self.found[f"{self._name}_peak_mib"] = peak_mib()
+        self.found["peak_mib"] = max(self.found.get("peak_mib", 0.0), peak_mib())
+        Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
 
 
 def peak_mib() -> float:
-    """The most memory held (resident) since it was last asked to be forgotten."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1_024 for line in lines if line.startswith("VmHWM:"))
+    """The most memory held (resident) since it was last to be forgotten."""
+    return resident_mib(os.getpid(), peak=True)
 
 
 def build(material: Path, store: Path, rows: int) -> dict[str, Any]:
@@ -78,51 +84,47 @@ def start(material: Path, store: Path, rows: int) -> dict[str, Any]:
 
 def rebuild(material: Path, store: Path, rows: int) -> dict[str, Any]:
     """Take in new completions, compare, publish."""
-    from dataclasses import replace  # noqa: PLC0415
-
     from index_builder.rebuild.options import RebuildOptions  # noqa: PLC0415  counted from here
     from index_builder.rebuild.progress import RoundProgress  # noqa: PLC0415
     from index_builder.rebuild.round import Rebuild  # noqa: PLC0415
-    from lengthwise.history.database.completion import Report  # noqa: PLC0415
-    from lengthwise.history.database.place import Place  # noqa: PLC0415
-    from lengthwise.history.database.writer import HistoryWriter  # noqa: PLC0415
     from lengthwise.index.store import Published  # noqa: PLC0415
 
-    made = Material.read(material)
-    [chunk] = LongHistory(made, rows)
-    records = [replace(record, id=f"new-{record.id}") for record in chunk.records]
-    database = store.parent / f"{store.name}-history.db"
+    meter = StageMeter()
+    job = Rebuild(
+        history=_history_of(Material.read(material), rows, store),
+        place=Published.at(str(store)),
+        # Whatever the made lengths are like, both builds are made and the second is published.
+        options=RebuildOptions(
+            keep_rows=10**9, tolerate_mae=1_000, tolerate_tau=2, tolerate_coverage=1
+        ),
+    )
+    started_cpu_s = time.process_time()
+    outcome = job.run(RoundProgress(meter.stage))
+    meter.end()
+    if outcome.ending is not RoundEnding.PUBLISHED:
+        raise RuntimeError(f"the round ended with {outcome.ending}: {outcome.faults}")
+    return {**meter.found, "round_cpu_s": time.process_time() - started_cpu_s}
+
+
+def _history_of(material: Material, rows: int, store: Path) -> str:
+    """A new history in SQLite, whose rows no index has."""
+    database = store.with_name(f"{store.name}-history.db")
     database.unlink(missing_ok=True)
+    [chunk] = LongHistory(material, rows)
+    records = [replace(record, id=f"new-{time.time_ns()}-{record.id}") for record in chunk.records]
     writer = HistoryWriter.open(Place.parse(str(database)))
     writer.append([Report(records, None, "")])
     writer.close()
-    meter = StageMeter()
-    job = Rebuild(
-        history=str(database),
-        place=Published.at(str(store)),
-        options=RebuildOptions(keep_rows=10**9, tolerate_mae=1000, tolerate_tau=2, tolerate_coverage=1),
-    )
-    started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    outcome = job.run(RoundProgress(lambda line: meter.stage(line[:12])))
-    meter.end()
-    return {
-        "ending": str(outcome.ending),
-        "rebuild_s": time.perf_counter() - started_s,
-        "rebuild_cpu_s": time.process_time() - started_cpu_s,
-        **meter.found,
-    }
+    return str(database)
 
 
 def main() -> None:
     """Do one job."""
     what, material, store, rows = sys.argv[1:]
-    found = {"build": build, "rebuild": rebuild, "start": start}[what](
-        Path(material), Path(store), int(rows)
-    )
-    whole = resource.getrusage(resource.RUSAGE_SELF)
-    found["peak_mib"] = whole.ru_maxrss / 1_024
-    found["cpu_s"] = whole.ru_utime + whole.ru_stime
-    print(json.dumps({"llms": LLMS, **found}))
+    job = {"build": build, "rebuild": rebuild, "start": start}[what]
+    found = job(Path(material), Path(store), int(rows))
+    found.setdefault("peak_mib", peak_mib())
+    print(json.dumps({**found, "cpu_s": time.process_time()}))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """A long history that costs no encoding: real prompts and lengths, made more.
 
-What is added is a real prompt with a number behind it, its vector a point between that of the prompt
-and of a near one (`benchmarks.search.grown_vectors`), its length the real one times a random factor.
-One row in five asks a real prompt once more, word for word. It is not real data, and tables say so.
+What is added is a real prompt with a number behind it, its vector a point between that of the
+prompt and of a near one (`benchmarks.search.grown_vectors`), its length the real one times a random
+factor. One row in five asks a real prompt once more, word for word. It is not real data, and tables
+say so.
 """
 
 import json
@@ -121,7 +122,13 @@ class LongHistory:
                 id=f"row-{start + i}",
             )
             for i, (f, again, factor, model) in enumerate(
-                zip(first.tolist(), repeated.tolist(), factors.tolist(), models.tolist(), strict=True)
+                zip(
+                    first.tolist(),
+                    repeated.tolist(),
+                    factors.tolist(),
+                    models.tolist(),
+                    strict=True,
+                )
             )
         ]
         return EncodedChunk(records, vectors, count)

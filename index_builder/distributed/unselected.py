@@ -1,4 +1,4 @@
-"""Lengths of the rows of a file that are not selected, beside its parts: their prompts may come again."""
+"""Lengths of rows that are not selected, beside the parts: their prompts may come again."""
 
 import numpy as np
 

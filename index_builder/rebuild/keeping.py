@@ -54,8 +54,8 @@ class Kept:
         places: Of those that stay, ascending.
         dropped: How many go, by the cap that they are beyond.
         aged: Places of those that go for being old, ascending: what they say of their very prompts
-            still counts. It does not beyond a cap on one prompt, of which newer rows stay, or on one
-            caller, whose lengths would come in by another door.
+            still counts. It does not beyond a cap on one prompt, of which newer rows stay, or on
+            one caller, whose lengths would come in by another door.
     """
 
     places: IntVector

@@ -164,9 +164,7 @@ def _judges(live: HistoryRows, past: HistoryRows, seed: int) -> _Judges:
     ids = pa.array([row_id for _, row_id in keys], pa.string())
     named = np.flatnonzero(is_in(past.table.column("id"), value_set=ids).to_numpy())
     place_of = dict(zip(_keys(past, named), named.tolist(), strict=True))
-    pairs = [
-        (int(i), place_of[key]) for i, key in zip(drawn, keys, strict=True) if key in place_of
-    ]
+    pairs = [(int(i), place_of[key]) for i, key in zip(drawn, keys, strict=True) if key in place_of]
     # Of a history without ids the numbers of its rows are ids, which another may have too.
     same = [(i, j) for i, j in pairs if live.output_tokens[i] == past.output_tokens[j]]
     places = np.array(same, np.int64).reshape(-1, 2)

@@ -1,8 +1,8 @@
 """Newest lengths by prompt, LLM and decoding, of rows that an index does not hold.
 
-An index keeps a share of a long history. What a prompt's very repeats had for answers is the best
-evidence there is, and takes 16 bytes a row: a sorted column of hashes, mapped and searched by halving.
-The rows of the index itself are not in it, so nothing counts twice.
+An index keeps a share of a long history. What was answered to the very same prompt is the best
+evidence there is, and takes 16 bytes a row: a sorted column of hashes, mapped and searched by
+halving. The rows of the index itself are not in it, so nothing counts twice.
 """
 
 import zlib

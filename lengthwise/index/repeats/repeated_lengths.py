@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lengthwise.index.arrays import BoolMatrix, BoolVector, IntMatrix
 from lengthwise.index.length_scale import FloatArray
 
@@ -25,4 +27,4 @@ class RepeatedLengths:
     @property
     def any(self) -> BoolVector:
         """Shape (queries,): the prompt was asked before."""
-        return self.found.any(axis=1)
+        return np.asarray(self.found.any(axis=1))

@@ -72,7 +72,11 @@ class Hits:
     def nearest(self) -> FloatArray:
         """How similar the nearest past prompt of each query is, shape (queries,); -1 for none."""
         similarities = self.similarities[:, 0].astype(float)
-        return similarities if self.repeated is None else np.where(self.repeated.any, 1.0, similarities)
+        return (
+            similarities
+            if self.repeated is None
+            else np.where(self.repeated.any, 1.0, similarities)
+        )
 
     def nearness(self) -> FloatArray:
         """How near the history is to each query, shape (queries,); -1 where nothing was found.

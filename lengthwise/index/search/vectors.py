@@ -32,8 +32,8 @@ RECALL_QUERIES = 512
 """Rows that recall is measured on: 16,384 neighbours tell it to less than a tenth of a percent."""
 
 MAPPED_BYTES = 128 << 20
-"""Larger files are mapped: of some 130,000 rows of 384 numbers. A smaller one is read in a tenth of a
-second, and then whoever writes to it does no harm."""
+"""Larger files are mapped: of some 130,000 rows of 384 numbers. A smaller one is read in a tenth of
+a second, and then whoever writes to it does no harm."""
 
 REFINEMENTS = (4, 16)
 """Candidates per neighbour asked for that are compared again with their full vectors: the first

@@ -63,7 +63,7 @@ class ArtifactReader:
         return FittedEstimator.load(self.layout.calibration)
 
     def repeats(self) -> RepeatTable | None:
-        """Lengths of prompts asked before, of rows that it does not hold; None if there are none."""
+        """Lengths of prompts asked before whose rows it does not hold; None if there are none."""
         if REPEATS_FILE not in self.manifest.files:
             return None
         return RepeatTable.open(self.layout.repeats)

@@ -1,7 +1,7 @@
 """Remembers beside an artifact that its files were held against the manifest, and which files.
 
-To read a gigabyte for its hash at each start takes longer than all the rest of loading. A file that
-is the same in size, times and number is the one that was read: whatever writes to a file changes its
+To read a gigabyte for its hash at each start takes longer than the rest of loading. A file that is
+the same in size, times and number is the one that was read: whatever writes to a file changes its
 time of change (ctime), which nobody can set.
 """
 
@@ -16,8 +16,8 @@ CHECKED_FILE = ".checked.json"
 """Beside the manifest; where it cannot be written, every start reads the files."""
 
 SETTLED_S = 2.0
-"""A file changed less than this ago may change again within one tick of the file system's clock, which
-is two seconds at the coarsest: it is not remembered yet."""
+"""A file changed less than this ago may change again within one tick of the file system's clock,
+which is two seconds at the coarsest: it is not remembered yet."""
 
 States = dict[str, list[int]]
 

@@ -30,8 +30,8 @@ REPEATS_FILE = "repeats.bin"  # there only where rows of the history are not in 
 class ArtifactLayout:
     """Where things lie in an artifact folder.
 
-    What CONTENT names is always there; a trained encoder and its head only after a training, a table
-    of repeats only where the history has rows that the index does not hold.
+    What CONTENT names is always there; a trained encoder and its head only after a training, a
+    table of repeats only where the history has rows that the index does not hold.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.

@@ -37,13 +37,17 @@ def lengths(found, query=0):
 
 def test_a_prompt_gets_its_own_lengths_of_its_own_llm_newest_first(tmp_path):
     runs = table(row("a", 10), row("b", 20), row("a", 30), row("a", 99, model="other"))
-    found = written(tmp_path, runs).look_up([Query("a", "llm"), Query("c", "llm"), Query("b", "llm")])
+    found = written(tmp_path, runs).look_up(
+        [Query("a", "llm"), Query("c", "llm"), Query("b", "llm")]
+    )
     assert [lengths(found, query) for query in range(3)] == [[30, 10], [], [20]]
     assert found.any.tolist() == [True, False, True]
 
 
 def test_where_no_prompt_was_asked_before_there_is_nothing(tmp_path):
-    assert written(tmp_path, table(row("a", 10))).look_up([Query("b", "llm"), Query("a", "m")]) is None
+    assert (
+        written(tmp_path, table(row("a", 10))).look_up([Query("b", "llm"), Query("a", "m")]) is None
+    )
 
 
 def test_how_each_answer_was_decoded_and_whether_it_was_cut_off_is_known(tmp_path):
