@@ -12,8 +12,9 @@ from lengthwise.index.encoder.encoder import Device, Encoder, Precision
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.search.mapped import gathered
+from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store import Published
-from lengthwise.index.store.layout import HEAD_FILE
+from lengthwise.index.store.layout import HEAD_FILE, ArtifactLayout
 from lengthwise.index.store.manifest import EncoderIdentity, TrainingFacts
 
 
@@ -58,10 +59,13 @@ class LiveVersion:
 
     def content(self) -> VectorRows:
         """Its rows and vectors; those without a time are as old as it."""
+        # Opened once more, so that what is read of a mapped file is let go of afterwards.
+        manifest = self.index.manifest
+        vectors = VectorIndex.load(ArtifactLayout(self.folder).vectors, manifest.search)
         # An approximate search keeps them in 16 bits, of unit length no more.
-        pieces = (_of_unit_length(piece) for piece in self.index.stored_vectors())
+        pieces = (_of_unit_length(piece) for piece in vectors.stored_vectors())
         content = VectorRows(self.index.rows, gathered(pieces, len(self.index.rows)))
-        return content.reported_at_latest(self.index.manifest.created_unix_s)
+        return content.reported_at_latest(manifest.created_unix_s)
 
 
 def _of_unit_length(vectors: FloatMatrix) -> FloatMatrix:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
-from lengthwise.index.search.faiss_module import import_faiss
+from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.mapped import copied
 
 TRAINING_ROWS_PER_CELL = 64
 """Rows that k-means learns the cells from, for each cell; FAISS itself asks for 39 at least."""
@@ -57,7 +58,7 @@ def trained_cells(vectors: FloatMatrix, cells: int) -> Any:
 def _sample(vectors: FloatMatrix, at_most: int) -> FloatMatrix:
     rng = np.random.default_rng(0)
     count = min(len(vectors), at_most)
-    return np.ascontiguousarray(vectors[np.sort(rng.choice(len(vectors), count, replace=False))])
+    return copied(vectors, np.sort(rng.choice(len(vectors), count, replace=False)))
 
 
 def _in_two_steps(points: FloatMatrix, cells: int) -> FloatMatrix:

@@ -8,8 +8,8 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
 
-PIECE_ROWS = 65_536
-"""Rows read or written at a time: 100 MB of vectors of 384 floats."""
+PIECE_ROWS = 16_384
+"""Rows read or written at a time: 25 MB of vectors of 384 floats."""
 
 IN_MEMORY_BYTES = 64 << 20
 """Fewer are held in memory: a file would only slow a small history down."""
@@ -57,20 +57,24 @@ def taken(vectors: FloatMatrix, places: IntVector) -> FloatMatrix:
         return np.array(vectors[:0])
     starts = range(0, len(places), PIECE_ROWS)
     return gathered(
-        (_copied(vectors, places[start : start + PIECE_ROWS]) for start in starts), len(places)
+        (copied(vectors, places[start : start + PIECE_ROWS]) for start in starts), len(places)
     )
 
 
-def in_pieces(vectors: FloatMatrix) -> Iterator[FloatMatrix]:
-    """The rows in order, each piece to be done with before the next is asked for."""
-    for start in range(0, len(vectors), PIECE_ROWS):
-        yield np.ascontiguousarray(vectors[start : start + PIECE_ROWS], np.float32)
+def in_pieces(vectors: FloatMatrix, rows: int = PIECE_ROWS) -> Iterator[FloatMatrix]:
+    """All rows in order, so many at a time; a piece is done with before the next is asked for."""
+    for start in range(0, len(vectors), rows):
+        yield np.ascontiguousarray(vectors[start : start + rows], np.float32)
         release(vectors)
 
 
-def _copied(vectors: FloatMatrix, places: IntVector) -> FloatMatrix:
-    copy = np.array(vectors[places])
-    release(vectors)
+def copied(vectors: FloatMatrix, places: IntVector) -> FloatMatrix:
+    """Some of the rows, in memory, in the order given."""
+    copy = np.empty((len(places), vectors.shape[1]), np.float32)
+    for start in range(0, len(places), PIECE_ROWS):
+        part = slice(start, start + PIECE_ROWS)
+        copy[part] = vectors[places[part]]
+        release(vectors)
     return copy
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
 from lengthwise.index.search.cells import trained_cells
-from lengthwise.index.search.faiss_module import import_faiss
-from lengthwise.index.search.mapped import PIECE_ROWS, in_pieces
+from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
+from lengthwise.index.search.mapped import copied, in_pieces
 
 SearchKind = Literal["flat", "ivf"]
 
@@ -113,6 +113,7 @@ class VectorIndex:
             _add(index, vectors)
             return cls(index, plan)
         index = trained_cells(vectors, plan.cells)
+        _reserve(index, len(vectors))
         _add(index, vectors)
         # A search that misses its promise whatever it visits is none: compare with every vector.
         return tuned(cls(index, plan), vectors) or cls.build(vectors, SearchPlan())
@@ -148,10 +149,10 @@ class VectorIndex:
         )
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:
-        """The vectors themselves, in pieces of at most PIECE_ROWS rows, in row order."""
+        """The vectors themselves, in pieces of at most ADD_ROWS rows, in row order."""
         exact = self._index if self.plan.kind == "flat" else self._index.refine_index
-        for start in range(0, len(self), PIECE_ROWS):
-            yield exact.reconstruct_n(start, min(PIECE_ROWS, len(self) - start))
+        for start in range(0, len(self), ADD_ROWS):
+            yield exact.reconstruct_n(start, min(ADD_ROWS, len(self) - start))
 
     def save(self, path: Path) -> None:
         """Write to a file.
@@ -192,7 +193,7 @@ def tuned(index: VectorIndex, vectors: FloatMatrix) -> VectorIndex | None:
     """The cheapest search that reaches the target recall on a sample of the rows, if any does."""
     rng = np.random.default_rng(0)
     sample = np.sort(rng.choice(len(vectors), min(RECALL_QUERIES, len(vectors)), replace=False))
-    queries = np.ascontiguousarray(vectors[sample])
+    queries = copied(vectors, sample)
     truth = exact_neighbours(vectors, queries, RECALL_K)
     for refinement, probes in product(REFINEMENTS, _probe_ladder(index.plan.cells)):
         index.plan = replace(index.plan, probes=probes, refinement=refinement)
@@ -211,8 +212,15 @@ def _probe_ladder(cells: int) -> list[int]:
     return ladder
 
 
+def _reserve(index: Any, rows: int) -> None:
+    """Make room for the vectors at once: grown step by step, old and new would both be there."""
+    exact = import_faiss().downcast_index(index.refine_index)
+    exact.codes.resize(rows * exact.code_size)
+    exact.codes.resize(0)
+
+
 def _add(index: Any, vectors: FloatMatrix) -> None:
-    for piece in in_pieces(vectors):
+    for piece in in_pieces(vectors, ADD_ROWS):
         index.add(piece)
 
 
@@ -221,7 +229,7 @@ def exact_neighbours(vectors: FloatMatrix, queries: FloatMatrix, k: int) -> IntM
     faiss = import_faiss()
     best = faiss.ResultHeap(len(queries), k, keep_max=True)
     start = 0
-    for piece in in_pieces(vectors):
+    for piece in in_pieces(vectors, ADD_ROWS):
         similarity, rows = faiss.knn(queries, piece, min(k, len(piece)), faiss.METRIC_INNER_PRODUCT)
         best.add_result(similarity, rows + start)
         start += len(piece)

@@ -26,15 +26,15 @@ class ArtifactReader:
     manifest: Manifest
 
     @classmethod
-    def from_folder(cls, folder: Path) -> "ArtifactReader":
-        """Check an artifact.
+    def from_folder(cls, folder: Path, *, anew: bool = False) -> "ArtifactReader":
+        """Check an artifact; see `check_files`.
 
         Raises:
             ArtifactError: It is missing, incomplete, altered or of another schema.
         """
         layout = ArtifactLayout(folder)
         manifest = read_manifest(layout)
-        check_files(layout, manifest)
+        check_files(layout, manifest, anew=anew)
         return cls(layout, manifest)
 
     @property

@@ -143,8 +143,13 @@ def read_manifest(layout: ArtifactLayout) -> Manifest:
     return Manifest.from_json(layout.manifest.read_bytes(), layout.manifest)
 
 
-def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
-    """Hold every file against the manifest; files that were, and are as they were, by state alone.
+def check_files(layout: ArtifactLayout, manifest: Manifest, *, anew: bool = False) -> None:
+    """Hold every file against the manifest.
+
+    Args:
+        layout: Where the files lie.
+        manifest: What they are to be.
+        anew: Read files too that were found good before and were not written to since.
 
     Raises:
         ArtifactIncompleteError: A file is missing.
@@ -167,7 +172,7 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 "altered or cut off. Restore the file or build the index again"
             )
     states = states_of(layout.root, [MANIFEST_FILE, *needed])
-    if was_checked(layout.root, states):
+    if not anew and was_checked(layout.root, states):
         return
     for name in needed:
         path = layout.root / name

@@ -47,7 +47,7 @@ def test_of_a_large_index_baselines_learn_from_a_sample_with_the_vectors_that_be
 ):
     monkeypatch.setattr(module, "BASELINE_ROWS", 25)
     monkeypatch.setattr(
-        "lengthwise.index.search.vectors.PIECE_ROWS", 16
+        "lengthwise.index.search.vectors.ADD_ROWS", 16
     )  # so that vectors come in pieces
     baseline = remembered(index_of(topic_history(60)))
     assert len({record.id for record in baseline.records}) == 25

@@ -1,12 +1,14 @@
 """FAISS behind `VectorIndex`."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
-from lengthwise.index.search import mapped
+from lengthwise.index.search import cells
+from lengthwise.index.search import vectors as vectors_module
 from lengthwise.index.search.vectors import (
     FLAT_ROWS,
     TARGET_RECALL,
@@ -124,7 +126,7 @@ def test_without_faiss_the_install_line_is_printed(monkeypatch):
 
 def test_exact_neighbours_read_in_pieces_are_those_of_the_whole(monkeypatch):
     matrix, queries = clustered(500), clustered(20, seed=1)
-    monkeypatch.setattr(mapped, "PIECE_ROWS", 64)
+    monkeypatch.setattr(vectors_module, "ADD_ROWS", 64)
     found = exact_neighbours(matrix, queries, 10)
     assert found.tolist() == brute_force(matrix, queries, 10).tolist()
 
@@ -132,3 +134,33 @@ def test_exact_neighbours_read_in_pieces_are_those_of_the_whole(monkeypatch):
 def test_recall_is_the_share_of_the_true_neighbours_that_were_found():
     truth = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
     assert recall_of(np.array([[4, 3, 9, -1], [5, 6, 7, 8]]), truth) == 0.75
+
+
+def test_cells_that_are_found_in_two_steps_are_as_good(large, monkeypatch):
+    matrix, index = large
+    monkeypatch.setattr(cells, "TWO_STEP_CELLS", 64)
+    found = VectorIndex.build(matrix)
+    assert found.plan.cells == index.plan.cells
+    assert found.plan.probes <= 1.5 * index.plan.probes
+    queries = clustered(300, seed=1)
+    assert recall_of(found.search(queries, 32)[1], brute_force(matrix, queries, 32)) >= 0.98
+
+
+@pytest.mark.parametrize("sizes", [[10, 20, 30], [1, 0, 999], [5] * 12, [1, 1, 1, 57]])
+def test_cells_are_shared_out_by_size_and_nobody_gets_more_than_points(sizes):
+    given = cells.shares(np.array(sizes), 60)
+    assert given.sum() == 60
+    assert (given <= sizes).all()
+    assert np.abs(given - 60 * np.array(sizes) / sum(sizes)).max() <= 1
+
+
+def test_a_large_file_is_mapped_finds_the_same_and_may_be_removed(large, tmp_path, monkeypatch):
+    _, index = large
+    queries, path = clustered(20, seed=1), tmp_path / "v.faiss"
+    index.save(path)
+    monkeypatch.setattr(vectors_module, "MAPPED_BYTES", 0)
+    loaded = VectorIndex.load(path, index.plan)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    path.unlink()
+    assert loaded.search(queries, 10)[1].tolist() == index.search(queries, 10)[1].tolist()
+    assert np.array_equal(*(np.concatenate(list(i.stored_vectors())) for i in (loaded, index)))

@@ -35,9 +35,9 @@ def hashed(monkeypatch):
     return names
 
 
-def check(folder):
+def check(folder, **how):
     found = ArtifactLayout(folder)
-    check_files(found, read_manifest(found))
+    check_files(found, read_manifest(found), **how)
 
 
 def test_the_second_check_of_the_same_files_reads_none(artifact, hashed):
@@ -46,6 +46,8 @@ def test_the_second_check_of_the_same_files_reads_none(artifact, hashed):
     hashed.clear()
     check(artifact)
     assert hashed == []
+    check(artifact, anew=True)
+    assert sorted(hashed) == sorted(ArtifactLayout.CONTENT)
 
 
 @pytest.mark.parametrize("name", ArtifactLayout.CONTENT)
