@@ -136,10 +136,17 @@ def test_recall_is_the_share_of_the_true_neighbours_that_were_found():
     assert recall_of(np.array([[4, 3, 9, -1], [5, 6, 7, 8]]), truth) == 0.75
 
 
-def test_cells_that_are_found_in_two_steps_are_as_good(large, monkeypatch):
+@pytest.mark.parametrize("graph_cells", [64, cells.GRAPH_CELLS])
+def test_cells_found_in_two_steps_and_searched_by_a_graph_are_as_good(
+    large, monkeypatch, tmp_path, graph_cells
+):
     matrix, index = large
     monkeypatch.setattr(cells, "TWO_STEP_CELLS", 64)
-    found = VectorIndex.build(matrix)
+    monkeypatch.setattr(cells, "GRAPH_CELLS", graph_cells)
+    monkeypatch.setattr(vectors_module, "MAPPED_BYTES", 0)
+    made = VectorIndex.build(matrix)
+    made.save(tmp_path / "v.faiss")
+    found = VectorIndex.load(tmp_path / "v.faiss", made.plan)
     assert found.plan.cells == index.plan.cells
     assert found.plan.probes <= 1.5 * index.plan.probes
     queries = clustered(300, seed=1)
