@@ -25,6 +25,7 @@ READMES = (
     DOCS / "autoscaling.md",
     DOCS / "gateways_envoy.md",
     DOCS / "kv_swap.md",
+    DOCS / "scale.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",
 )

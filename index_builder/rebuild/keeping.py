@@ -106,7 +106,7 @@ class WithinCaps:
     """What a version is made of.
 
     Args:
-        rows: Those that stay.
+        rows: Those that stay, with their vectors, oldest first.
         dropped: How many go, by the cap that they are beyond.
         aged: Lengths of those that go for being old.
     """

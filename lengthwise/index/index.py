@@ -119,15 +119,8 @@ class LengthIndex:
         vectors, rows = artifact.vectors_and_rows()
         if device != "cpu" and gpu_count():
             vectors = GpuVectorIndex(vectors)
-        return cls(
-            artifact.manifest,
-            encoder,
-            vectors,
-            rows,
-            artifact.fitted(),
-            head=artifact.head(),
-            repeats=artifact.repeats(),
-        )
+        fitted, head, repeats = artifact.fitted(), artifact.head(), artifact.repeats()
+        return cls(artifact.manifest, encoder, vectors, rows, fitted, head=head, repeats=repeats)
 
     @property
     def version(self) -> str:
@@ -148,10 +141,7 @@ class LengthIndex:
         return self.encoder.encode(prompts)
 
     def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Hits:
-        """The nearest past prompts of each query, those of the LLM asked for first.
-
-        And lengths of the very same prompts, whose rows the index does not hold.
-        """
+        """The nearest past prompts of each query, those of the LLM asked for first; its repeats."""
         recent = self._recent_view()
         hits = self._searcher.search(vectors, self._model_codes(queries, recent), recent=recent)
         repeated = None if self.repeats is None else self.repeats.look_up(queries)

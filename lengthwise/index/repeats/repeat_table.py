@@ -27,6 +27,7 @@ MAGIC = b"LWREPEA1"
 """How such a file begins, with its version; the number of lengths follows in eight bytes."""
 
 HEADER_BYTES = 16
+"""So that the columns behind it are aligned, which a search without a copy needs."""
 
 DECODING_BITS = 2
 """Lowest of a key, so that the lengths of one prompt and LLM lie beside each other."""
@@ -35,6 +36,7 @@ CENSORED = 1 << 31
 """Bit of a length that was cut off: lengths themselves take 24 bits."""
 
 VALUE = np.dtype([("tokens", "<u4"), ("caller", "<u4")])
+"""A length with its bit, and the caller's hash, by which lengths can be taken out again."""
 
 Keys = NDArray[np.uint64]
 

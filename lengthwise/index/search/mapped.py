@@ -20,7 +20,7 @@ def gathered(pieces: Iterable[FloatMatrix], rows: int) -> FloatMatrix:
 
     Args:
         pieces: In order, of one width, together `rows` rows; at least one piece.
-        rows: How many there are.
+        rows: How many they are together, which decides where they are put.
 
     Raises:
         OSError: The folder for temporary files (TMPDIR) has no room.

@@ -147,8 +147,8 @@ def check_files(layout: ArtifactLayout, manifest: Manifest, *, anew: bool = Fals
     """Hold every file against the manifest.
 
     Args:
-        layout: Where the files lie.
-        manifest: What they are to be.
+        layout: The folder of the artifact, whose files are looked at.
+        manifest: Says size and SHA-256 of each of them.
         anew: Read files too that were found good before and were not written to since.
 
     Raises:
