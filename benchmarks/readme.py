@@ -26,6 +26,7 @@ READMES = (
     DOCS / "autoscaling_results.md",
     DOCS / "gateways_envoy.md",
     DOCS / "kv_swap.md",
+    DOCS / "scale.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",
 )

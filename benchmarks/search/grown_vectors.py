@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lengthwise.index.arrays import FloatMatrix, IntMatrix
+from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.search.faiss_library import import_faiss
 
@@ -85,14 +85,26 @@ def grow(vectors: FloatMatrix, rows: int, seed: int = 0) -> FloatMatrix:
     grown[: len(vectors)] = vectors
     for start in range(len(vectors), rows, PIECE_ROWS):
         stop = min(start + PIECE_ROWS, rows)
-        grown[start:stop] = _between(vectors, neighbours, stop - start, rng)
+        first = rng.integers(len(vectors), size=stop - start)
+        grown[start:stop] = between(vectors, neighbours, first, rng)
     return grown
 
 
-def _between(
-    vectors: FloatMatrix, neighbours: IntMatrix, count: int, rng: np.random.Generator
+def between(
+    vectors: FloatMatrix, neighbours: IntMatrix, first: IntVector, rng: np.random.Generator
 ) -> FloatMatrix:
-    first = rng.integers(len(vectors), size=count)
+    """Points near real ones, each on the way to one of its neighbours.
+
+    Args:
+        vectors: Real ones, shape (n, dimension), of unit length.
+        neighbours: Shape (n, k): the nearest others of each.
+        first: Shape (count,): the real one that each point is near.
+        rng: Draws the neighbour, the place between both and the noise.
+
+    Returns:
+        Shape (count, dimension), of unit length.
+    """
+    count = len(first)
     second = neighbours[first, rng.integers(neighbours.shape[1], size=count)]
     place = rng.random((count, 1), np.float32)
     noise = rng.standard_normal((count, vectors.shape[1]), np.float32)

@@ -221,6 +221,8 @@ class ArtifactBuild:
             writer.add_trained(self._trained.folder, move=True)
         self._progress.stage(self._encoded.stage)
         rows, vectors = self._take_all(writer)
+        if self._options.keep_text:  # a hash tells whether a prompt that one has was asked
+            writer.write_repeats(self._encoded.unselected)
         held_out = None
         if self._held_out is not None:
             held_out = self._held_out.found(vectors, LengthHead.load(writer.layout.head))

@@ -1,6 +1,6 @@
 """Rows with their vectors, chunk by chunk: encoded here as they are read, or elsewhere before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from lengthwise.history.records import RecordSource, chunks_of
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.manifest import EncoderIdentity
 
 CHUNK_ROWS = 8192
@@ -61,6 +62,11 @@ class EncodedRows(Protocol):
         """Rows left out because they cannot be read, or got no vector."""
         ...
 
+    @property
+    def unselected(self) -> Sequence[RepeatTable]:
+        """Lengths of rows that are of the history and not among these, the newest first."""
+        ...
+
 
 def encode_chunk(encoder: Encoder, records: list[HistoryRecord], on_error: OnError) -> EncodedChunk:
     """Encode a chunk; rows whose prompt gets no finite vector are left out, or stop it.
@@ -89,6 +95,7 @@ class RowsEncodedHere:
     """
 
     stage = "encode"
+    unselected: Sequence[RepeatTable] = ()
 
     def __init__(
         self,

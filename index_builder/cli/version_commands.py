@@ -59,7 +59,7 @@ ArtifactOption = Annotated[
 
 def inspect(index: ArtifactOption, as_json: JsonOption = False) -> None:
     """Show what an index holds, after checking every file of it."""
-    artifact = ArtifactReader.from_folder(resolve_artifact(index))
+    artifact = ArtifactReader.from_folder(resolve_artifact(index), anew=True)
     manifest = artifact.manifest
     models = HistoryRows.read(artifact.layout.rows).summaries()
     evaluation = json.loads(artifact.layout.evaluation.read_text("utf-8"))

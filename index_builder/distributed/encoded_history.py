@@ -1,15 +1,17 @@
 """The parts of a history as the rows of a build, in the history's order whoever wrote them when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from index_builder.build.encoded_rows import EncodedChunk
 from index_builder.distributed.findings import FileFindings, findings_name, merged
 from index_builder.distributed.part import part_name, read_part
 from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan
+from index_builder.distributed.unselected import read_unselected
 from lengthwise.history.files import ReadReport
 from lengthwise.history.fingerprint import RecordHash
 from lengthwise.index.errors import EncoderMismatchError, InvalidInputError
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.manifest import EncoderIdentity
 
 
@@ -81,6 +83,12 @@ class EncodedHistory:
     @property
     def fingerprint(self) -> str:
         return self._hash.hexdigest()
+
+    @property
+    def unselected(self) -> Sequence[RepeatTable]:
+        newest_first = reversed(range(len(self._plan.files)))
+        found = (read_unselected(self._place, file) for file in newest_first)
+        return [table for table in found if table is not None]
 
     @property
     def skipped_rows(self) -> int:

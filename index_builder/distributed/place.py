@@ -68,6 +68,15 @@ class Place:
         except FileNotFoundError:
             return None
 
+    def has(self, name: str) -> bool:
+        """True if a file is there."""
+        return self.files.get_file_info(self._path(name)).type == fs.FileType.File
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that it is; None if it lies elsewhere."""
+        return Path(self.root) if isinstance(self.files, fs.LocalFileSystem) else None
+
     def open(self, name: str) -> Any:
         """A file of Arrow's to read parts of; None if it is not there."""
         try:

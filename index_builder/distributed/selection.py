@@ -12,7 +12,7 @@ LLM's rows, and what one does not use goes to the others.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -128,15 +128,23 @@ class Selection:
         """True if no LLM has too many rows."""
         return all(quota.newest_from == 0 for quota in self._quotas.values())
 
-    def of_file(self, file: int, records: Iterable[HistoryRecord]) -> Iterator[HistoryRecord]:
+    def of_file(
+        self,
+        file: int,
+        records: Iterable[HistoryRecord],
+        on_left: Callable[[HistoryRecord], None] = lambda _: None,
+    ) -> Iterator[HistoryRecord]:
         """The records of a file that are kept.
 
         Args:
             file: Its number in the order of the history.
             records: All records of the file, in its order.
+            on_left: Is given those that are not kept.
         """
         seen = self._before[file].copy()
         for record in records:
             if self._quotas[Stratum(record.model)].takes(seen[record.model], record.id):
                 yield record
+            else:
+                on_left(record)
             seen[record.model] += 1

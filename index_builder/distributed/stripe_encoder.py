@@ -14,11 +14,13 @@ from index_builder.distributed.part import PartFacts, facts_of, write_part
 from index_builder.distributed.place import Place, is_url
 from index_builder.distributed.plan import EncodePlan, SourceFile, Stripe
 from index_builder.distributed.selection import Selection
+from index_builder.distributed.unselected import unselected_name
 from lengthwise.history.files import History, HistoryEmptyError, ReadReport
 from lengthwise.history.files.errors import HistoryReadError
 from lengthwise.history.records import chunked
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.repeats.repeat_runs import RepeatCollector
 from lengthwise.index.store.manifest import EncoderIdentity
 
 COPIED_BYTES = 4 << 20
@@ -73,23 +75,31 @@ class StripeEncoder:
         if there is not None:
             on_rows(there)
             return StripeDone(there, 0)
-        source = self._plan.files[stripe.file]
+        source, left = self._plan.files[stripe.file], RepeatCollector()
         rows = encoded = number = 0
         with local_file(source) as path:
             reader = FileReader(path, self._plan)
-            for number, records in enumerate(self._chunks(reader, stripe.file), 1):
+            for number, records in enumerate(self._chunks(reader, stripe.file, left), 1):
                 if not stripe.has(number - 1):
                     continue
                 new = self._encode(stripe.file, number - 1, records)
                 rows, encoded = rows + len(records), encoded + new
                 on_rows(len(records))
+        if self._tells_left(stripe):
+            self._place.write(unselected_name(stripe.file), left.table().to_bytes())
         FileFindings(stripe.file, number, reader.report).write(self._place)
         return StripeDone(rows, encoded)
 
-    def _chunks(self, reader: "FileReader", file: int) -> Iterator[list[HistoryRecord]]:
+    def _tells_left(self, stripe: Stripe) -> bool:
+        """Whether its worker writes what the rows say that are not selected: one of each file."""
+        return self._selection is not None and stripe.first == 0
+
+    def _chunks(
+        self, reader: "FileReader", file: int, left: RepeatCollector
+    ) -> Iterator[list[HistoryRecord]]:
         records = iter(reader)
         if self._selection is not None:
-            records = self._selection.of_file(file, records)
+            records = self._selection.of_file(file, records, left.add)
         return chunked(records, self._plan.chunk_rows)
 
     def _encode(self, file: int, number: int, records: list[HistoryRecord]) -> int:
@@ -106,6 +116,8 @@ class StripeEncoder:
         """Rows of a stripe all of whose parts are there; None if one is not."""
         found = FileFindings.read(self._place, stripe.file)
         if found is None:
+            return None
+        if self._tells_left(stripe) and not self._place.has(unselected_name(stripe.file)):
             return None
         rows = 0
         for number in range(stripe.first, found.chunks, stripe.every):

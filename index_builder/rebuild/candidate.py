@@ -1,5 +1,6 @@
 """Makes a version of rows whose vectors are known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,6 +15,7 @@ from lengthwise.index.arrays import BoolVector, IntVector
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.held_out import HeldOutRows
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.artifact_writer import ArtifactFacts, ArtifactWriter
 from lengthwise.index.store.layout import sha256_of
 from lengthwise.index.store.manifest import HistoryFacts, Manifest
@@ -67,13 +69,20 @@ class Recipe:
             seed=seed,
         )
 
-    def write(self, folder: Path, version: str, content: VectorRows) -> None:
+    def write(
+        self,
+        folder: Path,
+        version: str,
+        content: VectorRows,
+        repeats: Sequence[RepeatTable] = (),
+    ) -> None:
         """Make an artifact.
 
         Args:
             folder: Is made, to hold the artifact.
             version: The name that its manifest gives it.
             content: The rows that it is to hold, oldest first.
+            repeats: Lengths of rows of the history that are not among these, the newest first.
         """
         folder.mkdir(parents=True)
         writer = ArtifactWriter(folder)
@@ -81,6 +90,8 @@ class Recipe:
             writer.add_trained(self.source.folder)
         table = content.rows.table if self.keeps_text else content.without_text().table
         rows = writer.write_rows([table])
+        if self.keeps_text:
+            writer.write_repeats(repeats)
         calibration = CalibrationRows.from_version(content, self.source, self.new_rows)
         fit_and_finish(
             writer,

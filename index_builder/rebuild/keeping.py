@@ -11,6 +11,8 @@ from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.arrays import IntVector
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.repeats.repeat_runs import table_of_rows
+from lengthwise.index.repeats.repeat_table import RepeatTable
 
 MIN_ROWS = 20
 """As in a build: fewer rows are no history."""
@@ -51,10 +53,14 @@ class Kept:
     Args:
         places: Of those that stay, ascending.
         dropped: How many go, by the cap that they are beyond.
+        aged: Places of those that go for being old, ascending: what they say of their very prompts
+            still counts. It does not beyond a cap on one prompt, of which newer rows stay, or on
+            one caller, whose lengths would come in by another door.
     """
 
     places: IntVector
     dropped: dict[str, int]
+    aged: IntVector
 
 
 def choose(
@@ -74,38 +80,56 @@ def choose(
     of_prompt: Counter[Hashable] = Counter()
     dropped: Counter[str] = Counter()
     kept: list[int] = []
+    aged: list[int] = []
     for place in range(len(models) - 1, -1, -1):
         model, prompt, caller = models[place], (models[place], prompts[place]), callers[place]
         if caps.of_prompt and of_prompt[prompt] == caps.of_prompt:
             dropped["repeated prompts"] += 1
         elif caps.of_model and of_model[model] == caps.of_model:
             dropped["rows of one LLM"] += 1
+            aged.append(place)
         elif caller and of_caller[caller] == most_of_caller:
             dropped["rows of one caller"] += 1
         elif caps.rows and len(kept) == caps.rows:
             dropped["old rows"] += 1
+            aged.append(place)
         else:
             of_prompt[prompt] += 1
             of_model[model] += 1
             of_caller[caller] += 1
             kept.append(place)
-    return Kept(np.array(kept[::-1], np.int64), dict(dropped))
+    return Kept(np.array(kept[::-1], np.int64), dict(dropped), np.array(aged[::-1], np.int64))
 
 
-def within_caps(rows: VectorRows, caps: Caps) -> tuple[VectorRows, dict[str, int]]:
-    """The rows that stay, and how many go beyond which cap.
+@dataclass(frozen=True, slots=True)
+class WithinCaps:
+    """What a version is made of.
+
+    Args:
+        rows: Those that stay, with their vectors, oldest first.
+        dropped: How many go, by the cap that they are beyond.
+        aged: Lengths of those that go for being old.
+    """
+
+    rows: VectorRows
+    dropped: dict[str, int]
+    aged: RepeatTable
+
+
+def within_caps(rows: VectorRows, caps: Caps) -> WithinCaps:
+    """The rows that stay, how many go beyond which cap, and what is left of those.
 
     Raises:
         InvalidInputError: Too few stay to predict from.
     """
-    prompts = [
+    prompts: list[Hashable] = rows.rows.prompt_codes.tolist()
+    for place in np.flatnonzero(~rows.with_text).tolist():
         # In 16 bits, as they are stored: a prompt that comes twice has the same vector twice.
-        text or vector.astype(np.float16).tobytes()
-        for text, vector in zip(rows.prompts, rows.vectors, strict=True)
-    ]
+        prompts[place] = rows.vectors[place].astype(np.float16).tobytes()
     kept = choose(rows.models, prompts, rows.rows.callers, caps)
     if len(kept.places) < MIN_ROWS:
         raise InvalidInputError(
             f"{len(kept.places)} rows would be left: expected at least {MIN_ROWS} to predict from"
         )
-    return rows.take(kept.places), kept.dropped
+    staying = rows.take(kept.places) if kept.dropped else rows
+    return WithinCaps(staying, kept.dropped, table_of_rows(rows.rows, kept.aged))

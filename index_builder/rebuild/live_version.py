@@ -7,11 +7,14 @@ from typing import Self
 import numpy as np
 
 from index_builder.rebuild.vector_rows import VectorRows
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.encoder import Device, Encoder, Precision
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.search.mapped import gathered
+from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store import Published
-from lengthwise.index.store.layout import HEAD_FILE
+from lengthwise.index.store.layout import HEAD_FILE, ArtifactLayout
 from lengthwise.index.store.manifest import EncoderIdentity, TrainingFacts
 
 
@@ -56,11 +59,17 @@ class LiveVersion:
 
     def content(self) -> VectorRows:
         """Its rows and vectors; those without a time are as old as it."""
-        vectors = np.concatenate(list(self.index.stored_vectors()))
-        # An approximate search keeps them in 16 bits.
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        content = VectorRows(self.index.rows, vectors)
-        return content.reported_at_latest(self.index.manifest.created_unix_s)
+        # Opened once more, so that what is read of a mapped file is let go of afterwards.
+        manifest = self.index.manifest
+        vectors = VectorIndex.load(ArtifactLayout(self.folder).vectors, manifest.search)
+        # An approximate search keeps them in 16 bits, of unit length no more.
+        pieces = (_of_unit_length(piece) for piece in vectors.stored_vectors())
+        content = VectorRows(self.index.rows, gathered(pieces, len(self.index.rows)))
+        return content.reported_at_latest(manifest.created_unix_s)
+
+
+def _of_unit_length(vectors: FloatMatrix) -> FloatMatrix:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 @dataclass(frozen=True, slots=True)

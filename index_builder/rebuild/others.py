@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.arrays import IntVector
@@ -157,17 +159,22 @@ def _judges(live: HistoryRows, past: HistoryRows, seed: int) -> _Judges:
     """Rows of known length that are in both, in random order."""
     ended = np.flatnonzero(~live.censored)
     drawn = np.random.default_rng(seed).permutation(ended)[:MAX_JUDGES]
-    place_of: dict[RowKey, int] = dict(zip(_keys(past), range(len(past)), strict=True))
-    keys = _keys(live)
-    pairs = [(int(i), place_of[keys[i]]) for i in drawn if keys[i] in place_of]
+    keys = _keys(live, drawn)
+    is_in = pc.is_in  # pyright: ignore[reportAttributeAccessIssue]  absent from the stubs
+    ids = pa.array([row_id for _, row_id in keys], pa.string())
+    named = np.flatnonzero(is_in(past.table.column("id"), value_set=ids).to_numpy())
+    place_of = dict(zip(_keys(past, named), named.tolist(), strict=True))
+    pairs = [(int(i), place_of[key]) for i, key in zip(drawn, keys, strict=True) if key in place_of]
     # Of a history without ids the numbers of its rows are ids, which another may have too.
     same = [(i, j) for i, j in pairs if live.output_tokens[i] == past.output_tokens[j]]
     places = np.array(same, np.int64).reshape(-1, 2)
     return _Judges(places[:, 0], places[:, 1])
 
 
-def _keys(rows: HistoryRows) -> list[RowKey]:
-    return list(zip(rows.callers, rows.table.column("id").to_pylist(), strict=True))
+def _keys(rows: HistoryRows, places: IntVector) -> list[RowKey]:
+    """Of some rows: of all a history's rows they would take more memory than the rows."""
+    ids: list[str] = rows.table.column("id").take(pa.array(places)).to_pylist()
+    return [(rows.callers[place], row_id) for place, row_id in zip(places, ids, strict=True)]
 
 
 def _losses(estimates: Sequence[LengthEstimate], truth: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from typing import Any
 from index_builder.rebuild.candidate import Recipe
 from index_builder.rebuild.comparison import compare
 from index_builder.rebuild.incoming import Incoming, IncomingReader, TimeSplit
-from index_builder.rebuild.keeping import Caps, within_caps
+from index_builder.rebuild.keeping import Caps, WithinCaps, within_caps
 from index_builder.rebuild.live_version import EncoderSource, LiveVersion
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.others import compare_others
@@ -25,6 +25,7 @@ from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision,
 from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import RowKey
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store import Published
 from lengthwise.index.store.published import new_version
 from lengthwise.model_contexts import ModelContexts
@@ -188,11 +189,12 @@ class _Round:
             faults = self._compare(self._live, recipe, before, new, split)
             if faults:
                 return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
-        rows, dropped = self._kept(before, new)
-        self._learn(rows=len(rows), dropped=dropped)
+        kept = self._kept(before, new)
+        rows = kept.rows
+        self._learn(rows=len(rows), dropped=kept.dropped)
         version = new_version(after=self._job.place.versions())
         self._progress.note(f"Building {version} of {len(rows):,} rows")
-        recipe.write(self._folder / version, version, rows)
+        recipe.write(self._folder / version, version, rows, self._repeats(kept))
         return self._publish(version)
 
     def _content(self) -> VectorRows | None:
@@ -243,10 +245,11 @@ class _Round:
     ) -> list[str]:
         """Why the candidate is not to be published."""
         self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
-        past, _ = self._kept(before, new.take(split.earlier))
+        kept = self._kept(before, new.take(split.earlier))
+        past = kept.rows
         recipe = replace(recipe, new_rows=len(split.earlier))
         folder = self._folder / "candidate"
-        recipe.write(folder, folder.name, past)
+        recipe.write(folder, folder.name, past, self._repeats(kept))
         candidate = LengthIndex.load(folder, encoder=recipe.source.encoder)
         held_out = new.take(split.held_out)
         same = recipe.source.identity.content_hash == live.index.manifest.encoder.content_hash
@@ -266,9 +269,13 @@ class _Round:
         suffered = others_faults(others, self._options.tolerate_others)
         return [*comparison.faults(self._options), *suffered]
 
-    def _kept(
-        self, before: VectorRows | None, later: VectorRows
-    ) -> tuple[VectorRows, dict[str, int]]:
+    def _repeats(self, kept: WithinCaps) -> list[RepeatTable]:
+        """Lengths of rows that are not kept, now or before, the newest first."""
+        known = None if self._live is None else self._live.index.repeats
+        earlier = [] if known is None else [known.not_of(self._job.leave_out_callers)]
+        return [kept.aged, *earlier]
+
+    def _kept(self, before: VectorRows | None, later: VectorRows) -> WithinCaps:
         rows = later if before is None else before.followed_by(later)
         return within_caps(rows, Caps.from_options(self._options))
 

@@ -1,7 +1,8 @@
-"""Rows with their vectors, all in memory, oldest first."""
+"""Rows with their vectors, oldest first."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from index_builder.rebuild.progress import RoundProgress
 from lengthwise.index.arrays import BoolVector, FloatMatrix, FloatVector, IntVector
 from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.mapped import blank, gathered, in_pieces, release, taken
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 
 TIME, PROMPT = SCHEMA.get_field_index("stored_unix_s"), SCHEMA.get_field_index("prompt")
@@ -26,7 +28,7 @@ class VectorRows:
 
     Args:
         rows: Columns of the rows, oldest first; the prompt is "" where only its vector is known.
-        vectors: Shape (rows, dimension), of unit length.
+        vectors: Shape (rows, dimension), of unit length; mapped where they are many.
     """
 
     rows: HistoryRows
@@ -47,7 +49,8 @@ class VectorRows:
     @property
     def models(self) -> list[str]:
         """The LLM that answered each."""
-        return self.rows.table.column("model").to_pylist()
+        names = self.rows.models
+        return [names[code] for code in self.rows.model_codes.tolist()]
 
     @property
     def with_text(self) -> BoolVector:
@@ -68,12 +71,13 @@ class VectorRows:
 
     def take(self, places: IntVector) -> "VectorRows":
         """Some of them, in the order given."""
-        return VectorRows(self.rows.take(places.tolist()), self.vectors[places])
+        return VectorRows(self.rows.take(places), taken(self.vectors, places))
 
     def followed_by(self, later: "VectorRows") -> "VectorRows":
         """These and then others, of the same encoder."""
         table = pa.concat_tables([self.rows.table, later.rows.table])
-        return VectorRows(HistoryRows(table), np.concatenate([self.vectors, later.vectors]))
+        both = chain(in_pieces(self.vectors), in_pieces(later.vectors))
+        return VectorRows(HistoryRows(table), gathered(both, len(self) + len(later)))
 
     def reported_at_latest(self, unix_s: float) -> "VectorRows":
         """The same, with a time for those of which none is known."""
@@ -112,7 +116,7 @@ def encoded(
         EncoderError: The encoder gave something other than a finite vector for each.
     """
     given = given or {}
-    vectors = np.zeros((len(rows), encoder.dimension), np.float32)
+    vectors = blank(len(rows), encoder.dimension)
     for place, vector in given.items():
         # Stored in 16 bits, it is of unit length no more.
         vectors[place] = vector / max(float(np.linalg.norm(vector)), 1e-9)
@@ -121,6 +125,7 @@ def encoded(
     for start in range(0, len(missing), ENCODED_AT_A_TIME):
         places = missing[start : start + ENCODED_AT_A_TIME]
         vectors[places] = encode_unique(encoder, [prompts[place] for place in places])
+        release(vectors)
         progress.rows(len(places))
     return VectorRows(rows, vectors)
 

@@ -15,5 +15,8 @@ IntMatrix = NDArray[np.int64]
 IntVector = NDArray[np.int64]
 """One-dimensional, int64."""
 
+BoolMatrix = NDArray[np.bool_]
+"""Two-dimensional."""
+
 BoolVector = NDArray[np.bool_]
 """One-dimensional."""

@@ -25,6 +25,7 @@ from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
 from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.gpu_vectors import placed
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
@@ -64,6 +65,7 @@ class LengthIndex:
         rows: Columns of the past prompts.
         fitted: How neighbours are weighted and probabilities corrected.
         head: Trained on the history together with the encoder; None if nothing was trained.
+        repeats: Lengths of prompts asked before, of rows that are not in `rows`; None without any.
     """
 
     def __init__(
@@ -75,10 +77,12 @@ class LengthIndex:
         fitted: FittedEstimator,
         *,
         head: LengthHead | None = None,
+        repeats: RepeatTable | None = None,
     ) -> None:
         self.manifest = manifest
         self.encoder = encoder
         self.rows = rows
+        self.repeats = repeats
         self._vectors = vectors
         self._searcher = Searcher(vectors, rows)
         self._estimator = fitted.estimator(rows)
@@ -118,13 +122,10 @@ class LengthIndex:
         )
         _require_same_encoder(artifact.manifest, encoder)
         vectors, rows = artifact.vectors_and_rows()
+        fitted, head, repeats = artifact.fitted(), artifact.head(), artifact.repeats()
+        placed_vectors = placed(vectors, device)
         index = cls(
-            artifact.manifest,
-            encoder,
-            placed(vectors, device),
-            rows,
-            artifact.fitted(),
-            head=artifact.head(),
+            artifact.manifest, encoder, placed_vectors, rows, fitted, head=head, repeats=repeats
         )
         index.prepare()
         return index
@@ -152,10 +153,11 @@ class LengthIndex:
         return self.encoder.encode(prompts)
 
     def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Hits:
-        """The nearest past prompts of each query, those of the LLM asked for first."""
+        """The nearest past prompts of each query, those of the LLM asked for first; its repeats."""
         recent = self._recent_view()
         hits = self._searcher.search(vectors, self._model_codes(queries, recent), recent=recent)
-        return replace(hits, queries=vectors)
+        repeated = None if self.repeats is None else self.repeats.look_up(queries)
+        return replace(hits, queries=vectors, repeated=repeated)
 
     def estimate(self, hits: Hits, queries: Sequence[Query]) -> list[LengthEstimate]:
         """One calibrated estimate per query."""
@@ -176,6 +178,7 @@ class LengthIndex:
         expected = robust_mean(grid, self._estimator.prior.quantile(codes, USUAL_LEVEL))
         levels = self.manifest.quantile_levels
         quantiles = interpolated_quantiles(levels, GRID, grid)
+        nearest = hits.nearest()
         without_neighbours: Basis = "prior" if self._head is None else "head"
         return [
             LengthEstimate(
@@ -184,7 +187,7 @@ class LengthIndex:
                 quantile_tokens=tuple(quantiles[i].tolist()),
                 confidence=float(confidence[i]),
                 basis=without_neighbours if retrieved.prior_share[i] > 0.5 else "neighbours",
-                nearness=float(hits.similarities[i, 0]),
+                nearness=float(nearest[i]),
                 neighbours=self._names.nearest(hits, i, query),
                 model_known=bool(codes[i] >= 0),
             )

@@ -9,6 +9,7 @@ from lengthwise.index.estimate.retrieval import RetrievalEstimator
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.search.hits import Hits
+from lengthwise.index.search.mapped import copied
 from lengthwise.index.search.rows import HistoryRows, first_of_each
 from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
 
@@ -84,7 +85,7 @@ class HeldOutHits:
         chosen = held_out.rows
         codes = rows.model_codes[chosen]
         leave_out = LeaveGroupOut(chosen, rows.group_codes)
-        hits = searcher.search(vectors[chosen], codes, leave_out=leave_out)
+        hits = searcher.search(copied(vectors, chosen), codes, leave_out=leave_out)
         found = cls(
             chosen,
             hits,

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lengthwise.index.arrays import IntVector
+from lengthwise.index.arrays import IntMatrix, IntVector
 from lengthwise.index.decoding import Decoding
 from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray, to_log
+from lengthwise.index.repeats.repeated_lengths import RepeatedLengths
 from lengthwise.index.search.hits import REPEAT_SIMILARITY, Hits
 from lengthwise.index.search.recent_view import look_up
 from lengthwise.index.search.rows import HistoryRows
@@ -146,12 +147,21 @@ class RetrievalEstimator:
         shift = self.prior.offset(model_codes)[:, None] - self.prior.offset(codes)
         lengths = look_up(self._log_lengths, recent and recent.log_lengths, rows)
         values = lengths + np.where(named, shift, 0)
+        censored = look_up(self._censored, recent and recent.censored, rows)
+        spread = p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE)
+        repeated = hits.repeated
+        if repeated is not None:
+            again = self._weights_of_repeated(repeated, decodings)
+            weights = np.concatenate([weights, again], axis=1)
+            values = np.concatenate([values, repeated.log_lengths], axis=1)
+            censored = np.concatenate([censored, repeated.censored], axis=1)
+            spread = np.concatenate([spread, np.zeros(again.shape)], axis=1)
         prior_share = p.prior_weight / (p.prior_weight + weights.sum(axis=1))
         cdf = _smeared_cdf(
             values,
             weights,
-            look_up(self._censored, recent and recent.censored, rows),
-            spread=p.spread * np.minimum(1, (1 - similarities) / SPREAD_FULL_DISTANCE),
+            censored,
+            spread=spread,
             prior=self.prior.atoms(model_codes) if head_atoms is None else head_atoms,
             prior_weight=p.prior_weight,
         )
@@ -181,17 +191,35 @@ class RetrievalEstimator:
         self, hits: Hits, own: NDArray[np.bool_], decodings: IntVector | None
     ) -> FloatArray:
         """What rows weigh for being the prompt once more; `own` are those of the LLM asked for."""
+        recent = hits.recent
+        answered = look_up(self._decodings, recent and recent.decodings, hits.rows)
+        return self._as_repeats(_distances(hits), answered, own, decodings)
+
+    def _weights_of_repeated(
+        self, repeated: RepeatedLengths, decodings: IntVector | None
+    ) -> FloatArray:
+        """What lengths of the very same prompt weigh: as a row would at no distance."""
+        none = np.zeros(repeated.found.shape)
+        weights = 1 + self._as_repeats(none, repeated.decodings, repeated.found, decodings)
+        return np.where(repeated.found, weights, 0.0)
+
+    def _as_repeats(
+        self,
+        distances: FloatArray,
+        answered: IntMatrix,
+        own: NDArray[np.bool_],
+        decodings: IntVector | None,
+    ) -> FloatArray:
         p = self.parameters
-        weights = p.repeat_weight * np.exp(-_distances(hits) / REPEAT_SCALE)
+        weights = p.repeat_weight * np.exp(-distances / REPEAT_SCALE)
         if decodings is None:
             return weights
-        recent, asked = hits.recent, decodings[:, None]
-        answered = look_up(self._decodings, recent and recent.decodings, hits.rows)
+        asked = decodings[:, None]
         known = (asked != Decoding.UNKNOWN) & (answered != Decoding.UNKNOWN)
         weights = np.where(known & (asked != answered), weights * p.other_decoding_weight, weights)
         again = own & (asked == Decoding.GREEDY) & (answered == Decoding.GREEDY)
         weight = p.greedy_repeat_weight * (p.repeat_weight + p.prior_weight)
-        same = weight * np.exp(-_distances(hits) / SAME_SCALE)
+        same = weight * np.exp(-distances / SAME_SCALE)
         return weights + np.where(again, same, 0.0)
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix
 from lengthwise.index.length_scale import FloatArray
+from lengthwise.index.repeats.repeated_lengths import RepeatedLengths
 from lengthwise.index.search.recent_view import RecentView
 
 REPEAT_SIMILARITY = 0.98
@@ -25,12 +26,14 @@ class Hits:
         rows: Shape (queries, k); -1 where fewer than k rows were found.
         recent: What row numbers beyond those of the build stand for; None if nothing came after it.
         queries: Shape (queries, dimension): what was searched for, which a trained head reads too.
+        repeated: Lengths of the very same prompts beside those of rows; None if there are none.
     """
 
     similarities: FloatMatrix
     rows: IntMatrix
     recent: RecentView | None = None
     queries: FloatMatrix | None = None
+    repeated: RepeatedLengths | None = None
 
     @classmethod
     def from_search(cls, similarities: FloatMatrix, rows: IntMatrix) -> "Hits":
@@ -66,6 +69,15 @@ class Hits:
         """The k nearest of each query."""
         return Hits(self.similarities[:, :k], self.rows[:, :k], self.recent)
 
+    def nearest(self) -> FloatArray:
+        """How similar the nearest past prompt of each query is, shape (queries,); -1 for none."""
+        similarities = self.similarities[:, 0].astype(float)
+        return (
+            similarities
+            if self.repeated is None
+            else np.where(self.repeated.any, 1.0, similarities)
+        )
+
     def nearness(self) -> FloatArray:
         """How near the history is to each query, shape (queries,); -1 where nothing was found.
 
@@ -76,4 +88,5 @@ class Hits:
         found = self.rows[:, :AROUND] >= 0
         total = np.where(found, self.similarities[:, :AROUND], 0).sum(axis=1, dtype=float)
         around = np.where(found[:, 0], total / np.maximum(found.sum(axis=1), 1), -1.0)
-        return np.where(nearest > REPEAT_SIMILARITY, nearest, around)
+        near = np.where(nearest > REPEAT_SIMILARITY, nearest, around)
+        return near if self.repeated is None else np.where(self.repeated.any, 1.0, near)

@@ -137,6 +137,12 @@ class HistoryRows:
         names = encoded.dictionary.to_pylist()
         return np.where(codes == names.index(""), -1, codes) if "" in names else codes
 
+    @property
+    def prompt_codes(self) -> IntVector:
+        """Shape (rows,): rows that share a prompt share a code; those without text share none."""
+        nothing = np.zeros(len(self), np.int64)
+        return repeat_codes(self.table.column("prompt"), nothing, nothing)
+
     @cached_property
     def repeat_codes(self) -> IntVector:
         """Shape (rows,): rows that share prompt, LLM and decoding share a code."""
@@ -147,17 +153,20 @@ class HistoryRows:
         """Shape (rows,): how many rows share a row's code, itself among them."""
         return repeat_counts(self.repeat_codes)
 
-    def take(self, rows: Sequence[int]) -> "HistoryRows":
+    def take(self, rows: Sequence[int] | IntVector) -> "HistoryRows":
         """Some rows, in the order given."""
+        places = np.asarray(rows, np.int64)
         prompt = SCHEMA.get_field_index("prompt")
-        others = self.table.remove_column(prompt).take(pa.array(rows, pa.int64()))
-        texts = take_texts(self.table.column(prompt), np.asarray(rows, np.int64))
+        others = self.table.remove_column(prompt).take(pa.array(places))
+        texts = take_texts(self.table.column(prompt), places)
         return HistoryRows(others.add_column(prompt, SCHEMA[prompt], texts))
 
     @cached_property
     def with_text(self) -> BoolVector:
         """Shape (rows,): the prompt's text is known, and not its vector alone."""
-        return np.array([bool(prompt) for prompt in self.table.column("prompt").to_pylist()], bool)
+        binary_length = pc.binary_length  # pyright: ignore[reportAttributeAccessIssue]  not in the stubs
+        lengths = binary_length(self.table.column("prompt"))
+        return lengths.to_numpy(zero_copy_only=False) > 0
 
     def records(self) -> Iterator[HistoryRecord]:
         """Rows with text as the records that they were, without limits and further draws."""
@@ -181,7 +190,10 @@ class HistoryRows:
     @cached_property
     def callers(self) -> tuple[str, ...]:
         """Who reported each row; "" where that is not known."""
-        return tuple(caller or "" for caller in self.table.column("caller").to_pylist())
+        # Each name once in memory, however many rows bear it.
+        encoded = self.table.column("caller").fill_null("").combine_chunks().dictionary_encode()
+        names: list[str] = encoded.dictionary.to_pylist()
+        return tuple(names[code] for code in encoded.indices.to_pylist())
 
     def holding(self, keys: Collection[RowKey]) -> frozenset[RowKey]:
         """Those of some keys that a row has.

@@ -1,5 +1,6 @@
 """The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -10,7 +11,9 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
+from lengthwise.index.search.cells import trained_cells
 from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
+from lengthwise.index.search.mapped import copied, in_pieces
 from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.subset import subset_of
 from lengthwise.index.search.vector_search import RowSubset
@@ -30,11 +33,9 @@ FAR_SHARE = 1 / 4
 neighbours are found: within 0.002 near the target, among 100,000 rows. Of all rows more are found,
 so that they promise too much. 8,192 neighbours tell it to a few tenths of a percent."""
 
-TRAINING_ROWS_PER_CELL = 64
-"""Rows that k-means learns the cells from, for each cell; FAISS itself asks for 39 at least."""
-
-CODE_ITERATIONS = 8
-"""Passes of k-means over each of the codes' many small tables, which settle early."""
+MAPPED_BYTES = 128 << 20
+"""Larger files are mapped: of some 130,000 rows of 384 numbers. A smaller one is read in a tenth of
+a second, and then whoever writes to it does no harm."""
 
 REFINEMENTS = (4, 16)
 """Candidates per neighbour asked for that are compared again with their full vectors: the first
@@ -85,7 +86,8 @@ class VectorIndex:
             index = import_faiss().IndexFlatIP(vectors.shape[1])
             _add(index, vectors)
             return cls(index, plan)
-        index = _train_ivf(vectors, plan.cells)
+        index = trained_cells(vectors, plan.cells)
+        _reserve(index, len(vectors))
         _add(index, vectors)
         # A search that misses its promise whatever it visits is none: compare with every vector.
         return tuned(cls(index, plan), vectors) or cls.build(vectors, SearchPlan())
@@ -126,42 +128,27 @@ class VectorIndex:
 
     @classmethod
     def load(cls, path: Path, plan: SearchPlan) -> "VectorIndex":
-        """Read from a file.
+        """Read from a file; a large one is mapped, so that only what is searched takes memory.
+
+        A file that is mapped may be removed or replaced by another, but not written to.
 
         Raises:
             ArtifactAlteredError: The file is not a FAISS index.
         """
         try:
-            return cls(import_faiss().read_index(str(path)), plan)
+            return cls(_read(path), plan)
         except RuntimeError as error:
             raise ArtifactAlteredError(f"{path} is not a readable FAISS index: {error}") from error
 
 
-def _train_ivf(vectors: FloatMatrix, cells: int) -> Any:
+def _read(path: Path) -> Any:
     faiss = import_faiss()
-    dimension = vectors.shape[1]
-    codes = dimension // 2 if dimension % 2 == 0 else dimension
-    index = faiss.index_factory(
-        dimension, f"IVF{cells},PQ{codes}x4fs,Refine(SQfp16)", faiss.METRIC_INNER_PRODUCT
-    )
-    rng = np.random.default_rng(0)
-    wanted = min(len(vectors), TRAINING_ROWS_PER_CELL * cells)
-    sample = np.sort(rng.choice(len(vectors), wanted, replace=False))
-    points = np.ascontiguousarray(vectors[sample])
-    cells_index = faiss.extract_index_ivf(index.base_index)
-    # FAISS warns on the error stream of few points per cell, which a small index means to have.
-    cells_index.cp.min_points_per_centroid = 1
-    cells_index.train_q1(len(points), faiss.swig_ptr(points), False, cells_index.metric_type)
-    # What is left are hundreds of tiny clusterings: threads only wait for each other there, and
-    # made this step 13 times slower on two busy cores.
-    faiss.downcast_index(cells_index).pq.cp.niter = CODE_ITERATIONS
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        index.train(points)
-    finally:
-        faiss.omp_set_num_threads(threads)
-    return index
+    if path.stat().st_size < MAPPED_BYTES:
+        return faiss.read_index(str(path))
+    with path.open("rb") as file:
+        # Have it read in the meantime: the first searches would wait for the disk row by row.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
 
 
 def tuned(index: VectorIndex, vectors: FloatMatrix) -> VectorIndex | None:
@@ -180,7 +167,7 @@ def far_rows(vectors: FloatMatrix) -> tuple[FloatMatrix, IntMatrix]:
     """Vectors of rows that lie far from the others, and their true neighbours, to tune by."""
     rng = np.random.default_rng(0)
     sample = np.sort(rng.choice(len(vectors), min(RECALL_SAMPLE, len(vectors)), replace=False))
-    queries = np.ascontiguousarray(vectors[sample])
+    queries = copied(vectors, sample)
     similarities, neighbours = _exact_search(vectors, queries, RECALL_K)
     far = np.argsort(similarities.mean(axis=1), kind="stable")[: int(FAR_SHARE * len(sample))]
     return queries[far], neighbours[far]
@@ -194,9 +181,16 @@ def _probe_ladder(cells: int) -> list[int]:
     return ladder
 
 
+def _reserve(index: Any, rows: int) -> None:
+    """Make room for the vectors at once: grown step by step, old and new would both be there."""
+    exact = import_faiss().downcast_index(index.refine_index)
+    exact.codes.resize(rows * exact.code_size)
+    exact.codes.resize(0)
+
+
 def _add(index: Any, vectors: FloatMatrix) -> None:
-    for start in range(0, len(vectors), ADD_ROWS):
-        index.add(np.ascontiguousarray(vectors[start : start + ADD_ROWS]))
+    for piece in in_pieces(vectors, ADD_ROWS):
+        index.add(piece)
 
 
 def exact_neighbours(vectors: FloatMatrix, queries: FloatMatrix, k: int) -> IntMatrix:
@@ -209,10 +203,11 @@ def _exact_search(
 ) -> tuple[FloatMatrix, IntMatrix]:
     faiss = import_faiss()
     best = faiss.ResultHeap(len(queries), k, keep_max=True)
-    for start in range(0, len(vectors), ADD_ROWS):
-        piece = np.ascontiguousarray(vectors[start : start + ADD_ROWS])
+    start = 0
+    for piece in in_pieces(vectors, ADD_ROWS):
         similarity, rows = faiss.knn(queries, piece, min(k, len(piece)), faiss.METRIC_INNER_PRODUCT)
         best.add_result(similarity, rows + start)
+        start += len(piece)
     best.finalize()
     return best.D, best.I
 

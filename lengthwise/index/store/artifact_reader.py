@@ -6,9 +6,10 @@ from pathlib import Path
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
+from lengthwise.index.store.layout import REPEATS_FILE, ArtifactLayout, check_files, read_manifest
 from lengthwise.index.store.manifest import Manifest
 
 
@@ -25,15 +26,15 @@ class ArtifactReader:
     manifest: Manifest
 
     @classmethod
-    def from_folder(cls, folder: Path) -> "ArtifactReader":
-        """Check an artifact.
+    def from_folder(cls, folder: Path, *, anew: bool = False) -> "ArtifactReader":
+        """Check an artifact; see `check_files`.
 
         Raises:
             ArtifactError: It is missing, incomplete, altered or of another schema.
         """
         layout = ArtifactLayout(folder)
         manifest = read_manifest(layout)
-        check_files(layout, manifest)
+        check_files(layout, manifest, anew=anew)
         return cls(layout, manifest)
 
     @property
@@ -60,6 +61,12 @@ class ArtifactReader:
     def fitted(self) -> FittedEstimator:
         """How neighbours are weighted and probabilities corrected."""
         return FittedEstimator.load(self.layout.calibration)
+
+    def repeats(self) -> RepeatTable | None:
+        """Lengths of prompts asked before whose rows it does not hold; None if there are none."""
+        if REPEATS_FILE not in self.manifest.files:
+            return None
+        return RepeatTable.open(self.layout.repeats)
 
     def head(self) -> LengthHead | None:
         """What was trained together with the encoder; None if nothing was."""

@@ -8,7 +8,7 @@ artifact.
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.repeats.repeat_runs import write_repeats
+from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store.layout import (
@@ -101,6 +103,17 @@ class ArtifactWriter:
         rows = HistoryRows.read(self.layout.rows)
         self._rows = len(rows)
         return rows
+
+    def write_repeats(self, runs: Sequence[RepeatTable]) -> None:
+        """Write what is known of prompts asked before beside the rows, if anything is.
+
+        Args:
+            runs: Lengths of rows of the history that are not among those written; the newest first.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        write_repeats(self.layout.repeats, runs)
 
     def finish(
         self,

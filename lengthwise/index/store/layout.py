@@ -11,19 +11,27 @@ from lengthwise.index.errors import (
     ArtifactIncompleteError,
     StoreError,
 )
+from lengthwise.index.store.checked import (
+    CHECKED_FILE,
+    remember_checked,
+    states_of,
+    was_checked,
+)
 from lengthwise.index.store.manifest import Manifest
 
 # Names in an artifact's folder.
 MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and what it was built from
 ENCODER_FOLDER = "encoder"  # there only after a training
 HEAD_FILE = "head.npz"  # as above
+REPEATS_FILE = "repeats.bin"  # there only where rows of the history are not in the index
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactLayout:
     """Where things lie in an artifact folder.
 
-    What CONTENT names is always there; a trained encoder and its head only after a training.
+    What CONTENT names is always there; a trained encoder and its head only after a training, a
+    table of repeats only where the history has rows that the index does not hold.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.
@@ -69,6 +77,11 @@ class ArtifactLayout:
         return self.root / ENCODER_FOLDER
 
     @property
+    def repeats(self) -> Path:
+        """Lengths of prompts asked before, of rows that are not in `rows`."""
+        return self.root / REPEATS_FILE
+
+    @property
     def head(self) -> Path:
         """The trained head."""
         return self.root / HEAD_FILE
@@ -76,12 +89,15 @@ class ArtifactLayout:
     def files(self) -> list[str]:
         """Names of all files but the manifest, relative to the folder."""
         found = (p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
-        return sorted(p.relative_to(self.root).as_posix() for p in found)
+        names = (p.relative_to(self.root).as_posix() for p in found)
+        return sorted(name for name in names if not name.startswith(CHECKED_FILE))
 
     def state(self) -> str:
         """A text that changes whenever a file does: the size, time and number of each."""
         found: list[str] = []
         for path in sorted(self.root.rglob("*")):
+            if path.name.startswith(CHECKED_FILE):
+                continue
             try:
                 file = path.stat()
             except FileNotFoundError:  # it goes while it is looked at, as a copy's parts do
@@ -127,8 +143,13 @@ def read_manifest(layout: ArtifactLayout) -> Manifest:
     return Manifest.from_json(layout.manifest.read_bytes(), layout.manifest)
 
 
-def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
+def check_files(layout: ArtifactLayout, manifest: Manifest, *, anew: bool = False) -> None:
     """Hold every file against the manifest.
+
+    Args:
+        layout: The folder of the artifact, whose files are looked at.
+        manifest: Says size and SHA-256 of each of them.
+        anew: Read files too that were found good before and were not written to since.
 
     Raises:
         ArtifactIncompleteError: A file is missing.
@@ -150,6 +171,9 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 f"{path} has {size:,} bytes, the manifest says {expected.get('bytes')}: it was "
                 "altered or cut off. Restore the file or build the index again"
             )
+    states = states_of(layout.root, [MANIFEST_FILE, *needed])
+    if not anew and was_checked(layout.root, states):
+        return
     for name in needed:
         path = layout.root / name
         if sha256_of(path) != manifest.files[name].get("sha256"):
@@ -157,6 +181,7 @@ def check_files(layout: ArtifactLayout, manifest: Manifest) -> None:
                 f"{path} is not the file that the manifest describes (its SHA-256 differs): it was "
                 "altered. Restore the file or build the index again"
             )
+    remember_checked(layout.root, states)
 
 
 def files_of(manifest: Manifest) -> list[str]:

@@ -2,13 +2,15 @@
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from index_builder.build import encoded_rows
+from index_builder.build.builder import BuildOptions, build_encoded
+from index_builder.distributed.counting import count_file, selection_of
 from index_builder.distributed.encoded_history import EncodedHistory
 from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan, SourceFile, Stripe
@@ -16,6 +18,8 @@ from index_builder.distributed.stripe_encoder import StripeEncoder
 from lengthwise.history.files import ReadOptions
 from lengthwise.history.files.errors import HistoryReadError
 from lengthwise.index.errors import EncoderMismatchError, InvalidInputError
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.index import LengthIndex
 from tests.index_builder.distributed.encodings import (
     built_here,
     built_of_parts,
@@ -23,7 +27,7 @@ from tests.index_builder.distributed.encodings import (
     plan_of,
     write_history,
 )
-from tests.lengthwise.index.fakes import BagOfWords
+from tests.lengthwise.index.fakes import BagOfWords, topic_history
 
 
 @pytest.fixture
@@ -191,3 +195,57 @@ def test_only_large_files_are_shared_out():
 def test_answers_in_a_second_file_need_one_process(history):
     with pytest.raises(InvalidInputError, match="build locally"):
         EncodePlan.from_sources([str(history)], ReadOptions(answers="answers.jsonl"), "encoder")
+
+
+def test_a_prompt_whose_rows_were_not_selected_is_still_predicted_from_its_repeats(tmp_path):
+    folder = tmp_path / "history"
+    folder.mkdir()
+    seldom = {"prompt": "write exactly so much about herons", "model": "llm", "output_tokens": 900}
+    often = [asdict(record) for record in topic_history(400)]
+    rows = [dict(seldom, id=f"seldom-{i}") for i in range(3)] + often
+    lines = [json.dumps(row) for row in rows]
+    (folder / "old.jsonl").write_text("\n".join(lines[:200]) + "\n")
+    (folder / "new.jsonl").write_text("\n".join(lines[200:]) + "\n")
+    plan = plan_of(folder / "old.jsonl", folder / "new.jsonl", keep_per_model=40)
+    encode(plan, tmp_path / "parts")
+    built = build_encoded(EncodedHistory(Place.at(str(tmp_path / "parts"))), tmp_path / "store")
+    index = LengthIndex.load(built.path, encoder=BagOfWords())
+    assert not any(row_id.startswith("seldom") for row_id in index.rows.table["id"].to_pylist())
+    [asked, other] = index.predict([Query(seldom["prompt"], "llm"), Query(seldom["prompt"], "x")])
+    assert asked.median_tokens == pytest.approx(900, rel=0.1)
+    assert asked.nearness == 1
+    assert other.median_tokens < 500
+    assert index.manifest.rows + len(index.repeats) == len(rows)
+
+
+def test_who_encodes_which_stripe_changes_nothing_of_the_repeats(tmp_path, history):
+    plan = plan_of(history, keep_per_model=60)
+    encode(plan, tmp_path / "one")
+    expected = build_encoded(EncodedHistory(Place.at(str(tmp_path / "one"))), tmp_path / "a").path
+    place = Place.at(str(tmp_path / "many"))
+    plan.publish_to(place)
+    selection = selection_of(plan, place, lambda fs: [count_file(plan, place, f) for f in fs])
+    for first in (2, 0, 1):
+        for file in range(len(plan.files)):
+            StripeEncoder(plan, place, BagOfWords(), selection).run(Stripe(file, first, 3))
+    made = build_encoded(EncodedHistory(place), tmp_path / "b").path
+    assert (made / "repeats.bin").read_bytes() == (expected / "repeats.bin").read_bytes()
+
+
+def test_what_an_earlier_encoding_did_not_write_of_rows_left_out_is_written_without_encoding(
+    tmp_path, history
+):
+    plan, parts = plan_of(history, keep_per_model=60), tmp_path / "parts"
+    encode(plan, parts)
+    [first, *_] = sorted((parts / "repeats").iterdir())
+    before = first.read_bytes()
+    first.unlink()
+    assert encode(plan, parts)[1] == 0
+    assert first.read_bytes() == before
+
+
+def test_an_index_without_texts_has_no_hashes_of_them(tmp_path, history):
+    encode(plan_of(history, keep_per_model=60), tmp_path / "parts")
+    encoded = EncodedHistory(Place.at(str(tmp_path / "parts")))
+    built = build_encoded(encoded, tmp_path / "store", BuildOptions(keep_text=False))
+    assert not (built.path / "repeats.bin").exists()

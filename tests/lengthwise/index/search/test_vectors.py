@@ -1,11 +1,13 @@
 """FAISS behind `VectorIndex`."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError, MissingExtraError
+from lengthwise.index.search import cells
 from lengthwise.index.search import vectors as vectors_module
 from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
@@ -127,3 +129,40 @@ def test_the_search_is_tuned_by_the_quarter_of_rows_that_lie_farthest_from_the_o
 def test_recall_is_the_share_of_the_true_neighbours_that_were_found():
     truth = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
     assert recall_of(np.array([[4, 3, 9, -1], [5, 6, 7, 8]]), truth) == 0.75
+
+
+@pytest.mark.parametrize("graph_cells", [64, cells.GRAPH_CELLS])
+def test_cells_found_in_two_steps_and_searched_by_a_graph_are_as_good(
+    large, monkeypatch, tmp_path, graph_cells
+):
+    matrix, index = large
+    monkeypatch.setattr(cells, "TWO_STEP_CELLS", 64)
+    monkeypatch.setattr(cells, "GRAPH_CELLS", graph_cells)
+    monkeypatch.setattr(vectors_module, "MAPPED_BYTES", 0)
+    made = VectorIndex.build(matrix)
+    made.save(tmp_path / "v.faiss")
+    found = VectorIndex.load(tmp_path / "v.faiss", made.plan)
+    assert found.plan.cells == index.plan.cells
+    assert found.plan.probes <= 1.5 * index.plan.probes
+    queries = clustered(300, seed=1)
+    assert recall_of(found.search(queries, 32)[1], brute_force(matrix, queries, 32)) >= 0.98
+
+
+@pytest.mark.parametrize("sizes", [[10, 20, 30], [1, 0, 999], [5] * 12, [1, 1, 1, 57]])
+def test_cells_are_shared_out_by_size_and_nobody_gets_more_than_points(sizes):
+    given = cells.shares(np.array(sizes), 60)
+    assert given.sum() == 60
+    assert (given <= sizes).all()
+    assert np.abs(given - 60 * np.array(sizes) / sum(sizes)).max() <= 1
+
+
+def test_a_large_file_is_mapped_finds_the_same_and_may_be_removed(large, tmp_path, monkeypatch):
+    _, index = large
+    queries, path = clustered(20, seed=1), tmp_path / "v.faiss"
+    index.save(path)
+    monkeypatch.setattr(vectors_module, "MAPPED_BYTES", 0)
+    loaded = VectorIndex.load(path, index.plan)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    path.unlink()
+    assert loaded.search(queries, 10)[1].tolist() == index.search(queries, 10)[1].tolist()
+    assert np.array_equal(*(np.concatenate(list(i.stored_vectors())) for i in (loaded, index)))
