@@ -17,13 +17,15 @@ from lengthwise.index.store.manifest import Manifest
 MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and what it was built from
 ENCODER_FOLDER = "encoder"  # there only after a training
 HEAD_FILE = "head.npz"  # as above
+FIRST_TIER_FOLDER = "first_tier"  # there only where a first tier keeps the loss that was allowed
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactLayout:
     """Where things lie in an artifact folder.
 
-    What CONTENT names is always there; a trained encoder and its head only after a training.
+    What CONTENT names is always there; a trained encoder and its head only after a training, and a
+    first tier only where one was trained as well.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.
@@ -72,6 +74,21 @@ class ArtifactLayout:
     def head(self) -> Path:
         """The trained head."""
         return self.root / HEAD_FILE
+
+    @property
+    def first_tier(self) -> Path:
+        """Folder of the first tier: its own encoder and head, and what is fitted of it."""
+        return self.root / FIRST_TIER_FOLDER
+
+    @property
+    def fitted_tier(self) -> Path:
+        """What the first tier is sure of, and corrections of its probabilities."""
+        return self.first_tier / "calibration.json"
+
+    @property
+    def known_prompts(self) -> Path:
+        """Digests of the build's prompts, which the first tier leaves to the second."""
+        return self.first_tier / "known_prompts.npy"
 
     def files(self) -> list[str]:
         """Names of all files but the manifest, relative to the folder."""

@@ -87,6 +87,27 @@ class HistoryFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstTierFacts:
+    """What the first tier of an artifact answers, and at what loss.
+
+    Args:
+        encoder: Its own, which lies in the artifact beside that of the index.
+        allowed_loss: How much lower Kendall's tau-b may be than without a first tier.
+        loss: How much lower it was on held-out rows; below 0 it was higher.
+        loss_error: Standard error of `loss`, as other rows of their number would show.
+        share: Share of the held-out rows that it answers, in (0, 1].
+        held_out_rows: Rows never trained on that this was chosen by.
+    """
+
+    encoder: EncoderIdentity
+    allowed_loss: float
+    loss: float
+    loss_error: float
+    share: float
+    held_out_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What an artifact says of itself.
 
@@ -104,6 +125,7 @@ class Manifest:
         files: Name to size in bytes and SHA-256 of every other file.
         training: How the encoder was trained; None if it was taken as it is.
         history: How far it follows a history of completions; None if it was built from files.
+        first_tier: What answers before the encoder; None where nothing does.
         metric: How vectors are compared; "cosine" is all there is.
         schema_version: Version of this layout, see `SCHEMA_VERSION`.
     """
@@ -121,6 +143,7 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingFacts | None = None
     history: HistoryFacts | None = None
+    first_tier: FirstTierFacts | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
 
@@ -131,7 +154,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """As the manifest file holds it."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        content = asdict(self)
+        if self.first_tier is None:  # so that releases from before there were any read it
+            del content["first_tier"]
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, path: Path) -> "Manifest":
@@ -160,6 +186,9 @@ class Manifest:
                 data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
             if data.get("history") is not None:
                 data["history"] = HistoryFacts(**data["history"])
+            if data.get("first_tier") is not None:
+                identity = EncoderIdentity(**data["first_tier"].pop("encoder"))
+                data["first_tier"] = FirstTierFacts(encoder=identity, **data["first_tier"])
             data["files"] = {n: {**facts} for n, facts in data["files"].items()}
             return cls(**data)
         except (KeyError, TypeError, AttributeError) as error:

@@ -1,0 +1,134 @@
+"""Fits a first tier to the index that it stands before, on rows that neither was trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.estimate.calibration import Calibration
+from lengthwise.index.estimate.familiarity import Familiarity
+from lengthwise.index.estimate.fitting import Fit, Validation
+from lengthwise.index.estimate.held_out import HeldOutHits
+from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.first_tier.fitted_tier import FittedTier, spread_of
+from lengthwise.index.first_tier.known_prompts import KnownPrompts
+from lengthwise.index.first_tier.student import Student
+from lengthwise.index.first_tier.threshold import Threshold, TierPair, chosen_threshold
+from lengthwise.index.length_scale import FloatArray, to_log
+from lengthwise.index.search.rows import HistoryRows
+
+
+@dataclass(frozen=True, slots=True)
+class TierCandidate:
+    """What may become the first tier of an index.
+
+    Args:
+        student: Trained beside the encoder of the index, on the same rows.
+        known: The prompts of the index.
+        prompts: Texts of rows that were not trained on, by their number in the index.
+        allowed_loss: How much lower Kendall's tau-b may be for it.
+    """
+
+    student: Student
+    known: KnownPrompts
+    prompts: Mapping[int, str]
+    allowed_loss: float
+
+    def read(self, rows: HistoryRows, held_out: HeldOutHits) -> WeightedCdf:
+        """What the student says of held-out rows."""
+        prompts = [self.prompts[row] for row in held_out.rows.tolist()]
+        return self.student.read(prompts, [rows.models[code] for code in held_out.codes.tolist()])
+
+
+@dataclass(frozen=True, slots=True)
+class TierFit:
+    """A first tier that keeps the loss that was allowed.
+
+    Args:
+        fitted: What is stored of it, beside its model.
+        threshold: What it answers, and what that costs.
+        held_out_rows: Rows that this was chosen by.
+        validation: How good both tiers are together; None where rows were too few.
+        first: Shape (validation rows,): those of them that the first tier answers.
+    """
+
+    fitted: FittedTier
+    threshold: Threshold
+    held_out_rows: int
+    validation: Validation | None
+    first: BoolVector
+
+
+def fit_first_tier(candidate: TierCandidate, fit: Fit, rows: HistoryRows) -> TierFit | None:
+    """Choose what a first tier answers, and calibrate it on what it then will answer.
+
+    Args:
+        candidate: The student and the texts of the held-out rows.
+        fit: Of the second tier, with the rows held out.
+        rows: Columns of all rows of the index.
+
+    Returns:
+        None where no threshold answers enough within the allowed loss.
+    """
+    held_out = fit.held_out.ended()
+    said = candidate.read(rows, held_out)
+    pair = TierPair(
+        unsureness=spread_of(said),
+        first=_medians(_calibrated(said, held_out), said),
+        second=fit.medians(held_out, rows),
+        truth=held_out.tokens.astype(float),
+    )
+    threshold = chosen_threshold(pair, candidate.allowed_loss)
+    if threshold is None:
+        return None
+    newest = fit.newest
+    said = candidate.read(rows, newest)
+    sure = spread_of(said) <= threshold.most
+    fitted = FittedTier(threshold.most, _calibrated(_part(said, sure), newest.part(sure)))
+    validation, first = _validated(fit, newest, said, sure)
+    return TierFit(fitted, threshold, len(held_out), validation, first)
+
+
+def _calibrated(said: WeightedCdf, held_out: HeldOutHits) -> Calibration:
+    """A correction by how sure the student is; nothing is unfamiliar to who looks nothing up."""
+    return Calibration.fit(
+        said,
+        to_log(held_out.tokens),
+        held_out.censored,
+        nearness=-spread_of(said),
+        groups=held_out.groups,
+        familiarity=Familiarity(),
+    )
+
+
+def _medians(calibration: Calibration, said: WeightedCdf) -> FloatArray:
+    """Calibrated medians, in tokens."""
+    grid = calibration.quantile_grid(said, -spread_of(said))
+    return grid[:, grid.shape[1] // 2]
+
+
+def _validated(
+    fit: Fit, newest: HeldOutHits, said: WeightedCdf, sure: BoolVector
+) -> tuple[Validation | None, BoolVector]:
+    """The validation of the second tier, with the first tier's answers in place of its own.
+
+    As there, they are calibrated on the half of the rows that is not validated.
+    """
+    if fit.validation is None:
+        return None, np.zeros(0, bool)
+    half = np.arange(len(newest)) < len(newest) // 2
+    calibrated_on = half & sure
+    calibration = _calibrated(_part(said, calibrated_on), newest.part(calibrated_on))
+    place_of = {row: place for place, row in enumerate(newest.rows.tolist())}
+    places = np.array([place_of[row] for row in fit.validation.rows.tolist()], np.int64)
+    first = sure[places]
+    told = _part(said, places[first])
+    grid, confidence = fit.validation.grid.copy(), fit.validation.confidence.copy()
+    grid[first] = calibration.quantile_grid(told, -spread_of(told))
+    confidence[first] = calibration.confidence(grid[first], -spread_of(told))
+    return replace(fit.validation, grid=grid, confidence=confidence), first
+
+
+def _part(cdf: WeightedCdf, which: BoolVector | IntVector) -> WeightedCdf:
+    return WeightedCdf(cdf.values[which], cdf.levels[which])
