@@ -192,7 +192,9 @@ class _Round:
         self._learn(rows=len(rows), dropped=dropped)
         version = new_version(after=self._job.place.versions())
         self._progress.note(f"Building {version} of {len(rows):,} rows")
-        recipe.write(self._folder / version, version, rows)
+        made = recipe.write(self._folder / version, version, rows)
+        if made.no_first_tier:
+            self._progress.note(made.no_first_tier)
         return self._publish(version)
 
     def _content(self) -> VectorRows | None:

@@ -74,7 +74,7 @@ class KnownPrompts:
         """
         try:
             digests = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise ArtifactAlteredError(f"{path} does not hold digests: {error}") from error
         if digests.dtype != np.uint64 or digests.ndim != 1:
             raise ArtifactAlteredError(f"{path} does not hold digests, but {digests.dtype}")

@@ -1,0 +1,49 @@
+"""An index with a first tier in memory, fitted as a build fits it."""
+
+from dataclasses import dataclass
+
+from lengthwise.index.estimate.fitting import Fit, fit_estimator
+from lengthwise.index.first_tier.first_tier import TierParts
+from lengthwise.index.first_tier.known_prompts import KnownPrompts
+from lengthwise.index.first_tier.student import Student
+from lengthwise.index.first_tier.tier_fitting import TierCandidate, TierFit, fit_first_tier
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.search.rows import HistoryRows
+from lengthwise.index.search.searcher import Searcher
+from lengthwise.index.search.vectors import VectorIndex
+from tests.lengthwise.index.fakes import BagOfWords, manifest_of
+
+
+@dataclass(frozen=True)
+class Tiered:
+    """The index and how it came to be; `tier` is None where no threshold kept the loss."""
+
+    index: LengthIndex
+    encoder: BagOfWords
+    fit: Fit
+    tier: TierFit | None
+
+
+def tiered_index(
+    records: list[HistoryRecord], student: Student, *, allowed_loss: float = 0.01
+) -> Tiered:
+    """An index of records, with the student before it as far as the loss allows."""
+    encoder = BagOfWords()
+    prompts = [record.prompt for record in records]
+    matrix = encoder.encode(prompts)
+    vectors, rows = VectorIndex.build(matrix), HistoryRows.from_records(records)
+    fit = fit_estimator(matrix, rows, Searcher(vectors, rows))
+    known = KnownPrompts.from_prompts(prompts)
+    candidate = TierCandidate(student, known, dict(enumerate(prompts)), allowed_loss)
+    tier = fit_first_tier(candidate, fit, rows)
+    index = LengthIndex(
+        manifest_of(len(records), encoder),
+        encoder,
+        vectors,
+        rows,
+        fit.estimator,
+        first_tier=None if tier is None else TierParts(student, tier.fitted, known),
+    )
+    encoder.encoded = 0
+    return Tiered(index, encoder, fit, tier)
