@@ -48,6 +48,14 @@ LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, f
 KeepTextOption = Annotated[
     bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
 ]
+CascadeLossOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cascade-loss",
+        help="Also train a first tier that answers what it is sure of without the encoder, as much "
+        "as keeps the loss in tau-b within this, such as 0.005; with training alone.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Of what chance decides in fitting and training.")]
 LearnFirstOption = Annotated[
     list[str] | None,
@@ -99,6 +107,7 @@ def build(
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
+    cascade_loss: CascadeLossOption = None,
     encoded: EncodedOption = None,
     engine: EngineOption = "local",
     keep_per_model: MaybeKeepOption = None,
@@ -111,7 +120,11 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
+    if cascade_loss is not None and not train:
+        raise InvalidInputError("--cascade-loss is for training: give --train as well")
+    options = BuildOptions(
+        _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
+    )
     if not history:
         if encoded is None or engine != "local":
             raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
@@ -174,6 +187,7 @@ def train(
     reading: ReadOptions,
     training: TrainOptions,
     learn_first: LearnFirstOption = None,
+    cascade_loss: CascadeLossOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -189,7 +203,9 @@ def train(
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
+        options=BuildOptions(
+            _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
+        ),
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
     )
@@ -213,4 +229,6 @@ def _print_built(result: PublishedIndex, *, as_json: bool) -> None:
         return
     if result.evaluation:
         print_evaluation(console, result.evaluation)
+    if result.no_first_tier:
+        err.print(result.no_first_tier, highlight=False)
     console.print(f"Index {result.manifest.version} is current: {result.where}", highlight=False)
