@@ -6,6 +6,7 @@ would still put rows of the two in the wrong order.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -115,8 +116,8 @@ def _agreement(predicted: FloatArray, truth: FloatArray, i: int) -> float:
 
 def _tau_b(predicted: FloatArray, truth: FloatArray) -> float:
     """Kendall's tau-b (1945); 0 where one of the two has nothing to order."""
-    found = float(kendalltau(predicted, truth).statistic)
-    return 0.0 if np.isnan(found) else found
+    found: Any = kendalltau(predicted, truth)
+    return 0.0 if np.isnan(found.statistic) else float(found.statistic)
 
 
 def _rising(losses: FloatArray) -> FloatArray:
