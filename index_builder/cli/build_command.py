@@ -22,6 +22,15 @@ from index_builder.cli.option_groups import (
     with_read_options,
     with_train_options,
 )
+from index_builder.cli.student_options import (
+    LayersOption,
+    SmallestOption,
+    StaticOption,
+    StudentRequest,
+    TargetSpeedOption,
+    TeacherOption,
+    UnlabelledOption,
+)
 from index_builder.cli.tables import print_evaluation
 from index_builder.distributed.place import is_url
 from index_builder.distributed.publishing import PublishedIndex
@@ -99,6 +108,12 @@ def build(
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoded: EncodedOption = None,
     engine: EngineOption = "local",
     keep_per_model: MaybeKeepOption = None,
@@ -112,6 +127,17 @@ def build(
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
     options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
+    student = StudentRequest.from_options(
+        layers=layers,
+        static=static,
+        smallest=smallest,
+        target_speed=target_speed,
+        unlabelled=unlabelled,
+        teacher=teacher,
+        reading=reading,
+    )
+    if student.options is not None and not train:
+        raise InvalidInputError("a smaller encoder comes of a training: give --train as well")
     if not history:
         if encoded is None or engine != "local":
             raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
@@ -136,6 +162,7 @@ def build(
             options=options,
             training=replace(training, seed=seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
+            student=student,
         )
         _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
         return
@@ -174,6 +201,12 @@ def train(
     reading: ReadOptions,
     training: TrainOptions,
     learn_first: LearnFirstOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -192,6 +225,15 @@ def train(
         options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+        student=StudentRequest.from_options(
+            layers=layers,
+            static=static,
+            smallest=smallest,
+            target_speed=target_speed,
+            unlabelled=unlabelled,
+            teacher=teacher,
+            reading=reading,
+        ),
     )
     _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
 

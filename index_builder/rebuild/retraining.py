@@ -1,7 +1,6 @@
 """Trains the encoder anew, on what is kept and what is new but for the rows held out."""
 
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.vector_rows import VectorRows
 from index_builder.training.options import TrainOptions
-from index_builder.training.train import train
+from index_builder.training.student_choice import StudentOptions
+from index_builder.training.train_and_distil import Distillation, train_and_distil
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.layout import ENCODER_FOLDER
@@ -54,14 +54,19 @@ class Retraining:
         base = source.identity.name if source.training is None else source.training.base
         earlier = iter(()) if before is None else before.records()
         self.folder.mkdir()
-        facts = train(
-            chain(earlier, learnt.records()),
+        # What is served stays as small as it was: a student is made anew of the encoder.
+        student = None if source.training is None else source.training.student
+        facts = train_and_distil(
+            [*earlier, *learnt.records()],
             base,
             self.folder,
-            self.options,
-            device=choose_device(self.device),
-            checkpoints=self.folder.with_suffix(".checkpoints"),
-            progress=progress,
+            Distillation(
+                student=None if student is None else StudentOptions(layers=student.layers),
+                options=self.options,
+                device=choose_device(self.device),
+                checkpoints=self.folder.with_suffix(".checkpoints"),
+                progress=progress,
+            ),
         )
         encoder = load_encoder(
             str(self.folder / ENCODER_FOLDER), device=self.device, precision=self.precision
