@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from index_builder.training.first_tier import train_first_tier
-
 from benchmarks.harness.report import say
 from benchmarks.harness.workloads import DAVINCI, VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
+from index_builder.training.first_tier import train_first_tier
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import load_encoder
@@ -72,8 +71,8 @@ def student_of(index: Path, workload: Workload, keep: Path) -> Path:
             artifact.root,
             facts,
             RecordList(workload.learnt),
-            folder,
             TrainOptions(seed=facts.seed),
+            out=folder,
             unlabelled=workload.unlabelled,
             device="cpu",
             checkpoints=keep / "checkpoints",

@@ -22,6 +22,16 @@ from index_builder.cli.option_groups import (
     with_read_options,
     with_train_options,
 )
+from index_builder.cli.student_options import (
+    CascadeLossOption,
+    LayersOption,
+    SmallestOption,
+    StaticOption,
+    StudentRequest,
+    TargetSpeedOption,
+    TeacherOption,
+    UnlabelledOption,
+)
 from index_builder.cli.tables import print_evaluation
 from index_builder.distributed.place import is_url
 from index_builder.distributed.publishing import PublishedIndex
@@ -47,14 +57,6 @@ PlaceOption = Annotated[
 LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
 KeepTextOption = Annotated[
     bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
-]
-CascadeLossOption = Annotated[
-    float | None,
-    typer.Option(
-        "--cascade-loss",
-        help="Also train a first tier that answers what it is sure of without the encoder, as much "
-        "as keeps the loss in tau-b within this, such as 0.005; with training alone.",
-    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Of what chance decides in fitting and training.")]
 LearnFirstOption = Annotated[
@@ -108,6 +110,12 @@ def build(
     ] = False,
     learn_first: LearnFirstOption = None,
     cascade_loss: CascadeLossOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoded: EncodedOption = None,
     engine: EngineOption = "local",
     keep_per_model: MaybeKeepOption = None,
@@ -120,11 +128,23 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    if cascade_loss is not None and not train:
-        raise InvalidInputError("--cascade-loss is for training: give --train as well")
     options = BuildOptions(
         _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
     )
+    student = StudentRequest.from_options(
+        layers=layers,
+        static=static,
+        smallest=smallest,
+        target_speed=target_speed,
+        first_tier=cascade_loss is not None,
+        unlabelled=unlabelled,
+        teacher=teacher,
+        reading=reading,
+    )
+    if student.is_asked and not train:
+        raise InvalidInputError(
+            "a smaller encoder and a first tier come of a training: give --train as well"
+        )
     if not history:
         if encoded is None or engine != "local":
             raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
@@ -149,6 +169,7 @@ def build(
             options=options,
             training=replace(training, seed=seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
+            student=student,
         )
         _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
         return
@@ -188,6 +209,12 @@ def train(
     training: TrainOptions,
     learn_first: LearnFirstOption = None,
     cascade_loss: CascadeLossOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -208,6 +235,16 @@ def train(
         ),
         training=replace(training, seed=seed),
         learn_first=History.from_paths(learn_first, reading) if learn_first else (),
+        student=StudentRequest.from_options(
+            layers=layers,
+            static=static,
+            smallest=smallest,
+            target_speed=target_speed,
+            first_tier=cascade_loss is not None,
+            unlabelled=unlabelled,
+            teacher=teacher,
+            reading=reading,
+        ),
     )
     _print_built(PublishedIndex.from_result(job.run(err)), as_json=as_json)
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
 from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
+from index_builder.cli.student_options import NO_STUDENT, StudentRequest
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History
 from lengthwise.index.encoder.encoder import Device, Precision, load_encoder
@@ -27,6 +28,7 @@ class BuildJob:
         options: How the index is built.
         training: How the encoder is trained; None takes it as it is.
         learn_first: Other LLMs' histories, for training.
+        student: The smaller encoder that a training ends with, if any.
     """
 
     source: History
@@ -37,6 +39,7 @@ class BuildJob:
     options: BuildOptions
     training: TrainOptions | None
     learn_first: Iterable[HistoryRecord]
+    student: StudentRequest = NO_STUDENT
 
     def run(self, console: Console) -> BuildResult:
         """Build, telling `console` how it goes."""
@@ -69,6 +72,9 @@ class BuildJob:
             self.options,
             self.training,
             learn_first=self.learn_first,
+            student=self.student.options,
+            unlabelled=self.student.unlabelled,
+            teacher=self.student.teacher,
             device=self.device,
             precision=self.precision,
             skipped_rows=self._skipped,

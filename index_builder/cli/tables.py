@@ -9,7 +9,7 @@ from rich.table import Table
 
 from index_builder.evaluation.evaluation import PREDICTOR_NAMES, Evaluation
 from index_builder.evaluation.metrics import LengthMetrics
-from lengthwise.index.store.manifest import FirstTierFacts, Manifest, TrainingFacts
+from lengthwise.index.store.manifest import FirstTierFacts, Manifest, StudentFacts, TrainingFacts
 from lengthwise.index.summary import ModelSummary
 
 COLUMNS = (
@@ -114,10 +114,20 @@ def _training(facts: TrainingFacts | None) -> str:
     if facts is None:
         return "none: the encoder as it is"
     before = f", after {facts.first_rows:,} of other LLMs" if facts.first_rows else ""
-    tau = facts.validation_kendall_tau_b[facts.best_epoch - 1]
     return (
         f"{facts.rows:,} rows{before}; best pass {facts.best_epoch} of {facts.epochs}, "
-        f"tau-b {tau:.3f} on {facts.validation_rows:,} rows apart"
+        f"tau-b {facts.best_kendall_tau_b:.3f} on {facts.validation_rows:,} rows apart"
+        f"{_student(facts.student)}"
+    )
+
+
+def _student(facts: StudentFacts | None) -> str:
+    if facts is None:
+        return ""
+    size = f"{facts.layers} of its layers" if facts.layers else "a static encoder"
+    return (
+        f"; then {size}, learnt from it, {facts.unlabelled_rows:,} prompts without length among "
+        f"the rows: tau-b {facts.kendall_tau_b:.3f}"
     )
 
 

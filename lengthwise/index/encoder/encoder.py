@@ -24,7 +24,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """What an encoder computes in; "auto" takes the fastest that the device computes well in."""
 
 
-def choose_device(device: Device) -> str:
+def choose_device(device: Device) -> Literal["cpu", "cuda"]:
     """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
     if device != "auto":
         return device

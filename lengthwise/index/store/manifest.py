@@ -46,6 +46,25 @@ class EncoderIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class StudentFacts:
+    """How a student of a trained encoder came to be.
+
+    Args:
+        layers: Layers of the trained encoder that it keeps; 0: none, it looks vectors up.
+        unlabelled_rows: Prompts without a length that it learnt from besides the history's.
+        epochs: Passes over all prompts, up to the one that ended the training.
+        kendall_tau_b: Of the rows kept apart, with the weights that were kept; in [-1, 1].
+        trained_kendall_tau_b: The same of the trained encoder.
+    """
+
+    layers: int
+    unlabelled_rows: int
+    epochs: int
+    kendall_tau_b: float
+    trained_kendall_tau_b: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingFacts:
     """How the encoder of an artifact was trained.
 
@@ -59,6 +78,8 @@ class TrainingFacts:
         validation_kendall_tau_b: Of the rows kept apart, after each pass; in [-1, 1].
         validation_share: Share of the history's rows that was kept apart, in (0, 1).
         seed: Of everything that chance decided.
+        student: How the encoder learnt from the trained one, if it is a smaller one; None if it is
+            the trained one itself.
     """
 
     base: str
@@ -70,6 +91,21 @@ class TrainingFacts:
     validation_kendall_tau_b: tuple[float, ...]
     validation_share: float
     seed: int
+    student: StudentFacts | None = None
+
+    @property
+    def best_kendall_tau_b(self) -> float:
+        """Of the rows kept apart, after the pass whose weights were kept."""
+        return self.validation_kendall_tau_b[self.best_epoch - 1]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """From JSON; what artifacts did not say before is left at its default."""
+        content = dict(data)
+        content["validation_kendall_tau_b"] = tuple(content["validation_kendall_tau_b"])
+        if content.get("student") is not None:
+            content["student"] = StudentFacts(**content["student"])
+        return cls(**content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +218,7 @@ class Manifest:
             data["search"] = SearchPlan(**data["search"])
             data["quantile_levels"] = tuple(data["quantile_levels"])
             if data["training"] is not None:
-                taus = tuple(data["training"].pop("validation_kendall_tau_b"))
-                data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
+                data["training"] = TrainingFacts.from_dict(data["training"])
             if data.get("history") is not None:
                 data["history"] = HistoryFacts(**data["history"])
             if data.get("first_tier") is not None:
