@@ -12,8 +12,10 @@ from lengthwise.index.estimate.calibration import Calibration
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray
 
-SPREAD_LEVELS = (0.25, 0.75)
-"""The middle half, which a head of few rows knows better than the tails."""
+SPREAD_LEVELS = (0.05, 0.95)
+"""The ends of the 90 % interval. In a trial on 2,051 Vicuna rows their distance told where the two
+tiers disagree as well as the middle half's or the entropy, and a regression on all of them, on the
+vector and on the plain features hardly better (a correlation of 0.43 in place of 0.39)."""
 
 
 def spread_of(cdf: WeightedCdf) -> FloatArray:
