@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.harness.report import say
 from benchmarks.harness.workloads import DAVINCI, VICUNA, RecordList, learnt_and_asked, read_records
 from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
-from index_builder.training.first_tier import train_first_tier
+from index_builder.distillation.first_tier import train_first_tier
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import load_encoder

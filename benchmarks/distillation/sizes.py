@@ -9,9 +9,9 @@ from benchmarks.harness.report import say
 from benchmarks.harness.workloads import DAVINCI, VICUNA, RecordList, learnt_and_asked, read_records
 from benchmarks.training.before import build_trained
 from index_builder.build.train_and_build import train_and_build
-from index_builder.training.distil import normalised
+from index_builder.distillation.distil import normalised
+from index_builder.distillation.student_choice import StudentOptions
 from index_builder.training.options import TrainOptions
-from index_builder.training.student_choice import StudentOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import FolderStore

@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 
 from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
 from index_builder.build.progress import BuildProgress
-from index_builder.training.first_tier import train_first_tier
+from index_builder.distillation.first_tier import train_first_tier
+from index_builder.distillation.student_choice import StudentOptions
+from index_builder.distillation.train_and_distil import Distillation, train_and_distil
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining, TrainingProgress
-from index_builder.training.student_choice import StudentOptions
-from index_builder.training.train_and_distil import Distillation, train_and_distil
 from lengthwise.history.records import RecordSource
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.record import HistoryRecord

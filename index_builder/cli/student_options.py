@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from index_builder.training.student_choice import MAX_TAU_B_LOST, StudentOptions
+from index_builder.distillation.student_choice import MAX_TAU_B_LOST, StudentOptions
 from lengthwise.history.files import ReadOptions
 from lengthwise.history.files.prompts import read_prompts
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.store.folder_store import resolve_artifact
 
 _PANEL = "A smaller encoder"
+"""Heading over these options in the help."""
 
 LayersOption = Annotated[
     int | None,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from index_builder.distillation.first_tier import train_first_tier
+from index_builder.distillation.student_choice import StudentOptions
+from index_builder.distillation.train_and_distil import Distillation, train_and_distil
 from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.vector_rows import VectorRows
-from index_builder.training.first_tier import train_first_tier
 from index_builder.training.options import TrainOptions
-from index_builder.training.student_choice import StudentOptions
-from index_builder.training.train_and_distil import Distillation, train_and_distil
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.layout import ENCODER_FOLDER

@@ -20,14 +20,14 @@ from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.encoder.word_tokens import WordTokens
 from lengthwise.index.errors import EncoderError, InvalidInputError
 
-FORMAT = "lengthwise static encoder"
+FORMAT = "lengthwise static encoder"  # so that no other tool's folder is taken for one
 VERSION = 1
 """Of the folder's layout; raised when a release can no longer read what earlier ones wrote."""
 
 # Names in the folder.
 CONFIG_FILE = "static_encoder.json"  # format, version, window; by it the folder is recognised
-TABLE_FILE = "table.npy"
-TOKENIZER_FILE = "tokenizer.json"
+TABLE_FILE = "table.npy"  # NumPy's format, so that it can be mapped into memory
+TOKENIZER_FILE = "tokenizer.json"  # as the tokenizers library writes it
 
 MULTIPLIERS = (0x9E3779B1, 0x85EBCA6B)
 """Of the first and the second token of a pair: odd, with bits well mixed (xxHash's primes)."""
@@ -94,7 +94,7 @@ class StaticEncoder:
 
     Args:
         name: The name or folder it was loaded by.
-        tokenizer: Cuts prompts into tokens.
+        tokenizer: Cuts prompts into tokens; made to neither pad nor cut off.
         table: Shape (tokens + 2**pair_bits, dimension), float16 or float32: a vector for each
             token, its weight in the sum folded in, then one for each place of a pair.
         config: How the table is laid out.

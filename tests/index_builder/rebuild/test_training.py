@@ -7,13 +7,13 @@ import pytest
 
 from index_builder.build.builder import build_index
 from index_builder.build.train_and_build import train_and_build
+from index_builder.distillation import distil, students
+from index_builder.distillation.student_choice import StudentOptions
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
-from index_builder.training import distil, students
 from index_builder.training.options import TrainOptions
-from index_builder.training.student_choice import StudentOptions
 from lengthwise.history.database.completion import Report
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.index import LengthIndex

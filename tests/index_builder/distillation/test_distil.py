@@ -9,22 +9,22 @@ from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 
 from index_builder.build.train_and_build import train_and_build
-from index_builder.training import distil, students
-from index_builder.training.base_model import BaseModel
-from index_builder.training.batches import padded
-from index_builder.training.distil import TeachingSet, teach, usable_unlabelled
-from index_builder.training.head_weights import FeatureScale, head_module, length_head
-from index_builder.training.options import TrainOptions
-from index_builder.training.progress import SilentTraining
-from index_builder.training.static_module import StaticModule
-from index_builder.training.student_choice import (
+from index_builder.distillation import distil, students
+from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
+from index_builder.distillation.static_module import StaticModule
+from index_builder.distillation.student_choice import (
     StudentOptions,
     largest_fast_enough,
     sizes_to_try,
 )
-from index_builder.training.students import kept_layers
+from index_builder.distillation.students import kept_layers
+from index_builder.distillation.teacher import Teacher
+from index_builder.training.base_model import BaseModel
+from index_builder.training.batches import padded
+from index_builder.training.head_weights import FeatureScale, head_module, length_head
+from index_builder.training.options import TrainOptions
+from index_builder.training.progress import SilentTraining
 from index_builder.training.targets import Bins
-from index_builder.training.teacher import Teacher
 from index_builder.training.train import train
 from index_builder.training.training_set import LlmOffsets, split_records
 from lengthwise.index.encoder.encoder import load_encoder

@@ -62,7 +62,7 @@ def sizes_to_try(options: StudentOptions, held: int) -> list[int]:
     """Sizes that may be made, smallest first; none if the trained encoder itself is asked for.
 
     Args:
-        options: Which student is wanted.
+        options: Which student is wanted, or how it is chosen.
         held: Layers of the trained encoder.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from index_builder.training.lessons import TeacherAnswers
+from index_builder.distillation.teacher_lesson import TeacherAnswers
 from index_builder.training.progress import TrainingProgress
 from lengthwise.index.arrays import IntVector
 from lengthwise.index.encoder.encoder import Device, Encoder, load_encoder
@@ -22,7 +22,7 @@ class Teacher:
 
     Args:
         folder: Holds `encoder/` and `head.npz`, as a training or an artifact has them.
-        device: Where the encoder runs.
+        device: Where the encoder runs; "auto" takes a GPU where there is one.
 
     Raises:
         EncoderError: The encoder cannot be loaded.
@@ -45,7 +45,7 @@ class Teacher:
         """What it says of prompts.
 
         Args:
-            prompts: In any order.
+            prompts: Of any number and length, in any order.
             places: Shape (len(prompts),): the LLM of each, as the head knows them.
             progress: Is told how far it is; `epoch` is left to the caller.
         """

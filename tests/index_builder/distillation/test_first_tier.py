@@ -7,12 +7,12 @@ import pytest
 
 from index_builder.build.builder import BuildOptions
 from index_builder.build.train_and_build import train_and_build
+from index_builder.distillation import distil, students
+from index_builder.distillation.student_choice import StudentOptions
 from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.retraining import Retraining
-from index_builder.training import distil, students
 from index_builder.training.options import TrainOptions
-from index_builder.training.student_choice import StudentOptions
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.encoder.static_encoder import is_static
 from lengthwise.index.errors import InvalidInputError

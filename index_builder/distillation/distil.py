@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from index_builder.distillation.students import LAYERED_PACE, STATIC, STATIC_PACE, new_student
+from index_builder.distillation.teacher import Teacher
+from index_builder.distillation.teacher_lesson import TeacherAnswers, TeacherLesson
 from index_builder.training.base_model import BaseModel
 from index_builder.training.checkpoint import CheckpointFile
 from index_builder.training.head_weights import FeatureScale, head_module, length_head
-from index_builder.training.lessons import LengthLesson, TeacherAnswers, TeacherLesson
+from index_builder.training.lessons import LengthLesson
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
-from index_builder.training.students import LAYERED_PACE, STATIC, STATIC_PACE, new_student
 from index_builder.training.targets import Bins, LengthTargets, draws_of
-from index_builder.training.teacher import Teacher
 from index_builder.training.trainer import Trained, Trainer, seed_everything
 from index_builder.training.training_set import LlmOffsets, TrainingInputs, TrainingRows
 from lengthwise.index.estimate.head import prompt_features
@@ -39,7 +40,7 @@ def usable_unlabelled(
     """Prompts to learn from besides a history's: each once, none of the history, none held out.
 
     Args:
-        prompts: As they were found.
+        prompts: As they were found, some of them perhaps several times.
         learnt: Rows whose prompts are learnt from anyway.
         validation: Rows that must stay unknown; case and spaces make no difference.
         seed: Decides which are left out where there are more than `MAX_UNLABELLED`.
@@ -77,7 +78,7 @@ class TeachingSet:
         validation_records: The same, with their lengths.
         bins: Of the length, the teacher's.
         offsets: Of the LLMs that the teacher knows.
-        key: Names teacher and rows.
+        key: Names teacher and rows, so that a checkpoint is of these.
     """
 
     model: BaseModel
@@ -110,7 +111,7 @@ class TeachingSet:
             learnt: Rows of the history to learn from.
             validation: Rows of the history that are held out.
             unlabelled: Prompts without a length, see `usable_unlabelled`.
-            options: Of the teacher's training.
+            options: Of the teacher's training: how much of a prompt is learnt from, the seed.
             progress: Is told how far it is.
         """
         model, head = BaseModel.load(str(teacher.encoder_folder)), teacher.head
@@ -160,7 +161,7 @@ def teach(
     """Train a student and write its encoder and head into a folder.
 
     Args:
-        teaching: What it learns from.
+        teaching: What the teacher says of all prompts, and the rows to validate with.
         layers: How many it has; `students.STATIC` for none.
         out: Gets the encoder and the head, as `train` writes them.
         options: Of the teacher's training: masking, averaging, patience, seed.

@@ -24,7 +24,7 @@ class StaticModule(nn.Module):
 
     Args:
         words: Shape (tokens, dimension): where the tokens' vectors start; pairs start at nothing.
-        pair_bits: 2**pair_bits places for pairs.
+        pair_bits: There are 2**pair_bits places for pairs, in [1, 32].
     """
 
     def __init__(self, words: Tensor, pair_bits: int) -> None:
@@ -58,7 +58,7 @@ def single_token_vectors(
 
     Args:
         encoder: In the state that it is in.
-        tokens: How many there are.
+        tokens: How many the vocabulary holds; their ids begin at 0.
         special: Ids of what stands before and after a text.
     """
     device = next(encoder.parameters()).device

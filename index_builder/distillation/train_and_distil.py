@@ -9,11 +9,8 @@ from typing import Literal
 
 import torch
 
-from index_builder.training.base_model import BaseModel
-from index_builder.training.distil import TeachingSet, teach, usable_unlabelled
-from index_builder.training.options import TrainOptions
-from index_builder.training.progress import TrainingProgress
-from index_builder.training.student_choice import (
+from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
+from index_builder.distillation.student_choice import (
     MAX_TAU_B_LOST,
     StudentOptions,
     encoder_speed,
@@ -21,8 +18,11 @@ from index_builder.training.student_choice import (
     saved_speed,
     sizes_to_try,
 )
-from index_builder.training.students import layers_of, new_student, size_name
-from index_builder.training.teacher import Teacher
+from index_builder.distillation.students import layers_of, new_student, size_name
+from index_builder.distillation.teacher import Teacher
+from index_builder.training.base_model import BaseModel
+from index_builder.training.options import TrainOptions
+from index_builder.training.progress import TrainingProgress
 from index_builder.training.train import sampled, train
 from index_builder.training.training_set import split_records
 from lengthwise.index.errors import InvalidInputError
@@ -44,7 +44,7 @@ class Distillation:
         student: Which one is wanted; None: none.
         unlabelled: Prompts without a length, of any number, to learn from besides the history's.
         options: Of the training of the teacher.
-        device: Where everything runs.
+        device: Where teacher and student are trained and run.
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
         teacher: An artifact trained on the same history, whose encoder and head teach; None trains
@@ -86,7 +86,7 @@ class Distillation:
         Args:
             history: What the trained encoder was trained on.
             trained: Folder with that encoder and its head.
-            facts: How it was trained.
+            facts: How that encoder was trained, and how well it orders validation rows.
             out: Folder that gets encoder and head.
 
         Returns:

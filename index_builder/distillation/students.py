@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from index_builder.training.base_model import BaseModel
-from index_builder.training.network import EncoderModule
-from index_builder.training.options import TrainOptions
-from index_builder.training.static_module import (
+from index_builder.distillation.static_module import (
     DIMENSION,
     PAIR_BITS,
     StaticModule,
     principal_axes,
     single_token_vectors,
 )
+from index_builder.training.base_model import BaseModel
+from index_builder.training.network import EncoderModule
+from index_builder.training.options import TrainOptions
 from lengthwise.index.encoder.static_encoder import StaticConfig, StaticEncoder
 from lengthwise.index.errors import EncoderError, InvalidInputError
 
@@ -49,7 +49,7 @@ class Pace:
         """Those of the teacher's training, at this pace.
 
         Args:
-            options: Of the teacher's training.
+            options: Of the teacher's training, whose other choices stay.
             rows: How many there are to learn from.
         """
         return replace(
@@ -190,7 +190,7 @@ def new_student(teacher: BaseModel, layers: int, device: torch.device) -> Studen
     """A student that has learnt nothing yet.
 
     Args:
-        teacher: The trained encoder.
+        teacher: The trained encoder, which is left as it is.
         layers: How many it keeps; `STATIC` for none.
         device: Where the teacher is asked.
     """

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from index_builder.training.distil import TeachingSet, teach, usable_unlabelled
+from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
+from index_builder.distillation.students import STATIC
+from index_builder.distillation.teacher import Teacher
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
-from index_builder.training.students import STATIC
-from index_builder.training.teacher import Teacher
 from index_builder.training.train import sampled
 from index_builder.training.training_set import split_records
 from lengthwise.index.record import HistoryRecord
