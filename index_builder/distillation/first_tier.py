@@ -36,10 +36,10 @@ def train_first_tier(
         trained: Folder that holds them, and gets the folder of the first tier.
         facts: How they were trained: the same rows are kept apart.
         history: What they were trained on.
-        options: Of the teacher's training.
+        options: Those that the teacher was trained with.
         unlabelled: Prompts without a length to learn from besides.
         out: Folder that gets the first tier in place of one beside the teacher.
-        device: Where it is trained.
+        device: Where teacher and student run.
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
 

@@ -15,7 +15,7 @@ class TierAccuracy:
     """How well one tier's predictions were; None as in `LengthMetrics`.
 
     Args:
-        rows: Rows that it answered.
+        rows: How many rows it answered.
         share: Those of all rows, in (0, 1].
         kendall_tau_b: Of its rows alone, which the tiers do not share out evenly.
         mae: Mean absolute error of its medians, in tokens.
@@ -43,7 +43,7 @@ def accuracy_by_tier(
     """Accuracy of each tier that answered any row.
 
     Args:
-        predicted: What was served.
+        predicted: Served medians and intervals, row by row.
         truth: Shape (rows,): true lengths, in tokens.
         confidence: Shape (rows,): stated with the predictions, in [0, 1].
         first: Shape (rows,): those that the first tier answered.

@@ -32,7 +32,8 @@ class AnsweredLengths:
 
         Args:
             grid: Shape (queries, len(GRID)): quantiles in tokens at the levels of GRID.
-            usual_tokens: Shape (queries,): see `robust_mean`.
+            usual_tokens: Shape (queries,): what is long for each query's LLM, as `robust_mean`
+                takes it.
             levels: Levels that are told, ascending, in (0, 1).
         """
         return cls(robust_mean(grid, usual_tokens), interpolated_quantiles(levels, GRID, grid))

@@ -30,7 +30,7 @@ class TierPair:
 
     Args:
         unsureness: Of the first tier; it answers those with the least.
-        first: Its medians, in tokens.
+        first: Medians of the first tier, in tokens.
         second: Those of the second tier, in tokens.
         truth: The true lengths, in tokens.
     """
@@ -53,7 +53,7 @@ class Threshold:
         most: The greatest unsureness that it answers at.
         share: Share of the rows that it then answers.
         loss: How much lower tau-b is than the second tier's alone.
-        loss_error: Standard error of `loss`.
+        loss_error: Standard error of `loss`, in tau-b.
     """
 
     most: float
