@@ -11,7 +11,7 @@ from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.estimate.prior import LengthPrior
 from lengthwise.index.estimate.robust_mean import USUAL_LEVEL
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
-from lengthwise.index.first_tier.fitted_tier import FittedTier, spread_of
+from lengthwise.index.first_tier.fitted_tier import FittedTier
 from lengthwise.index.first_tier.known_prompts import KnownPrompts, RecentPrompts
 from lengthwise.index.first_tier.student import Student
 from lengthwise.index.search.recent import RecentSnapshot
@@ -76,14 +76,11 @@ class FirstTier:
         if not places:
             return answers
         asked = [queries[place] for place in places]
-        cdf = self._student.read([q.prompt for q in asked], [q.model for q in asked])
-        spread = spread_of(cdf)
-        sure = np.flatnonzero(spread <= self._fitted.max_spread)
-        found = self._estimates(
-            [asked[i] for i in sure.tolist()],
-            WeightedCdf(cdf.values[sure], cdf.levels[sure]),
-            -spread[sure],
-        )
+        said = self._student.read([q.prompt for q in asked], [q.model for q in asked])
+        doubts = self._fitted.doubt.of(said)
+        sure = np.flatnonzero(doubts <= self._fitted.most)
+        queries_sure = [asked[i] for i in sure.tolist()]
+        found = self._estimates(queries_sure, said.part(sure).cdf, -doubts[sure])
         for i, estimate in zip(sure.tolist(), found, strict=True):
             answers[places[i]] = estimate
         return answers

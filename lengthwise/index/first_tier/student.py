@@ -10,7 +10,7 @@ import numpy as np
 from lengthwise.index.arrays import BoolVector
 from lengthwise.index.encoder.encoder import Encoder, load_encoder
 from lengthwise.index.estimate.head import UNKNOWN, LengthHead, prompt_features
-from lengthwise.index.estimate.weighted_cdf import WeightedCdf
+from lengthwise.index.first_tier.doubt import Reading
 from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
 
 
@@ -45,7 +45,11 @@ class Student:
             return np.array([not model for model in models], bool)
         return self.head.places(models) != UNKNOWN
 
-    def read(self, prompts: Sequence[str], models: Sequence[str]) -> WeightedCdf:
-        """What it says of prompts, on the log scale, before anything is corrected."""
+    def read(self, prompts: Sequence[str], models: Sequence[str]) -> Reading:
+        """What it says of prompts."""
+        head, features = self.head, prompt_features(prompts)
         vectors = self.encoder.encode(prompts)
-        return self.head.distribution(vectors, prompt_features(prompts), self.head.places(models))
+        return Reading(
+            head.distribution(vectors, features, head.places(models)),
+            (features - head.feature_mean) / head.feature_scale,
+        )

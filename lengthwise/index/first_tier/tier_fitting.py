@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lengthwise.index.arrays import BoolVector, IntVector
+from lengthwise.index.arrays import BoolVector
 from lengthwise.index.estimate.calibration import Calibration
 from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.fitting import Fit, Validation
 from lengthwise.index.estimate.held_out import HeldOutHits
-from lengthwise.index.estimate.weighted_cdf import WeightedCdf
-from lengthwise.index.first_tier.fitted_tier import FittedTier, spread_of
+from lengthwise.index.first_tier.doubt import Doubt, Reading, doubts_of_others
+from lengthwise.index.first_tier.fitted_tier import FittedTier
 from lengthwise.index.first_tier.known_prompts import KnownPrompts
 from lengthwise.index.first_tier.student import Student
 from lengthwise.index.first_tier.threshold import Threshold, TierPair, chosen_threshold
@@ -35,7 +35,7 @@ class TierCandidate:
     prompts: Mapping[int, str]
     allowed_loss: float
 
-    def read(self, rows: HistoryRows, held_out: HeldOutHits) -> WeightedCdf:
+    def read(self, rows: HistoryRows, held_out: HeldOutHits) -> Reading:
         """What the student says of held-out rows."""
         prompts = [self.prompts[row] for row in held_out.rows.tolist()]
         return self.student.read(prompts, [rows.models[code] for code in held_out.codes.tolist()])
@@ -73,43 +73,45 @@ def fit_first_tier(candidate: TierCandidate, fit: Fit, rows: HistoryRows) -> Tie
     """
     held_out = fit.held_out.ended()
     said = candidate.read(rows, held_out)
-    pair = TierPair(
-        unsureness=spread_of(said),
-        first=_medians(_calibrated(said, held_out), said),
-        second=fit.medians(held_out, rows),
-        truth=held_out.tokens.astype(float),
-    )
+    second = fit.medians(held_out, rows)
+    first = _medians(said, held_out)
+    doubts = doubts_of_others(said, first, second)
+    pair = TierPair(doubts, first, second, held_out.tokens.astype(float))
     threshold = chosen_threshold(pair, candidate.allowed_loss)
     if threshold is None:
         return None
+    doubt = Doubt.fit(said, first, second)
     newest = fit.newest
     said = candidate.read(rows, newest)
-    sure = spread_of(said) <= threshold.most
-    fitted = FittedTier(threshold.most, _calibrated(_part(said, sure), newest.part(sure)))
-    validation, first = _validated(fit, newest, said, sure)
-    return TierFit(fitted, threshold, len(held_out), validation, first)
+    doubts = doubt.of(said)
+    sure = doubts <= threshold.most
+    calibration = _calibrated(said.part(sure), doubts[sure], newest.part(sure))
+    validation, answered = _validated(fit, said, doubts, sure)
+    fitted = FittedTier(doubt, threshold.most, calibration)
+    return TierFit(fitted, threshold, len(held_out), validation, answered)
 
 
-def _calibrated(said: WeightedCdf, held_out: HeldOutHits) -> Calibration:
-    """A correction by how sure the student is; nothing is unfamiliar to who looks nothing up."""
+def _calibrated(said: Reading, doubts: FloatArray, held_out: HeldOutHits) -> Calibration:
+    """A correction by how much is doubted; nothing is unfamiliar to who looks nothing up."""
     return Calibration.fit(
-        said,
+        said.cdf,
         to_log(held_out.tokens),
         held_out.censored,
-        nearness=-spread_of(said),
+        nearness=-doubts,
         groups=held_out.groups,
         familiarity=Familiarity(),
     )
 
 
-def _medians(calibration: Calibration, said: WeightedCdf) -> FloatArray:
-    """Calibrated medians, in tokens."""
-    grid = calibration.quantile_grid(said, -spread_of(said))
+def _medians(said: Reading, held_out: HeldOutHits) -> FloatArray:
+    """Medians of the first tier were it to answer all, in tokens."""
+    widths = said.widths()
+    grid = _calibrated(said, widths, held_out).quantile_grid(said.cdf, -widths)
     return grid[:, grid.shape[1] // 2]
 
 
 def _validated(
-    fit: Fit, newest: HeldOutHits, said: WeightedCdf, sure: BoolVector
+    fit: Fit, said: Reading, doubts: FloatArray, sure: BoolVector
 ) -> tuple[Validation | None, BoolVector]:
     """The validation of the second tier, with the first tier's answers in place of its own.
 
@@ -117,18 +119,14 @@ def _validated(
     """
     if fit.validation is None:
         return None, np.zeros(0, bool)
-    half = np.arange(len(newest)) < len(newest) // 2
-    calibrated_on = half & sure
-    calibration = _calibrated(_part(said, calibrated_on), newest.part(calibrated_on))
+    newest = fit.newest
+    half = sure & (np.arange(len(newest)) < len(newest) // 2)
+    calibration = _calibrated(said.part(half), doubts[half], newest.part(half))
     place_of = {row: place for place, row in enumerate(newest.rows.tolist())}
     places = np.array([place_of[row] for row in fit.validation.rows.tolist()], np.int64)
     first = sure[places]
-    told = _part(said, places[first])
+    told, nearness = said.part(places[first]).cdf, -doubts[places[first]]
     grid, confidence = fit.validation.grid.copy(), fit.validation.confidence.copy()
-    grid[first] = calibration.quantile_grid(told, -spread_of(told))
-    confidence[first] = calibration.confidence(grid[first], -spread_of(told))
+    grid[first] = calibration.quantile_grid(told, nearness)
+    confidence[first] = calibration.confidence(grid[first], nearness)
     return replace(fit.validation, grid=grid, confidence=confidence), first
-
-
-def _part(cdf: WeightedCdf, which: BoolVector | IntVector) -> WeightedCdf:
-    return WeightedCdf(cdf.values[which], cdf.levels[which])
