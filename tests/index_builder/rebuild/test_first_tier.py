@@ -44,11 +44,12 @@ def rebuild(tmp_path):
         device="cpu",
     )
 
-    def run(records):
+    def run(records, **options):
         notes = []
         with writing(job.history) as writer:
             writer.append([Report(records, None, "")])
-        outcome = job.run(RoundProgress(notes.append))
+        chosen = replace(job, options=replace(job.options, **options))
+        outcome = chosen.run(RoundProgress(notes.append))
         assert outcome.ending is RoundEnding.PUBLISHED
         return LengthIndex.load(tmp_path / "store", device="cpu"), notes
 
@@ -85,6 +86,6 @@ def test_a_first_tier_that_has_become_wrong_is_left_out_and_that_is_told(rebuild
         replace(record, output_tokens=lengths[(i + TOPICS // 2) % len(lengths)])
         for i, record in enumerate(new_records(800))
     ]
-    index, notes = rebuild(turned)
+    index, notes = rebuild(turned, keep_rows=800)
     assert index.first_tier is None
     assert any(note.startswith("No first tier") for note in notes)
