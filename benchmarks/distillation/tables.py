@@ -79,8 +79,8 @@ def accuracy_table(found: Sequence[SizeFound]) -> Table:
     ]
     note = (
         "without length: prompts learnt from besides the history's. lost: tau-b of the full "
-        "encoder less this one's. The last two columns are the tau-b of the head and of the near rows, "
-        "each alone."
+        "encoder less this one's. The last two columns are the tau-b of the head and of the near "
+        "rows, each alone."
     )
     return Table("distilled", "Rows asked about, by size of the encoder", columns, rows, (note,))
 
