@@ -146,7 +146,7 @@ def layers_of(model: BaseModel) -> int:
     if held is None:
         raise EncoderError(
             f"no student can be made of a {type(model.transformer).__name__}: expected layers in "
-            "encoder.layer, as a BERT has them. Train with --full"
+            "encoder.layer, as a BERT has them. Train without a smaller one"
         )
     return len(held)
 
