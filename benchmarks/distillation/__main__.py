@@ -64,10 +64,17 @@ def _measured(options: argparse.Namespace, keep: Path) -> list[SizeFound]:
                 timed=timed[name],
                 memory_mib=memory_mib(path, [query.prompt for query in queries[:MEMORY_PROMPTS]]),
                 artifact_bytes=sum(f["bytes"] for f in indexes[name].manifest.files.values()),
+                unlabelled=_unlabelled(indexes[name]),
                 build_s=seconds,
             )
         )
     return found
+
+
+def _unlabelled(index: LengthIndex) -> int | None:
+    facts = index.manifest.training
+    student = None if facts is None else facts.student
+    return None if student is None else student.unlabelled_rows
 
 
 def _report(command: str, found: Sequence[SizeFound]) -> Report:

@@ -1,9 +1,11 @@
 """A process that loads one index and predicts: its memory is that of a service's index."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
+from benchmarks.harness.processes import resident_mib
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 
@@ -12,11 +14,13 @@ BATCH = 32
 
 
 def main() -> None:
-    """Predict the prompts of a JSON file with an index: arguments INDEX PROMPTS."""
+    """Predict the prompts of a JSON file with an index: arguments INDEX PROMPTS; prints MiB."""
     index = LengthIndex.load(Path(sys.argv[1]))
     prompts: list[str] = json.loads(Path(sys.argv[2]).read_text("utf-8"))
     for start in range(0, len(prompts), BATCH):
         index.predict([Query(prompt) for prompt in prompts[start : start + BATCH]])
+    # Told from within: what the system says of a child that has ended begins with its parent's.
+    print(resident_mib(os.getpid(), peak=True))
 
 
 if __name__ == "__main__":

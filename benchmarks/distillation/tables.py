@@ -24,6 +24,7 @@ class SizeFound:
         timed: What the rounds gave.
         memory_mib: The most that a process held which served it.
         artifact_bytes: Of all files of the index.
+        unlabelled: Prompts without a length that it learnt from; None: it is no student.
         build_s: Teaching, encoding and indexing together; None if it was found.
     """
 
@@ -32,6 +33,7 @@ class SizeFound:
     timed: Timed
     memory_mib: float
     artifact_bytes: int
+    unlabelled: int | None
     build_s: float | None
 
     @property
@@ -58,25 +60,27 @@ def accuracy_table(found: Sequence[SizeFound]) -> Table:
                 "lost": full.tau_b - one.tau_b,
                 "head": metrics["head_alone"].kendall_tau_b,
                 "neighbours": metrics["neighbours_alone"].kendall_tau_b,
+                "unlabelled": one.unlabelled,
                 "confidence": one.evaluation.mean_confidence,
                 "within_factor_2": one.evaluation.within_factor_2,
             }
         )
     columns = [
         Column("size", "encoder"),
+        Column("unlabelled", "without length", "{:,}"),
         Column("kendall_tau_b", "tau-b", "{:.3f}"),
         Column("lost", "lost", "{:+.3f}"),
         Column("mae", "MAE", "{:.1f}"),
         Column("coverage_90", "cov 90", "{:.1%}"),
         Column("width_90", "width 90", "{:,.0f}"),
-        Column("confidence", "confidence", "{:.1%}"),
         Column("within_factor_2", "in ×2", "{:.1%}"),
-        Column("head", "head alone", "{:.3f}"),
-        Column("neighbours", "neighbours", "{:.3f}"),
+        Column("head", "head", "{:.3f}"),
+        Column("neighbours", "near", "{:.3f}"),
     ]
     note = (
-        "lost: tau-b of the full encoder less this one's. The last two columns are the tau-b of "
-        "the head and of the neighbours, each alone."
+        "without length: prompts learnt from besides the history's. lost: tau-b of the full "
+        "encoder less this one's. The last two columns are the tau-b of the head and of the near "
+        "rows, each alone."
     )
     return Table("distilled", "Rows asked about, by size of the encoder", columns, rows, (note,))
 

@@ -1,6 +1,7 @@
 """How fast indexes answer side by side, and what memory a process of each takes."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.distillation.child import BATCH
-from benchmarks.harness.processes import run_measured
 from benchmarks.harness.report import say
 from benchmarks.harness.spread import percentile
 from lengthwise.index.estimate.estimate import Query
@@ -71,7 +71,8 @@ def memory_mib(index: Path, prompts: Sequence[str]) -> float:
         file = Path(name) / "prompts.json"
         file.write_text(json.dumps(list(prompts)), "utf-8")
         command = [sys.executable, "-m", "benchmarks.distillation.child", str(index), str(file)]
-        return run_measured(command).peak_mib
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return float(said)
 
 
 def _alone_ms(index: LengthIndex, query: Query) -> float:

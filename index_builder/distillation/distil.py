@@ -20,6 +20,7 @@ from index_builder.training.lessons import LengthLesson
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets, draws_of
+from index_builder.training.train import UNKNOWN_SHARE
 from index_builder.training.trainer import Trained, Trainer, seed_everything
 from index_builder.training.training_set import LlmOffsets, TrainingInputs, TrainingRows
 from lengthwise.index.estimate.head import prompt_features
@@ -192,6 +193,7 @@ def teach(
         bins=teaching.bins,
         offsets=teaching.offsets.values,
         mask_id=teaching.model.mask_id,
+        forget_model=UNKNOWN_SHARE if len(teaching.offsets.models) > 1 else 0.0,
     )
     trained = Trainer(
         inputs,

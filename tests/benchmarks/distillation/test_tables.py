@@ -14,6 +14,7 @@ def found(name, rates, tau_b):
         timed=Timed(rates, rates, [1.0] * len(rates)),
         memory_mib=100,
         artifact_bytes=2**20,
+        unlabelled=None,
         build_s=None,
     )
 
