@@ -52,7 +52,8 @@ class Reading:
         shares = np.diff(self.cdf.levels, axis=1)
         entropy = -(shares * np.log(shares + 1e-9)).sum(axis=1)
         columns = [q[:, 6] - q[:, 0], q[:, 5] - q[:, 1], q[:, 4] - q[:, 2], entropy]
-        return np.column_stack([*columns, shares.max(axis=1), median, median**2, self.plain])
+        columns += [shares.max(axis=1), median, median**2]
+        return np.column_stack([*columns, self.plain.astype(float)])
 
 
 @dataclass(frozen=True, slots=True)
