@@ -66,7 +66,9 @@ def chosen_threshold(rows: TierPair, allowed_loss: float) -> Threshold | None:
     """The threshold that answers most within an allowed loss.
 
     The loss at each share is smoothed first: it can but grow with the share, and where it is seen
-    to fall that is chance, which a search for the largest share would pick out.
+    to fall that is chance, which a search for the largest share would pick out. And it must be
+    within what is allowed with its standard error added: on 794 Vicuna rows a share that seemed to
+    lose 0.0046, give or take 0.0064, lost 0.0107 on 2,051 others.
 
     Returns:
         None where rows are too few, or none answers enough.
@@ -78,15 +80,12 @@ def chosen_threshold(rows: TierPair, allowed_loss: float) -> Threshold | None:
     most = ordered[counts - 1]
     losses = _rising(np.array([tau_loss(rows, m) for m in most.tolist()]))
     kept = np.flatnonzero((losses <= allowed_loss) & (counts >= MIN_SHARE * len(ordered)))
-    if not len(kept):
-        return None
-    best = float(most[kept[-1]])
-    return Threshold(
-        most=best,
-        share=float((rows.unsureness <= best).mean()),
-        loss=float(losses[kept[-1]]),
-        loss_error=loss_error(rows, best),
-    )
+    for place in kept[::-1].tolist():
+        best, loss = float(most[place]), float(losses[place])
+        error = loss_error(rows, best)
+        if loss + error <= allowed_loss:
+            return Threshold(best, float((rows.unsureness <= best).mean()), loss, error)
+    return None
 
 
 def tau_loss(rows: TierPair, most: float) -> float:
