@@ -29,6 +29,7 @@ READMES = (
     DOCS / "scale.md",
     DOCS / "simulator.md",
     DOCS / "simulator_results.md",
+    DOCS / "training.md",
 )
 MARKED = re.compile(
     r"(?P<open><!-- benchmark:(?P<name>[\w/]+) -->\n).*?(?P<close><!-- /benchmark:(?P=name) -->)",

@@ -8,6 +8,9 @@ from lengthwise.length_distribution import LengthDistribution
 
 Basis = Literal["neighbours", "prior", "head"]
 
+Tier = Literal["first", "second"]
+"""What answered: a small model that is asked first, or encoder and search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -34,7 +37,8 @@ class Timing:
 
     Args:
         queue_time_us: From arrival until its micro-batch started.
-        encode_time_us: Encoding the whole micro-batch it travelled in.
+        encode_time_us: Encoding the whole micro-batch it travelled in, the first tier's answers
+            included.
         search_time_us: Searching and estimating the same.
         batch_size: Prompts in that micro-batch; 0 when answered from the cache.
     """
@@ -59,11 +63,13 @@ class Prediction:
             median, in [0, 1].
         basis: "neighbours"; where too little in the history is similar, "head" if a network was
             trained on it, else "prior".
-        nearness: Cosine similarity of the nearest past prompt.
+        nearness: Cosine similarity of the nearest past prompt; 0 from the first tier, which looks
+            for none.
         neighbours: The nearest past prompts, nearest first.
         model_known: True if the LLM named in the query has history of its own.
         index_version: The version of the index that answered.
         timing: Where the time went inside the service.
+        tier: What answered; the first tier only where no neighbours were asked for.
     """
 
     request_id: str
@@ -77,6 +83,7 @@ class Prediction:
     model_known: bool
     index_version: str
     timing: Timing
+    tier: Tier = "second"
 
     @property
     def p50_tokens(self) -> float:

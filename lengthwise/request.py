@@ -83,6 +83,7 @@ class PredictionQuery(SamplingConditions):
         model: The LLM that will answer, whose own history counts first; "" means any.
         request_id: The caller's own id, given back unchanged.
         neighbour_count: How many nearest past prompts to name; None leaves it to the service (3).
+            With 0 the first tier of the index may answer, which is many times as fast.
         include_neighbour_text: Also give the neighbours' text, where the index keeps it.
     """
 

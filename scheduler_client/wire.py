@@ -110,6 +110,7 @@ def decode_prediction(message: pb.PredictResponse) -> Prediction:
         timing=Timing(
             timing.queue_time_us, timing.encode_time_us, timing.search_time_us, timing.batch_size
         ),
+        tier="first" if message.tier == pb.TIER_FIRST else "second",
     )
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.processes import resident_mib
 from benchmarks.scale.long_history import LongHistory, Material
 from index_builder.rebuild.outcome import RoundEnding
 from lengthwise.history.database.completion import Report
 from lengthwise.history.database.place import Place
 from lengthwise.history.database.writer import HistoryWriter
+from testbed.process_tree import resident_mib
 
 FORGET_PEAK = "5"
 """Written to /proc/self/clear_refs, it has the peak of resident memory begin anew (proc(5))."""

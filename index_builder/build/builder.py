@@ -20,6 +20,9 @@ from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.held_out import HeldOutRows
+from lengthwise.index.first_tier.known_prompts import Digests, KnownPrompts, digests_of
+from lengthwise.index.first_tier.student import Student
+from lengthwise.index.first_tier.tier_fitting import TierCandidate
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.rows import HistoryRows, rows_to_table
@@ -48,15 +51,18 @@ class BuildOptions:
         keep_text: Store the prompts, so that `include_neighbour_text` can show them.
         seed: Decides which rows are sampled for fitting.
         on_error: "stop" at a row whose prompt gets no vector, or "skip" it and count it.
+        cascade_loss: How much lower Kendall's tau-b may be for a first tier, in [0, 1]; None for no
+            first tier.
 
     Raises:
-        InvalidInputError: On unusable levels.
+        InvalidInputError: On unusable levels, or a loss out of range.
     """
 
     quantile_levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS
     keep_text: bool = True
     seed: int = 0
     on_error: OnError = "stop"
+    cascade_loss: float | None = None
 
     def __post_init__(self) -> None:
         levels = self.quantile_levels
@@ -66,6 +72,10 @@ class BuildOptions:
             raise InvalidInputError(
                 f"quantile_levels is {levels}: expected at least {MIN_LEVELS} ascending levels "
                 f"from {LOWEST_LEVEL} to {HIGHEST_LEVEL}"
+            )
+        if self.cascade_loss is not None and not 0 <= self.cascade_loss <= 1:
+            raise InvalidInputError(
+                f"cascade_loss is {self.cascade_loss}: expected a difference in tau-b, from 0 to 1"
             )
 
 
@@ -90,11 +100,13 @@ class BuildResult:
         path: Folder of the artifact in its store.
         manifest: What the artifact says of itself.
         evaluation: How well it predicts rows of its own; None if they were too few to tell.
+        no_first_tier: Why a first tier that was trained is left out, for people; "" otherwise.
     """
 
     path: Path
     manifest: Manifest
     evaluation: Evaluation | None
+    no_first_tier: str = ""
 
 
 def build_index(
@@ -161,7 +173,8 @@ def build_encoded(
         progress=progress or SilentProgress(),
     )
     path = store.publish_written(job.version, job.write)
-    return BuildResult(path, job.made.manifest, job.made.evaluation)
+    made = job.made
+    return BuildResult(path, made.manifest, made.evaluation, made.no_first_tier)
 
 
 class _HeldOutFinder:
@@ -179,6 +192,11 @@ class _HeldOutFinder:
                 self._rows.append(row)
                 self._prompts.append(record.prompt)
                 self._models.append(record.model)
+
+    @property
+    def texts(self) -> dict[int, str]:
+        """Their prompts, by their number in the index."""
+        return dict(zip(self._rows, self._prompts, strict=True))
 
     def found(self, vectors: FloatMatrix, head: LengthHead) -> HeldOutRows:
         rows = np.array(self._rows, np.int64)
@@ -212,6 +230,7 @@ class ArtifactBuild:
         self._options = options
         self._trained = trained
         self._held_out = _HeldOutFinder(trained.facts) if trained else None
+        self._digests: list[Digests] = []
         self._progress = progress
 
     def write(self, folder: Path) -> None:
@@ -232,8 +251,21 @@ class ArtifactBuild:
             vectors,
             self._facts(),
             held_out=held_out,
+            first_tier=self._first_tier(writer.layout),
             seed=self._options.seed,
             on_stage=self._progress.stage,
+        )
+
+    def _first_tier(self, layout: ArtifactLayout) -> TierCandidate | None:
+        """What was trained to answer before the encoder, if anything was."""
+        allowed_loss = self._options.cascade_loss
+        if allowed_loss is None or self._held_out is None or not layout.first_tier.is_dir():
+            return None
+        return TierCandidate(
+            Student.load(layout.first_tier),
+            KnownPrompts(np.concatenate(self._digests)),
+            self._held_out.texts,
+            allowed_loss,
         )
 
     def _take_all(self, writer: ArtifactWriter) -> tuple[HistoryRows, FloatMatrix]:
@@ -257,6 +289,8 @@ class ArtifactBuild:
             raw.write(np.ascontiguousarray(chunk.vectors).data)
             if self._held_out is not None:
                 self._held_out.see(chunk.records, first_row)
+            if self._options.cascade_loss is not None:
+                self._digests.append(digests_of(record.prompt for record in chunk.records))
             yield rows_to_table(chunk.records, keep_text=self._options.keep_text)
             first_row += len(chunk.records)
 

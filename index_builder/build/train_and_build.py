@@ -6,9 +6,11 @@ from tempfile import TemporaryDirectory
 
 from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
 from index_builder.build.progress import BuildProgress
+from index_builder.distillation.first_tier import train_first_tier
+from index_builder.distillation.student_choice import StudentOptions
+from index_builder.distillation.train_and_distil import Distillation, train_and_distil
 from index_builder.training.options import TrainOptions
-from index_builder.training.progress import TrainingProgress
-from index_builder.training.train import train
+from index_builder.training.progress import SilentTraining, TrainingProgress
 from lengthwise.history.records import RecordSource
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.record import HistoryRecord
@@ -26,6 +28,9 @@ def train_and_build(
     train_options: TrainOptions | None = None,
     *,
     learn_first: Iterable[HistoryRecord] = (),
+    student: StudentOptions | None = None,
+    unlabelled: Iterable[str] = (),
+    teacher: Path | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
     skipped_rows: Callable[[], int] = lambda: 0,
@@ -35,12 +40,15 @@ def train_and_build(
     """Train an encoder on a history, then build an index of it in the trained space.
 
     Args:
-        history: The records; read once to train, once to build.
+        history: The records; read once to train, once for a student, once to build.
         out: Folder of the store, made if it is not there.
         base: Name or folder of the model that training starts from.
         options: How the index is built.
         train_options: How the encoder is trained.
         learn_first: Other LLMs' histories, learnt from before.
+        student: The smaller encoder that is to be indexed instead of the trained one; None: none.
+        unlabelled: Prompts without a length that it learns from as well.
+        teacher: An artifact trained on this history, from which it learns; None trains it first.
         device: Where training and encoding run.
         precision: That prompts are encoded in.
         skipped_rows: Asked after reading how many rows the reader left out.
@@ -55,16 +63,32 @@ def train_and_build(
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".trained-", dir=out) as name:
         folder = Path(name)
-        facts = train(
+        facts = train_and_distil(
             history,
             base,
             folder,
-            train_options,
+            Distillation(
+                student=student,
+                unlabelled=unlabelled,
+                teacher=teacher,
+                options=train_options or TrainOptions(),
+                device=choose_device(device),
+                checkpoints=out / CHECKPOINTS,
+                progress=training_progress or SilentTraining(),
+            ),
             learn_first=learn_first,
-            device=choose_device(device),
-            checkpoints=out / CHECKPOINTS,
-            progress=training_progress,
         )
+        if options is not None and options.cascade_loss is not None:
+            train_first_tier(
+                folder,
+                facts,
+                history,
+                train_options or TrainOptions(),
+                unlabelled=unlabelled,
+                device=choose_device(device),
+                checkpoints=out / CHECKPOINTS,
+                progress=training_progress or SilentTraining(),
+            )
         encoder = load_encoder(str(folder / ENCODER_FOLDER), device=device, precision=precision)
         return build_index(
             history,

@@ -22,6 +22,16 @@ from index_builder.cli.option_groups import (
     with_read_options,
     with_train_options,
 )
+from index_builder.cli.student_options import (
+    CascadeLossOption,
+    LayersOption,
+    SmallestOption,
+    StaticOption,
+    StudentRequest,
+    TargetSpeedOption,
+    TeacherOption,
+    UnlabelledOption,
+)
 from index_builder.cli.tables import print_evaluation
 from index_builder.distributed.place import is_url
 from index_builder.distributed.publishing import PublishedIndex
@@ -99,6 +109,13 @@ def build(
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
+    cascade_loss: CascadeLossOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoded: EncodedOption = None,
     engine: EngineOption = "local",
     keep_per_model: MaybeKeepOption = None,
@@ -111,7 +128,23 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    options = BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error)
+    options = BuildOptions(
+        _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
+    )
+    student = StudentRequest.from_options(
+        layers=layers,
+        static=static,
+        smallest=smallest,
+        target_speed=target_speed,
+        first_tier=cascade_loss is not None,
+        unlabelled=unlabelled,
+        teacher=teacher,
+        reading=reading,
+    )
+    if student.is_asked and not train:
+        raise InvalidInputError(
+            "a smaller encoder and a first tier come of a training: give --train as well"
+        )
     if not history:
         if encoded is None or engine != "local":
             raise typer.BadParameter("missing: give it, or --encoded alone", param_hint="--history")
@@ -128,6 +161,7 @@ def build(
             options=options,
             training=replace(training, seed=seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
+            student=student,
         )
         result = job.run(err)
     else:
@@ -180,6 +214,13 @@ def train(
     reading: ReadOptions,
     training: TrainOptions,
     learn_first: LearnFirstOption = None,
+    cascade_loss: CascadeLossOption = None,
+    layers: LayersOption = None,
+    static: StaticOption = False,
+    smallest: SmallestOption = False,
+    target_speed: TargetSpeedOption = None,
+    unlabelled: UnlabelledOption = None,
+    teacher: TeacherOption = None,
     encoder: EncoderOption = DEFAULT_ENCODER,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -195,9 +236,21 @@ def train(
         encoder=encoder,
         device=device,
         precision=precision,
-        options=BuildOptions(_parse_levels(quantile_levels), keep_text, seed, reading.on_error),
+        options=BuildOptions(
+            _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
+        ),
         training=replace(training, seed=seed),
         learn_first=_learnt_first(learn_first, reading, train=True),
+        student=StudentRequest.from_options(
+            layers=layers,
+            static=static,
+            smallest=smallest,
+            target_speed=target_speed,
+            first_tier=cascade_loss is not None,
+            unlabelled=unlabelled,
+            teacher=teacher,
+            reading=reading,
+        ),
     )
     _print_built(job.run(err), as_json=as_json)
 
@@ -219,4 +272,6 @@ def _print_built(result: PublishedIndex, *, as_json: bool) -> None:
         return
     if result.evaluation:
         print_evaluation(console, result.evaluation)
+    if result.no_first_tier:
+        err.print(result.no_first_tier, highlight=False)
     console.print(f"Index {result.manifest.version} is current: {result.where}", highlight=False)

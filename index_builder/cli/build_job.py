@@ -10,6 +10,7 @@ from rich.console import Console
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
 from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
+from index_builder.cli.student_options import NO_STUDENT, StudentRequest
 from index_builder.distributed.encoded_history import EncodedHistory
 from index_builder.distributed.place import Place, is_url
 from index_builder.distributed.publishing import PublishedIndex, build_to
@@ -33,6 +34,7 @@ class BuildJob:
         options: How the index is built.
         training: How the encoder is trained; None takes it as it is.
         learn_first: Other LLMs' histories, for training.
+        student: The smaller encoder that a training ends with, if any.
     """
 
     source: History
@@ -43,6 +45,7 @@ class BuildJob:
     options: BuildOptions
     training: TrainOptions | None
     learn_first: Iterable[HistoryRecord]
+    student: StudentRequest = NO_STUDENT
 
     def run(self, console: Console) -> PublishedIndex:
         """Build and publish, telling `console` how it goes."""
@@ -75,6 +78,9 @@ class BuildJob:
             self.options,
             self.training,
             learn_first=self.learn_first,
+            student=self.student.options,
+            unlabelled=self.student.unlabelled,
+            teacher=self.student.teacher,
             device=self.device,
             precision=self.precision,
             skipped_rows=self._skipped,

@@ -98,10 +98,17 @@ class TerminalTraining:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._task: TaskID | None = None
+        self._stage = "Training"
+
+    def stage(self, name: str) -> None:
+        """Passes of something else follow."""
+        self._stage = name
 
     def epoch(self, number: int, of: int, rows: int) -> None:
         """A pass over so many rows begins."""
-        self._task = self._bars.add_task(f"Training, pass {number} of {of}", total=rows, rows="")
+        self._task = self._bars.add_task(
+            f"{self._stage}, pass {number} of {of}", total=rows, rows=""
+        )
 
     def rows(self, count: int, *, loss: float | None = None) -> None:
         """So many more rows of it were learnt from; the recent loss."""

@@ -18,6 +18,7 @@ from index_builder.cli.option_groups import (
     with_dataclass,
     with_train_options,
 )
+from index_builder.cli.student_options import CascadeLossOption
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
@@ -80,6 +81,7 @@ def rebuild(
     options: RebuildOptions,
     training: TrainOptions,
     train: Annotated[bool, typer.Option("--train", help="Train the encoder anew.")] = False,
+    cascade_loss: CascadeLossOption = None,
     encoder: Annotated[
         str,
         typer.Option(
@@ -109,6 +111,8 @@ def rebuild(
     Ends with 0 where a version was published or nothing is new, 3 where the new version predicts
     worse and was refused, 4 where another version became current meanwhile, 1 where it failed.
     """
+    if cascade_loss is not None and not train:
+        raise InvalidInputError("--cascade-loss is for training: give --train as well")
     if every < 0:
         raise InvalidInputError(f"--every is {every}: expected 0 or more seconds")
     try:
@@ -127,6 +131,7 @@ def rebuild(
             place=Published.at(index_store),
             options=options,
             training=replace(training, seed=options.seed) if train else None,
+            cascade_loss=cascade_loss,
             encoder=encoder,
             device=device,
             precision=precision,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from index_builder.evaluation.evaluation import PREDICTOR_NAMES, Evaluation
 from index_builder.evaluation.metrics import LengthMetrics
-from lengthwise.index.store.manifest import Manifest, TrainingFacts
+from lengthwise.index.store.manifest import FirstTierFacts, Manifest, StudentFacts, TrainingFacts
 from lengthwise.index.summary import ModelSummary
 
 COLUMNS = (
@@ -72,6 +72,8 @@ def evaluation_notes(evaluation: Evaluation) -> list[str]:
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     """The table of predictors, and under it what must be known to read it."""
     console.print(evaluation_table(evaluation))
+    if evaluation.by_tier:
+        console.print(tiers_table(evaluation))
     for note in evaluation_notes(evaluation):
         console.print(note, highlight=False)
 
@@ -94,6 +96,7 @@ def manifest_table(manifest: Manifest) -> Table:
         ("encoder", f"{manifest.encoder.name} ({manifest.encoder.dimension} dimensions)"),
         ("encoder hash", manifest.encoder.content_hash[:16]),
         ("training", _training(manifest.training)),
+        ("first tier", _first_tier(manifest.first_tier)),
         ("search", f"{search.kind}: {how}"),
         ("metric", manifest.metric),
         ("quantile levels", " ".join(f"{level:g}" for level in manifest.quantile_levels)),
@@ -111,11 +114,49 @@ def _training(facts: TrainingFacts | None) -> str:
     if facts is None:
         return "none: the encoder as it is"
     before = f", after {facts.first_rows:,} of other LLMs" if facts.first_rows else ""
-    tau = facts.validation_kendall_tau_b[facts.best_epoch - 1]
     return (
         f"{facts.rows:,} rows{before}; best pass {facts.best_epoch} of {facts.epochs}, "
-        f"tau-b {tau:.3f} on {facts.validation_rows:,} rows apart"
+        f"tau-b {facts.best_kendall_tau_b:.3f} on {facts.validation_rows:,} rows apart"
+        f"{_student(facts.student)}"
     )
+
+
+def _student(facts: StudentFacts | None) -> str:
+    if facts is None:
+        return ""
+    size = f"{facts.layers} of its layers" if facts.layers else "a static encoder"
+    return (
+        f"; then {size}, learnt from it, {facts.unlabelled_rows:,} prompts without length among "
+        f"the rows: tau-b {facts.kendall_tau_b:.3f}"
+    )
+
+
+def _first_tier(facts: FirstTierFacts | None) -> str:
+    if facts is None:
+        return "none: every prompt is encoded"
+    return (
+        f"answers {facts.share:.0%} of {facts.held_out_rows:,} rows apart at a loss in tau-b of "
+        f"{facts.loss:.4f} ± {facts.loss_error:.4f}, allowed {facts.allowed_loss:g}"
+    )
+
+
+def tiers_table(evaluation: Evaluation) -> Table:
+    """The tiers side by side."""
+    table = Table(title="By the tier that answered", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("tier")
+    for name in ("share", "tau-b", "MAE", "cov90", "confidence", "within 2x"):
+        table.add_column(name, justify="right")
+    for tier, found in evaluation.by_tier.items():
+        table.add_row(
+            tier,
+            f"{found.share:.0%}",
+            "-" if found.kendall_tau_b is None else f"{found.kendall_tau_b:.3f}",
+            f"{found.mae:.1f}",
+            "-" if found.coverage_90 is None else f"{found.coverage_90:.1%}",
+            f"{found.mean_confidence:.1%}",
+            f"{found.within_factor_2:.1%}",
+        )
+    return table
 
 
 def models_table(models: Sequence[ModelSummary]) -> Table:

@@ -8,7 +8,12 @@ import typer
 from rich.console import Console
 
 from index_builder.cli.option_groups import JsonOption
-from index_builder.cli.tables import evaluation_table, manifest_table, models_table
+from index_builder.cli.tables import (
+    evaluation_table,
+    manifest_table,
+    models_table,
+    tiers_table,
+)
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store import Published
@@ -73,4 +78,7 @@ def inspect(index: ArtifactOption, as_json: JsonOption = False) -> None:
     out.print(manifest_table(manifest))
     out.print(models_table(models))
     if evaluation:
-        out.print(evaluation_table(Evaluation.from_dict(evaluation)))
+        found = Evaluation.from_dict(evaluation)
+        out.print(evaluation_table(found))
+        if found.by_tier:
+            out.print(tiers_table(found))

@@ -22,16 +22,18 @@ class PublishedIndex:
         where: Folder or URL of the version, not of its store.
         manifest: What it says of itself.
         evaluation: How well it predicts rows of its own; None if they were too few to tell.
+        no_first_tier: Why a first tier that was trained is left out, for people; "" otherwise.
     """
 
     where: str
     manifest: Manifest
     evaluation: Evaluation | None
+    no_first_tier: str = ""
 
     @classmethod
     def from_result(cls, result: BuildResult) -> "PublishedIndex":
         """What a build has published to a folder."""
-        return cls(str(result.path), result.manifest, result.evaluation)
+        return cls(str(result.path), result.manifest, result.evaluation, result.no_first_tier)
 
 
 def build_to(

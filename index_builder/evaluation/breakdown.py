@@ -36,11 +36,15 @@ def accuracy_by_model(
 
 
 def _accuracy(predicted: PredictedLengths, truth: FloatArray, chosen: BoolVector) -> ModelAccuracy:
-    part = PredictedLengths(
+    found = measure(part_of(predicted, chosen), truth[chosen])
+    return ModelAccuracy(found.rows, found.kendall_tau_b, found.mae, found.coverage_90)
+
+
+def part_of(predicted: PredictedLengths, chosen: BoolVector) -> PredictedLengths:
+    """The medians and 90 % intervals of some rows."""
+    return PredictedLengths(
         predicted.point[chosen], interval_90=_part(predicted.interval_90, chosen)
     )
-    found = measure(part, truth[chosen])
-    return ModelAccuracy(found.rows, found.kendall_tau_b, found.mae, found.coverage_90)
 
 
 def _part(interval: Interval | None, chosen: BoolVector) -> Interval | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from index_builder.evaluation.metrics import Interval, PredictedLengths
 from index_builder.evaluation.predictor import LengthPredictor, lengths_of
+from lengthwise.index.arrays import BoolVector
 from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.length_scale import FloatArray
@@ -57,6 +58,7 @@ class CollectedRows:
         self._truth: list[FloatArray] = []
         self._quantiles: list[FloatArray] = []
         self._confidence: list[FloatArray] = []
+        self._first: list[BoolVector] = []
         self._by_predictor: dict[str, list[PredictedLengths]] = {p.name: [] for p in predictors}
         self.models: list[str] = []
         self.samples: list[tuple[int, ...]] = []
@@ -78,7 +80,11 @@ class CollectedRows:
             for record in known
         ]
         vectors = self._index.encode([query.prompt for query in queries])
-        self._keep(known, self._index.estimate(self._index.search(vectors, queries), queries))
+        second = self._index.estimate(self._index.search(vectors, queries), queries)
+        # Asked without neighbours, as schedulers do: the first tier knows none.
+        asked = [replace(query, neighbour_count=0) for query in queries]
+        first = self._index.answered_first(asked)
+        self._keep(known, second, first)
         hidden = [without_answer(record) for record in known] if self._predictors else []
         for predictor in self._predictors:
             self._by_predictor[predictor.name].append(predictor.predict(hidden, vectors))
@@ -92,7 +98,14 @@ class CollectedRows:
         self._asked.add(digest)
         return new
 
-    def _keep(self, known: list[HistoryRecord], estimates: list[LengthEstimate]) -> None:
+    def _keep(
+        self,
+        known: list[HistoryRecord],
+        second: list[LengthEstimate],
+        first: list[LengthEstimate | None],
+    ) -> None:
+        estimates = [one or other for one, other in zip(first, second, strict=True)]
+        self._first.append(np.array([one is not None for one in first], bool))
         self._truth.append(lengths_of(known))
         self._quantiles.append(np.array([e.quantile_tokens for e in estimates], float))
         self._confidence.append(np.array([e.confidence for e in estimates], float))
@@ -100,7 +113,7 @@ class CollectedRows:
         self.samples += [record.samples for record in known]
         self.seen += sum(
             any(_is_same(record, neighbour) for neighbour in estimate.neighbours)
-            for record, estimate in zip(known, estimates, strict=True)
+            for record, estimate in zip(known, second, strict=True)
         )
 
     @property
@@ -122,6 +135,16 @@ class CollectedRows:
     def confidence(self) -> FloatArray:
         """Shape (rows,): the index's."""
         return np.concatenate(self._confidence)
+
+    @property
+    def has_first_tier(self) -> bool:
+        """True if the index has a first tier, whatever it answered."""
+        return self._index.first_tier is not None
+
+    @property
+    def first(self) -> BoolVector:
+        """Shape (rows,): those that the first tier answered."""
+        return np.concatenate(self._first)
 
     def predictions(self) -> dict[str, PredictedLengths]:
         """What each of the other predictors said about all rows, by its name."""

@@ -1,6 +1,6 @@
 """Predictors side by side on rows that the index has not seen."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,10 +13,18 @@ from index_builder.evaluation.breakdown import (
     coverage_90_by_decile,
 )
 from index_builder.evaluation.collected_rows import CollectedRows, EvaluatedRows
-from index_builder.evaluation.metrics import LengthMetrics, PredictedLengths, class_edges, measure
+from index_builder.evaluation.metrics import (
+    LengthMetrics,
+    PredictedLengths,
+    class_edges,
+    measure,
+    within_factor_2,
+)
 from index_builder.evaluation.predictor import LengthPredictor
 from index_builder.evaluation.quantiles import constant_predictions, from_quantiles
+from index_builder.evaluation.tiers import TierAccuracy, accuracy_by_tier
 from lengthwise.history.records import chunked
+from lengthwise.index.arrays import BoolVector
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.calibration import GRID
 from lengthwise.index.estimate.fitting import Validation
@@ -58,6 +66,7 @@ class Evaluation:
         index_version: The index asked; "" where it was made for this evaluation.
         protocol: How rows were kept apart, for people.
         by_model: The served predictor's accuracy by the LLM that answered.
+        by_tier: Its accuracy by the tier that answered; empty where the index has no first tier.
         coverage_90_by_decile: Coverage of its 90 % intervals by predicted length, shortest first.
         missing_baselines: Why baselines that were asked for are not here; "" where all are.
         asked: The rows themselves, for pictures; no part of the JSON.
@@ -72,6 +81,7 @@ class Evaluation:
     protocol: str
     index_version: str = ""
     by_model: dict[str, ModelAccuracy] = field(default_factory=dict[str, ModelAccuracy])
+    by_tier: dict[str, TierAccuracy] = field(default_factory=dict[str, TierAccuracy])
     coverage_90_by_decile: tuple[float | None, ...] = (None,) * DECILES
     missing_baselines: str = ""
     asked: EvaluatedRows | None = field(default=None, compare=False, repr=False)
@@ -88,7 +98,8 @@ class Evaluation:
             "mean_confidence": self.mean_confidence,
             "within_factor_2": self.within_factor_2,
             **{name: metrics.to_dict() for name, metrics in self.metrics.items()},
-            "by_model": {name: accuracy.to_dict() for name, accuracy in self.by_model.items()},
+            "by_model": _as_dicts(self.by_model),
+            **({"by_tier": _as_dicts(self.by_tier)} if self.by_tier else {}),
             "coverage_90_by_decile": list(self.coverage_90_by_decile),
             "missing_peers": self.missing_baselines,
         }
@@ -98,16 +109,24 @@ class Evaluation:
         """From JSON, also as builds wrote it before some of the fields were there."""
         left = dict(data)
         by_model = left.pop("by_model", {})
+        by_tier = left.pop("by_tier", {})
         deciles = left.pop("coverage_90_by_decile", (None,) * DECILES)
         missing = left.pop("missing_peers", "")
         known = {f.name for f in fields(cls)}
         return cls(
             metrics={k: LengthMetrics(**v) for k, v in left.items() if isinstance(v, dict)},
             by_model={name: ModelAccuracy(**accuracy) for name, accuracy in by_model.items()},
+            by_tier={name: TierAccuracy(**accuracy) for name, accuracy in by_tier.items()},
             coverage_90_by_decile=tuple(deciles),
             missing_baselines=missing,
             **{name: value for name, value in left.items() if name in known},
         )
+
+
+def _as_dicts(
+    parts: Mapping[str, ModelAccuracy] | Mapping[str, TierAccuracy],
+) -> dict[str, dict[str, float | int | None]]:
+    return {name: accuracy.to_dict() for name, accuracy in parts.items()}
 
 
 def evaluate_index(
@@ -160,10 +179,11 @@ def _compare(collected: CollectedRows, index: LengthIndex, protocol: str) -> Eva
         censored_rows=collected.censored,
         seen_prompts=collected.seen,
         mean_confidence=float(collected.confidence.mean()),
-        within_factor_2=_within_factor_2(predicted[name], truth),
+        within_factor_2=within_factor_2(predicted[name], truth),
         protocol=protocol,
         index_version=index.version,
         by_model=accuracy_by_model(predicted[name], truth, collected.models),
+        by_tier=_by_tier(predicted[name], truth, collected),
         coverage_90_by_decile=coverage_90_by_decile(predicted[name], truth),
         asked=EvaluatedRows(
             truth=truth,
@@ -184,10 +204,6 @@ def _measured(predicted: PredictedLengths, truth: FloatArray, edges: FloatArray)
     return measure(PredictedLengths(predicted.point[answered]), truth[answered], edges)
 
 
-def _within_factor_2(predicted: PredictedLengths, truth: FloatArray) -> float:
-    return float(((truth >= predicted.point / 2) & (truth <= predicted.point * 2)).mean())
-
-
 def _other_draws(samples: Sequence[tuple[int, ...]]) -> dict[str, PredictedLengths]:
     """The LLM's other answers to a prompt as predictors of this one: what its own chance allows."""
     if sum(map(bool, samples)) < 2:
@@ -200,8 +216,29 @@ def _other_draws(samples: Sequence[tuple[int, ...]]) -> dict[str, PredictedLengt
     return found
 
 
-def evaluate_validation(validation: Validation, rows: HistoryRows, *, predictor: str) -> Evaluation:
-    """The evaluation that a build stores: its own rows, each predicted by the others."""
+def _by_tier(
+    predicted: PredictedLengths, truth: FloatArray, collected: CollectedRows
+) -> dict[str, TierAccuracy]:
+    if not collected.has_first_tier:
+        return {}
+    return {**accuracy_by_tier(predicted, truth, collected.confidence, collected.first)}
+
+
+def evaluate_validation(
+    validation: Validation,
+    rows: HistoryRows,
+    *,
+    predictor: str,
+    first: BoolVector | None = None,
+) -> Evaluation:
+    """The evaluation that a build stores: its own rows, each predicted by the others.
+
+    Args:
+        validation: The rows and what is predicted of each.
+        rows: Columns of all rows of the index.
+        predictor: What predicts, as evaluations name it.
+        first: Shape (validated rows,): those that a first tier answers; None without one.
+    """
     truth = rows.output_tokens[validation.rows].astype(float)
     models = [rows.models[code] for code in rows.model_codes[validation.rows]]
     edges = class_edges(rows.output_tokens)
@@ -215,8 +252,11 @@ def evaluate_validation(validation: Validation, rows: HistoryRows, *, predictor:
         censored_rows=int(rows.censored.sum()),
         seen_prompts=0,
         mean_confidence=float(validation.confidence.mean()),
-        within_factor_2=_within_factor_2(served, truth),
+        within_factor_2=within_factor_2(served, truth),
         protocol="each row predicted by the rest of the index, calibrated on other rows",
         by_model=accuracy_by_model(served, truth, models),
+        by_tier={}
+        if first is None
+        else {**accuracy_by_tier(served, truth, validation.confidence, first)},
         coverage_90_by_decile=coverage_90_by_decile(served, truth),
     )

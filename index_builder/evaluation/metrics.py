@@ -100,6 +100,11 @@ def mean_absolute_error(predicted: FloatArray, truth: FloatArray) -> float:
     return float(np.abs(predicted - truth).mean())
 
 
+def within_factor_2(predicted: PredictedLengths, truth: FloatArray) -> float:
+    """Share of rows whose true length is within a factor of two of the predicted one."""
+    return float(((truth >= predicted.point / 2) & (truth <= predicted.point * 2)).mean())
+
+
 def class_edges(lengths: Sequence[int] | IntVector | FloatArray) -> FloatArray:
     """Ends of SSJF's length classes in a history: its 25th, 50th, 75th and 99th percentiles."""
     return np.percentile(np.asarray(lengths, float), CLASS_PERCENTILES)

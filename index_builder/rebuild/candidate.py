@@ -7,17 +7,20 @@ from typing import Self
 
 import numpy as np
 
-from index_builder.build.fit_and_finish import fit_and_finish
+from index_builder.build.fit_and_finish import FinishedArtifact, fit_and_finish
 from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import BoolVector, IntVector
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.held_out import HeldOutRows
+from lengthwise.index.first_tier.known_prompts import KnownPrompts
+from lengthwise.index.first_tier.student import Student
+from lengthwise.index.first_tier.tier_fitting import TierCandidate
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.artifact_writer import ArtifactFacts, ArtifactWriter
-from lengthwise.index.store.layout import sha256_of
+from lengthwise.index.store.layout import ArtifactLayout, sha256_of
 from lengthwise.index.store.manifest import HistoryFacts, Manifest
 
 MIN_NEWEST = 200
@@ -75,7 +78,7 @@ class Recipe:
         version: str,
         content: VectorRows,
         repeats: Sequence[RepeatTable] = (),
-    ) -> None:
+    ) -> FinishedArtifact:
         """Make an artifact.
 
         Args:
@@ -93,13 +96,14 @@ class Recipe:
         if self.keeps_text:
             writer.write_repeats(repeats)
         calibration = CalibrationRows.from_version(content, self.source, self.new_rows)
-        fit_and_finish(
+        return fit_and_finish(
             writer,
             rows,
             content.vectors,
             self._facts(version, fingerprint=sha256_of(writer.layout.rows)),
             held_out=calibration.all,
             newest=calibration.newest,
+            first_tier=_tier_candidate(writer.layout, content, self.source.cascade_loss),
             seed=self.seed,
         )
 
@@ -114,6 +118,20 @@ class Recipe:
             training=self.source.training,
             history=HistoryFacts(self.last_sequence, self.source.trained_until_unix_s),
         )
+
+
+def _tier_candidate(
+    layout: ArtifactLayout, content: VectorRows, allowed_loss: float | None
+) -> TierCandidate | None:
+    """The first tier that came with the encoder, if one did."""
+    if allowed_loss is None or not layout.first_tier.is_dir():
+        return None
+    known = KnownPrompts.from_prompts(content.prompts)
+    if layout.known_prompts.is_file():
+        # Of rows without text the version before is all that knows the prompts.
+        known = known.joined(KnownPrompts.load(layout.known_prompts))
+    student, texts = Student.load(layout.first_tier), dict(enumerate(content.prompts))
+    return TierCandidate(student, known, texts, allowed_loss)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class EncoderSource:
         folder: Holds the trained encoder and its head; None where nothing was trained.
         training: How it was trained; None where it was not.
         trained_until_unix_s: Rows reported later were not learnt from.
+        cascade_loss: How much lower tau-b may be for the first tier that the folder holds; None
+            where it holds none.
     """
 
     encoder: Encoder
@@ -89,6 +91,7 @@ class EncoderSource:
     folder: Path | None = None
     training: TrainingFacts | None = None
     trained_until_unix_s: float = 0.0
+    cascade_loss: float | None = None
 
     @classmethod
     def from_encoder(cls, encoder: Encoder) -> Self:
@@ -108,6 +111,7 @@ class EncoderSource:
             None if manifest.training is None else live.folder,
             manifest.training,
             until_unix_s,
+            None if manifest.first_tier is None else manifest.first_tier.allowed_loss,
         )
 
     @property

@@ -21,6 +21,7 @@ class RoundProgress:
     ) -> None:
         self._tell = tell
         self._stop = stop or Event()
+        self._passes_of = "Training"
 
     def note(self, line: str) -> None:
         """Something that people want to know.
@@ -42,9 +43,10 @@ class RoundProgress:
 
     # As builds and trainings tell it.
 
-    def stage(self, name: str) -> None:  # noqa: ARG002
+    def stage(self, name: str) -> None:
         """A stage begins."""
         self.check()
+        self._passes_of = name
 
     def rows(self, count: int, *, loss: float | None = None) -> None:  # noqa: ARG002
         """So many more rows were encoded or learnt from."""
@@ -52,7 +54,7 @@ class RoundProgress:
 
     def epoch(self, number: int, of: int, rows: int) -> None:
         """A pass of a training begins."""
-        self.note(f"Training, pass {number} of {of} over {rows:,} rows")
+        self.note(f"{self._passes_of}, pass {number} of {of} over {rows:,} rows")
 
     def validated(self, kendall_tau_b: float) -> None:
         """How well a training orders the rows kept apart."""

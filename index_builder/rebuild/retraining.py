@@ -1,16 +1,17 @@
 """Trains the encoder anew, on what is kept and what is new but for the rows held out."""
 
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from index_builder.distillation.first_tier import train_first_tier
+from index_builder.distillation.student_choice import StudentOptions
+from index_builder.distillation.train_and_distil import Distillation, train_and_distil
 from index_builder.rebuild.live_version import EncoderSource
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.vector_rows import VectorRows
 from index_builder.training.options import TrainOptions
-from index_builder.training.train import train
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, load_encoder
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.store.layout import ENCODER_FOLDER
@@ -26,12 +27,15 @@ class Retraining:
         folder: Is made, and gets the trained encoder and its head.
         device: Where training and encoding run.
         precision: That prompts are encoded in afterwards.
+        cascade_loss: How much lower tau-b may be for a first tier, which is then taught as well;
+            None teaches one where there was one, for as much.
     """
 
     options: TrainOptions
     folder: Path
     device: Device
     precision: Precision
+    cascade_loss: float | None = None
 
     def run(
         self,
@@ -54,15 +58,32 @@ class Retraining:
         base = source.identity.name if source.training is None else source.training.base
         earlier = iter(()) if before is None else before.records()
         self.folder.mkdir()
-        facts = train(
-            chain(earlier, learnt.records()),
+        # What is served stays as small as it was: a student is made anew of the encoder.
+        student = None if source.training is None else source.training.student
+        rows = [*earlier, *learnt.records()]
+        facts = train_and_distil(
+            rows,
             base,
             self.folder,
-            self.options,
-            device=choose_device(self.device),
-            checkpoints=self.folder.with_suffix(".checkpoints"),
-            progress=progress,
+            Distillation(
+                student=None if student is None else StudentOptions(layers=student.layers),
+                options=self.options,
+                device=choose_device(self.device),
+                checkpoints=self.folder.with_suffix(".checkpoints"),
+                progress=progress,
+            ),
         )
+        cascade_loss = source.cascade_loss if self.cascade_loss is None else self.cascade_loss
+        if cascade_loss is not None:
+            train_first_tier(
+                self.folder,
+                facts,
+                rows,
+                self.options,
+                device=choose_device(self.device),
+                checkpoints=self.folder.with_suffix(".checkpoints"),
+                progress=progress,
+            )
         encoder = load_encoder(
             str(self.folder / ENCODER_FOLDER), device=self.device, precision=self.precision
         )
@@ -75,4 +96,5 @@ class Retraining:
             self.folder,
             facts,
             float(times.max()),
+            cascade_loss,
         )

@@ -45,6 +45,8 @@ class Rebuild:
         place: Where versions are published, and where the live one is found.
         options: What is kept, held out and tolerated.
         training: How the encoder is trained; None goes on with the live version's.
+        cascade_loss: How much lower tau-b may be for a first tier that is trained with it; None
+            goes on as the live version has it.
         encoder: Used where nothing was published yet: name or folder.
         device: Where encoder and training run.
         precision: That prompts are encoded in.
@@ -57,6 +59,7 @@ class Rebuild:
     place: Published
     options: RebuildOptions
     training: TrainOptions | None = None
+    cascade_loss: float | None = None
     encoder: str = DEFAULT_ENCODER
     device: Device = "auto"
     precision: Precision = "auto"
@@ -194,7 +197,9 @@ class _Round:
         self._learn(rows=len(rows), dropped=kept.dropped)
         version = new_version(after=self._job.place.versions())
         self._progress.note(f"Building {version} of {len(rows):,} rows")
-        recipe.write(self._folder / version, version, rows, self._repeats(kept))
+        made = recipe.write(self._folder / version, version, rows, self._repeats(kept))
+        if made.no_first_tier:
+            self._progress.note(made.no_first_tier)
         return self._publish(version)
 
     def _content(self) -> VectorRows | None:
@@ -221,6 +226,7 @@ class _Round:
             folder=self._folder / "trained",
             device=self._job.device,
             precision=self._job.precision,
+            cascade_loss=self._job.cascade_loss,
         )
         learnt = incoming.rows if split is None else incoming.rows.take(split.earlier.tolist())
         return training.run(source, before, learnt, self._progress)

@@ -10,14 +10,9 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
+from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
 from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.sentence_encoder import (
-    BERT_SPECIAL_TOKENS,
-    clip_text,
-    hash_model,
-    is_mean_pooled,
-    shorten,
-)
+from lengthwise.index.encoder.sentence_encoder import hash_model, is_mean_pooled
 from lengthwise.index.errors import EncoderError
 
 

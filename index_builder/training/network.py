@@ -95,6 +95,9 @@ def length_loss(
         centre: Shape (rows,): true length, standardised.
         histogram: Shape (rows, bins): see `LengthTargets`.
         censored: Shape (rows,), bool: the true length was longer.
+
+    Returns:
+        Shape (rows,).
     """
     log_p = functional.log_softmax(logits, dim=1)
     entropy = -(histogram * log_p).sum(dim=1)
@@ -102,4 +105,4 @@ def length_loss(
     mean = (log_p.exp() * middles).sum(dim=1)
     error = mean - centre
     error = torch.where(censored, (-error).clamp(min=0), error.abs())
-    return (torch.where(censored, -went_on, entropy) + error).mean()
+    return torch.where(censored, -went_on, entropy) + error

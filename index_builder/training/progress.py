@@ -6,6 +6,10 @@ from typing import Protocol
 class TrainingProgress(Protocol):
     """Is told how far a training is."""
 
+    def stage(self, name: str) -> None:
+        """The passes that follow are of something else, named for people: "Training"."""
+        ...
+
     def epoch(self, number: int, of: int, rows: int) -> None:
         """A pass over so many rows begins."""
         ...
@@ -21,6 +25,9 @@ class TrainingProgress(Protocol):
 
 class SilentTraining:
     """Tells nobody."""
+
+    def stage(self, name: str) -> None:
+        """Passes of something else follow."""
 
     def epoch(self, number: int, of: int, rows: int) -> None:
         """A pass begins."""

@@ -38,6 +38,11 @@ class Bins:
         edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)))
         if len(edges) < 3:
             edges = np.array([edges[0] - 0.5, edges[0], edges[-1] + 0.5])
+        return cls.from_edges(edges, values)
+
+    @classmethod
+    def from_edges(cls, edges: FloatArray, values: FloatArray) -> "Bins":
+        """Bins that are given, each with the median of those values that fall into it."""
         where = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
         middles = (edges[:-1] + edges[1:]) / 2
         for b in np.unique(where):

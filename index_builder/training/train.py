@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from index_builder.training.base_model import BaseModel
 from index_builder.training.checkpoint import CheckpointFile
+from index_builder.training.head_weights import FeatureScale, length_head
+from index_builder.training.lessons import LengthLesson
 from index_builder.training.network import EncoderModule, HeadModule
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining, TrainingProgress
@@ -24,9 +25,8 @@ from index_builder.training.training_set import (
     TrainingRows,
     split_records,
 )
-from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.estimate.head import LengthHead, prompt_features
+from lengthwise.index.estimate.head import prompt_features
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
 from lengthwise.index.store.manifest import TrainingFacts
@@ -36,29 +36,6 @@ MIN_ROWS = 100
 
 UNKNOWN_SHARE = 0.1
 """Of rows whose LLM is hidden, so that lengths of an unknown one are learnt as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureScale:
-    """What plain features are standardised with.
-
-    Args:
-        mean: Shape (features,): taken off each.
-        scale: Shape (features,): what each is divided by then.
-    """
-
-    mean: FloatMatrix
-    scale: FloatMatrix
-
-    @classmethod
-    def from_features(cls, features: FloatMatrix) -> "FeatureScale":
-        """From those of a history; a feature that never varies is left at 0."""
-        spread = features.std(axis=0)
-        return cls(features.mean(axis=0), np.where(spread > 1e-6, spread, 1e6).astype(np.float32))
-
-    def apply(self, features: FloatMatrix) -> FloatMatrix:
-        """Standardised features."""
-        return (features - self.mean) / self.scale
 
 
 def train(
@@ -90,22 +67,23 @@ def train(
         EncoderError: The base model cannot be trained.
         OSError: A folder cannot be written.
     """
-    options = options or TrainOptions()
+    options, progress = options or TrainOptions(), progress or SilentTraining()
+    progress.stage("Training")
     seed_everything(options.seed)
     model = BaseModel.load(base)
     learnt, validation = split_records(history, options.validation_share, options.seed)
-    learnt = _sample(learnt, options)
+    learnt = sampled(learnt, options)
     if len(learnt) < MIN_ROWS:
         raise InvalidInputError(
             f"the history has {len(learnt)} rows to train on: expected at least {MIN_ROWS}. "
             "Build without training"
         )
-    first = _sample(list(learn_first), options)
+    first = sampled(list(learn_first), options)
     key = _key(learnt, first, model.content_hash, options)
     standing = checkpoints / key[:16]
     encoder = EncoderModule(model.transformer, train_words=options.train_words)
     scale = FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))
-    job = _Job(model, encoder, scale, options, torch.device(device), progress or SilentTraining())
+    job = _Job(model, encoder, scale, options, torch.device(device), progress)
     head: HeadModule | None = None
     if first and options.first_epochs:
         head = job.run(
@@ -113,7 +91,7 @@ def train(
         ).head
     done = job.run(learnt, validation, head, options.epochs, CheckpointFile(standing, key))
     model.save(out / ENCODER_FOLDER)
-    done.length_head(scale).save(out / HEAD_FILE)
+    length_head(done.head, done.offsets, done.bins, scale).save(out / HEAD_FILE)
     shutil.rmtree(standing, ignore_errors=True)
     return TrainingFacts(
         base=base,
@@ -134,27 +112,6 @@ class _Done:
     trained: Trained
     bins: Bins
     offsets: LlmOffsets
-
-    def length_head(self, scale: FeatureScale) -> LengthHead:
-        """The head as it is served."""
-        module = self.head.float().cpu()
-
-        def array(tensor: Any) -> FloatMatrix:
-            return tensor.detach().numpy().astype(np.float32)
-
-        return LengthHead(
-            models=self.offsets.models,
-            offsets=self.offsets.values,
-            edges=self.bins.edges,
-            feature_mean=scale.mean,
-            feature_scale=scale.scale,
-            vector_weight=array(module.vector.weight).T * np.float32(module.vector_scale),
-            feature_weight=array(module.feature.weight).T,
-            model_weight=array(module.model.weight),
-            hidden_bias=array(module.vector.bias),
-            bin_weight=array(module.bins.weight).T,
-            bin_bias=array(module.bins.bias),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +135,10 @@ class _Job:
     ) -> _Done:
         """Train on some records, from the layers of an earlier head if there is one."""
         offsets = LlmOffsets.from_records(learnt)
-        places = offsets.places(learnt)
-        usual = offsets.values[places]
+        usual = offsets.values[offsets.places(learnt)]
         shifted = [draws_of(r) - u for r, u in zip(learnt, usual, strict=True)]
         bins = Bins.fit(np.concatenate(shifted), self.options.bins)
-        rows, held_out = self._rows(learnt), self._rows(validation)
+        rows, held_out = self._rows(learnt, offsets), self._rows(validation, offsets)
         head = HeadModule(
             self.model.dimension, rows.features.shape[1], len(offsets.values), len(bins)
         )
@@ -193,10 +149,9 @@ class _Job:
             encoder=self.encoder,
             head=head,
             rows=rows,
-            places=places,
-            targets=LengthTargets.from_records(learnt, usual, bins),
+            lesson=LengthLesson(LengthTargets.from_records(learnt, usual, bins), bins),
             validation=held_out,
-            validation_places=offsets.places(validation),
+            validation_records=validation,
             bins=bins,
             offsets=offsets.values,
             mask_id=self.model.mask_id,
@@ -212,15 +167,15 @@ class _Job:
         )
         return _Done(head, trainer.run(), bins, offsets)
 
-    def _rows(self, records: list[HistoryRecord]) -> TrainingRows:
+    def _rows(self, records: list[HistoryRecord], offsets: LlmOffsets) -> TrainingRows:
         prompts = [r.prompt for r in records]
         token_ids = self.model.tokenize(prompts, self.options.max_tokens_learnt)
-        return TrainingRows(
-            tuple(records), tuple(token_ids), self.scale.apply(prompt_features(prompts))
-        )
+        features = self.scale.apply(prompt_features(prompts))
+        return TrainingRows(tuple(token_ids), features, offsets.places(records))
 
 
-def _sample(records: list[HistoryRecord], options: TrainOptions) -> list[HistoryRecord]:
+def sampled(records: list[HistoryRecord], options: TrainOptions) -> list[HistoryRecord]:
+    """Those that are learnt from: all, or as many as the options allow, drawn by the seed."""
     if len(records) <= options.max_rows:
         return records
     rng = np.random.default_rng(options.seed)

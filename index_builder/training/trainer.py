@@ -11,7 +11,6 @@ from torch import Tensor
 
 from index_builder.training.batches import masked, padded, shuffled_batches, sorted_batches
 from index_builder.training.checkpoint import CheckpointFile
-from index_builder.training.network import length_loss
 from index_builder.training.optimiser import AveragedWeights, Optimiser
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
@@ -91,8 +90,6 @@ class Trainer:
         self._averaged = AveragedWeights((inputs.encoder, inputs.head), options.averaging)
         self._best: list[Tensor] | None = None
         self._trained = Trained()
-        self._scale = float(np.std(inputs.targets.centre)) or 1.0
-        self._middles = self._tensor(self._standardised(inputs.bins.middles))
 
     def run(self) -> Trained:
         """Train; the modules then hold the best weights.
@@ -128,30 +125,22 @@ class Trainer:
         self._trained.loss.append(float(np.mean(losses)) if losses else float("nan"))
 
     def _loss(self, batch: IntVector) -> Tensor:
-        inputs, targets = self._inputs, self._inputs.targets
-        places = inputs.places
+        inputs = self._inputs
+        places = inputs.rows.places[batch]
         if inputs.forget_model:
-            hidden = torch.rand(len(batch)).numpy() < inputs.forget_model
-            places = places.copy()
-            places[batch[hidden]] = 0
+            places = np.where(torch.rand(len(batch)).numpy() < inputs.forget_model, 0, places)
         ids, mask = padded([inputs.rows.token_ids[i] for i in batch])
         ids = masked(ids, mask, share=self._options.masking, mask_id=inputs.mask_id)
-        logits = self._logits(ids, mask, inputs.rows.features[batch], places[batch])
-        return length_loss(
-            logits,
-            self._middles,
-            self._tensor(self._standardised(targets.centre[batch])),
-            self._tensor(targets.histogram[batch]),
-            torch.from_numpy(targets.censored[batch]).to(self._device),
-        )
+        vectors, logits = self._forward(ids, mask, inputs.rows.features[batch], places)
+        return inputs.lesson.loss(batch, vectors, logits)
 
-    def _logits(
+    def _forward(
         self, ids: Tensor, mask: Tensor, features: FloatMatrix, places: IntVector
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors of prompts, and the logits of their lengths."""
         vectors = self._inputs.encoder(ids.to(self._device), mask.to(self._device))
-        return self._inputs.head(
-            vectors, self._tensor(features), torch.from_numpy(places).to(self._device)
-        )
+        shown = torch.from_numpy(features).to(self._device)
+        return vectors, self._inputs.head(vectors, shown, torch.from_numpy(places).to(self._device))
 
     @torch.no_grad()
     def predictions(self) -> FloatArray:
@@ -161,17 +150,18 @@ class Trainer:
         self._train_mode(on=False)
         for batch in sorted_batches(inputs.validation.lengths, PREDICTED_TOGETHER):
             ids, mask = padded([inputs.validation.token_ids[i] for i in batch])
-            features = inputs.validation.features[batch]
-            logits = self._logits(ids, mask, features, inputs.validation_places[batch])
+            features, places = inputs.validation.features[batch], inputs.validation.places[batch]
+            _, logits = self._forward(ids, mask, features, places)
             p = logits.softmax(dim=1).double().cpu().numpy()
             found[batch] = p @ inputs.bins.middles
-        return found + inputs.offsets[inputs.validation_places]
+        return found + inputs.offsets[inputs.validation.places]
 
     def _validate(self, epoch: int) -> None:
         """Predict with the averaged weights, and keep them if they are the best so far."""
         self._averaged.swap()
-        truth = [r.output_tokens for r in self._inputs.validation.records if not r.censored]
-        ended = [not r.censored for r in self._inputs.validation.records]
+        records = self._inputs.validation_records
+        truth = [r.output_tokens for r in records if not r.censored]
+        ended = [not r.censored for r in records]
         tau = float("nan")
         if len(truth) > 1:
             found: Any = kendalltau(self.predictions()[ended], truth)
@@ -224,12 +214,6 @@ class Trainer:
         torch.set_rng_state(state["rng"])
         self._trained = Trained(state["loss"], state["tau"], state["best_epoch"])
         return state["epoch"], state["step"]
-
-    def _standardised(self, values: Any) -> Any:
-        return (values - np.mean(self._inputs.targets.centre)) / self._scale
-
-    def _tensor(self, values: Any) -> Tensor:
-        return torch.as_tensor(np.asarray(values, np.float32)).to(self._device)
 
     def _train_mode(self, *, on: bool) -> None:
         self._inputs.encoder.train(on)

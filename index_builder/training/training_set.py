@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import nn
 
-from index_builder.training.network import EncoderModule, HeadModule
-from index_builder.training.targets import Bins, LengthTargets
+from index_builder.training.lessons import Lesson
+from index_builder.training.network import HeadModule
+from index_builder.training.targets import Bins
 from lengthwise.history.split import is_validation
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.estimate.prior import SHRINKAGE_ROWS
@@ -17,14 +19,20 @@ from lengthwise.index.record import HistoryRecord
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """Rows that are learnt from, or that are predicted to see how well it goes."""
+    """Prompts that are learnt from, or that are predicted to see how well it goes.
 
-    records: tuple[HistoryRecord, ...]
+    Args:
+        token_ids: Of each prompt, with special tokens.
+        features: Shape (prompts, features): plain features, standardised.
+        places: Shape (prompts,): where the LLM of each stands among those of the head.
+    """
+
     token_ids: tuple[list[int], ...]
     features: FloatMatrix
+    places: IntVector
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.token_ids)
 
     @property
     def lengths(self) -> list[int]:
@@ -78,26 +86,25 @@ class TrainingInputs:
     """What is trained, on what.
 
     Args:
-        encoder: Trained in place, from the weights that it has.
+        encoder: From token ids and mask to vectors, as `EncoderModule`; trained in place, from the
+            weights that it has.
         head: Trained in place, from the weights that it has.
         rows: Those that are learnt from.
-        places: Shape (len(rows),): each row's LLM.
-        targets: What is to be said of each of `rows`.
+        lesson: What is to be said of each of `rows`.
         validation: Predicted after every pass; may be empty.
-        validation_places: Shape (len(validation),): each row's LLM.
+        validation_records: The rows of the history that `validation` was made of.
         bins: Of the lengths, on the log scale, without the offsets.
         offsets: Shape (LLMs + 1,): usual length of each on the log scale.
         mask_id: The token that stands for a hidden one.
         forget_model: Share of rows whose LLM is hidden, so that an unknown one is learnt as well.
     """
 
-    encoder: EncoderModule
+    encoder: nn.Module
     head: HeadModule
     rows: TrainingRows
-    places: IntVector
-    targets: LengthTargets
+    lesson: Lesson
     validation: TrainingRows
-    validation_places: IntVector
+    validation_records: Sequence[HistoryRecord]
     bins: Bins
     offsets: FloatArray
     mask_id: int

@@ -9,20 +9,14 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.decoding import decodings_at
-from lengthwise.index.encoder.encoder import (
-    Device,
-    Encoder,
-    Precision,
-    load_encoder,
-)
-from lengthwise.index.errors import EncoderMismatchError
-from lengthwise.index.estimate.calibration import GRID
+from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
+from lengthwise.index.estimate.answers import AnsweredLengths, truncated
 from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
-from lengthwise.index.estimate.robust_mean import USUAL_LEVEL, robust_mean
-from lengthwise.index.estimate.weighted_cdf import interpolated_quantiles
+from lengthwise.index.estimate.robust_mean import USUAL_LEVEL
+from lengthwise.index.first_tier.first_tier import FirstTier, TierParts
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey
 from lengthwise.index.repeats.repeat_table import RepeatTable
@@ -40,12 +34,6 @@ from lengthwise.index.summary import IndexSummary
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 """The median and one level on either side, and the ends of the 50, 80 and 90 % intervals."""
-
-LONGEST_LEVEL = 0.999
-"""Of an LLM's lengths: above all but the freaks, of which there are some in every history."""
-
-MIN_LONGEST_ROWS = 50
-"""Fewer rows of an LLM say nothing of how long its answers get."""
 
 NO_PRIOR_SIMILARITY = -5.0
 """At this similarity the prior weighs next to nothing."""
@@ -66,6 +54,7 @@ class LengthIndex:
         fitted: How neighbours are weighted and probabilities corrected.
         head: Trained on the history together with the encoder; None if nothing was trained.
         repeats: Lengths of prompts asked before, of rows that are not in `rows`; None without any.
+        first_tier: Answers what it is sure of before the encoder is asked; None without one.
     """
 
     def __init__(
@@ -78,6 +67,7 @@ class LengthIndex:
         *,
         head: LengthHead | None = None,
         repeats: RepeatTable | None = None,
+        first_tier: TierParts | None = None,
     ) -> None:
         self.manifest = manifest
         self.encoder = encoder
@@ -90,6 +80,13 @@ class LengthIndex:
         self._head = head
         self._names = NeighbourNames(rows, keeps_text=manifest.keeps_text)
         self._codes = {name: code for code, name in enumerate(rows.models)}
+        self.first_tier = first_tier and FirstTier(
+            first_tier,
+            prior=self._estimator.prior,
+            codes=self._codes,
+            levels=manifest.quantile_levels,
+            repeats=repeats,
+        )
         self.recent: RecentRows | None = None
         self._view: RecentView | None = None
 
@@ -101,6 +98,7 @@ class LengthIndex:
         encoder: Encoder | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
+        cascade: bool = True,
     ) -> "LengthIndex":
         """Read an artifact and check it against its manifest.
 
@@ -110,6 +108,7 @@ class LengthIndex:
                 manifest.
             device: Where the encoder and the search run; "auto" takes a GPU where there is one.
             precision: That the encoder computes in; "auto" takes the fastest that does well.
+            cascade: Let the artifact's first tier answer, if it has one.
 
         Raises:
             ArtifactError: The artifact is missing, incomplete, altered or of another schema.
@@ -120,12 +119,17 @@ class LengthIndex:
         encoder = encoder or load_encoder(
             artifact.encoder_source, device=device, precision=precision
         )
-        _require_same_encoder(artifact.manifest, encoder)
+        artifact.require_encoder(encoder)
         vectors, rows = artifact.vectors_and_rows()
-        fitted, head, repeats = artifact.fitted(), artifact.head(), artifact.repeats()
-        placed_vectors = placed(vectors, device)
         index = cls(
-            artifact.manifest, encoder, placed_vectors, rows, fitted, head=head, repeats=repeats
+            artifact.manifest,
+            encoder,
+            placed(vectors, device),
+            rows,
+            artifact.fitted(),
+            head=artifact.head(),
+            repeats=artifact.repeats(),
+            first_tier=artifact.first_tier() if cascade else None,
         )
         index.prepare()
         return index
@@ -168,23 +172,23 @@ class LengthIndex:
             hits, codes, self._head_atoms(hits.queries, queries), _decodings(queries, codes)
         )
         nearness = hits.nearness()
-        grid = _truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
+        grid = truncated(self._calibration.quantile_grid(retrieved.cdf, nearness), queries)
         unknown = np.array(
             [bool(q.model) and code < 0 for q, code in zip(queries, codes, strict=True)]
         )
         confidence = self._calibration.confidence(grid, nearness) * np.where(
             unknown, UNKNOWN_MODEL_TRUST, 1
         )
-        expected = robust_mean(grid, self._estimator.prior.quantile(codes, USUAL_LEVEL))
         levels = self.manifest.quantile_levels
-        quantiles = interpolated_quantiles(levels, GRID, grid)
+        usual_tokens = self._estimator.prior.quantile(codes, USUAL_LEVEL)
+        told = AnsweredLengths.from_grid(grid, usual_tokens, levels)
         nearest = hits.nearest()
         without_neighbours: Basis = "prior" if self._head is None else "head"
         return [
             LengthEstimate(
-                expected_tokens=float(expected[i]),
+                expected_tokens=float(told.expected_tokens[i]),
                 quantile_levels=levels,
-                quantile_tokens=tuple(quantiles[i].tolist()),
+                quantile_tokens=tuple(told.quantile_tokens[i].tolist()),
                 confidence=float(confidence[i]),
                 basis=without_neighbours if retrieved.prior_share[i] > 0.5 else "neighbours",
                 nearness=float(nearest[i]),
@@ -209,9 +213,19 @@ class LengthIndex:
         return to_tokens(cdf.quantiles(np.full((len(queries), 1), 0.5)))[:, 0]
 
     def predict(self, queries: Sequence[Query]) -> list[LengthEstimate]:
-        """Encode, search and estimate in one call."""
-        vectors = self.encode([query.prompt for query in queries])
-        return self.estimate(self.search(vectors, queries), queries)
+        """The first tier's answers where it is sure; of the rest encode, search and estimate."""
+        first = self.answered_first(queries)
+        rest = [query for query, answer in zip(queries, first, strict=True) if answer is None]
+        vectors = self.encode([query.prompt for query in rest])
+        second = iter(self.estimate(self.search(vectors, rest), rest) if rest else ())
+        return [answer or next(second) for answer in first]
+
+    def answered_first(self, queries: Sequence[Query]) -> list[LengthEstimate | None]:
+        """What the first tier answers; None for what it passes on, or for all without one."""
+        if self.first_tier is None:
+            return [None] * len(queries)
+        recent = self.recent.snapshot if self.recent is not None else None
+        return self.first_tier.answers(queries, recent)
 
     def add_recent(self, records: Sequence[HistoryRecord], vectors: FloatMatrix) -> int:
         """Add rows that came after the build; the next search finds them.
@@ -255,17 +269,7 @@ class LengthIndex:
             None where the build has too few rows of the LLM to tell.
         """
         code = self._codes.get(model)
-        return None if code is None else self._longest[code]
-
-    @cached_property
-    def _longest(self) -> list[int | None]:
-        """What `longest_tokens` gives, for each LLM of the build."""
-        found: list[int | None] = []
-        for code in range(len(self.rows.models)):
-            tokens = self.rows.output_tokens[self.rows.model_codes == code]
-            few = len(tokens) < MIN_LONGEST_ROWS
-            found.append(None if few else int(np.quantile(tokens, LONGEST_LEVEL, method="higher")))
-        return found
+        return None if code is None else self.rows.longest_tokens[code]
 
     def learn(self, records: Sequence[HistoryRecord]) -> int:
         """Encode records and add them; see `add_recent`."""
@@ -331,19 +335,3 @@ def _decodings(queries: Sequence[Query], codes: IntVector) -> IntVector | None:
         for query, code in zip(queries, codes, strict=True)
     ]
     return None if all(temperature is None for temperature in told) else decodings_at(told)
-
-
-def _truncated(grid: FloatArray, queries: Sequence[Query]) -> FloatArray:
-    limits = np.array([q.max_tokens or np.inf for q in queries])
-    return np.minimum(grid, limits[:, None])
-
-
-def _require_same_encoder(manifest: Manifest, encoder: Encoder) -> None:
-    built = manifest.encoder
-    if encoder.content_hash != built.content_hash or encoder.dimension != built.dimension:
-        raise EncoderMismatchError(
-            f"the index was built with encoder {built.name!r} ({built.dimension} dimensions, hash "
-            f"{built.content_hash[:12]}), but {encoder.name!r} has {encoder.dimension} dimensions "
-            f"and hash {encoder.content_hash[:12]}: their vectors cannot be compared. Give the "
-            "same encoder or build the index again"
-        )

@@ -24,17 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lengthwise/v1/length_predictor.proto\x12\rlengthwise.v1\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\x95\x02\n\x0ePredictRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12,\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.lengthwise.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x17\n\nmax_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1c\n\x0fneighbour_count\x18\x06 \x01(\rH\x01\x88\x01\x01\x12\x1e\n\x16include_neighbour_text\x18\x07 \x01(\x08\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x02\x88\x01\x01\x42\r\n\x0b_max_tokensB\x12\n\x10_neighbour_countB\x0e\n\x0c_temperature\"M\n\x12LengthDistribution\x12\x17\n\x0f\x65xpected_tokens\x18\x01 \x01(\x01\x12\x0e\n\x06levels\x18\x02 \x03(\x02\x12\x0e\n\x06tokens\x18\x03 \x03(\x02\"_\n\tNeighbour\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x12\x15\n\routput_tokens\x18\x03 \x01(\r\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\"c\n\x06Timing\x12\x15\n\rqueue_time_us\x18\x01 \x01(\r\x12\x16\n\x0e\x65ncode_time_us\x18\x02 \x01(\r\x12\x16\n\x0esearch_time_us\x18\x03 \x01(\r\x12\x12\n\nbatch_size\x18\x04 \x01(\r\"\xaa\x02\n\x0fPredictResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x37\n\x0c\x64istribution\x18\x02 \x01(\x0b\x32!.lengthwise.v1.LengthDistribution\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12#\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x14.lengthwise.v1.Basis\x12\x10\n\x08nearness\x18\x05 \x01(\x02\x12,\n\nneighbours\x18\x06 \x03(\x0b\x32\x18.lengthwise.v1.Neighbour\x12\x13\n\x0bmodel_known\x18\x07 \x01(\x08\x12\x15\n\rindex_version\x18\x08 \x01(\t\x12%\n\x06timing\x18\t \x01(\x0b\x32\x15.lengthwise.v1.Timing\"A\n\x0cPredictError\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"|\n\rPredictResult\x12\x32\n\x08response\x18\x01 \x01(\x0b\x32\x1e.lengthwise.v1.PredictResponseH\x00\x12,\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1b.lengthwise.v1.PredictErrorH\x00\x42\t\n\x07outcome\"F\n\x13PredictBatchRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.lengthwise.v1.PredictRequest\"E\n\x14PredictBatchResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.lengthwise.v1.PredictResult\"G\n\x14PredictStreamRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.lengthwise.v1.PredictRequest\"F\n\x15PredictStreamResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.lengthwise.v1.PredictResult\"\x8a\x02\n\nCompletion\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12,\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.lengthwise.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x15\n\routput_tokens\x18\x05 \x01(\x03\x12\x17\n\nmax_tokens\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x32\n\rfinish_reason\x18\x07 \x01(\x0e\x32\x1b.lengthwise.v1.FinishReason\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x01\x88\x01\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperature\"?\n\rReportRequest\x12.\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32\x19.lengthwise.v1.Completion\"4\n\x0eReportResponse\x12\x0e\n\x06stored\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\"\x15\n\x13GetIndexInfoRequest\"S\n\tModelInfo\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x15\n\rmedian_tokens\x18\x03 \x01(\x01\x12\x12\n\np90_tokens\x18\x04 \x01(\x01\"\xfb\x02\n\nModelDrift\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x15\n\rcensored_rows\x18\x03 \x01(\r\x12\x17\n\nmae_tokens\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tlog_error\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rkendall_tau_b\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0b\x63overage_90\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12 \n\x13promised_mae_tokens\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12!\n\x14promised_coverage_90\x18\t \x01(\x01H\x05\x88\x01\x01\x12\r\n\x05\x61larm\x18\n \x01(\x08\x12\x0e\n\x06reason\x18\x0b \x01(\tB\r\n\x0b_mae_tokensB\x0c\n\n_log_errorB\x10\n\x0e_kendall_tau_bB\x0e\n\x0c_coverage_90B\x16\n\x14_promised_mae_tokensB\x17\n\x15_promised_coverage_90\"\xfb\x03\n\x14GetIndexInfoResponse\x12\x15\n\rindex_version\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\r\x12\x0f\n\x07\x65ncoder\x18\x03 \x01(\t\x12\x14\n\x0c\x65ncoder_hash\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\r\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\x0e\n\x06search\x18\x07 \x01(\t\x12\x0c\n\x04rows\x18\x08 \x01(\x04\x12\x16\n\x0e\x63reated_unix_s\x18\t \x01(\x01\x12(\n\x06models\x18\n \x03(\x0b\x32\x18.lengthwise.v1.ModelInfo\x12\x17\n\x0fquantile_levels\x18\x0b \x03(\x02\x12\x17\n\x0fservice_version\x18\x0c \x01(\t\x12\x10\n\x08uptime_s\x18\r \x01(\x01\x12\x10\n\x08reported\x18\x0e \x01(\x04\x12(\n\x05\x64rift\x18\x0f \x03(\x0b\x32\x19.lengthwise.v1.ModelDrift\x12\x16\n\x0ereports_judged\x18\x10 \x01(\x04\x12\x19\n\x11reports_unmatched\x18\x11 \x01(\x04\x12\x18\n\x10previous_version\x18\x12 \x01(\t\x12\x17\n\x0fswitched_unix_s\x18\x13 \x01(\x01\x12\r\n\x05swaps\x18\x14 \x01(\x04\x12\x15\n\rrefused_swaps\x18\x15 \x01(\x04*U\n\x05\x42\x61sis\x12\x15\n\x11\x42\x41SIS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42\x41SIS_NEIGHBOURS\x10\x01\x12\x0f\n\x0b\x42\x41SIS_PRIOR\x10\x02\x12\x0e\n\nBASIS_HEAD\x10\x03*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xb4\x03\n\x0fLengthPredictor\x12H\n\x07Predict\x12\x1d.lengthwise.v1.PredictRequest\x1a\x1e.lengthwise.v1.PredictResponse\x12W\n\x0cPredictBatch\x12\".lengthwise.v1.PredictBatchRequest\x1a#.lengthwise.v1.PredictBatchResponse\x12^\n\rPredictStream\x12#.lengthwise.v1.PredictStreamRequest\x1a$.lengthwise.v1.PredictStreamResponse(\x01\x30\x01\x12\x45\n\x06Report\x12\x1c.lengthwise.v1.ReportRequest\x1a\x1d.lengthwise.v1.ReportResponse\x12W\n\x0cGetIndexInfo\x12\".lengthwise.v1.GetIndexInfoRequest\x1a#.lengthwise.v1.GetIndexInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lengthwise/v1/length_predictor.proto\x12\rlengthwise.v1\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\x95\x02\n\x0ePredictRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12,\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.lengthwise.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x17\n\nmax_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x1c\n\x0fneighbour_count\x18\x06 \x01(\rH\x01\x88\x01\x01\x12\x1e\n\x16include_neighbour_text\x18\x07 \x01(\x08\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x02\x88\x01\x01\x42\r\n\x0b_max_tokensB\x12\n\x10_neighbour_countB\x0e\n\x0c_temperature\"M\n\x12LengthDistribution\x12\x17\n\x0f\x65xpected_tokens\x18\x01 \x01(\x01\x12\x0e\n\x06levels\x18\x02 \x03(\x02\x12\x0e\n\x06tokens\x18\x03 \x03(\x02\"_\n\tNeighbour\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x12\x15\n\routput_tokens\x18\x03 \x01(\r\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\"c\n\x06Timing\x12\x15\n\rqueue_time_us\x18\x01 \x01(\r\x12\x16\n\x0e\x65ncode_time_us\x18\x02 \x01(\r\x12\x16\n\x0esearch_time_us\x18\x03 \x01(\r\x12\x12\n\nbatch_size\x18\x04 \x01(\r\"\xcd\x02\n\x0fPredictResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x37\n\x0c\x64istribution\x18\x02 \x01(\x0b\x32!.lengthwise.v1.LengthDistribution\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12#\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x14.lengthwise.v1.Basis\x12\x10\n\x08nearness\x18\x05 \x01(\x02\x12,\n\nneighbours\x18\x06 \x03(\x0b\x32\x18.lengthwise.v1.Neighbour\x12\x13\n\x0bmodel_known\x18\x07 \x01(\x08\x12\x15\n\rindex_version\x18\x08 \x01(\t\x12%\n\x06timing\x18\t \x01(\x0b\x32\x15.lengthwise.v1.Timing\x12!\n\x04tier\x18\n \x01(\x0e\x32\x13.lengthwise.v1.Tier\"A\n\x0cPredictError\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"|\n\rPredictResult\x12\x32\n\x08response\x18\x01 \x01(\x0b\x32\x1e.lengthwise.v1.PredictResponseH\x00\x12,\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1b.lengthwise.v1.PredictErrorH\x00\x42\t\n\x07outcome\"F\n\x13PredictBatchRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.lengthwise.v1.PredictRequest\"E\n\x14PredictBatchResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.lengthwise.v1.PredictResult\"G\n\x14PredictStreamRequest\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.lengthwise.v1.PredictRequest\"F\n\x15PredictStreamResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.lengthwise.v1.PredictResult\"\x8a\x02\n\nCompletion\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12,\n\x08messages\x18\x03 \x03(\x0b\x32\x1a.lengthwise.v1.ChatMessage\x12\r\n\x05model\x18\x04 \x01(\t\x12\x15\n\routput_tokens\x18\x05 \x01(\x03\x12\x17\n\nmax_tokens\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x32\n\rfinish_reason\x18\x07 \x01(\x0e\x32\x1b.lengthwise.v1.FinishReason\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x01\x88\x01\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperature\"?\n\rReportRequest\x12.\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32\x19.lengthwise.v1.Completion\"4\n\x0eReportResponse\x12\x0e\n\x06stored\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\"\x15\n\x13GetIndexInfoRequest\"S\n\tModelInfo\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x15\n\rmedian_tokens\x18\x03 \x01(\x01\x12\x12\n\np90_tokens\x18\x04 \x01(\x01\"\xfb\x02\n\nModelDrift\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x15\n\rcensored_rows\x18\x03 \x01(\r\x12\x17\n\nmae_tokens\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tlog_error\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rkendall_tau_b\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0b\x63overage_90\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12 \n\x13promised_mae_tokens\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12!\n\x14promised_coverage_90\x18\t \x01(\x01H\x05\x88\x01\x01\x12\r\n\x05\x61larm\x18\n \x01(\x08\x12\x0e\n\x06reason\x18\x0b \x01(\tB\r\n\x0b_mae_tokensB\x0c\n\n_log_errorB\x10\n\x0e_kendall_tau_bB\x0e\n\x0c_coverage_90B\x16\n\x14_promised_mae_tokensB\x17\n\x15_promised_coverage_90\"\xfb\x03\n\x14GetIndexInfoResponse\x12\x15\n\rindex_version\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\r\x12\x0f\n\x07\x65ncoder\x18\x03 \x01(\t\x12\x14\n\x0c\x65ncoder_hash\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\r\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\x0e\n\x06search\x18\x07 \x01(\t\x12\x0c\n\x04rows\x18\x08 \x01(\x04\x12\x16\n\x0e\x63reated_unix_s\x18\t \x01(\x01\x12(\n\x06models\x18\n \x03(\x0b\x32\x18.lengthwise.v1.ModelInfo\x12\x17\n\x0fquantile_levels\x18\x0b \x03(\x02\x12\x17\n\x0fservice_version\x18\x0c \x01(\t\x12\x10\n\x08uptime_s\x18\r \x01(\x01\x12\x10\n\x08reported\x18\x0e \x01(\x04\x12(\n\x05\x64rift\x18\x0f \x03(\x0b\x32\x19.lengthwise.v1.ModelDrift\x12\x16\n\x0ereports_judged\x18\x10 \x01(\x04\x12\x19\n\x11reports_unmatched\x18\x11 \x01(\x04\x12\x18\n\x10previous_version\x18\x12 \x01(\t\x12\x17\n\x0fswitched_unix_s\x18\x13 \x01(\x01\x12\r\n\x05swaps\x18\x14 \x01(\x04\x12\x15\n\rrefused_swaps\x18\x15 \x01(\x04*U\n\x05\x42\x61sis\x12\x15\n\x11\x42\x41SIS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42\x41SIS_NEIGHBOURS\x10\x01\x12\x0f\n\x0b\x42\x41SIS_PRIOR\x10\x02\x12\x0e\n\nBASIS_HEAD\x10\x03*=\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0e\n\nTIER_FIRST\x10\x01\x12\x0f\n\x0bTIER_SECOND\x10\x02*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xb4\x03\n\x0fLengthPredictor\x12H\n\x07Predict\x12\x1d.lengthwise.v1.PredictRequest\x1a\x1e.lengthwise.v1.PredictResponse\x12W\n\x0cPredictBatch\x12\".lengthwise.v1.PredictBatchRequest\x1a#.lengthwise.v1.PredictBatchResponse\x12^\n\rPredictStream\x12#.lengthwise.v1.PredictStreamRequest\x1a$.lengthwise.v1.PredictStreamResponse(\x01\x30\x01\x12\x45\n\x06Report\x12\x1c.lengthwise.v1.ReportRequest\x1a\x1d.lengthwise.v1.ReportResponse\x12W\n\x0cGetIndexInfo\x12\".lengthwise.v1.GetIndexInfoRequest\x1a#.lengthwise.v1.GetIndexInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lengthwise.v1.length_predictor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BASIS']._serialized_start=2828
-  _globals['_BASIS']._serialized_end=2913
-  _globals['_FINISHREASON']._serialized_start=2915
-  _globals['_FINISHREASON']._serialized_end=3010
+  _globals['_BASIS']._serialized_start=2863
+  _globals['_BASIS']._serialized_end=2948
+  _globals['_TIER']._serialized_start=2950
+  _globals['_TIER']._serialized_end=3011
+  _globals['_FINISHREASON']._serialized_start=3013
+  _globals['_FINISHREASON']._serialized_end=3108
   _globals['_CHATMESSAGE']._serialized_start=55
   _globals['_CHATMESSAGE']._serialized_end=99
   _globals['_PREDICTREQUEST']._serialized_start=102
@@ -46,33 +48,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMING']._serialized_start=557
   _globals['_TIMING']._serialized_end=656
   _globals['_PREDICTRESPONSE']._serialized_start=659
-  _globals['_PREDICTRESPONSE']._serialized_end=957
-  _globals['_PREDICTERROR']._serialized_start=959
-  _globals['_PREDICTERROR']._serialized_end=1024
-  _globals['_PREDICTRESULT']._serialized_start=1026
-  _globals['_PREDICTRESULT']._serialized_end=1150
-  _globals['_PREDICTBATCHREQUEST']._serialized_start=1152
-  _globals['_PREDICTBATCHREQUEST']._serialized_end=1222
-  _globals['_PREDICTBATCHRESPONSE']._serialized_start=1224
-  _globals['_PREDICTBATCHRESPONSE']._serialized_end=1293
-  _globals['_PREDICTSTREAMREQUEST']._serialized_start=1295
-  _globals['_PREDICTSTREAMREQUEST']._serialized_end=1366
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=1368
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=1438
-  _globals['_COMPLETION']._serialized_start=1441
-  _globals['_COMPLETION']._serialized_end=1707
-  _globals['_REPORTREQUEST']._serialized_start=1709
-  _globals['_REPORTREQUEST']._serialized_end=1772
-  _globals['_REPORTRESPONSE']._serialized_start=1774
-  _globals['_REPORTRESPONSE']._serialized_end=1826
-  _globals['_GETINDEXINFOREQUEST']._serialized_start=1828
-  _globals['_GETINDEXINFOREQUEST']._serialized_end=1849
-  _globals['_MODELINFO']._serialized_start=1851
-  _globals['_MODELINFO']._serialized_end=1934
-  _globals['_MODELDRIFT']._serialized_start=1937
-  _globals['_MODELDRIFT']._serialized_end=2316
-  _globals['_GETINDEXINFORESPONSE']._serialized_start=2319
-  _globals['_GETINDEXINFORESPONSE']._serialized_end=2826
-  _globals['_LENGTHPREDICTOR']._serialized_start=3013
-  _globals['_LENGTHPREDICTOR']._serialized_end=3449
+  _globals['_PREDICTRESPONSE']._serialized_end=992
+  _globals['_PREDICTERROR']._serialized_start=994
+  _globals['_PREDICTERROR']._serialized_end=1059
+  _globals['_PREDICTRESULT']._serialized_start=1061
+  _globals['_PREDICTRESULT']._serialized_end=1185
+  _globals['_PREDICTBATCHREQUEST']._serialized_start=1187
+  _globals['_PREDICTBATCHREQUEST']._serialized_end=1257
+  _globals['_PREDICTBATCHRESPONSE']._serialized_start=1259
+  _globals['_PREDICTBATCHRESPONSE']._serialized_end=1328
+  _globals['_PREDICTSTREAMREQUEST']._serialized_start=1330
+  _globals['_PREDICTSTREAMREQUEST']._serialized_end=1401
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=1403
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=1473
+  _globals['_COMPLETION']._serialized_start=1476
+  _globals['_COMPLETION']._serialized_end=1742
+  _globals['_REPORTREQUEST']._serialized_start=1744
+  _globals['_REPORTREQUEST']._serialized_end=1807
+  _globals['_REPORTRESPONSE']._serialized_start=1809
+  _globals['_REPORTRESPONSE']._serialized_end=1861
+  _globals['_GETINDEXINFOREQUEST']._serialized_start=1863
+  _globals['_GETINDEXINFOREQUEST']._serialized_end=1884
+  _globals['_MODELINFO']._serialized_start=1886
+  _globals['_MODELINFO']._serialized_end=1969
+  _globals['_MODELDRIFT']._serialized_start=1972
+  _globals['_MODELDRIFT']._serialized_end=2351
+  _globals['_GETINDEXINFORESPONSE']._serialized_start=2354
+  _globals['_GETINDEXINFORESPONSE']._serialized_end=2861
+  _globals['_LENGTHPREDICTOR']._serialized_start=3111
+  _globals['_LENGTHPREDICTOR']._serialized_end=3547
 # @@protoc_insertion_point(module_scope)

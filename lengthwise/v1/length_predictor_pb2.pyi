@@ -13,6 +13,12 @@ class Basis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BASIS_PRIOR: _ClassVar[Basis]
     BASIS_HEAD: _ClassVar[Basis]
 
+class Tier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIER_UNSPECIFIED: _ClassVar[Tier]
+    TIER_FIRST: _ClassVar[Tier]
+    TIER_SECOND: _ClassVar[Tier]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -22,6 +28,9 @@ BASIS_UNSPECIFIED: Basis
 BASIS_NEIGHBOURS: Basis
 BASIS_PRIOR: Basis
 BASIS_HEAD: Basis
+TIER_UNSPECIFIED: Tier
+TIER_FIRST: Tier
+TIER_SECOND: Tier
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_LENGTH: FinishReason
@@ -91,7 +100,7 @@ class Timing(_message.Message):
     def __init__(self, queue_time_us: _Optional[int] = ..., encode_time_us: _Optional[int] = ..., search_time_us: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
-    __slots__ = ("request_id", "distribution", "confidence", "basis", "nearness", "neighbours", "model_known", "index_version", "timing")
+    __slots__ = ("request_id", "distribution", "confidence", "basis", "nearness", "neighbours", "model_known", "index_version", "timing", "tier")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +110,7 @@ class PredictResponse(_message.Message):
     MODEL_KNOWN_FIELD_NUMBER: _ClassVar[int]
     INDEX_VERSION_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     distribution: LengthDistribution
     confidence: float
@@ -110,7 +120,8 @@ class PredictResponse(_message.Message):
     model_known: bool
     index_version: str
     timing: Timing
-    def __init__(self, request_id: _Optional[str] = ..., distribution: _Optional[_Union[LengthDistribution, _Mapping]] = ..., confidence: _Optional[float] = ..., basis: _Optional[_Union[Basis, str]] = ..., nearness: _Optional[float] = ..., neighbours: _Optional[_Iterable[_Union[Neighbour, _Mapping]]] = ..., model_known: bool = ..., index_version: _Optional[str] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ...) -> None: ...
+    tier: Tier
+    def __init__(self, request_id: _Optional[str] = ..., distribution: _Optional[_Union[LengthDistribution, _Mapping]] = ..., confidence: _Optional[float] = ..., basis: _Optional[_Union[Basis, str]] = ..., nearness: _Optional[float] = ..., neighbours: _Optional[_Iterable[_Union[Neighbour, _Mapping]]] = ..., model_known: bool = ..., index_version: _Optional[str] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., tier: _Optional[_Union[Tier, str]] = ...) -> None: ...
 
 class PredictError(_message.Message):
     __slots__ = ("request_id", "code", "message")

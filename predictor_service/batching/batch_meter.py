@@ -1,14 +1,16 @@
 """Measures micro-batches. Written under the batcher's lock."""
 
+from collections import Counter
 from collections.abc import Iterable
 
+from lengthwise.index.estimate.estimate import Tier
 from predictor_service.batching.job import Answer, AnswerOrError
 from predictor_service.histogram import BATCH_BOUNDS, LATENCY_BOUNDS_S, Histogram
 from predictor_service.serving_index.inference import BatchFacts
 
 
 class BatchMeter:
-    """How large micro-batches were, and where the time of their prompts went."""
+    """How large micro-batches were, what answered, and where the time of their prompts went."""
 
     def __init__(self) -> None:
         self.sizes = Histogram(BATCH_BOUNDS)
@@ -16,6 +18,7 @@ class BatchMeter:
         self.encode_s = Histogram(LATENCY_BOUNDS_S)
         self.search_s = Histogram(LATENCY_BOUNDS_S)
         self.failed = 0
+        self.by_tier: Counter[Tier] = Counter({"first": 0, "second": 0})
 
     def computed(self, outcomes: Iterable[AnswerOrError | None]) -> None:
         """Count a micro-batch, which was computed at once or, if that failed, prompt by prompt."""
@@ -24,6 +27,7 @@ class BatchMeter:
             if not isinstance(outcome, Answer):
                 self.failed += 1
                 continue
+            self.by_tier[outcome.estimate.tier] += 1
             self.queue_s.observe(outcome.queue_us / 1e6)
             if outcome.batch is not last:
                 last = outcome.batch

@@ -64,6 +64,11 @@ class Options(BaseModel):
     index_cache: Path | None = Field(
         None, description="folder for copies of versions, needed if --index is a URL"
     )
+    cascade: Literal["on", "off"] = Field(
+        "on",
+        description="whether the first tier of an index answers what it is sure of, where the "
+        "index has one and no neighbours are asked for",
+    )
     keep_previous: Literal["disk", "memory"] = Field(
         "disk",
         description="where the version served before is kept: memory goes back to it at once, and "

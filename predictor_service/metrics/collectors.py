@@ -148,6 +148,12 @@ def prediction_metrics(sources: Sources) -> Iterator[Metric]:
     yield histogram("batch_prompts", "Prompts in a micro-batch.", meter.sizes)
     yield histogram("encode_seconds", "Encoding a micro-batch.", meter.encode_s)
     yield histogram("search_seconds", "Searching and estimating a micro-batch.", meter.search_s)
+    yield counters(
+        "predictions",
+        "Prompts answered, those from the cache left out, by the tier that answered.",
+        ("tier",),
+        {(tier,): count for tier, count in meter.by_tier.copy().items()},
+    )
     yield counter("failed_predictions", "Prompts of micro-batches without answer.", meter.failed)
     yield counters(
         "cache_lookups",

@@ -29,6 +29,7 @@ def artifact_source(config: ServiceConfig) -> ArtifactSource:
         lanes=config.lanes,
         remembered_vectors=config.remembered_vectors,
         cache=config.index_cache,
+        cascade=config.cascade == "on",
     )
 
 

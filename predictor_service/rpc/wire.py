@@ -25,6 +25,10 @@ BASIS = {
 """What an estimate rests on, as the wire names it."""
 
 
+TIER = {"first": pb.TIER_FIRST, "second": pb.TIER_SECOND}
+"""What answered, as the wire names it."""
+
+
 MAX_TOLD_MODELS = 1_000
 """LLMs that GetIndexInfo tells of, those with the most rows: with names of the greatest length, a
 megabyte, which a message has room for."""
@@ -81,6 +85,7 @@ def serialize_estimate(estimate: LengthEstimate, version: str) -> bytes:
         ],
         model_known=estimate.model_known,
         index_version=version,
+        tier=TIER[estimate.tier],
     ).SerializeToString()
 
 

@@ -32,6 +32,7 @@ class ArtifactSource:
             encoded once; 0 for none.
         cache: Folder for copies of the versions behind a URL, which needs one; a folder's own
             versions are read where they lie.
+        cascade: Let first tiers answer, where artifacts have them.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class ArtifactSource:
         lanes: int = 1,
         remembered_vectors: int = 0,
         cache: Path | None = None,
+        cascade: bool = True,
     ) -> None:
         self._where = str(place)
         self._cache = cache if "://" in self._where else None
         self._threads = threads
         self._lanes = lanes
         self._remembered_vectors = remembered_vectors
+        self._cascade = cascade
         self._promises: dict[str, Promises] = {}
 
     @property
@@ -83,7 +86,9 @@ class ArtifactSource:
 
         layout = ArtifactLayout(self.fetch(version or self._current()))
         wanted = read_manifest(layout).encoder.content_hash
-        index = LengthIndex.load(layout.root, encoder=self._encoders.get(wanted))
+        index = LengthIndex.load(
+            layout.root, encoder=self._encoders.get(wanted), cascade=self._cascade
+        )
         if self._remembered_vectors and not isinstance(index.encoder, RememberingEncoder):
             index.encoder = RememberingEncoder(index.encoder, capacity=self._remembered_vectors)
         self._encoders[wanted] = index.encoder

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -46,6 +47,9 @@ def warm_up(index: ServedIndex, batch_size: int) -> None:
         queries = [Query(WARM_UP_PROMPTS[i % len(WARM_UP_PROMPTS)]) for i in range(size)]
         for estimate in infer(index, queries).estimates:
             _check(estimate)
+        for answer in index.answered_first([replace(q, neighbour_count=0) for q in queries]):
+            if answer is not None:
+                _check(answer)
 
 
 def _check(estimate: LengthEstimate) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from predictor_service.serving_index.served_index import ServedIndex
 
@@ -16,7 +17,7 @@ class BatchFacts:
     Args:
         version: Of the index that computed them.
         size: Prompts in the micro-batch, repeated ones too.
-        encode_us: Time in the encoder, in microseconds.
+        encode_us: Time in the first tier and in the encoder, in microseconds.
         search_us: Time of the search and of the estimates, in microseconds.
     """
 
@@ -34,23 +35,22 @@ class Inference(NamedTuple):
 
 
 def infer(index: ServedIndex, queries: Sequence[Query]) -> Inference:
-    """Encode, search and estimate; a prompt that occurs twice is encoded once.
+    """Have the first tier answer, and encode, search and estimate what it passes on.
 
     Raises:
         RuntimeError: The index answers another number of queries than it was asked.
     """
     started = time.perf_counter()
-    prompts = [query.prompt for query in queries]
-    unique = list(dict.fromkeys(prompts))
-    vectors = index.encode(unique)
-    if len(unique) < len(prompts):
-        row_of = {prompt: row for row, prompt in enumerate(unique)}
-        vectors = vectors[[row_of[prompt] for prompt in prompts]]
+    first = index.answered_first(queries)
+    rest = [query for query, answer in zip(queries, first, strict=True) if answer is None]
+    vectors = _encoded(index, rest)
     encoded = time.perf_counter()
-    estimates = index.estimate(index.search(vectors, queries), queries)
+    second = index.estimate(index.search(vectors, rest), rest) if rest else []
     searched = time.perf_counter()
-    if len(estimates) != len(queries):
-        raise RuntimeError(f"the index gave {len(estimates)} estimates for {len(queries)} queries")
+    if len(second) != len(rest):
+        raise RuntimeError(f"the index gave {len(second)} estimates for {len(rest)} queries")
+    left = iter(second)
+    estimates = [answer or next(left) for answer in first]
     facts = BatchFacts(
         version=index.version,
         size=len(queries),
@@ -58,3 +58,14 @@ def infer(index: ServedIndex, queries: Sequence[Query]) -> Inference:
         search_us=int((searched - encoded) * 1e6),
     )
     return Inference(estimates, facts)
+
+
+def _encoded(index: ServedIndex, queries: Sequence[Query]) -> FloatMatrix:
+    """Vectors of the prompts; one that occurs twice is encoded once."""
+    prompts = [query.prompt for query in queries]
+    unique = list(dict.fromkeys(prompts))
+    vectors = index.encode(unique)
+    if len(unique) == len(prompts):
+        return vectors
+    row_of = {prompt: row for row, prompt in enumerate(unique)}
+    return vectors[[row_of[prompt] for prompt in prompts]]

@@ -31,6 +31,10 @@ class ServedIndex(Protocol):
         """The length that hardly an answer of an LLM exceeds; None where that is not known."""
         ...
 
+    def answered_first(self, queries: Sequence[Query]) -> list[LengthEstimate | None]:
+        """What a first tier answers at once, in order; None for what it passes on."""
+        ...
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Vectors of prompts, shape (prompts, dimension)."""
         ...

@@ -163,6 +163,8 @@ def _interval(prediction: Prediction) -> str:
 
 def _basis(prediction: Prediction) -> str:
     known = "known" if prediction.model_known else "unknown"
+    if prediction.tier == "first":
+        return f"first tier: nothing was searched for; LLM {known}"
     if prediction.basis == "prior":
         return f"prior: no past prompt is similar (nearest {prediction.nearness:.2f}); LLM {known}"
     return f"neighbours, nearest {prediction.nearness:.2f}; LLM {known}"

@@ -42,6 +42,9 @@ class FakeIndex:
     def longest_tokens(self, model: str) -> int | None:
         return None
 
+    def answered_first(self, queries: Sequence[Query]) -> list[LengthEstimate | None]:
+        return [None] * len(queries)
+
     def encode(self, prompts: Sequence[str]) -> Any:
         self.encoded.append(list(prompts))
         self.entered.release()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.openmp import bound_spinning
+from lengthwise.index.encoder.static_encoder import StaticEncoder, is_static
 from lengthwise.index.errors import EncoderError, LengthIndexError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """What an encoder computes in; "auto" takes the fastest that the device computes well in."""
 
 
-def choose_device(device: Device) -> str:
+def choose_device(device: Device) -> Literal["cpu", "cuda"]:
     """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
     if device != "auto":
         return device
@@ -112,11 +113,11 @@ def locate_encoder(name: str) -> str:
 def load_encoder(
     name: str = DEFAULT_ENCODER, *, device: Device = "auto", precision: Precision = "auto"
 ) -> Encoder:
-    """Load a sentence-transformers model by name or folder.
+    """Load a sentence-transformers model by name or folder, or a static encoder by its folder.
 
     Args:
         name: The packaged default, a folder, or a name on the Hugging Face hub.
-        device: "auto" takes an NVIDIA GPU where there is one.
+        device: "auto" takes an NVIDIA GPU where there is one; a static encoder runs on the CPU.
         precision: "auto" takes float16 on a GPU, bfloat16 on a CPU with instructions for it, and
             float32 elsewhere.
 
@@ -125,14 +126,16 @@ def load_encoder(
         MissingExtraError: sentence-transformers is not installed.
     """
     bound_spinning()
+    source = locate_encoder(name)
+    known_as = source if Path(source).is_absolute() and name != DEFAULT_ENCODER else name
+    if is_static(Path(source)):
+        return StaticEncoder.load(known_as, Path(source))
     try:
         from lengthwise.index.encoder.sentence_encoder import SentenceEncoder  # noqa: PLC0415  imports torch
     except ImportError as error:
         raise MissingExtraError.for_module(
             error.name or "sentence-transformers", "index"
         ) from error
-    source = locate_encoder(name)
-    known_as = source if Path(source).is_absolute() and name != DEFAULT_ENCODER else name
     try:
         return SentenceEncoder.from_source(known_as, source, device=device, precision=precision)
     except LengthIndexError:

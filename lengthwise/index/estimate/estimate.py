@@ -10,6 +10,9 @@ from lengthwise.request import SamplingConditions
 
 Basis = Literal["neighbours", "prior", "head"]
 
+Tier = Literal["first", "second"]
+"""What answered: the model before the encoder, or encoder and search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query(SamplingConditions):
@@ -18,7 +21,8 @@ class Query(SamplingConditions):
     Args:
         prompt: What the LLM will see: one text, a conversation rendered by `conversation`.
         model: The LLM that will answer; "" means any.
-        neighbour_count: How many neighbours to name in the answer.
+        neighbour_count: How many neighbours to name in the answer. Only the second tier knows any:
+            the first may answer where none are asked for.
         include_neighbour_text: Also give their text, where the index keeps it.
     """
 
@@ -67,9 +71,11 @@ class LengthEstimate:
             median, in [0, 1].
         basis: "neighbours"; where what is near in the history counts for less than half, "head" if
             the index has a trained one, else "prior".
-        nearness: Cosine similarity of the nearest past prompt.
+        nearness: Cosine similarity of the nearest past prompt; 0 of the first tier, which looks for
+            none.
         neighbours: As many of the nearest past prompts as were asked for, nearest first.
         model_known: True if the LLM asked for has history of its own.
+        tier: What answered; always "second" where the index has no first tier.
     """
 
     expected_tokens: float
@@ -80,6 +86,7 @@ class LengthEstimate:
     nearness: float
     neighbours: tuple[Neighbour, ...]
     model_known: bool
+    tier: Tier = "second"
 
     def quantile(self, level: float) -> float:
         """Length, in tokens, that the answer stays at or under with probability `level`.

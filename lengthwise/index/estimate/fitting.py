@@ -69,10 +69,25 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted estimator and how it did; no validation where rows were too few."""
+    """A fitted estimator and how it did.
+
+    Args:
+        estimator: What is stored of it.
+        validation: How good it is; None where rows were too few.
+        held_out: Rows that stood in for new prompts, and what was found for each.
+        newest: Those of them that the calibration follows.
+    """
 
     estimator: FittedEstimator
     validation: Validation | None
+    held_out: HeldOutHits
+    newest: HeldOutHits
+
+    def medians(self, held_out: HeldOutHits, rows: HistoryRows) -> FloatArray:
+        """Calibrated medians of held-out rows, in tokens, shape (len(held_out),)."""
+        cdf = held_out.distributions(self.estimator.estimator(rows))
+        grid = self.estimator.calibration.quantile_grid(cdf, held_out.hits.nearness())
+        return grid[:, grid.shape[1] // 2]
 
 
 def fit_estimator(
@@ -101,9 +116,10 @@ def fit_estimator(
     familiarity = Familiarity.fit(found.hits)
     if len(found.ended()) < MIN_ROWS:
         calibration = Calibration.identity(familiarity)
-        return Fit(FittedEstimator(RetrievalParameters(), calibration), None)
+        return Fit(FittedEstimator(RetrievalParameters(), calibration), None, found, found)
     estimator = RetrievalEstimator(rows, RetrievalParameters(), familiarity)
     parameters = _choose(estimator, found.part(slice(FIT_ROWS)), rows)
+    everything = found
     if newest is not None:
         chosen = newest.distinct(rows).sample(CALIBRATION_ROWS, seed)
         found = HeldOutHits.from_search(vectors, rows, searcher, chosen)
@@ -112,7 +128,8 @@ def fit_estimator(
     half = len(found) // 2
     calibrated_on_half = _calibrate(best, found.part(slice(half)), familiarity)
     others = found.part(slice(half, None)).ended()
-    return Fit(fitted, _validate(best, calibrated_on_half, others) if len(others) else None)
+    validation = _validate(best, calibrated_on_half, others) if len(others) else None
+    return Fit(fitted, validation, everything, found)
 
 
 def _calibrate(

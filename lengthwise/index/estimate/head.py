@@ -17,6 +17,7 @@ from scipy.special import erf, softmax
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.estimate.prior import ATOMS
+from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.length_scale import FloatArray
 
 _ANSWER = re.compile(r"(?ms)^assistant: (.*?)(?=^(?:user|assistant|system|tool): |\Z)")
@@ -112,11 +113,16 @@ class LengthHead:
         Returns:
             Shape (queries, n).
         """
-        probabilities = self.probabilities(vectors, features, places)
-        reached = np.zeros((len(vectors), len(self.edges)))
-        np.cumsum(probabilities, axis=1, out=reached[:, 1:])
+        reached = self._reached(vectors, features, places)
         values = np.array([np.interp(levels, row, self.edges) for row in reached])
         return values.reshape(len(vectors), len(levels)) + self.offsets[places][:, None]
+
+    def distribution(
+        self, vectors: FloatMatrix, features: FloatMatrix, places: IntVector
+    ) -> WeightedCdf:
+        """The same as distributions on the log scale, one for each query."""
+        values = self.edges + self.offsets[places][:, None]
+        return WeightedCdf(values, self._reached(vectors, features, places))
 
     def atoms(
         self, vectors: FloatMatrix, prompts: Sequence[str], models: Sequence[str]
@@ -124,6 +130,14 @@ class LengthHead:
         """Equally likely lengths on the log scale, shape (queries, ATOMS), as `prior` has them."""
         features = prompt_features(prompts)
         return self.quantiles(vectors, features, self.places(models), ATOM_LEVELS)
+
+    def _reached(
+        self, vectors: FloatMatrix, features: FloatMatrix, places: IntVector
+    ) -> FloatArray:
+        """Probability of staying under each edge, shape (queries, bins + 1)."""
+        reached = np.zeros((len(vectors), len(self.edges)))
+        np.cumsum(self.probabilities(vectors, features, places), axis=1, out=reached[:, 1:])
+        return reached
 
     def probabilities(
         self, vectors: FloatMatrix, features: FloatMatrix, places: IntVector

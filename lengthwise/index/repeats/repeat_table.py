@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lengthwise.index.arrays import BoolVector
 from lengthwise.index.decoding import Decoding, decoding_at
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.estimate.estimate import Query
@@ -106,6 +107,15 @@ class RepeatTable:
             decodings + Decoding.UNKNOWN,
             found,
         )
+
+    def holds(self, queries: Sequence[Query]) -> BoolVector:
+        """Which of some prompts the LLM asked for answered before; shape (len(queries),)."""
+        if not len(self):
+            return np.zeros(len(queries), bool)
+        firsts = [repeat_key(query.prompt, query.model, Decoding.UNKNOWN) for query in queries]
+        wanted = np.array(firsts, np.uint64)
+        places = np.searchsorted(self.keys, wanted).clip(max=len(self) - 1)
+        return self.keys[places] >> DECODING_BITS == wanted >> DECODING_BITS
 
     def between(self, low: int, high: int) -> "RepeatTable":
         """Those of keys from `low` on and below `high`."""

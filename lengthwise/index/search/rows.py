@@ -37,6 +37,12 @@ from files. `temperature` is that of the sampling; null where it is not known. `
 empty or null where that is not known. Artifacts from before there were such columns are read as if
 nothing were known."""
 
+LONGEST_LEVEL = 0.999
+"""Of an LLM's lengths: above all but the freaks, of which there are some in every history."""
+
+MIN_LONGEST_ROWS = 50
+"""Fewer rows of an LLM say nothing of how long its answers get."""
+
 
 def rows_to_table(records: Sequence[HistoryRecord], *, keep_text: bool) -> Any:
     """Arrow table of some records; without `keep_text` the prompts stay out (empty strings)."""
@@ -152,6 +158,16 @@ class HistoryRows:
     def repeat_counts(self) -> IntVector:
         """Shape (rows,): how many rows share a row's code, itself among them."""
         return repeat_counts(self.repeat_codes)
+
+    @cached_property
+    def longest_tokens(self) -> list[int | None]:
+        """The length that one answer in a thousand exceeds, by LLM; None where rows are too few."""
+        found: list[int | None] = []
+        for code in range(len(self.models)):
+            tokens = self.output_tokens[self.model_codes == code]
+            few = len(tokens) < MIN_LONGEST_ROWS
+            found.append(None if few else int(np.quantile(tokens, LONGEST_LEVEL, method="higher")))
+        return found
 
     def take(self, rows: Sequence[int] | IntVector) -> "HistoryRows":
         """Some rows, in the order given."""

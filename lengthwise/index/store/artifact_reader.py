@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lengthwise.index.errors import ArtifactAlteredError
+from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.errors import ArtifactAlteredError, EncoderMismatchError
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.first_tier.first_tier import TierParts
+from lengthwise.index.first_tier.fitted_tier import FittedTier
+from lengthwise.index.first_tier.known_prompts import KnownPrompts
+from lengthwise.index.first_tier.student import Student
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
@@ -43,6 +48,21 @@ class ArtifactReader:
         encoder = self.manifest.encoder
         return str(self.layout.encoder) if encoder.trained else encoder.name
 
+    def require_encoder(self, encoder: Encoder) -> None:
+        """Hold an encoder against the one that made the vectors.
+
+        Raises:
+            EncoderMismatchError: It is another one.
+        """
+        built = self.manifest.encoder
+        if encoder.content_hash != built.content_hash or encoder.dimension != built.dimension:
+            raise EncoderMismatchError(
+                f"the index was built with encoder {built.name!r} ({built.dimension} dimensions, "
+                f"hash {built.content_hash[:12]}), but {encoder.name!r} has {encoder.dimension} "
+                f"dimensions and hash {encoder.content_hash[:12]}: their vectors cannot be "
+                "compared. Give the same encoder or build the index again"
+            )
+
     def vectors_and_rows(self) -> tuple[VectorIndex, HistoryRows]:
         """The vectors of the past prompts and their columns, row i belonging to vector i.
 
@@ -71,3 +91,18 @@ class ArtifactReader:
     def head(self) -> LengthHead | None:
         """What was trained together with the encoder; None if nothing was."""
         return None if self.manifest.training is None else LengthHead.load(self.layout.head)
+
+    def first_tier(self) -> TierParts | None:
+        """What answers before the encoder; None if the artifact has no first tier.
+
+        Raises:
+            ArtifactAlteredError: A part of it is not what a build writes.
+            EncoderError: Its encoder cannot be loaded.
+        """
+        if self.manifest.first_tier is None:
+            return None
+        return TierParts(
+            Student.load(self.layout.first_tier),
+            FittedTier.load(self.layout.fitted_tier),
+            KnownPrompts.load(self.layout.known_prompts),
+        )

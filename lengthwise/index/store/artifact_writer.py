@@ -18,18 +18,22 @@ import pyarrow.parquet as pq
 
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
+from lengthwise.index.first_tier.fitted_tier import FittedTier
+from lengthwise.index.first_tier.known_prompts import KnownPrompts
 from lengthwise.index.repeats.repeat_runs import write_repeats
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store.layout import (
     ENCODER_FOLDER,
+    FIRST_TIER_FOLDER,
     HEAD_FILE,
     ArtifactLayout,
     describe_files,
 )
 from lengthwise.index.store.manifest import (
     EncoderIdentity,
+    FirstTierFacts,
     HistoryFacts,
     Manifest,
     TrainingFacts,
@@ -61,6 +65,21 @@ class ArtifactFacts:
     history: HistoryFacts | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedTier:
+    """What is written of a first tier, beside the model that was taken in.
+
+    Args:
+        fitted: What it is sure of, and how its probabilities are corrected.
+        known: The prompts of the artifact's rows.
+        facts: What the manifest says of it.
+    """
+
+    fitted: FittedTier
+    known: KnownPrompts
+    facts: FirstTierFacts
+
+
 class ArtifactWriter:
     """Fills a folder step by step: what was trained, if anything was; rows; then all the rest.
 
@@ -73,13 +92,16 @@ class ArtifactWriter:
         self._rows = 0
 
     def add_trained(self, folder: Path, *, move: bool = False) -> None:
-        """Take in a trained encoder and its head.
+        """Take in a trained encoder and its head, and the first tier's where there is one.
 
         Args:
-            folder: Holds both, as a training or another artifact has them.
+            folder: Holds them, as a training or another artifact has them.
             move: Leave nothing there; spares copying some hundred megabytes.
         """
-        for name in (ENCODER_FOLDER, HEAD_FILE):
+        names = [ENCODER_FOLDER, HEAD_FILE]
+        if (folder / FIRST_TIER_FOLDER).is_dir():
+            names.append(FIRST_TIER_FOLDER)
+        for name in names:
             source, target = folder / name, self.layout.root / name
             if move:
                 shutil.move(source, target)
@@ -121,6 +143,8 @@ class ArtifactWriter:
         vectors: VectorIndex,
         fitted: FittedEstimator,
         evaluation: Mapping[str, Any],
+        *,
+        first_tier: FinishedTier | None = None,
     ) -> Manifest:
         """Write vectors, estimator and evaluation, and then the manifest of the whole.
 
@@ -130,6 +154,7 @@ class ArtifactWriter:
             fitted: How neighbours are weighted and probabilities corrected.
             evaluation: How well rows were predicted that the artifact was not fitted on, as JSON;
                 empty if there were too few.
+            first_tier: What was fitted of the first tier that was taken in; None leaves it out.
 
         Raises:
             InvalidInputError: There are not as many vectors as rows.
@@ -142,11 +167,19 @@ class ArtifactWriter:
         vectors.save(self.layout.vectors)
         fitted.save(self.layout.calibration)
         self.layout.evaluation.write_text(json.dumps(evaluation, indent=1) + "\n", "utf-8")
-        manifest = self._manifest(facts, vectors)
+        if first_tier is not None:
+            first_tier.fitted.save(self.layout.fitted_tier)
+            first_tier.known.save(self.layout.known_prompts)
+        elif self.layout.first_tier.is_dir():
+            shutil.rmtree(self.layout.first_tier)
+        tier_facts = None if first_tier is None else first_tier.facts
+        manifest = self._manifest(facts, vectors, tier_facts)
         self.layout.manifest.write_text(manifest.to_json(), "utf-8")
         return manifest
 
-    def _manifest(self, facts: ArtifactFacts, vectors: VectorIndex) -> Manifest:
+    def _manifest(
+        self, facts: ArtifactFacts, vectors: VectorIndex, first_tier: FirstTierFacts | None
+    ) -> Manifest:
         return Manifest(
             version=facts.version,
             encoder=facts.encoder,
@@ -161,4 +194,5 @@ class ArtifactWriter:
             files=describe_files(self.layout),
             training=facts.training,
             history=facts.history,
+            first_tier=first_tier,
         )

@@ -24,14 +24,16 @@ MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and wha
 ENCODER_FOLDER = "encoder"  # there only after a training
 HEAD_FILE = "head.npz"  # as above
 REPEATS_FILE = "repeats.bin"  # there only where rows of the history are not in the index
+FIRST_TIER_FOLDER = "first_tier"  # there only where a first tier keeps the loss that was allowed
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactLayout:
     """Where things lie in an artifact folder.
 
-    What CONTENT names is always there; a trained encoder and its head only after a training, a
-    table of repeats only where the history has rows that the index does not hold.
+    What CONTENT names is always there. A trained encoder and its head are there only after a
+    training, a first tier only where one was trained as well, repeats only where the history has
+    rows that the index does not hold.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.
@@ -85,6 +87,21 @@ class ArtifactLayout:
     def head(self) -> Path:
         """The trained head."""
         return self.root / HEAD_FILE
+
+    @property
+    def first_tier(self) -> Path:
+        """Folder of the first tier: its own encoder and head, and what is fitted of it."""
+        return self.root / FIRST_TIER_FOLDER
+
+    @property
+    def fitted_tier(self) -> Path:
+        """What the first tier is sure of, and corrections of its probabilities."""
+        return self.first_tier / "calibration.json"
+
+    @property
+    def known_prompts(self) -> Path:
+        """Digests of the build's prompts, which the first tier leaves to the second."""
+        return self.first_tier / "known_prompts.npy"
 
     def files(self) -> list[str]:
         """Names of all files but the manifest, relative to the folder."""

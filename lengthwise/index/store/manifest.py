@@ -46,6 +46,25 @@ class EncoderIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class StudentFacts:
+    """How a student of a trained encoder came to be.
+
+    Args:
+        layers: Layers of the trained encoder that it keeps; 0: none, it looks vectors up.
+        unlabelled_rows: Prompts without a length that it learnt from besides the history's.
+        epochs: Passes over all prompts, up to the one that ended the training.
+        kendall_tau_b: Of the rows kept apart, with the weights that were kept; in [-1, 1].
+        trained_kendall_tau_b: The same of the trained encoder.
+    """
+
+    layers: int
+    unlabelled_rows: int
+    epochs: int
+    kendall_tau_b: float
+    trained_kendall_tau_b: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingFacts:
     """How the encoder of an artifact was trained.
 
@@ -59,6 +78,8 @@ class TrainingFacts:
         validation_kendall_tau_b: Of the rows kept apart, after each pass; in [-1, 1].
         validation_share: Share of the history's rows that was kept apart, in (0, 1).
         seed: Of everything that chance decided.
+        student: How the encoder learnt from the trained one, if it is a smaller one; None if it is
+            the trained one itself.
     """
 
     base: str
@@ -70,6 +91,21 @@ class TrainingFacts:
     validation_kendall_tau_b: tuple[float, ...]
     validation_share: float
     seed: int
+    student: StudentFacts | None = None
+
+    @property
+    def best_kendall_tau_b(self) -> float:
+        """Of the rows kept apart, after the pass whose weights were kept."""
+        return self.validation_kendall_tau_b[self.best_epoch - 1]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """From JSON; what artifacts did not say before is left at its default."""
+        content = dict(data)
+        content["validation_kendall_tau_b"] = tuple(content["validation_kendall_tau_b"])
+        if content.get("student") is not None:
+            content["student"] = StudentFacts(**content["student"])
+        return cls(**content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +120,27 @@ class HistoryFacts:
 
     last_sequence: int
     trained_until_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTierFacts:
+    """What the first tier of an artifact answers, and at what loss.
+
+    Args:
+        encoder: Its own, which lies in the artifact beside that of the index.
+        allowed_loss: How much lower Kendall's tau-b may be than without a first tier.
+        loss: How much lower it was on held-out rows; below 0 it was higher.
+        loss_error: Standard error of `loss`, as other rows of their number would show.
+        share: Share of the held-out rows that it answers, in (0, 1].
+        held_out_rows: Rows never trained on that this was chosen by.
+    """
+
+    encoder: EncoderIdentity
+    allowed_loss: float
+    loss: float
+    loss_error: float
+    share: float
+    held_out_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +161,7 @@ class Manifest:
         files: Name to size in bytes and SHA-256 of every other file.
         training: How the encoder was trained; None if it was taken as it is.
         history: How far it follows a history of completions; None if it was built from files.
+        first_tier: What answers before the encoder; None where nothing does.
         metric: How vectors are compared; "cosine" is all there is.
         schema_version: Version of this layout, see `SCHEMA_VERSION`.
     """
@@ -121,6 +179,7 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingFacts | None = None
     history: HistoryFacts | None = None
+    first_tier: FirstTierFacts | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
 
@@ -131,7 +190,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """As the manifest file holds it."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        content = asdict(self)
+        if self.first_tier is None:  # so that releases from before there were any read it
+            del content["first_tier"]
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, path: Path) -> "Manifest":
@@ -156,10 +218,12 @@ class Manifest:
             data["search"] = SearchPlan(**data["search"])
             data["quantile_levels"] = tuple(data["quantile_levels"])
             if data["training"] is not None:
-                taus = tuple(data["training"].pop("validation_kendall_tau_b"))
-                data["training"] = TrainingFacts(validation_kendall_tau_b=taus, **data["training"])
+                data["training"] = TrainingFacts.from_dict(data["training"])
             if data.get("history") is not None:
                 data["history"] = HistoryFacts(**data["history"])
+            if data.get("first_tier") is not None:
+                identity = EncoderIdentity(**data["first_tier"].pop("encoder"))
+                data["first_tier"] = FirstTierFacts(encoder=identity, **data["first_tier"])
             data["files"] = {n: {**facts} for n, facts in data["files"].items()}
             return cls(**data)
         except (KeyError, TypeError, AttributeError) as error:

@@ -218,6 +218,7 @@ def test_inspect_shows_what_an_artifact_holds(store):
     printed = ok("inspect", "--index", store)
     assert "bag-of-words (64 dimensions)" in printed
     assert "flat: exact" in printed
+    assert "none: every prompt is encoded" in printed
 
 
 def test_inspect_of_a_history_too_small_to_evaluate_shows_no_table(tmp_path, fake_encoder):

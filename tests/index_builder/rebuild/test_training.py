@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from index_builder.build.builder import build_index
+from index_builder.build.train_and_build import train_and_build
+from index_builder.distillation import distil, students
+from index_builder.distillation.student_choice import StudentOptions
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress
@@ -67,6 +70,25 @@ def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):
     )
     queries = [r.prompt for r in new_records(5, seed=3)]
     np.testing.assert_allclose(index.encode(queries), trained.encode(queries), atol=1e-6)
+
+
+def test_a_training_after_a_student_makes_one_of_its_size_again(
+    rebuild,
+    tiny_model,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.setattr(students, "PAIR_BITS", 4)
+    monkeypatch.setattr(distil, "STATIC_PACE", replace(students.STATIC_PACE, taught_rows=800))
+    student = StudentOptions(layers=0)
+    store = tmp_path / "store"
+    train_and_build(
+        *(topic_history(400), store, tiny_model), train_options=TRAINING, student=student
+    )
+    outcome, index = rebuild(new_records(200), training=TRAINING)
+    assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 600)
+    assert index.manifest.training.student.layers == 0
+    assert index.encoder.runtime == "cpu float32 static"
 
 
 def test_rows_without_text_cannot_be_trained_on_and_are_counted(rebuild):

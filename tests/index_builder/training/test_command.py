@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
@@ -55,3 +56,36 @@ def test_histories_to_learn_first_without_training_are_refused(tmp_path):
     )
     assert refused.exit_code != 0
     assert "--learn-first is for training: give --train as well" in str(refused.exception)
+
+
+def test_train_ends_with_a_smaller_encoder_that_inspect_names(tiny_model, tmp_path):
+    learnt = write_history(tmp_path / "learnt.jsonl", topic_history(200))
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"prompt": "a prompt without a length"}) + "\n")
+    trained = run(
+        *("train", "--history", learnt, "--out", tmp_path / "store", "--encoder", tiny_model),
+        *("--epochs", 1, "--layers", 1, "--unlabelled", more, "--json"),
+    )
+    assert trained.exit_code == 0, trained.output
+    facts = read_manifest(ArtifactLayout(resolve_artifact(tmp_path / "store"))).training
+    assert (facts.student.layers, facts.student.unlabelled_rows) == (1, 1)
+    shown = run("inspect", "--index", tmp_path / "store").stdout
+    assert "then 1 of its layers" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "message"),
+    [
+        ("train", ("--static", "--layers", 2), "--layers and --static: expected one of them"),
+        ("train", ("--unlabelled", "x.jsonl"), "are for a smaller encoder"),
+        ("train", ("--smallest", "--target-speed", 3), "--smallest and --target-speed: expected"),
+        ("build", ("--static",), "comes of a training: give --train as well"),
+    ],
+)
+def test_a_smaller_encoder_that_cannot_be_asked_for_so_is_refused(
+    tmp_path, command, flags, message
+):
+    learnt = write_history(tmp_path / "learnt.jsonl", topic_history(30))
+    refused = run(command, "--history", learnt, "--out", tmp_path / "store", *flags)
+    assert refused.exit_code != 0
+    assert message in str(refused.exception)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lengthwise.index.encoder.encoder import Encoder
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.fitting import fit_estimator
 from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS, LengthIndex
@@ -74,7 +75,7 @@ def topic_history(rows: int, *, seed: int = 0, model: str = "llm", factor: float
 
 
 def manifest_of(
-    rows: int, encoder: BagOfWords, levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS
+    rows: int, encoder: Encoder, levels: tuple[float, ...] = DEFAULT_QUANTILE_LEVELS
 ) -> Manifest:
     """A manifest for an index that is nowhere on disk."""
     return Manifest(

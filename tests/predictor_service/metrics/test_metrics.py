@@ -2,11 +2,13 @@
 
 import asyncio
 import urllib.request
+from dataclasses import replace
 
 import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from lengthwise.index.estimate.estimate import Query
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.batching.batch_meter import BatchMeter
 from predictor_service.batching.job import Answer
@@ -132,7 +134,10 @@ def test_a_histogram_counts_up_to_each_bound():
 def test_a_micro_batch_is_counted_once_and_its_failures_apart():
     meter = BatchMeter()
     facts = BatchFacts("v1", 2, 1_000, 2_000)
-    meter.computed([Answer(None, 500_000, facts), Answer(None, 0, facts), None])
+    (second,) = FakeIndex().estimate([[5]], [Query("p")])
+    first = replace(second, tier="first")
+    meter.computed([Answer(first, 500_000, facts), Answer(second, 0, facts), None])
+    assert meter.by_tier == {"first": 1, "second": 1}
     assert meter.sizes.read().total == 2
     assert meter.queue_s.read().total == 0.5
     assert (meter.encode_s.read().total, meter.search_s.read().total) == (0.001, 0.002)

@@ -9,8 +9,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from lengthwise.conversation import ChatMessage, render_conversation
+from lengthwise.index.encoder.clipping import clip_text, head_and_tail
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
-from lengthwise.index.encoder.sentence_encoder import clip_text, head_and_tail
 from lengthwise.index.errors import EncoderError, InvalidInputError, MissingExtraError
 from tests.lengthwise.index.tiny_bert import save_tiny_bert
 

@@ -1,0 +1,1 @@
+"""A first tier before a trained index: what it answers, costs and saves."""

@@ -1,0 +1,137 @@
+"""The tables of the cascade."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.cascade.timing import BATCH, Timed
+from benchmarks.harness.aims import Aim
+from benchmarks.harness.spread import Spread, ratio_spread
+from benchmarks.harness.table import Column, Row, Table
+from index_builder.evaluation.evaluation import Evaluation
+from lengthwise.index.index import LengthIndex
+
+AIMED_LOSS = 0.005
+"""The allowed loss that the aims are set for, in tau-b."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiered:
+    """One index and how it did.
+
+    Args:
+        allowed: Loss in tau-b that its first tier was allowed; None without a first tier.
+        index: As it is loaded.
+        evaluation: Of rows that neither tier has seen.
+        timed: Its rounds.
+    """
+
+    allowed: float | None
+    index: LengthIndex
+    evaluation: Evaluation
+    timed: Timed = field(default_factory=Timed)
+
+    @property
+    def tau_b(self) -> float:
+        """Of the rows asked about."""
+        return self.evaluation.metrics[self.evaluation.predictor].kendall_tau_b or 0.0
+
+    @property
+    def name(self) -> str:
+        """The allowed loss, for people."""
+        return "no first tier" if self.allowed is None else f"{self.allowed:g}"
+
+    @property
+    def first_share(self) -> float:
+        """Share of the rows asked about that the first tier answered."""
+        first = self.evaluation.by_tier.get("first")
+        return 0.0 if first is None else first.share
+
+
+def loss_table(without: Tiered, tiered: Sequence[Tiered]) -> Table:
+    """What each allowed loss brings."""
+    columns = [
+        Column("allowed", "allowed loss"),
+        Column("share", "answered first", "{:.0%}"),
+        Column("tau_b", "tau-b", "{:.3f}"),
+        Column("lost", "lost", "{:+.4f}"),
+        Column("mae", "MAE", "{:.1f}"),
+        Column("coverage_90", "cov90", "{:.1%}"),
+        Column("stated_share", "stated share", "{:.0%}"),
+        Column("stated_loss", "stated loss"),
+        Column("rate", "times as fast", "{:.2f}", with_range=True),
+        Column("p50", "ms alone, p50", "{:.2f}"),
+    ]
+    rows = [_loss_row(one, without) for one in (without, *tiered)]
+    title = "A first tier before a trained index, asked about a held-out fifth"
+    note = (
+        f"Times as fast: predictions/s in batches of {BATCH} mixed prompts, over those of the same "
+        "index without a first tier. Lost: of tau-b on all rows asked about, both tiers together."
+    )
+    return Table("cascade", title, columns, rows, (note,))
+
+
+def _loss_row(one: Tiered, without: Tiered) -> Row:
+    metrics = one.evaluation.metrics[one.evaluation.predictor]
+    facts = one.index.manifest.first_tier if one.allowed is not None else None
+    return {
+        "allowed": one.name,
+        "share": one.first_share,
+        "tau_b": one.tau_b,
+        "lost": without.tau_b - one.tau_b,
+        "mae": metrics.mae,
+        "coverage_90": metrics.coverage_90,
+        "stated_share": None if facts is None else facts.share,
+        "stated_loss": "" if facts is None else f"{facts.loss:+.4f} ± {facts.loss_error:.4f}",
+        "rate": ratio_spread(one.timed.rates, without.timed.rates),
+        "p50": Spread.from_values(one.timed.p50_ms).median,
+    }
+
+
+def tier_table(tiered: Sequence[Tiered]) -> Table:
+    """Each tier on the rows that it answered."""
+    columns = [
+        Column("allowed", "allowed loss"),
+        Column("tier", "tier"),
+        Column("share", "share", "{:.0%}"),
+        Column("kendall_tau_b", "tau-b", "{:.3f}"),
+        Column("mae", "MAE", "{:.1f}"),
+        Column("coverage_90", "cov90", "{:.1%}"),
+        Column("mean_confidence", "confidence", "{:.1%}"),
+        Column("within_factor_2", "within 2x", "{:.1%}"),
+    ]
+    rows: list[Row] = [
+        {"allowed": one.name, "tier": tier, **accuracy.to_dict()}
+        for one in tiered
+        for tier, accuracy in one.evaluation.by_tier.items()
+    ]
+    return Table("cascade_tiers", "Each tier on the rows that it answered", columns, rows)
+
+
+def repeats_table(by_text_us: float, by_search_us: float) -> Table:
+    """What it takes to tell a prompt that was asked before."""
+    columns = [Column("how", "told by"), Column("us", "µs a prompt", "{:,.1f}")]
+    rows: list[Row] = [
+        {"how": "its text: a digest, looked up", "us": by_text_us},
+        {"how": "a search, its vector being there", "us": by_search_us},
+    ]
+    return Table("cascade_repeats", "Telling an exact repeat", columns, rows)
+
+
+def tier_aims(without: Tiered, tiered: Sequence[Tiered]) -> list[Aim]:
+    """What was to be reached at the aimed loss."""
+    aims: list[Aim] = []
+    for one in tiered:
+        if one.allowed != AIMED_LOSS:
+            continue
+        rate = ratio_spread(one.timed.rates, without.timed.rates)
+        aims += [
+            Aim("times as fast as without a first tier", rate, at_least=3.0),
+            Aim("tau-b lost", without.tau_b - one.tau_b, at_most=AIMED_LOSS, form="{:.4f}"),
+        ]
+        for tier, found in one.evaluation.by_tier.items():
+            covered = found.coverage_90 or 0.0
+            aims += [
+                Aim(f"coverage, {tier} tier", covered, at_least=0.88, form="{:.1%}"),
+                Aim("the same, not too wide", covered, at_most=0.92, form="{:.1%}"),
+            ]
+    return aims

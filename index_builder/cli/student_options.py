@@ -1,0 +1,147 @@
+"""Options for the smaller encoder that a training may end with."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from index_builder.distillation.student_choice import MAX_TAU_B_LOST, StudentOptions
+from lengthwise.history.files import ReadOptions
+from lengthwise.history.files.prompts import read_prompts
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.store.folder_store import resolve_artifact
+
+_PANEL = "A smaller encoder"
+"""Heading over these options in the help."""
+
+LayersOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Layers that the encoder keeps, as in 3 or 2; as many as it has: it stays as it was "
+        "trained.",
+        rich_help_panel=_PANEL,
+    ),
+]
+StaticOption = Annotated[
+    bool,
+    typer.Option(
+        "--static", help="No network at all: vectors looked up, added up.", rich_help_panel=_PANEL
+    ),
+]
+SmallestOption = Annotated[
+    bool,
+    typer.Option(
+        "--smallest",
+        help=f"The smallest of these that costs at most {MAX_TAU_B_LOST:g} of Kendall tau-b on the "
+        "validation rows; each that is tried takes time.",
+        rich_help_panel=_PANEL,
+    ),
+]
+TargetSpeedOption = Annotated[
+    float | None,
+    typer.Option(
+        help="The largest encoder that encodes so many times as fast as the full one, here.",
+        rich_help_panel=_PANEL,
+    ),
+]
+UnlabelledOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unlabelled",
+        help="Files of prompts without lengths that the smaller encoder learns from as well, by "
+        "what the full one says of them.",
+        rich_help_panel=_PANEL,
+    ),
+]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher",
+        help="An index trained on this history: the smaller encoder learns from its encoder, and "
+        "none is trained before.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+CascadeLossOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cascade-loss",
+        help="Also train a first tier, which answers what it is sure of without the encoder: as "
+        "much as keeps the loss in tau-b within this, such as 0.005.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRequest:
+    """A smaller encoder as the command line asks for it.
+
+    Args:
+        options: Which one; None: the trained encoder is taken as it is.
+        unlabelled: Prompts without a length that it learns from.
+        teacher: Folder of the artifact that it learns from; None trains one.
+        first_tier: A static one is to be put before the encoder that is indexed.
+    """
+
+    options: StudentOptions | None = None
+    unlabelled: Iterable[str] = ()
+    teacher: Path | None = None
+    first_tier: bool = False
+
+    @property
+    def is_asked(self) -> bool:
+        """True if anything is to be made that learns from a trained encoder."""
+        return self.options is not None or self.first_tier
+
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        layers: int | None,
+        static: bool,
+        smallest: bool,
+        target_speed: float | None,
+        first_tier: bool,
+        unlabelled: Sequence[str] | None,
+        teacher: Path | None,
+        reading: ReadOptions,
+    ) -> "StudentRequest":
+        """Check what was given and find the files; nothing of them is read yet.
+
+        Raises:
+            InvalidInputError: Options that exclude each other, or need another.
+        """
+        ways = {
+            "--layers": layers is not None,
+            "--static": static,
+            "--smallest": smallest,
+            "--target-speed": target_speed is not None,
+        }
+        given = [name for name, asked in ways.items() if asked]
+        if len(given) > 1:
+            raise InvalidInputError(f"{' and '.join(given)}: expected one of them")
+        if static and first_tier:
+            raise InvalidInputError(
+                "--static and --cascade-loss: expected one of them, since nothing faster than a "
+                "static encoder could be put before it"
+            )
+        if (teacher and not given) or (unlabelled and not given and not first_tier):
+            raise InvalidInputError(
+                "--unlabelled and --teacher are for a smaller encoder: give one of "
+                f"{', '.join(ways)} as well"
+            )
+        return cls(
+            StudentOptions(0 if static else layers, target_speed) if given else None,
+            read_prompts(unlabelled, reading) if unlabelled else (),
+            None if teacher is None else resolve_artifact(teacher),
+            first_tier,
+        )
+
+
+NO_STUDENT = StudentRequest()
+"""The trained encoder is taken as it is."""

@@ -1,0 +1,206 @@
+"""Encoders that learn from a trained one: some of its layers, or no network at all."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from index_builder.distillation.static_module import (
+    DIMENSION,
+    PAIR_BITS,
+    StaticModule,
+    principal_axes,
+    single_token_vectors,
+)
+from index_builder.training.base_model import BaseModel
+from index_builder.training.network import EncoderModule
+from index_builder.training.options import TrainOptions
+from lengthwise.index.encoder.static_encoder import StaticConfig, StaticEncoder
+from lengthwise.index.errors import EncoderError, InvalidInputError
+
+STEPS_PER_PASS = 30
+"""At least, so that a small history is not learnt from in a handful of steps."""
+
+SMALLEST_BATCH = 32
+"""Rows of a step that the teacher's training takes as well."""
+
+STATIC = 0
+"""Layers of a student without a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long and how fast a student learns.
+
+    Args:
+        taught_rows: Rows learnt from in all, over all passes: so the time that it takes is the
+            same whether there are few prompts or many.
+        max_epochs: Passes at most, however few the prompts are.
+        batch_size: Rows that one step learns from; fewer where the rows are few.
+        encoder_lr: Peak learning rate of the encoder.
+        head_lr: Peak learning rate of the head.
+    """
+
+    taught_rows: int
+    max_epochs: int
+    batch_size: int
+    encoder_lr: float
+    head_lr: float
+
+    def options(self, options: TrainOptions, rows: int) -> TrainOptions:
+        """Those of the teacher's training, at this pace.
+
+        Args:
+            options: Of the teacher's training, whose other choices stay.
+            rows: How many there are to learn from.
+        """
+        return replace(
+            options,
+            epochs=min(self.max_epochs, max(1, round(self.taught_rows / rows))),
+            batch_size=min(self.batch_size, max(SMALLEST_BATCH, rows // STEPS_PER_PASS)),
+            encoder_lr=self.encoder_lr,
+            head_lr=self.head_lr,
+        )
+
+
+LAYERED_PACE = Pace(
+    taught_rows=100_000, max_epochs=10, batch_size=32, encoder_lr=1e-4, head_lr=1e-3
+)
+"""Of a student with layers: two passes over 50,000 prompts."""
+
+STATIC_PACE = Pace(
+    taught_rows=400_000, max_epochs=50, batch_size=1024, encoder_lr=4e-3, head_lr=3e-3
+)
+"""Of one without. Its batches are large, since a step goes through the whole table, however few of
+its rows the batch looks up."""
+
+
+class Student(Protocol):
+    """An encoder that is to learn."""
+
+    @property
+    def encoder(self) -> nn.Module:
+        """From token ids and mask to vectors, as `EncoderModule`; trained in place."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        ...
+
+    @property
+    def to_teacher(self) -> nn.Module:
+        """From its vector to the teacher's space; a part of `encoder`, so that it learns too."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write as a folder that `load_encoder` takes."""
+        ...
+
+
+class LayeredStudent:
+    """Some of a teacher's layers.
+
+    Args:
+        teacher: Is left as it is.
+        layers: How many are kept, from the first to the last at even distances.
+
+    Raises:
+        InvalidInputError: The teacher has no more than that.
+        EncoderError: Its layers cannot be told apart.
+    """
+
+    def __init__(self, teacher: BaseModel, layers: int) -> None:
+        model = deepcopy(teacher.model)
+        self._model = BaseModel(model, teacher.tokenizer, "")
+        transformer, held = self._model.transformer, layers_of(teacher)
+        if not 1 <= layers < held:
+            raise InvalidInputError(
+                f"a student of {layers} layers cannot be made: expected fewer than the {held} of "
+                "the encoder"
+            )
+        transformer.encoder.layer = nn.ModuleList(
+            transformer.encoder.layer[i] for i in kept_layers(held, layers)
+        )
+        transformer.config.num_hidden_layers = layers
+        self.encoder = EncoderModule(transformer, train_words=False)
+        self.to_teacher: nn.Module = nn.Identity()
+        self.dimension = self._model.dimension
+
+    def save(self, folder: Path) -> None:
+        """Write as a sentence-transformers folder."""
+        self._model.save(folder)
+
+
+def layers_of(model: BaseModel) -> int:
+    """How many layers an encoder has.
+
+    Raises:
+        EncoderError: They do not lie where BERT has them.
+    """
+    held = getattr(getattr(model.transformer, "encoder", None), "layer", None)
+    if held is None:
+        raise EncoderError(
+            f"no student can be made of a {type(model.transformer).__name__}: expected layers in "
+            "encoder.layer, as a BERT has them. Train without a smaller one"
+        )
+    return len(held)
+
+
+def size_name(layers: int) -> str:
+    """A student in words."""
+    return "a static encoder" if layers == STATIC else f"an encoder of {layers} layers"
+
+
+def kept_layers(held: int, kept: int) -> list[int]:
+    """Which layers a student takes over, first and last among them; the last if it has one."""
+    return [held - 1] if kept == 1 else np.linspace(0, held - 1, kept).round().astype(int).tolist()
+
+
+class StaticStudent:
+    """No network: looked-up vectors that start from what the teacher says of single tokens.
+
+    Args:
+        teacher: Is left as it is.
+        device: Where the teacher is asked.
+    """
+
+    def __init__(self, teacher: BaseModel, device: torch.device) -> None:
+        self._tokenizer = teacher.tokenizer
+        self._window = int(teacher.model.max_seq_length or 512)
+        encoder = EncoderModule(teacher.transformer, train_words=False).to(device).eval()
+        first, last = teacher.tokenizer.encode("").ids
+        tokens = int(teacher.transformer.config.vocab_size)
+        vectors = single_token_vectors(encoder, tokens, (first, last))
+        self.dimension = min(DIMENSION, teacher.dimension)
+        mean, axes = principal_axes(vectors, self.dimension)
+        self.encoder = StaticModule(torch.from_numpy((vectors - mean) @ axes.T), PAIR_BITS)
+        back = nn.Linear(self.dimension, teacher.dimension)
+        with torch.no_grad():
+            back.weight.copy_(torch.from_numpy(axes.T))
+            back.bias.copy_(torch.from_numpy(mean))
+        self.encoder.add_module("to_teacher", back)
+        self.to_teacher: nn.Module = back
+
+    def save(self, folder: Path) -> None:
+        """Write as a static encoder's folder, in half precision."""
+        table = self.encoder.table().astype(np.float16)
+        config = StaticConfig(len(self.encoder.tokens.weight), PAIR_BITS, self._window)
+        StaticEncoder("student", self._tokenizer, table, config).save(folder)
+
+
+def new_student(teacher: BaseModel, layers: int, device: torch.device) -> Student:
+    """A student that has learnt nothing yet.
+
+    Args:
+        teacher: The trained encoder, which is left as it is.
+        layers: How many it keeps; `STATIC` for none.
+        device: Where the teacher is asked.
+    """
+    if layers == STATIC:
+        return StaticStudent(teacher, device)
+    return LayeredStudent(teacher, layers)

@@ -1,0 +1,3 @@
+"""The tiny model that training is tested with."""
+
+from tests.index_builder.training.conftest import tiny_model  # noqa: F401  a fixture

@@ -1,0 +1,252 @@
+"""Students of a trained encoder: a layer of it, or looked-up vectors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+from tokenizers import Tokenizer
+
+from index_builder.build.train_and_build import train_and_build
+from index_builder.distillation import distil, students
+from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
+from index_builder.distillation.static_module import StaticModule
+from index_builder.distillation.student_choice import (
+    StudentOptions,
+    largest_fast_enough,
+    sizes_to_try,
+)
+from index_builder.distillation.students import kept_layers
+from index_builder.distillation.teacher import Teacher
+from index_builder.training.base_model import BaseModel
+from index_builder.training.batches import padded
+from index_builder.training.head_weights import FeatureScale, head_module, length_head
+from index_builder.training.options import TrainOptions
+from index_builder.training.progress import SilentTraining
+from index_builder.training.targets import Bins
+from index_builder.training.train import train
+from index_builder.training.training_set import LlmOffsets, split_records
+from lengthwise.index.encoder.encoder import load_encoder
+from lengthwise.index.encoder.static_encoder import StaticConfig, StaticEncoder
+from lengthwise.index.errors import EncoderError, InvalidInputError
+from lengthwise.index.estimate.estimate import Query
+from lengthwise.index.estimate.head import LengthHead, prompt_features
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.record import HistoryRecord
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, ArtifactLayout, read_manifest
+from tests.lengthwise.index.fakes import topic_history
+
+OPTIONS = TrainOptions(epochs=4, encoder_lr=2e-3, batch_size=16, masking=0.05, averaging=0.9)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Few places for pairs and few rows taught: what is held does not hang on their number."""
+    monkeypatch.setattr(students, "PAIR_BITS", 6)
+    quick = {"taught_rows": 3_000, "max_epochs": 8, "batch_size": 32}
+    for name in ("LAYERED_PACE", "STATIC_PACE"):
+        faster = replace(getattr(students, name), encoder_lr=1e-2, head_lr=1e-2, **quick)
+        monkeypatch.setattr(distil, name, faster)
+
+
+@pytest.fixture(scope="module")
+def teacher_index(tiny_model, tmp_path_factory):
+    """Folder of an index with a trained encoder."""
+    out = tmp_path_factory.mktemp("teacher")
+    return train_and_build(topic_history(400), out, tiny_model, train_options=OPTIONS).path
+
+
+@pytest.fixture(scope="module")
+def teaching(teacher_index):
+    """What students of it learn from."""
+    learnt, validation = split_records(topic_history(400), 0.1, 0)
+    prompts = [record.prompt for record in topic_history(200, seed=7)]
+    return TeachingSet.ask(
+        Teacher(teacher_index, "cpu"),
+        learnt,
+        validation,
+        usable_unlabelled(prompts, learnt, validation, 0),
+        options=OPTIONS,
+        progress=SilentTraining(),
+    )
+
+
+def taught(teaching, layers, folder):
+    """A student, as it was left in a folder."""
+    teach(
+        *(teaching, layers, folder, OPTIONS),
+        device="cpu",
+        checkpoints=folder / "checkpoints",
+        progress=SilentTraining(),
+    )
+    encoder = load_encoder(str(folder / ENCODER_FOLDER), device="cpu", precision="float32")
+    return encoder, LengthHead.load(folder / HEAD_FILE)
+
+
+@pytest.mark.parametrize(("layers", "runtime"), [(1, "packed"), (0, "static")])
+def test_a_student_orders_prompts_that_it_never_saw(teaching, tmp_path, layers, runtime):
+    encoder, head = taught(teaching, layers, tmp_path)
+    assert encoder.runtime.endswith(runtime)
+    asked = topic_history(200, seed=9)
+    prompts = [record.prompt for record in asked]
+    atoms = head.atoms(encoder.encode(prompts), prompts, ["llm"] * len(prompts))
+    found = kendalltau(np.median(atoms, axis=1), [record.output_tokens for record in asked])
+    assert found.statistic > 0.5
+
+
+def test_the_same_seed_gives_the_same_student(teaching, tmp_path):
+    one, other = (taught(teaching, 0, tmp_path / name)[0] for name in "ab")
+    assert one.content_hash == other.content_hash
+
+
+def test_the_teacher_is_left_as_it_was(teaching, teacher_index, tmp_path):
+    before = teaching.teacher.content_hash
+    taught(teaching, 1, tmp_path)
+    assert load_encoder(str(teacher_index / ENCODER_FOLDER)).content_hash == before
+
+
+def test_an_index_of_a_student_says_so_and_answers(teacher_index, tiny_model, tmp_path):
+    built = train_and_build(
+        *(topic_history(400), tmp_path, tiny_model),
+        train_options=OPTIONS,
+        student=StudentOptions(layers=0),
+        unlabelled=["a prompt of no history", *(r.prompt for r in topic_history(20, seed=5))],
+        teacher=teacher_index,
+    )
+    facts = read_manifest(ArtifactLayout(built.path)).training
+    trained = read_manifest(ArtifactLayout(teacher_index)).training
+    assert (facts.student.layers, facts.base) == (0, tiny_model)
+    assert facts.student.trained_kendall_tau_b == trained.best_kendall_tau_b
+    assert facts.student.unlabelled_rows > 0
+    index = LengthIndex.load(built.path)
+    assert index.encoder.runtime == "cpu float32 static"
+    (estimate,) = index.predict([Query(topic_history(1)[0].prompt, "llm")])
+    assert estimate.quantile_tokens[0] < estimate.quantile_tokens[-1]
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith((".student", ".trained"))]
+
+
+def test_where_no_student_is_as_good_the_trained_encoder_stays(
+    teacher_index, tiny_model, tmp_path, monkeypatch
+):
+    for name in ("LAYERED_PACE", "STATIC_PACE"):
+        idle = replace(getattr(students, name), taught_rows=1, encoder_lr=0.0, head_lr=0.0)
+        monkeypatch.setattr(distil, name, idle)
+    built = train_and_build(
+        *(topic_history(400), tmp_path, tiny_model),
+        train_options=OPTIONS,
+        student=StudentOptions(),
+        teacher=teacher_index,
+    )
+    assert built.manifest.training.student is None
+    assert built.manifest.encoder.content_hash == Teacher(teacher_index).content_hash
+
+
+def test_a_student_is_no_teacher(teacher_index, tiny_model, tmp_path):
+    arguments = (topic_history(400), tmp_path, tiny_model)
+    student = train_and_build(
+        *arguments, student=StudentOptions(layers=0), teacher=teacher_index
+    ).path
+    with pytest.raises(InvalidInputError, match="holds a student itself"):
+        train_and_build(*arguments, student=StudentOptions(layers=0), teacher=student)
+
+
+def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model, tmp_path):
+    with pytest.raises(InvalidInputError, match="layers is 3: the encoder has 2"):
+        train_and_build(
+            *(topic_history(400), tmp_path, tiny_model),
+            student=StudentOptions(layers=3),
+            teacher=teacher_index,
+        )
+
+
+def test_prompts_held_out_are_not_learnt_in_other_letters_or_with_other_spaces():
+    learnt, held_out = [HistoryRecord("known", 1)], [HistoryRecord("Held  out", 1)]
+    prompts = ["new", "known", "held out", " HELD\nOUT ", "new", "New"]
+    assert usable_unlabelled(prompts, learnt, held_out, 0) == ["new", "New"]
+
+
+def test_of_too_many_prompts_a_sample_is_taken(monkeypatch):
+    monkeypatch.setattr(distil, "MAX_UNLABELLED", 10)
+    prompts = [f"prompt {i}" for i in range(50)]
+    chosen = usable_unlabelled(prompts, [], [], 3)
+    assert len(set(chosen)) == 10
+    assert chosen == usable_unlabelled(prompts, [], [], 3) != prompts[:10]
+
+
+def test_a_static_student_encodes_in_service_as_it_did_in_training(tmp_path, tiny_model):
+    tokenizer = Tokenizer.from_file(f"{tiny_model}/tokenizer.json")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    torch.manual_seed(0)
+    module = StaticModule(torch.randn(tokenizer.get_vocab_size(), 8), pair_bits=5)
+    torch.nn.init.normal_(module.pairs.weight)
+    torch.nn.init.normal_(module.log_weight.weight)
+    prompts = ["topic1-a filler3 filler4", "topic2-b", "filler1 topic3-c filler2 filler9"]
+    with torch.no_grad():
+        trained = module(*padded([tokenizer.encode(p).ids for p in prompts])).numpy()
+    config = StaticConfig(tokenizer.get_vocab_size(), 5, 32)
+    served = StaticEncoder("s", tokenizer, module.table(), config).encode(prompts)
+    assert served == pytest.approx(trained, abs=1e-5)
+
+
+def test_a_head_that_is_taken_up_again_says_the_same(teaching):
+    head = teaching.teacher.head
+    module = head_module(head, len(head.vector_weight)).eval()
+    again = length_head(
+        module,
+        LlmOffsets(head.models, head.offsets),
+        Bins.from_edges(head.edges, head.edges),
+        FeatureScale.from_head(head),
+    )
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((5, len(head.vector_weight))).astype(np.float32)
+    shown = (vectors, prompt_features(["a", "b c", "d?", "e", "f 1"]), np.zeros(5, np.int64))
+    assert again.probabilities(*shown) == pytest.approx(head.probabilities(*shown), abs=1e-6)
+
+
+def test_kept_layers_reach_from_the_first_to_the_last():
+    assert [kept_layers(6, n) for n in (1, 2, 3)] == [[5], [0, 5], [0, 2, 5]]
+    assert kept_layers(12, 4) == [0, 4, 7, 11]
+
+
+def test_the_sizes_tried_are_the_smallest_first_or_the_one_asked_for():
+    assert sizes_to_try(StudentOptions(), 6) == [0, 2, 3]
+    assert sizes_to_try(StudentOptions(), 2) == [0]
+    assert sizes_to_try(StudentOptions(layers=2), 6) == [2]
+    assert sizes_to_try(StudentOptions(layers=6), 6) == []
+
+
+@pytest.mark.parametrize(("target", "size"), [(1, 6), (1.5, 3), (2, 3), (2.1, 2), (20, 0)])
+def test_a_target_speed_takes_the_largest_that_is_fast_enough(target, size):
+    speeds = {6: 100.0, 3: 200.0, 2: 300.0, 0: 3_000.0}
+    assert largest_fast_enough([0, 2, 3], 6, speeds.__getitem__, target) == size
+
+
+def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
+    with pytest.raises(InvalidInputError, match=r"the fastest student encodes 2\.0 times"):
+        largest_fast_enough([0], 6, {6: 100.0, 0: 200.0}.__getitem__, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"layers": -1}, "layers is -1: expected 0 or more"),
+        ({"target_speed": 0.5}, "target_speed is 0.5: expected 1 or more"),
+        ({"layers": 2, "target_speed": 3.0}, "expected one of them"),
+    ],
+)
+def test_students_that_cannot_be_asked_for_are_refused(wrong, message):
+    with pytest.raises(InvalidInputError, match=message):
+        StudentOptions(**wrong)
+
+
+def test_a_static_encoder_cannot_be_trained_on(teaching, tmp_path):
+    taught(teaching, 0, tmp_path)
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        BaseModel.load(str(tmp_path / ENCODER_FOLDER))
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        train(
+            *(topic_history(200), str(tmp_path / ENCODER_FOLDER), tmp_path / "out"),
+            checkpoints=tmp_path / "c",
+        )
