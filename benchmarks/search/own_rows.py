@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.processes import resident_mib
 from benchmarks.harness.spread import Spread, percentile, ratio_spread
 from benchmarks.harness.table import Row
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
@@ -16,6 +15,7 @@ from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.searcher import NEIGHBOURS
 from lengthwise.index.search.vector_search import RowSubset
 from lengthwise.index.search.vectors import RECALL_K, VectorIndex, exact_neighbours, recall_of
+from testbed.process_tree import resident_mib
 
 LLMS = 20
 """LLMs that share an index, each with equally many rows, drawn at random."""
