@@ -51,6 +51,10 @@ class FreeIndex:
         """Not known."""
         del model
 
+    def answered_first(self, queries: Sequence[Query]) -> list[LengthEstimate | None]:
+        """Nothing: there is no first tier."""
+        return [None] * len(queries)
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Vectors of nothing."""
         return np.zeros((len(prompts), 1), np.float32)
