@@ -75,6 +75,8 @@ def llm_engine(model, predictor):
         patch.setenv("LENGTHWISE_RULE", "shortest")
         patch.setenv("LENGTHWISE_PREEMPTION", "on")
         patch.setenv("LENGTHWISE_REPORT_INTERVAL_S", "0.2")
+        # No test of this engine is about a late predictor, which a machine under load makes of any.
+        patch.setenv("LENGTHWISE_ANSWER_TIMEOUT_S", "60")
         register()
         made = LLM(
             str(model),
