@@ -79,7 +79,7 @@ def test_train_ends_with_a_smaller_encoder_that_inspect_names(tiny_model, tmp_pa
         ("train", ("--static", "--layers", 2), "--layers and --static: expected one of them"),
         ("train", ("--unlabelled", "x.jsonl"), "are for a smaller encoder"),
         ("train", ("--smallest", "--target-speed", 3), "--smallest and --target-speed: expected"),
-        ("build", ("--static",), "comes of a training: give --train as well"),
+        ("build", ("--static",), "come of a training: give --train as well"),
     ],
 )
 def test_a_smaller_encoder_that_cannot_be_asked_for_so_is_refused(
