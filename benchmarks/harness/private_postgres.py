@@ -4,15 +4,26 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 SYSTEM_USER = "postgres"
 DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
+DROP_ROOT = """
+import os, sys
+user, group, *command = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(group))
+os.setuid(int(user))
+os.execv(command[0], command)
+"""
+"""Another user's command, started by a process of its own: where a process with threads of gRPC is
+to become another user between fork and exec, its copy crashed now and then."""
+
 NONE_FOUND = "no initdb on the PATH or below /usr/lib/postgresql: install PostgreSQL to run this"
 
 
@@ -77,24 +88,23 @@ def _server(binaries: Path, folder: Path) -> Generator[None]:
         run("pg_ctl", "stop", "--wait", "--pgdata", data, "--mode", "immediate")
 
 
-def _as_user(folder: Path) -> dict[str, Any]:
-    """How a process is started so that the server agrees to run: it refuses root."""
+def _as_user(folder: Path) -> list[str]:
+    """What stands before a command so that the server agrees to run: it refuses root."""
     if os.geteuid() != 0:
-        return {}
+        return []
     user = pwd.getpwnam(SYSTEM_USER)
     os.chown(folder, user.pw_uid, user.pw_gid)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return [sys.executable, "-c", DROP_ROOT, str(user.pw_uid), str(user.pw_gid)]
 
 
-def _run(command: Sequence[str], as_user: dict[str, Any]) -> None:
+def _run(command: Sequence[str], as_user: Sequence[str]) -> None:
     # The server outlives pg_ctl and would hold a pipe of ours open: its output goes to a file.
     done = subprocess.run(
-        command,
+        [*as_user, *command],
         cwd="/",
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
-        **as_user,
     )
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} ended with exit code {done.returncode}")

@@ -248,7 +248,9 @@ async def test_lone_prompts_are_computed_either_way_until_one_is_known_to_be_fas
         lambda: index, limits=QueueLimits(), max_wait_s=0.002, lanes=2, widen=widths.append
     )
     await measure_cores(batcher)
-    assert widths[:4] == [True, False, True, False]
+    assert widths[0]
+    assert False in widths
+    assert True in widths[widths.index(False) :], "both ways in turns"
     assert batcher.core_choice is not None
     assert batcher.core_choice.chosen is not None
     assert batcher.meter.queue_s.read().total == 0, "what we ask ourselves counts for nobody"
