@@ -35,8 +35,13 @@ def run(llm, *, steps=None) -> list[tuple[str, list[int]]]:
 
 
 def settle(llm) -> None:
-    """Wait until the engine core has heard of every request, without a step."""
+    """Wait until the engine core has heard of every request, without a step.
+
+    Nobody is preempted meanwhile: until its prediction comes, one that waits counts as typical.
+    """
     order = scheduler_of(llm).lengthwise
+    preempts = order._preempts
+    order._preempts = False
 
     def known():
         order.before_step()
@@ -44,6 +49,7 @@ def settle(llm) -> None:
         return all(tracked.settled for tracked in order._tracked.values())
 
     wait_until(known, "the predictions")
+    order._preempts = preempts
 
 
 class NOTHING:
