@@ -10,6 +10,7 @@ runs, so that nothing but this code is timed. It needs vLLM's environment: `.ven
 import argparse
 import cProfile
 import gc
+import os
 import pstats
 import socket
 import statistics
@@ -24,6 +25,7 @@ from vllm.v1.core.sched.request_queue import PriorityRequestQueue
 from vllm.v1.request import Request, RequestStatus
 
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import MAX_PACKET_BYTES, Settled
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
@@ -162,12 +164,17 @@ class Spoken(SidecarProcess):
         for end in (ours, self._theirs):
             end.setblocking(False)
         self.generation += 1
+        memory = Bell.new()
+        self._bell = Bell(memory)
+        os.close(memory)
         self._socket = ours
 
     def say(self, lengths: list[tuple[int, float]]) -> None:
         """Answer that these numbers have such lengths."""
         answer = ["Predicted", [(number, tokens, POINTS) for number, tokens in lengths], []]
         self._theirs.send(msgspec.msgpack.encode(answer))
+        if self._bell is not None:
+            self._bell.ring()
 
     def drain(self) -> None:
         """Read what the core sent."""

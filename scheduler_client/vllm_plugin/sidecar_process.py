@@ -1,5 +1,6 @@
 """The sidecar as the engine core sees it: a child, and a socket that never blocks."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
@@ -44,6 +46,9 @@ READ_AT_ONCE = 32
 PLACED_AT_ONCE = 128
 """and after so many requests that they speak of no more: at some 10 us each about a millisecond."""
 
+READ_EVERY_S = 1.0
+"""The socket is asked so often though nothing rang, since it alone tells that the sidecar died."""
+
 FIRST_RESTART_S, MAX_RESTART_S = 1.0, 60.0
 """Until a sidecar that died is started again; doubles each time it dies, unless it had lived for
 longer than the latter."""
@@ -69,6 +74,9 @@ class SidecarProcess:
         self._kept_tokens = 0
         self._buffer = bytearray(MAX_PACKET_BYTES)
         self._socket: socket.socket | None = None
+        self._bell: Bell | None = None
+        self._unread = False
+        self._read_at_s = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._no_start_under_way = threading.Event()
         self._no_start_under_way.set()
@@ -126,23 +134,26 @@ class SidecarProcess:
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in."""
         messages: list[ToCore] = []
+        if not self._is_due():
+            return messages
         placed = packets = 0
         while self._socket is not None and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
             packets += 1
             try:
                 count = self._socket.recv_into(self._buffer)
             except BlockingIOError:
-                break
+                return messages
             except OSError:
                 count = 0
             if not count:
                 self._lost()
-                break
+                return messages
             message = self._decoded(bytes(memoryview(self._buffer)[:count]))
             if message is not None:
                 messages.append(message)
             if isinstance(message, Predicted):
                 placed += len(message.lengths) + len(message.unknown)
+        self._unread = True
         return messages
 
     def close(self, timeout_s: float) -> None:
@@ -165,6 +176,16 @@ class SidecarProcess:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
+
+    def _is_due(self) -> bool:
+        """Whether the socket is to be asked: there may be something, or it was not for a while."""
+        rung = self._bell is not None and self._bell.rung()
+        now_s = self._clock()
+        if not (rung or self._unread or now_s >= self._read_at_s):
+            return False
+        self._unread = False
+        self._read_at_s = now_s + READ_EVERY_S
+        return True
 
     def _send_some(self, to: socket.socket) -> bool:
         """Send the oldest of what waits; False if nothing does."""
@@ -215,11 +236,7 @@ class SidecarProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
-                self._child = subprocess.Popen(  # noqa: S603  our own module
-                    [sys.executable, "-m", MODULE, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                )
+                self._start_child(theirs.fileno())
             ours.send(encode([self._settled]))
         except OSError:
             ours.close()
@@ -228,6 +245,18 @@ class SidecarProcess:
         self.generation += 1
         self._started_s = self._clock()
         self._socket = ours
+
+    def _start_child(self, descriptor: int) -> None:
+        memory = Bell.new()
+        try:
+            self._bell = Bell(memory)
+            self._child = subprocess.Popen(  # noqa: S603  our own module
+                [sys.executable, "-m", MODULE, str(descriptor), str(memory)],
+                pass_fds=[descriptor, memory],
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            os.close(memory)
 
     def _lost(self) -> None:
         """It died: nothing that waits would make sense to another."""

@@ -1,6 +1,7 @@
 """The engine core's side without an engine: vLLM's requests and queue, and the sidecar's socket."""
 
 import itertools
+import os
 import socket
 import time
 from contextlib import suppress
@@ -12,6 +13,7 @@ from vllm.v1.request import Request, RequestStatus
 
 from lengthwise.length_distribution import LengthDistribution
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Predicted,
@@ -37,6 +39,9 @@ class Spoken(SidecarProcess):
             end.setblocking(False)
         self.generation += 1
         self._started_s = self._clock()
+        memory = Bell.new()
+        self._bell = Bell(memory)
+        os.close(memory)
         self._socket = ours
 
     def heard(self, kind=object) -> list:
@@ -51,7 +56,17 @@ class Spoken(SidecarProcess):
         """Predict so many tokens for each number."""
         points = encode_points(SPREAD)
         said = Predicted([(number, tokens, points) for number, tokens in lengths], list(unknown))
-        self.theirs.send(encode(said))
+        self.send(encode(said))
+
+    def send(self, packet: bytes) -> None:
+        """Say what may be no message."""
+        self.theirs.send(packet)
+        self._bell.ring()
+
+    def end(self) -> None:
+        """Die; the core reads at its next look."""
+        self.theirs.close()
+        self._bell.ring()
 
 
 class CoreSide:

@@ -267,7 +267,7 @@ def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unset
     core.step()
     core.sidecar.say((0, 7.0))
     core.step()
-    core.sidecar.theirs.close()
+    core.sidecar.end()
     core.step()
     core.come()
     core.step()  # told while there is no sidecar
@@ -287,6 +287,6 @@ def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unset
 
 def test_what_finished_requests_taught_is_what_the_next_are_taken_for():
     core = CoreSide(rule="shortest")
-    core.sidecar.theirs.send(encode(Learnt((0.0, 0.5, 0.0), {"llm": 40.0}, 30.0)))
+    core.sidecar.send(encode(Learnt((0.0, 0.5, 0.0), {"llm": 40.0}, 30.0)))
     core.step()
     assert core.come().priority == pytest.approx(40 * 0.5 * 1e6, abs=2)

@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 import itertools
 import math
+import os
 import socket
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,
@@ -36,7 +38,10 @@ class Core:
         theirs.setblocking(False)
         self.registry = CollectorRegistry()
         settings = AdvisorSettings(target, **{"report_interval_s": 0.01, **options})
-        self.sidecar = Sidecar(settings, theirs, PluginMetrics(self.registry))
+        memory = Bell.new()
+        self.bell = Bell(memory)
+        os.close(memory)
+        self.sidecar = Sidecar(settings, theirs, self.bell, PluginMetrics(self.registry))
         self.run = asyncio.create_task(self.sidecar.run())
         arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
         self.tell(Settled(arguments, 0))
@@ -137,6 +142,13 @@ async def test_token_ids_are_predicted_by_their_text_without_special_tokens(star
     assert levels[0] == 0
     assert levels[-1] == 1
     assert len(lengths) == len(levels)
+
+
+async def test_it_rings_after_it_has_answered(start, arrived):
+    core = start()
+    core.tell(arrived(3))
+    await core.hear()
+    await until(core.bell.rung)
 
 
 async def test_many_that_come_together_are_answered_together(start, arrived):

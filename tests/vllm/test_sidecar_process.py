@@ -14,9 +14,15 @@ from scheduler_client.vllm_plugin.messages import (
     Arrived,
     Counted,
     Ended,
+    Predicted,
     Settled,
+    encode,
 )
-from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from scheduler_client.vllm_plugin.sidecar_process import (
+    READ_AT_ONCE,
+    READ_EVERY_S,
+    SidecarProcess,
+)
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.core_side import CoreSide, Spoken
 from tests.wait_until import wait_until
@@ -65,11 +71,42 @@ def test_what_a_full_socket_does_not_take_goes_later_in_order(sidecar):
 
 
 def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
-    sidecar.theirs.send(b"\xc1 is no MessagePack")
+    sidecar.send(b"\xc1 is no MessagePack")
     sidecar.say((1, 7.0))
     (predicted,) = sidecar.read()
     assert predicted.lengths[0][:2] == (1, 7.0)
     assert sidecar.unreadable == 1
+
+
+def test_the_socket_is_asked_when_it_rings_and_else_once_in_a_while():
+    clock = TurnedClock()
+    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar.read()
+    sidecar.say((1, 7.0))
+    assert len(sidecar.read()) == 1
+    sidecar.theirs.send(encode(Predicted([], [2])))  # without a ring
+    assert sidecar.read() == []
+    clock.now_s += READ_EVERY_S
+    assert len(sidecar.read()) == 1
+
+
+def test_what_one_step_leaves_unread_the_next_reads_without_another_ring():
+    sidecar = Spoken(Settled(None, 0), TurnedClock())
+    for number in range(READ_AT_ONCE + 5):
+        sidecar.say(unknown=[number])
+    assert [len(sidecar.read()) for _ in range(3)] == [READ_AT_ONCE, 5, 0]
+
+
+def test_a_sidecar_that_ends_without_a_ring_is_missed_within_a_while():
+    clock = TurnedClock()
+    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar.read()
+    sidecar.theirs.close()
+    sidecar.read()
+    assert sidecar._socket is not None
+    clock.now_s += READ_EVERY_S
+    sidecar.read()
+    assert sidecar._socket is None
 
 
 def test_of_requests_that_ended_prompts_are_kept_within_a_bound(monkeypatch):
@@ -89,7 +126,7 @@ def test_of_requests_that_ended_prompts_are_kept_within_a_bound(monkeypatch):
 
 def lose(sidecar):
     """Its end is seen."""
-    sidecar.theirs.close()
+    sidecar.end()
     sidecar.read()
     return sidecar._restart_at_s - sidecar._clock()
 
@@ -125,6 +162,7 @@ def kill(process):
     os.kill(process._child.pid, signal.SIGKILL)
 
     def lost():
+        process._clock.now_s += READ_EVERY_S
         process.read()
         return process._socket is None
 
@@ -169,7 +207,7 @@ def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
 
 def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
     sidecar.put(Counted())
-    sidecar.theirs.close()
+    sidecar.end()
     with suppress(BrokenPipeError):
         sidecar.flush()
     assert sidecar._socket is None

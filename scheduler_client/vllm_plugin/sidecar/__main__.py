@@ -1,4 +1,4 @@
-"""`python -m scheduler_client.vllm_plugin.sidecar FD`, started by the engine core alone."""
+"""`python -m scheduler_client.vllm_plugin.sidecar FD FD`, started by the engine core alone."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import socket
 import sys
 
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 
@@ -17,8 +18,13 @@ PR_SET_PDEATHSIG = 1
 """Linux's number for it, from <sys/prctl.h>: a signal when the parent ends."""
 
 
-def main(descriptor: str) -> None:
-    """Run until the engine core closes its end of the socket."""
+def main(descriptor: str, memory: str) -> None:
+    """Run until the engine core closes its end of the socket.
+
+    Args:
+        descriptor: Of the sidecar's end.
+        memory: Descriptor of the bell's.
+    """
     # What comes for it must not push the engine core, which has just said it, from its CPU.
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -37,7 +43,9 @@ def main(descriptor: str) -> None:
     assert settings is not None  # noqa: S101  the core has read them
     core = socket.socket(fileno=int(descriptor))
     core.setblocking(False)
-    asyncio.run(Sidecar(settings, core, PluginMetrics()).run())
+    bell = Bell(int(memory))
+    os.close(int(memory))
+    asyncio.run(Sidecar(settings, core, bell, PluginMetrics()).run())
 
 
 if __name__ == "__main__":

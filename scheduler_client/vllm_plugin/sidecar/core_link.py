@@ -7,6 +7,7 @@ from collections import deque
 
 from lengthwise.length_distribution import LengthDistribution
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Learnt,
@@ -38,11 +39,13 @@ class CoreLink:
 
     Args:
         core: The socket, which does not block.
+        bell: Rung after each send: until then the core does not look.
         log: Says failures, each kind once in a while, since they come in bursts.
     """
 
-    def __init__(self, core: socket.socket, log: RateLimitedLog) -> None:
+    def __init__(self, core: socket.socket, bell: Bell, log: RateLimitedLog) -> None:
         self._core = core
+        self._bell = bell
         self._log = log
         self._lengths: deque[tuple[int, float, Points]] = deque()
         self._sizes_bytes: deque[int] = deque()
@@ -102,6 +105,7 @@ class CoreLink:
                 self._due.clear()
             with contextlib.suppress(OSError):  # the core has ended: `read` says so
                 await loop.sock_sendall(self._core, packet)
+                self._bell.ring()
 
     def _packet(self) -> bytes:
         """The next one."""

@@ -20,6 +20,7 @@ from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.service_time_fit import ServiceTimeFit
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
+from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     Arrived,
     Counted,
@@ -54,15 +55,16 @@ class Sidecar:
     Args:
         settings: Where the predictor is, and how it is asked.
         core: The socket to the engine core.
+        bell: Tells the core that there is something to read.
         metrics: Counts predictions, endings and failures of this process.
     """
 
     def __init__(
-        self, settings: AdvisorSettings, core: socket.socket, metrics: PluginMetrics
+        self, settings: AdvisorSettings, core: socket.socket, bell: Bell, metrics: PluginMetrics
     ) -> None:
         self._settings = settings
         self._log = RateLimitedLog(time.monotonic)
-        self._link = CoreLink(core, self._log)
+        self._link = CoreLink(core, bell, self._log)
         self._connection = Connection(settings)
         self._asker = Asker(settings, self._connection, self._log)
         self._reporter = Reporter(settings, self._connection, self._log)
