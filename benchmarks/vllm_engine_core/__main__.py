@@ -2,7 +2,8 @@
 
 A plain vLLM, one with Lengthwise and one with Lengthwise as it was at another commit stand side by
 side and take turns: single requests to an idle engine, then bursts. With all slots taken, a plain
-one and today's make as many tokens as they can.
+one, today's, and today's without a predictor that takes its share of the cores make as many tokens
+as they can.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from benchmarks.harness.report import finish
 from benchmarks.vllm.asked import Asked, ready_index
 from benchmarks.vllm_engine_core.baseline import BASELINE_COMMIT, baseline_checkout, python_path
 from benchmarks.vllm_engine_core.tables import (
+    ALONE,
     BEFORE,
     NOW,
     PLAIN,
@@ -38,6 +40,9 @@ from testbed.workload import Request, burst, warm_up_requests, workload
 
 IDLE_GAP_S, IDLE_TOKENS = 0.25, 4
 LIMIT_TOKENS = 4_096
+NOBODY = "127.0.0.1:1"
+"""Where no predictor listens."""
+
 METRICS_LAG_S = 1.5
 """The sidecar brings its counts up to date once a second."""
 
@@ -86,6 +91,7 @@ def _measure(options: argparse.Namespace) -> Measured:
             PLAIN: {},
             NOW: plugin,
             BEFORE: plugin | {"PYTHONPATH": python_path(baseline, folder / "entry points")},
+            ALONE: plugin | {"LENGTHWISE_TARGET": NOBODY},
         }
         engines = {
             kind: stack.enter_context(_engine(folder, options.slots, environment))
@@ -121,9 +127,9 @@ def _engine(folder: Path, slots: int, environment: dict[str, str]) -> Generator[
 def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, list[float]]:
     """Milliseconds to the first token of one request at a time, to each engine in turn."""
     prompts = workload(asked.pairs, count, 1.0, burst, seed=0, tokens_per_s=1.0)
-    found: dict[str, list[float]] = {kind: [] for kind in engines}
+    order = [kind for kind in engines if kind != ALONE]
+    found: dict[str, list[float]] = {kind: [] for kind in order}
     for number, drawn in enumerate(prompts):
-        order = list(engines)
         for kind in order[number % 3 :] + order[: number % 3]:
             request = Request(drawn.prompt, IDLE_TOKENS, IDLE_GAP_S, LIMIT_TOKENS)
             (outcome,) = replay(engines[kind], [request])
@@ -144,13 +150,14 @@ def _burst(engine: Engine, requests: Sequence[Request], slots: int) -> Burst:
 def _saturated(
     engines: dict[str, Engine], asked: Asked, options: argparse.Namespace
 ) -> dict[str, list[float]]:
-    """Tokens per second of the plain engine and of today's, in turns over the same requests."""
-    found: dict[str, list[float]] = {PLAIN: [], NOW: []}
+    """Tokens per second of plain engine, today's, and the plugin alone, in turns over the same."""
+    found: dict[str, list[float]] = {PLAIN: [], NOW: [], ALONE: []}
     for seed in range(options.rounds):
         requests = workload(
             asked.pairs, options.requests_per_round, 1.0, burst, seed, tokens_per_s=1.0
         )
-        for kind in (PLAIN, NOW) if seed % 2 else (NOW, PLAIN):
+        turn = seed % 3
+        for kind in (*list(found)[turn:], *list(found)[:turn]):
             found[kind].append(tokens_per_s_when_full(replay(engines[kind], requests)))
     return found
 

@@ -9,6 +9,8 @@ from benchmarks.harness.spread import Spread, percentile, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 
 PLAIN, NOW, BEFORE = "plain", "Lengthwise", "Lengthwise before"
+ALONE = "Lengthwise, no predictor"
+"""Nobody listens where it asks: the plugin's cost without the predictor's share of the cores."""
 
 WAITED_S = 0.1
 """Who waited less could hardly have been ordered by anything."""
@@ -40,7 +42,8 @@ class Measured:
     Args:
         ttft_ms: To the first token of single requests, in milliseconds.
         bursts: What became of each burst; of the plain engine none are asked.
-        tokens_per_s: With all slots taken, round by round, of the plain engine and of today's.
+        tokens_per_s: With all slots taken, round by round, of the plain engine, of today's, and of
+            today's without a predictor.
         step_us: What ordering took of a step on average, in microseconds.
     """
 
@@ -88,11 +91,14 @@ def engine_core_report(command: str, measured: Measured) -> Report:
     throughput = ratio_spread(measured.tokens_per_s[NOW], measured.tokens_per_s[PLAIN])
     full: list[Row] = [
         {"engine": PLAIN, "rate": Spread.from_values(measured.tokens_per_s[PLAIN])},
-        {
-            "engine": NOW,
-            "rate": Spread.from_values(measured.tokens_per_s[NOW]),
-            "ratio": throughput,
-        },
+        *(
+            {
+                "engine": kind,
+                "rate": Spread.from_values(measured.tokens_per_s[kind]),
+                "ratio": ratio_spread(measured.tokens_per_s[kind], measured.tokens_per_s[PLAIN]),
+            }
+            for kind in (NOW, ALONE)
+        ),
     ]
     full_columns = [
         Column("engine", "engine"),
