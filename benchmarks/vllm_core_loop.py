@@ -25,9 +25,9 @@ from vllm.v1.core.sched.request_queue import PriorityRequestQueue
 from vllm.v1.request import Request, RequestStatus
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import MAX_PACKET_BYTES, Settled
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
 PROMPT_TOKENS = 500

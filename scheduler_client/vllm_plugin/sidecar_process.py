@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
@@ -24,6 +23,7 @@ from scheduler_client.vllm_plugin.messages import (
     decode_to_core,
     encode,
 )
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.tracked import Tracked
 
 MODULE = "scheduler_client.vllm_plugin.sidecar"

@@ -13,7 +13,6 @@ from vllm.v1.request import Request, RequestStatus
 
 from lengthwise.length_distribution import LengthDistribution
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Predicted,
@@ -23,6 +22,7 @@ from scheduler_client.vllm_plugin.messages import (
     encode_points,
 )
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
 SPREAD = LengthDistribution((0.0, 0.5, 1.0), (1.0, 10.0, 100.0))

@@ -11,7 +11,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,
@@ -25,6 +24,7 @@ from scheduler_client.vllm_plugin.messages import (
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.sidecar import sidecar as sidecar_module
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 from tests.scheduler_client.advisor.helpers import ScriptedClient, prediction
 

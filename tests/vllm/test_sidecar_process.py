@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -18,6 +20,7 @@ from scheduler_client.vllm_plugin.messages import (
     Settled,
     encode,
 )
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar_process import (
     READ_AT_ONCE,
     READ_EVERY_S,
@@ -214,3 +217,19 @@ def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
     assert not sidecar._waiting
     assert sidecar.unsent == 1
     assert isinstance(sidecar.theirs, socket.socket)
+
+
+RINGER = """
+import sys
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
+Bell(int(sys.argv[1])).ring()
+"""
+
+
+def test_a_ring_in_another_process_is_heard_once():
+    memory = Bell.new()
+    bell = Bell(memory)
+    assert not bell.rung()
+    subprocess.run([sys.executable, "-c", RINGER, str(memory)], pass_fds=[memory], check=True)
+    os.close(memory)
+    assert [bell.rung(), bell.rung()] == [True, False]

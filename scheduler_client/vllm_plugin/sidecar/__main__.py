@@ -10,8 +10,8 @@ import socket
 import sys
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 
 PR_SET_PDEATHSIG = 1
@@ -22,8 +22,8 @@ def main(descriptor: str, memory: str) -> None:
     """Run until the engine core closes its end of the socket.
 
     Args:
-        descriptor: Of the sidecar's end.
-        memory: Descriptor of the bell's.
+        descriptor: Of the socket whose other end is the engine core's.
+        memory: Descriptor of the memory of the bell that the engine core looks at.
     """
     # What comes for it must not push the engine core, which has just said it, from its CPU.
     with contextlib.suppress(OSError, AttributeError):

@@ -7,7 +7,6 @@ from collections import deque
 
 from lengthwise.length_distribution import LengthDistribution
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Learnt,
@@ -18,6 +17,7 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
     encode_points,
 )
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 
 LENGTHS_AT_ONCE = 64
 """In a packet: the core takes it in between two steps, at some microseconds for each."""

@@ -20,7 +20,6 @@ from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.service_time_fit import ServiceTimeFit
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
-from scheduler_client.vllm_plugin.bell import Bell
 from scheduler_client.vllm_plugin.messages import (
     Arrived,
     Counted,
@@ -31,6 +30,7 @@ from scheduler_client.vllm_plugin.messages import (
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
+from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar.core_link import CoreLink
 from scheduler_client.vllm_plugin.sidecar.known import Known
 from scheduler_client.vllm_plugin.text import (
