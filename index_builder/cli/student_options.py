@@ -35,7 +35,8 @@ SmallestOption = Annotated[
     typer.Option(
         "--smallest",
         help=f"The smallest of these that costs at most {MAX_TAU_B_LOST:g} of Kendall tau-b on the "
-        "validation rows; each that is tried takes time.",
+        "validation rows; each that is tried takes time. What --unlabelled or --teacher alone "
+        "means.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -130,13 +131,11 @@ class StudentRequest:
                 "--static and --cascade-loss: expected one of them, since nothing faster than a "
                 "static encoder could be put before it"
             )
-        if (teacher and not given) or (unlabelled and not given and not first_tier):
-            raise InvalidInputError(
-                "--unlabelled and --teacher are for a smaller encoder: give one of "
-                f"{', '.join(ways)} as well"
-            )
+        # Who brings prompts or a teacher for a smaller encoder wants one, the smallest that is as
+        # good; beside a first tier, prompts alone are for that.
+        is_wanted = bool(given) or teacher is not None or (bool(unlabelled) and not first_tier)
         return cls(
-            StudentOptions(0 if static else layers, target_speed) if given else None,
+            StudentOptions(0 if static else layers, target_speed) if is_wanted else None,
             read_prompts(unlabelled, reading) if unlabelled else (),
             None if teacher is None else resolve_artifact(teacher),
             first_tier,

@@ -43,6 +43,7 @@ class Pace:
         batch_size: Rows that one step learns from; fewer where the rows are few.
         encoder_lr: Peak learning rate of the encoder.
         head_lr: Peak learning rate of the head.
+        masking: Share of tokens hidden in each step, in [0, 0.9].
     """
 
     taught_rows: int
@@ -50,6 +51,7 @@ class Pace:
     batch_size: int
     encoder_lr: float
     head_lr: float
+    masking: float
 
     def options(self, options: TrainOptions, rows: int) -> TrainOptions:
         """Those of the teacher's training, at this pace.
@@ -64,19 +66,31 @@ class Pace:
             batch_size=min(self.batch_size, max(SMALLEST_BATCH, rows // STEPS_PER_PASS)),
             encoder_lr=self.encoder_lr,
             head_lr=self.head_lr,
+            masking=self.masking,
         )
 
 
 LAYERED_PACE = Pace(
-    taught_rows=100_000, max_epochs=10, batch_size=32, encoder_lr=1e-4, head_lr=1e-3
+    taught_rows=200_000,
+    max_epochs=10,
+    batch_size=128,
+    encoder_lr=2e-4,
+    head_lr=1e-3,
+    masking=0.1,
 )
-"""Of a student with layers: two passes over 50,000 prompts."""
+"""Of a student with layers: four passes over 50,000 prompts. Steps of 128 rows take half the time
+of as many rows in steps of 32, and what they learn in it is no worse at twice the rate."""
 
 STATIC_PACE = Pace(
-    taught_rows=400_000, max_epochs=50, batch_size=1024, encoder_lr=4e-3, head_lr=3e-3
+    taught_rows=400_000,
+    max_epochs=50,
+    batch_size=256,
+    encoder_lr=4e-3,
+    head_lr=3e-3,
+    masking=0.3,
 )
-"""Of one without. Its batches are large, since a step goes through the whole table, however few of
-its rows the batch looks up."""
+"""Of one without. What it looks up it soon knows by heart, so a third of the tokens is hidden and
+its steps are smaller than one that goes through the whole table would like."""
 
 
 class Student(Protocol):

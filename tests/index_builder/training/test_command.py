@@ -6,6 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
+from index_builder.cli.student_options import StudentRequest
+from index_builder.distillation.student_choice import StudentOptions
+from lengthwise.history.files import ReadOptions
 from lengthwise.index.store.folder_store import resolve_artifact
 from lengthwise.index.store.layout import ArtifactLayout, read_manifest
 from tests.index_builder.cli.test_cli import write_history
@@ -73,11 +76,26 @@ def test_train_ends_with_a_smaller_encoder_that_inspect_names(tiny_model, tmp_pa
     assert "then 1 of its layers" in " ".join(shown.split())
 
 
+def request(**given):
+    """A smaller encoder as these options ask for it, nothing else given."""
+    nothing = {"layers": None, "static": False, "smallest": False, "target_speed": None}
+    others = {"first_tier": False, "unlabelled": None, "teacher": None, "reading": ReadOptions()}
+    return StudentRequest.from_options(**(nothing | others | given))
+
+
+def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as_good(tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"prompt": "a prompt without a length"}) + "\n")
+    assert request(unlabelled=[str(more)]).options == StudentOptions()
+    # Beside a first tier they are for that, and the encoder stays.
+    assert request(unlabelled=[str(more)], first_tier=True).options is None
+    assert request().options is None
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "message"),
     [
         ("train", ("--static", "--layers", 2), "--layers and --static: expected one of them"),
-        ("train", ("--unlabelled", "x.jsonl"), "are for a smaller encoder"),
         ("train", ("--smallest", "--target-speed", 3), "--smallest and --target-speed: expected"),
         ("build", ("--static",), "come of a training: give --train as well"),
     ],
