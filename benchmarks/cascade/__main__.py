@@ -21,6 +21,7 @@ from index_builder.build.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
+from lengthwise.index.store.folder_store import resolve_artifact
 
 LOSSES = (0.0, 0.0025, 0.005, 0.01)
 """Allowed, in tau-b."""
@@ -37,13 +38,14 @@ class Measured:
     """All that the tables are made of.
 
     Args:
-        without: The trained index alone.
-        tiered: With a first tier, one for each allowed loss.
+        beside: The trained index alone, or that of the full encoder, with which all are compared.
+        others: The trained index alone where it is not that, and with a first tier for each
+            allowed loss.
         repeats_us: To tell a repeat, by its text and by a search.
     """
 
-    without: Tiered
-    tiered: list[Tiered]
+    beside: Tiered
+    others: list[Tiered]
     repeats_us: tuple[float, float]
 
 
@@ -55,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         required=True,
         help="store of a trained index, as `benchmarks.training --only vicuna --keep` leaves it",
+    )
+    parser.add_argument(
+        "--full",
+        type=Path,
+        help="store of the full encoder's index to compare with, where --index holds a student of "
+        "it; both as `benchmarks.distillation --keep` leaves them",
     )
     parser.add_argument(
         "--keep", type=Path, help="folder in which the first tier is kept, and found again"
@@ -72,6 +80,10 @@ def _measure(options: argparse.Namespace, workload: Workload, folder: Path) -> M
     indexes = {loss: LengthIndex.load(result.path) for loss, result in built.items()}
     without = LengthIndex.load(built[LOSSES[-1]].path, cascade=False)
     measured = [Tiered(None, without, evaluate_file(without, workload.asked, SilentProgress()))]
+    if options.full is not None:
+        full = LengthIndex.load(resolve_artifact(options.full))
+        found = evaluate_file(full, workload.asked, SilentProgress())
+        measured.insert(0, Tiered(None, full, found, is_full=True))
     for loss, index in indexes.items():
         say(f"asking, with an allowed loss of {loss:g}")
         found = evaluate_file(index, workload.asked, SilentProgress())
@@ -88,10 +100,10 @@ def _measure(options: argparse.Namespace, workload: Workload, folder: Path) -> M
 
 def _report(options: argparse.Namespace, found: Measured) -> Report:
     tables = [
-        loss_table(found.without, found.tiered),
-        tier_table(found.tiered),
+        loss_table(found.beside, found.others),
+        tier_table([one for one in found.others if one.allowed is not None]),
         repeats_table(*found.repeats_us),
-        aims_table(tier_aims(found.without, found.tiered)),
+        aims_table(tier_aims(found.beside, found.others)),
     ]
     notes = [
         f"{options.repeats} rounds in turns; ratios round by round, through LengthIndex.predict, "

@@ -66,7 +66,9 @@ HistoryOption = Annotated[
 EncoderOption = Annotated[
     str,
     typer.Option(
-        envvar="LENGTHWISE_ENCODER", help="A sentence-transformers model: its name or folder."
+        envvar="LENGTHWISE_ENCODER",
+        help="A sentence-transformers model: its name or folder; "
+        "for a training also the folder of an index trained before.",
     ),
 ]
 DeviceOption = Annotated[

@@ -12,11 +12,12 @@ import torch
 
 from index_builder.training.base_model import BaseModel
 from index_builder.training.checkpoint import CheckpointFile
-from index_builder.training.head_weights import FeatureScale, length_head
+from index_builder.training.head_weights import FeatureScale, head_module, length_head
 from index_builder.training.lessons import LengthLesson
 from index_builder.training.network import EncoderModule, HeadModule
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining, TrainingProgress
+from index_builder.training.start import Start
 from index_builder.training.targets import Bins, LengthTargets, draws_of
 from index_builder.training.trainer import Trained, Trainer, seed_everything
 from index_builder.training.training_set import (
@@ -53,7 +54,8 @@ def train(
 
     Args:
         history: Rows to learn from; those that `split.is_validation` takes are only validated with.
-        base: Name or folder of the sentence-transformers model to start from.
+        base: Name or folder of the sentence-transformers model to start from, or folder of an index
+            that was trained before: its encoder and the layers of its head are trained on.
         out: Folder that gets the trained encoder and head.
         options: Rates, passes, sizes; the defaults if None.
         learn_first: Other LLMs' histories, learnt from before: what makes an answer long is much
@@ -63,14 +65,15 @@ def train(
         progress: Is told how far it is.
 
     Raises:
-        InvalidInputError: The history is too small.
+        InvalidInputError: The history is too small, or the index to start from was not trained.
         EncoderError: The base model cannot be trained.
         OSError: A folder cannot be written.
     """
     options, progress = options or TrainOptions(), progress or SilentTraining()
     progress.stage("Training")
     seed_everything(options.seed)
-    model = BaseModel.load(base)
+    start = Start.from_name(base)
+    model = start.model
     learnt, validation = split_records(history, options.validation_share, options.seed)
     learnt = sampled(learnt, options)
     if len(learnt) < MIN_ROWS:
@@ -82,12 +85,16 @@ def train(
     key = _key(learnt, first, model.content_hash, options)
     standing = checkpoints / key[:16]
     encoder = EncoderModule(model.transformer, train_words=options.train_words)
-    scale = FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))
+    scale = (
+        FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))
+        if start.head is None
+        else FeatureScale.from_head(start.head)
+    )
     job = _Job(model, encoder, scale, options, torch.device(device), progress)
-    head: HeadModule | None = None
+    head = None if start.head is None else head_module(start.head, model.dimension)
     if first and options.first_epochs:
         head = job.run(
-            first, [], None, options.first_epochs, CheckpointFile(standing / "first", key)
+            first, [], head, options.first_epochs, CheckpointFile(standing / "first", key)
         ).head
     done = job.run(learnt, validation, head, options.epochs, CheckpointFile(standing, key))
     model.save(out / ENCODER_FOLDER)

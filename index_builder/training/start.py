@@ -1,0 +1,45 @@
+"""What a training starts from: a model, or the encoder and head of an index trained before."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from index_builder.training.base_model import BaseModel
+from index_builder.training.origin import is_index
+from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.head import LengthHead
+from lengthwise.index.store.folder_store import resolve_artifact
+from lengthwise.index.store.layout import ArtifactLayout, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A model to be trained on, and the head that was trained with it.
+
+    Args:
+        model: Is changed by training.
+        head: Whose layers the new head starts from; None if the model was never trained here.
+    """
+
+    model: BaseModel
+    head: LengthHead | None = None
+
+    @classmethod
+    def from_name(cls, name: str) -> "Start":
+        """From a sentence-transformers model by name or folder, or from an index by its folder.
+
+        Raises:
+            EncoderError: The model cannot be loaded, or not be trained.
+            InvalidInputError: The index holds nothing that can be trained on.
+            ArtifactError: The index cannot be read.
+        """
+        if not is_index(name):
+            return cls(BaseModel.load(name))
+        layout = ArtifactLayout(resolve_artifact(Path(name)))
+        facts = read_manifest(layout).training
+        if facts is None or (facts.student is not None and not facts.student.layers):
+            why = "was not trained" if facts is None else "holds a static encoder"
+            raise InvalidInputError(
+                f"{name} {why}: expected an index with a trained encoder to start from, or the "
+                "name or folder of a model"
+            )
+        return cls(BaseModel.load(str(layout.encoder)), LengthHead.load(layout.head))
