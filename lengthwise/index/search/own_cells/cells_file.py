@@ -37,7 +37,7 @@ class StoredCells:
 
     Args:
         path: The file, which is mapped once more when its cells are searched.
-        centroids: Shape (cells, dimension), mapped.
+        centroids: Shape (cells, dimension): the cells' centres, mapped.
         sizes: Shape (cells,): rows in each.
         at: Byte of the file where the first cell begins.
         end: Byte of the file where the last one ends.
@@ -53,7 +53,7 @@ class StoredCells:
         """The cells as inverted lists of FAISS, which read the file as they are searched.
 
         Args:
-            code_bytes: Of one row.
+            code_bytes: What the code of one row takes.
 
         Raises:
             ArtifactAlteredError: Cells of such codes do not lie there.
@@ -88,9 +88,9 @@ class OwnCellsFile:
     """Own cells of several LLMs, by their names; only what is searched is read.
 
     Args:
-        path: Of the file.
+        path: Of the file, which is mapped again for each LLM.
         content: All of it, mapped: shape (bytes,).
-        dimension: Numbers in a vector.
+        dimension: How many numbers a vector has.
         places: Where the cells of each LLM lie.
     """
 
@@ -130,7 +130,7 @@ class OwnCellsFile:
         """The cells of an LLM; None if the file has none of it.
 
         Args:
-            model: Name of the LLM.
+            model: Name of the LLM, as the rows have it.
             rows: How many it has in the index.
 
         Raises:
@@ -155,8 +155,8 @@ class OwnCellsWriter:
     """Writes such a file, an LLM after the other.
 
     Args:
-        file: Open for writing, empty.
-        dimension: Numbers in a vector.
+        file: Open for writing, with nothing in it yet.
+        dimension: How many numbers a vector has.
     """
 
     def __init__(self, file: BinaryIO, dimension: int) -> None:

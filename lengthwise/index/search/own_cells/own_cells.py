@@ -6,7 +6,7 @@ import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
-from lengthwise.index.search.own_cells_file import StoredCells
+from lengthwise.index.search.own_cells.cells_file import StoredCells
 from lengthwise.index.search.plan import SearchPlan
 
 ROWS_PER_CELL = 128
@@ -136,7 +136,7 @@ def refined(plan: SearchPlan, inner: Any) -> Any:
     """Parameters of a search whose candidates are compared again by their full vectors.
 
     Args:
-        plan: Says how many are.
+        plan: Says how many of them are compared.
         inner: FAISS's parameters of the search that finds them.
     """
     return import_faiss().IndexRefineSearchParameters(
