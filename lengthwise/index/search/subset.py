@@ -7,8 +7,8 @@ import numpy as np
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.nearest_rows import nearest_rows
-from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.own_cells.cells_file import StoredCells
+from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vector_search import RowSubset
 

@@ -14,8 +14,8 @@ from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
 from lengthwise.index.search.cells import trained_cells
 from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
 from lengthwise.index.search.mapped import copied, in_pieces
-from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.own_cells.cells_file import OwnCellsFile, OwnCellsWriter
+from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.subset import needs_own_cells, subset_of
 from lengthwise.index.search.vector_search import RowSubset

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from lengthwise.index.search.own_cells import own_cells as own_cells_module
 from lengthwise.index.search.gpu_vectors import gpu_count, placed
+from lengthwise.index.search.own_cells import own_cells as own_cells_module
 from lengthwise.index.search.own_cells.own_cells import OwnCells
 from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
 from lengthwise.index.search.subset import FewRows, SelectedRows

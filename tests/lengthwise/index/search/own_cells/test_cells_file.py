@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError
-from lengthwise.index.search.own_cells.own_cells import OwnCells
 from lengthwise.index.search.own_cells.cells_file import ALIGNMENT, OwnCellsFile
+from lengthwise.index.search.own_cells.own_cells import OwnCells
 from lengthwise.index.search.plan import FLAT_ROWS
 from lengthwise.index.search.vectors import VectorIndex
 from tests.lengthwise.index.search.test_vectors import clustered
