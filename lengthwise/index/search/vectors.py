@@ -107,8 +107,9 @@ class VectorIndex:
         Raises:
             ArtifactAlteredError: Cells were stored of the LLM, but not of so many rows.
         """
-        known = None if model is None else self._own_cells
-        stored = None if known is None else known.of(model or "", len(rows))
+        stored = None
+        if model is not None and self._own_cells is not None:
+            stored = self._own_cells.of(model, len(rows))
         return subset_of(self._index, self.plan, rows, stored)
 
     def _parameters(self) -> Any:
