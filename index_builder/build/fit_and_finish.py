@@ -67,7 +67,7 @@ def fit_and_finish(
         OSError: A file cannot be written.
     """
     on_stage("index")
-    index = VectorIndex.build(vectors)
+    index = writer.write_vectors(VectorIndex.build(vectors))
     on_stage("calibrate")
     fit = fit_estimator(
         vectors, rows, Searcher(index, rows), held_out=held_out, newest=newest, seed=seed
@@ -78,7 +78,7 @@ def fit_and_finish(
     finished = None
     if first_tier is not None and tier is not None:
         finished = FinishedTier(tier.fitted, first_tier.known, _facts(first_tier, tier))
-    manifest = writer.finish(facts, index, fit.estimator, content, first_tier=finished)
+    manifest = writer.finish(facts, fit.estimator, content, first_tier=finished)
     left_out = first_tier is not None and tier is None
     return FinishedArtifact(manifest, evaluation, NO_FIRST_TIER if left_out else "")
 

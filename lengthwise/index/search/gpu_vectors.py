@@ -44,9 +44,9 @@ class GpuVectorIndex(VectorIndex):
         with self._one_at_a_time:
             return super().search(queries, k)
 
-    def subset(self, rows: IntVector) -> RowSubset:
+    def subset(self, rows: IntVector, model: str | None = None) -> RowSubset:
         """Some rows, which the CPU searches."""
-        return self._source.subset(rows)
+        return self._source.subset(rows, model)
 
 
 def placed(source: VectorIndex, device: Device) -> VectorSearch:

@@ -135,6 +135,13 @@ class HistoryRows:
         """Shape (rows,): which of `models` answered."""
         return self._model_dictionary.indices.to_numpy().astype(np.int64)
 
+    def by_model(self) -> Iterator[tuple[str, IntVector]]:
+        """The name of each LLM, and the numbers of its rows, ascending."""
+        # Sorted once, so that ten thousand LLMs do not each look through all rows.
+        order = np.argsort(self.model_codes, kind="stable")
+        counts = np.bincount(self.model_codes, minlength=len(self.models))
+        return zip(self.models, np.split(order, np.cumsum(counts)[:-1]), strict=True)
+
     @cached_property
     def group_codes(self) -> IntVector:
         """Shape (rows,): rows of one group share a code; -1 for rows without a group."""
@@ -235,15 +242,8 @@ class HistoryRows:
 
     def summaries(self) -> tuple[ModelSummary, ...]:
         """One per LLM, most rows first."""
-        # Sorted once, so that ten thousand LLMs do not each look through all rows.
-        order = np.argsort(self.model_codes, kind="stable")
-        counts = np.bincount(self.model_codes, minlength=len(self.models))
-        parts = np.split(self.output_tokens[order], np.cumsum(counts)[:-1])
-        found = [
-            _summary(name, lengths)
-            for name, lengths in zip(self.models, parts, strict=True)
-            if lengths.size
-        ]
+        tokens = self.output_tokens
+        found = [_summary(name, tokens[rows]) for name, rows in self.by_model() if rows.size]
         return tuple(sorted(found, key=lambda s: (-s.rows, s.model)))
 
 

@@ -65,6 +65,7 @@ class Searcher:
     def __init__(self, vectors: VectorSearch, rows: HistoryRows) -> None:
         self._vectors = vectors
         self._codes = rows.model_codes
+        self._names = rows.models
         self._models = len(rows.models)
         self._subsets: dict[int, RowSubset | None] = {}
         self._making = threading.Lock()
@@ -101,7 +102,8 @@ class Searcher:
     def prepare(self) -> None:
         """Make now what searches among an LLM's own rows need, or the first of each makes it.
 
-        Of 20,000 rows that takes 0.4 s of CPU time; of LLMs with few rows there is nothing to make.
+        Where the build made it, that is to map it; else 0.4 s of CPU time for an LLM with 20,000
+        rows. Of LLMs with few rows there is nothing to make.
         """
         if self._models > 1:
             for code in np.flatnonzero(np.bincount(self._codes) > FEW_ROWS):
@@ -171,5 +173,7 @@ class Searcher:
             with self._making:
                 if code not in self._subsets:
                     rows = np.flatnonzero(self._codes == code)
-                    self._subsets[code] = self._vectors.subset(rows) if len(rows) else None
+                    self._subsets[code] = (
+                        self._vectors.subset(rows, self._names[code]) if len(rows) else None
+                    )
         return self._subsets[code]

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
-from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
+from lengthwise.index.search.faiss_library import import_faiss
 from lengthwise.index.search.nearest_rows import nearest_rows
+from lengthwise.index.search.own_cells.cells_file import StoredCells
+from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.vector_search import RowSubset
 
@@ -22,28 +24,28 @@ cells of their own would nearly double the codes."""
 WIDER = 4
 """Times as many cells are then visited: of each, down to a quarter of the rows counts."""
 
-ROWS_PER_CELL = 128
-"""In cells of their own: codes lie in blocks of 32, so that an eighth of the room stays unused."""
 
-VISITED_ROWS = 12_288
-"""Rows whose codes are compared in a search of cells of their own (`benchmarks.search` measures
-recall and time)."""
+def needs_own_cells(plan: SearchPlan, rows: int, total: int) -> bool:
+    """Whether so many rows of an index are searched in cells of their own.
 
-TRAINING_ROWS_PER_CELL = 32
-"""Rows that k-means learns such cells from, for each; it need not be exact, since many cells are
-visited."""
-
-CELL_ITERATIONS = 5
-"""Passes of that k-means."""
+    Args:
+        plan: How the index is searched.
+        rows: How many of its rows are chosen.
+        total: How many rows the index has.
+    """
+    return plan.kind == "ivf" and FEW_ROWS < rows < MUCH_SHARE * total
 
 
-def subset_of(index: Any, plan: SearchPlan, rows: IntVector) -> RowSubset:
+def subset_of(
+    index: Any, plan: SearchPlan, rows: IntVector, stored: StoredCells | None = None
+) -> RowSubset:
     """Prepare rows of an index to be searched by themselves.
 
     Args:
         index: Of FAISS, as `plan` describes it.
         plan: How the index was built and is searched.
         rows: Numbers of the rows, ascending.
+        stored: Cells that the build made of them; None if it made none.
     """
     faiss = import_faiss()
     rows = np.ascontiguousarray(rows, np.int64)
@@ -52,12 +54,14 @@ def subset_of(index: Any, plan: SearchPlan, rows: IntVector) -> RowSubset:
         return SelectedRows(index, parameters, len(rows))
     if len(rows) <= FEW_ROWS:
         return FewRows(index.refine_index, rows)
-    if len(rows) >= MUCH_SHARE * index.ntotal:
+    if not needs_own_cells(plan, len(rows), index.ntotal):
         probes = min(WIDER * plan.probes, plan.cells)
         selector = faiss.IDSelectorBitmap(_bits(rows, index.ntotal))
-        parameters = _refined(plan, faiss.IVFSearchParameters(nprobe=probes, sel=selector))
+        parameters = refined(plan, faiss.IVFSearchParameters(nprobe=probes, sel=selector))
         return SelectedRows(index, parameters, len(rows))
-    return OwnCells(index, plan, rows)
+    if stored is not None:
+        return OwnCells.from_stored(index, plan, stored)
+    return OwnCells.trained(index, plan, rows)
 
 
 class SelectedRows:
@@ -108,87 +112,6 @@ class FewRows:
         similarities[:, : found.shape[1]] = found
         rows[:, : found.shape[1]] = self._numbers[places]
         return similarities, rows
-
-
-class OwnCells:
-    """Rows in cells of their own, each as a 4-bit code; full vectors stay in the whole index.
-
-    Cells learnt from these rows hold some of them each, where those of the whole index may hold
-    none near a query. The codes are the whole index's again: 96 bytes a row at 384 dimensions.
-
-    Args:
-        index: Of FAISS, all rows: cells refined by full vectors.
-        plan: How that index is searched: as many candidates are compared again here.
-        rows: Their numbers in that index, ascending.
-    """
-
-    def __init__(self, index: Any, plan: SearchPlan, rows: IntVector) -> None:
-        faiss = import_faiss()
-        cells = int(2 ** np.floor(np.log2(len(rows) / ROWS_PER_CELL)))
-        self._whole = index  # whose full vectors are read in each search
-        self._rows = len(rows)
-        own = _empty_cells(index, _centroids(index.refine_index, rows, cells))
-        # FAISS wants equally many in both when it puts them together: none.
-        empty = faiss.IndexScalarQuantizer(
-            index.d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )
-        self._index = faiss.IndexRefine(own, empty)
-        for start in range(0, len(rows), ADD_ROWS):
-            piece = rows[start : start + ADD_ROWS]
-            own.add_with_ids(index.refine_index.reconstruct_batch(piece), piece)
-        self._index.refine_index = index.refine_index
-        self._index.ntotal = index.ntotal
-        probes = min(cells, -(-VISITED_ROWS * cells // len(rows)))
-        self._parameters = _refined(plan, faiss.IVFSearchParameters(nprobe=probes))
-
-    def __len__(self) -> int:
-        return self._rows
-
-    def search(self, queries: FloatMatrix, k: int) -> tuple[FloatMatrix, IntMatrix]:
-        """See `RowSubset`."""
-        return self._index.search(
-            np.ascontiguousarray(queries, np.float32), k, params=self._parameters
-        )
-
-
-def _centroids(vectors: Any, rows: IntVector, cells: int) -> FloatMatrix:
-    """Centres of cells that hold about equally many of the rows: shape (cells, dimension)."""
-    faiss = import_faiss()
-    rng = np.random.default_rng(0)
-    wanted = min(len(rows), TRAINING_ROWS_PER_CELL * cells)
-    sample = np.sort(rng.choice(rows, wanted, replace=False))
-    kmeans = faiss.Kmeans(
-        vectors.d,
-        cells,
-        niter=CELL_ITERATIONS,
-        spherical=True,
-        min_points_per_centroid=1,
-        max_points_per_centroid=TRAINING_ROWS_PER_CELL,
-    )
-    kmeans.train(vectors.reconstruct_batch(sample))
-    return kmeans.centroids
-
-
-def _empty_cells(index: Any, centroids: FloatMatrix) -> Any:
-    """An index of FAISS like that within `index`, with other cells and without rows."""
-    faiss = import_faiss()
-    cells, dimension = centroids.shape
-    coded = faiss.downcast_index(index.base_index)
-    quantiser = faiss.IndexFlatIP(dimension)
-    quantiser.add(centroids)
-    own = faiss.IndexIVFPQFastScan(
-        quantiser, dimension, cells, coded.pq.M, coded.pq.nbits, faiss.METRIC_INNER_PRODUCT
-    )
-    own.by_residual = coded.by_residual
-    own.pq = coded.pq
-    own.is_trained = True
-    return own
-
-
-def _refined(plan: SearchPlan, inner: Any) -> Any:
-    return import_faiss().IndexRefineSearchParameters(
-        k_factor=plan.refinement, base_index_params=inner
-    )
 
 
 def _bits(rows: IntVector, total: int) -> Any:

@@ -47,8 +47,9 @@ class TorchVectorIndex:
         """The k nearest rows of each query; see `VectorSearch.search`."""
         return nearest_by_torch(self._vectors, queries, k)
 
-    def subset(self, rows: IntVector) -> RowSubset:
+    def subset(self, rows: IntVector, model: str | None = None) -> RowSubset:
         """Some rows, to be searched by themselves; see `VectorSearch.subset`."""
+        del model  # nothing is made of them
         return TorchSubset(self._vectors, rows)
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:

@@ -44,13 +44,15 @@ class VectorSearch(Protocol):
         """
         ...
 
-    def subset(self, rows: IntVector) -> RowSubset:
+    def subset(self, rows: IntVector, model: str | None = None) -> RowSubset:
         """Some rows, to be searched by themselves.
 
         What that needs may take a second to make: keep it.
 
         Args:
             rows: Numbers of the rows, ascending, at least one.
+            model: The LLM whose rows they are, all that it has: what that needs may then have been
+                made at the build. None of rows chosen otherwise.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,8 +14,10 @@ from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
 from lengthwise.index.search.cells import trained_cells
 from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
 from lengthwise.index.search.mapped import copied, in_pieces
+from lengthwise.index.search.own_cells.cells_file import OwnCellsFile, OwnCellsWriter
+from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.plan import SearchPlan
-from lengthwise.index.search.subset import subset_of
+from lengthwise.index.search.subset import needs_own_cells, subset_of
 from lengthwise.index.search.vector_search import RowSubset
 
 RECALL_K = 32
@@ -48,11 +50,13 @@ class VectorIndex:
     Args:
         index: Of FAISS, by inner product, as `plan` describes it.
         plan: How the index was built and is searched.
+        own_cells: Of LLMs' own rows, as the build made them; None makes them when they are needed.
     """
 
-    def __init__(self, index: Any, plan: SearchPlan) -> None:
+    def __init__(self, index: Any, plan: SearchPlan, own_cells: OwnCellsFile | None = None) -> None:
         self._index = index
         self.plan = plan
+        self._own_cells = own_cells
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -97,18 +101,21 @@ class VectorIndex:
         queries = np.ascontiguousarray(queries, np.float32)
         return self._index.search(queries, k, params=self._parameters())
 
-    def subset(self, rows: IntVector) -> RowSubset:
-        """Some rows, to be searched by themselves; see `VectorSearch.subset`."""
-        return subset_of(self._index, self.plan, rows)
+    def subset(self, rows: IntVector, model: str | None = None) -> RowSubset:
+        """Some rows, to be searched by themselves; see `VectorSearch.subset`.
+
+        Raises:
+            ArtifactAlteredError: Cells were stored of the LLM, but not of so many rows.
+        """
+        stored = None
+        if model is not None and self._own_cells is not None:
+            stored = self._own_cells.of(model, len(rows))
+        return subset_of(self._index, self.plan, rows, stored)
 
     def _parameters(self) -> Any:
         if self.plan.kind == "flat":
             return None
-        faiss = import_faiss()
-        return faiss.IndexRefineSearchParameters(
-            k_factor=self.plan.refinement,
-            base_index_params=faiss.IVFSearchParameters(nprobe=self.plan.probes),
-        )
+        return refined(self.plan, import_faiss().IVFSearchParameters(nprobe=self.plan.probes))
 
     def stored_vectors(self) -> Iterator[FloatMatrix]:
         """The vectors themselves, in pieces of at most ADD_ROWS rows, in row order."""
@@ -125,6 +132,41 @@ class VectorIndex:
         faiss = import_faiss()
         with path.open("wb") as file:
             faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write, 1 << 22))
+
+    def save_own_cells(self, path: Path, members: Iterable[tuple[str, IntVector]]) -> None:
+        """Make the cells that LLMs' own rows are searched in, and write them to a file.
+
+        One LLM's are in memory at a time. Where none needs any, no file is made.
+
+        Args:
+            path: Of the file, which is made or replaced.
+            members: Name of each LLM, and the numbers of its rows, ascending.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        needing = [
+            (model, rows)
+            for model, rows in members
+            if needs_own_cells(self.plan, len(rows), len(self))
+        ]
+        if not needing:
+            return
+        with path.open("wb") as file:
+            writer = OwnCellsWriter(file, self.dimension)
+            for model, rows in needing:
+                writer.add(model, OwnCells.trained(self._index, self.plan, rows).coded)
+            writer.finish()
+
+    def with_own_cells(self, path: Path) -> "VectorIndex":
+        """The same vectors, whose LLMs' own cells lie in a file; without one they are made.
+
+        Raises:
+            ArtifactAlteredError: The file is not one of own cells.
+        """
+        return VectorIndex(
+            self._index, self.plan, OwnCellsFile.open(path) if path.is_file() else None
+        )
 
     @classmethod
     def load(cls, path: Path, plan: SearchPlan) -> "VectorIndex":

@@ -14,7 +14,13 @@ from lengthwise.index.first_tier.student import Student
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.search.rows import HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
-from lengthwise.index.store.layout import REPEATS_FILE, ArtifactLayout, check_files, read_manifest
+from lengthwise.index.store.layout import (
+    OWN_CELLS_FILE,
+    REPEATS_FILE,
+    ArtifactLayout,
+    check_files,
+    read_manifest,
+)
 from lengthwise.index.store.manifest import Manifest
 
 
@@ -70,6 +76,8 @@ class ArtifactReader:
             ArtifactAlteredError: They cannot be read, or are not as many as the manifest says.
         """
         vectors = VectorIndex.load(self.layout.vectors, self.manifest.search)
+        if OWN_CELLS_FILE in self.manifest.files:
+            vectors = vectors.with_own_cells(self.layout.own_cells)
         rows = HistoryRows.read(self.layout.rows)
         if not len(rows) == len(vectors) == self.manifest.rows:
             raise ArtifactAlteredError(

@@ -22,6 +22,7 @@ from lengthwise.index.first_tier.fitted_tier import FittedTier
 from lengthwise.index.first_tier.known_prompts import KnownPrompts
 from lengthwise.index.repeats.repeat_runs import write_repeats
 from lengthwise.index.repeats.repeat_table import RepeatTable
+from lengthwise.index.search.plan import SearchPlan
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
 from lengthwise.index.search.vectors import VectorIndex
 from lengthwise.index.store.layout import (
@@ -81,7 +82,7 @@ class FinishedTier:
 
 
 class ArtifactWriter:
-    """Fills a folder step by step: what was trained, if anything was; rows; then all the rest.
+    """Fills a folder step by step: what was trained, if anything was; rows; vectors; the rest.
 
     Args:
         folder: Is there and holds nothing that does not belong to the artifact.
@@ -89,7 +90,8 @@ class ArtifactWriter:
 
     def __init__(self, folder: Path) -> None:
         self.layout = ArtifactLayout(folder)
-        self._rows = 0
+        self._rows: HistoryRows | None = None
+        self._plan: SearchPlan | None = None
 
     def add_trained(self, folder: Path, *, move: bool = False) -> None:
         """Take in a trained encoder and its head, and the first tier's where there is one.
@@ -122,9 +124,31 @@ class ArtifactWriter:
         with pq.ParquetWriter(self.layout.rows, SCHEMA, compression="zstd") as file:
             for table in tables:
                 file.write_table(table)
-        rows = HistoryRows.read(self.layout.rows)
-        self._rows = len(rows)
-        return rows
+        self._rows = HistoryRows.read(self.layout.rows)
+        return self._rows
+
+    def write_vectors(self, vectors: VectorIndex) -> VectorIndex:
+        """Write the vectors, and the cells in which LLMs' own rows are searched.
+
+        Args:
+            vectors: Of the rows that were written, in their order.
+
+        Returns:
+            The vectors as whoever loads the artifact searches them.
+
+        Raises:
+            InvalidInputError: There are not as many vectors as rows.
+            OSError: A file cannot be written.
+        """
+        if self._rows is None or len(vectors) != len(self._rows):
+            raise InvalidInputError(
+                f"{len(vectors):,} vectors for {len(self._rows or ()):,} rows: expected one for "
+                "each"
+            )
+        vectors.save(self.layout.vectors)
+        vectors.save_own_cells(self.layout.own_cells, self._rows.by_model())
+        self._plan = vectors.plan
+        return vectors.with_own_cells(self.layout.own_cells)
 
     def write_repeats(self, runs: Sequence[RepeatTable]) -> None:
         """Write what is known of prompts asked before beside the rows, if anything is.
@@ -140,31 +164,26 @@ class ArtifactWriter:
     def finish(
         self,
         facts: ArtifactFacts,
-        vectors: VectorIndex,
         fitted: FittedEstimator,
         evaluation: Mapping[str, Any],
         *,
         first_tier: FinishedTier | None = None,
     ) -> Manifest:
-        """Write vectors, estimator and evaluation, and then the manifest of the whole.
+        """Write estimator and evaluation, and then the manifest of the whole.
 
         Args:
             facts: What the manifest says beyond what the files show.
-            vectors: Of the rows, in their order.
             fitted: How neighbours are weighted and probabilities corrected.
             evaluation: How well rows were predicted that the artifact was not fitted on, as JSON;
                 empty if there were too few.
             first_tier: What was fitted of the first tier that was taken in; None leaves it out.
 
         Raises:
-            InvalidInputError: There are not as many vectors as rows.
+            InvalidInputError: Rows or vectors were not written.
             OSError: A file cannot be written.
         """
-        if len(vectors) != self._rows:
-            raise InvalidInputError(
-                f"{len(vectors):,} vectors for {self._rows:,} rows: expected one for each"
-            )
-        vectors.save(self.layout.vectors)
+        if self._rows is None or self._plan is None:
+            raise InvalidInputError("an artifact needs rows and vectors: write them first")
         fitted.save(self.layout.calibration)
         self.layout.evaluation.write_text(json.dumps(evaluation, indent=1) + "\n", "utf-8")
         if first_tier is not None:
@@ -172,21 +191,13 @@ class ArtifactWriter:
             first_tier.known.save(self.layout.known_prompts)
         elif self.layout.first_tier.is_dir():
             shutil.rmtree(self.layout.first_tier)
-        tier_facts = None if first_tier is None else first_tier.facts
-        manifest = self._manifest(facts, vectors, tier_facts)
-        self.layout.manifest.write_text(manifest.to_json(), "utf-8")
-        return manifest
-
-    def _manifest(
-        self, facts: ArtifactFacts, vectors: VectorIndex, first_tier: FirstTierFacts | None
-    ) -> Manifest:
-        return Manifest(
+        manifest = Manifest(
             version=facts.version,
             encoder=facts.encoder,
-            rows=self._rows,
+            rows=len(self._rows),
             skipped_rows=facts.skipped_rows,
             data_fingerprint=facts.data_fingerprint,
-            search=vectors.plan,
+            search=self._plan,
             quantile_levels=facts.quantile_levels,
             keeps_text=facts.keeps_text,
             created_unix_s=time.time(),
@@ -194,5 +205,7 @@ class ArtifactWriter:
             files=describe_files(self.layout),
             training=facts.training,
             history=facts.history,
-            first_tier=first_tier,
+            first_tier=None if first_tier is None else first_tier.facts,
         )
+        self.layout.manifest.write_text(manifest.to_json(), "utf-8")
+        return manifest

@@ -24,6 +24,7 @@ MANIFEST_FILE = "manifest.json"  # size and SHA-256 of every other file, and wha
 ENCODER_FOLDER = "encoder"  # there only after a training
 HEAD_FILE = "head.npz"  # as above
 REPEATS_FILE = "repeats.bin"  # there only where rows of the history are not in the index
+OWN_CELLS_FILE = "own_cells.bin"  # there only where several LLMs share an index of many rows
 FIRST_TIER_FOLDER = "first_tier"  # there only where a first tier keeps the loss that was allowed
 
 
@@ -33,7 +34,8 @@ class ArtifactLayout:
 
     What CONTENT names is always there. A trained encoder and its head are there only after a
     training, a first tier only where one was trained as well, repeats only where the history has
-    rows that the index does not hold.
+    rows that the index does not hold, own cells only where LLMs that share the index need them:
+    artifacts from before they were stored have none, and they are made at each start.
 
     Args:
         root: The artifact's own folder, as a rule versions/VERSION of a store.
@@ -82,6 +84,11 @@ class ArtifactLayout:
     def repeats(self) -> Path:
         """Lengths of prompts asked before, of rows that are not in `rows`."""
         return self.root / REPEATS_FILE
+
+    @property
+    def own_cells(self) -> Path:
+        """Cells of LLMs' own rows, as they are searched."""
+        return self.root / OWN_CELLS_FILE
 
     @property
     def head(self) -> Path:

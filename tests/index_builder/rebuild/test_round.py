@@ -8,13 +8,16 @@ from threading import Event
 import numpy as np
 import pytest
 
+from index_builder.build.builder import build_index
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.search import plan as plan_module
+from lengthwise.index.search.own_cells.cells_file import OwnCellsFile
 from lengthwise.index.store import Published
 from lengthwise.index.store.layout import ArtifactLayout, check_files, read_manifest
 from tests.index_builder.rebuild.conftest import new_records
-from tests.lengthwise.index.fakes import topic_history
+from tests.lengthwise.index.fakes import Source, topic_history
 
 
 def ids(index):
@@ -248,3 +251,18 @@ def test_without_a_change_the_same_accuracy_is_no_fault(loop):
     outcome = loop.run()
     assert outcome.ending is RoundEnding.PUBLISHED
     assert outcome.faults == ()
+
+
+def test_the_next_version_has_cells_of_all_rows_that_each_llm_then_has(
+    empty_loop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plan_module, "FLAT_ROWS", 1_000)
+    models = [f"llm-{number}" for number in range(6)]
+    built = Source(r for m in models for r in topic_history(270, model=m))
+    build_index(built, tmp_path / "store", empty_loop.encoder)
+    empty_loop.report(new_records(130, model="llm-0"))
+    assert empty_loop.run().ending is RoundEnding.PUBLISHED
+    folder = empty_loop.place.fetch(empty_loop.place.current(), tmp_path)
+    cells = OwnCellsFile.open(ArtifactLayout(folder).own_cells)
+    assert cells.of("llm-0", 400)
+    assert all(cells.of(model, 270) for model in models[1:])

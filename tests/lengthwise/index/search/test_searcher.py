@@ -126,7 +126,7 @@ class FewFound:
     def __len__(self):
         return len(self.rows)
 
-    def subset(self, rows):
+    def subset(self, rows, model=None):
         self.made += 1
         return FewFound(rows)
 

@@ -5,10 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from lengthwise.index.search import subset as subset_module
 from lengthwise.index.search.gpu_vectors import gpu_count, placed
+from lengthwise.index.search.own_cells import own_cells as own_cells_module
+from lengthwise.index.search.own_cells.own_cells import OwnCells
 from lengthwise.index.search.plan import FLAT_ROWS, SearchPlan
-from lengthwise.index.search.subset import FewRows, OwnCells, SelectedRows
+from lengthwise.index.search.subset import FewRows, SelectedRows
 from lengthwise.index.search.torch_vectors import TorchVectorIndex
 from lengthwise.index.search.vectors import VectorIndex, recall_of
 from tests.lengthwise.index.search.test_vectors import brute_force, clustered
@@ -68,7 +69,7 @@ def test_where_a_subset_holds_fewer_than_wanted_the_rest_is_minus_one(large, cou
 
 def test_rows_that_lie_far_from_a_query_are_found_nonetheless(large, monkeypatch):
     # In cells of the whole index they would all be beyond those that are visited.
-    monkeypatch.setattr(subset_module, "VISITED_ROWS", 256)
+    monkeypatch.setattr(own_cells_module, "VISITED_ROWS", 256)
     matrix, index = large
     query = clustered(1, seed=1)
     far = np.sort(np.argsort(matrix @ query[0])[:1_200])

@@ -71,7 +71,8 @@ def write(tmp_path, trained):
             held_out_rows=800,
         )
         finished = FinishedTier(tier.fitted, known, facts) if first_tier else None
-        writer.finish(FACTS, vectors, fit.estimator, {}, first_tier=finished)
+        writer.write_vectors(vectors)
+        writer.finish(FACTS, fit.estimator, {}, first_tier=finished)
         return folder
 
     return written

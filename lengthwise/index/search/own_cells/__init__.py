@@ -1,0 +1,1 @@
+"""Rows of one LLM in cells of their own, and how an artifact holds these."""
