@@ -16,7 +16,7 @@ class Start:
     """A model to be trained on, and the head that was trained with it.
 
     Args:
-        model: Is changed by training.
+        model: An encoder in float32 on the CPU, whose weights the training changes in place.
         head: Whose layers the new head starts from; None if the model was never trained here.
     """
 
