@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.record import RowKey
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.summary import IndexSummary
+from lengthwise.prediction import Neighbour
 from predictor_service.cli import announcer
 from predictor_service.config import read_config
 from predictor_service.drift.promise import Promises

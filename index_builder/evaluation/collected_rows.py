@@ -9,10 +9,11 @@ import numpy as np
 from index_builder.evaluation.metrics import Interval, PredictedLengths
 from index_builder.evaluation.predictor import LengthPredictor, lengths_of
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.index.record import HistoryRecord
+from lengthwise.prediction import Neighbour
 
 SAME_SIMILARITY = 0.9999
 """Cosine from which a row without text is taken for the very prompt: two passes in bfloat16 were

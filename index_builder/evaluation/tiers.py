@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from index_builder.evaluation.breakdown import part_of
 from index_builder.evaluation.metrics import PredictedLengths, measure, within_factor_2
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.estimate import Tier
 from lengthwise.index.length_scale import FloatArray
+from lengthwise.prediction import Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ FAISS comes in with the first index and PyTorch with the first encoder, not with
 
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from lengthwise.index.errors import LengthIndexError
-from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.published import Published
 from lengthwise.index.summary import IndexSummary, ModelSummary
+from lengthwise.prediction import Neighbour
 
 __all__ = [
     "DEFAULT_ENCODER",

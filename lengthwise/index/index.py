@@ -11,7 +11,7 @@ from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.decoding import decodings_at
 from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
 from lengthwise.index.estimate.answers import AnsweredLengths, truncated
-from lengthwise.index.estimate.estimate import Basis, LengthEstimate, Query
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
@@ -31,6 +31,7 @@ from lengthwise.index.store.artifact_reader import ArtifactReader
 from lengthwise.index.store.folder_store import resolve_artifact
 from lengthwise.index.store.manifest import Manifest
 from lengthwise.index.summary import IndexSummary
+from lengthwise.prediction import Basis
 
 DEFAULT_QUANTILE_LEVELS = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 """The median and one level on either side, and the ends of the 50, 80 and 90 % intervals."""

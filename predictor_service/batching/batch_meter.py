@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from lengthwise.index.estimate.estimate import Tier
+from lengthwise.prediction import Tier
 from predictor_service.batching.job import Answer, AnswerOrError
 from predictor_service.histogram import BATCH_BOUNDS, LATENCY_BOUNDS_S, Histogram
 from predictor_service.serving_index.inference import BatchFacts

@@ -18,7 +18,8 @@ from benchmarks.conversation_text.ways_in import (
     plugin_text,
 )
 from lengthwise.conversation import ChatMessage, render_conversation
-from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour
+from lengthwise.index.estimate.estimate import LengthEstimate
+from lengthwise.prediction import Neighbour
 
 MESSAGES = (
     ChatMessage("system", "Be brief."),

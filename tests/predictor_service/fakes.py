@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lengthwise.index.estimate.estimate import LengthEstimate, Neighbour, Query
+from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.record import RowKey
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.store import Published
 from lengthwise.index.summary import IndexSummary, ModelSummary
+from lengthwise.prediction import Neighbour
 from predictor_service.drift.promise import Promises
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -1,17 +1,13 @@
 """What is asked of the index and what it answers."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
 from lengthwise.index.record import HistoryRecord
+from lengthwise.prediction import Basis, Neighbour, Tier
 from lengthwise.request import SamplingConditions
-
-Basis = Literal["neighbours", "prior", "head"]
-
-Tier = Literal["first", "second"]
-"""What answered: the model before the encoder, or encoder and search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +42,6 @@ class Query(SamplingConditions):
         sampling = record.sampling_options()
         sampling["max_tokens"] = None
         return cls(record.prompt, record.model, neighbour_count, include_neighbour_text, **sampling)
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A past prompt near the one asked about; similarity is the cosine, in [-1, 1]."""
-
-    id: str
-    similarity: float
-    output_tokens: int
-    model: str
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Which past prompts an estimate leans on, for whoever wants to know."""
 
-from lengthwise.index.estimate.estimate import Neighbour, Query
+from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent_view import RecentView
 from lengthwise.index.search.rows import HistoryRows
+from lengthwise.prediction import Neighbour
 
 
 class NeighbourNames:
