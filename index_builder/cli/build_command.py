@@ -9,38 +9,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from index_builder.build.builder import BuildOptions
 from index_builder.cli.build_job import BuildJob, build_of_parts, encode_and_build
 from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
+from index_builder.cli.index_options import IndexFlags, with_index_options
 from index_builder.cli.option_groups import (
-    DeviceOption,
-    EncoderOption,
     HistoryOption,
     JsonOption,
-    PrecisionOption,
     with_read_options,
     with_train_options,
 )
-from index_builder.cli.student_options import (
-    CascadeLossOption,
-    LayersOption,
-    SmallestOption,
-    StaticOption,
-    StudentRequest,
-    TargetSpeedOption,
-    TeacherOption,
-    UnlabelledOption,
-)
+from index_builder.cli.student_options import StudentFlags, StudentRequest, with_student_options
 from index_builder.cli.tables import print_evaluation
 from index_builder.distributed.place import is_url
 from index_builder.distributed.publishing import PublishedIndex
 from index_builder.distributed.selection import DEFAULT_KEEP_PER_MODEL
 from index_builder.training.options import TrainOptions
 from lengthwise.history.files import History, ReadOptions
-from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.index import DEFAULT_QUANTILE_LEVELS
 from lengthwise.index.record import HistoryRecord
 
 console = Console()
@@ -54,11 +40,6 @@ PlaceOption = Annotated[
         help="The store to publish to; from encoded parts also a URL such as s3://bucket/prefix.",
     ),
 ]
-LevelsOption = Annotated[str, typer.Option(help="Levels given in every answer, from 0.01 to 0.99.")]
-KeepTextOption = Annotated[
-    bool, typer.Option(help="Store prompts, to show neighbours' text when asked.")
-]
-SeedOption = Annotated[int, typer.Option(help="Of what chance decides in fitting and training.")]
 LearnFirstOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -91,13 +72,13 @@ MaybeKeepOption = Annotated[
         f"[default: {DEFAULT_KEEP_PER_MODEL:,}].",
     ),
 ]
-DEFAULT_LEVELS = ",".join(map(str, DEFAULT_QUANTILE_LEVELS))
-"""As they are typed."""
 
 
 @with_train_options
 @with_read_options
 @with_worker_options
+@with_student_options
+@with_index_options
 def build(
     *,
     history: MaybeHistoryOption = None,
@@ -109,39 +90,17 @@ def build(
         bool, typer.Option("--train", help="Train the encoder on the history first.")
     ] = False,
     learn_first: LearnFirstOption = None,
-    cascade_loss: CascadeLossOption = None,
-    layers: LayersOption = None,
-    static: StaticOption = False,
-    smallest: SmallestOption = False,
-    target_speed: TargetSpeedOption = None,
-    unlabelled: UnlabelledOption = None,
-    teacher: TeacherOption = None,
+    student: StudentFlags,
     encoded: EncodedOption = None,
     engine: EngineOption = "local",
     keep_per_model: MaybeKeepOption = None,
-    encoder: EncoderOption = DEFAULT_ENCODER,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    quantile_levels: LevelsOption = DEFAULT_LEVELS,
-    keep_text: KeepTextOption = True,
-    seed: SeedOption = 0,
+    index: IndexFlags,
     as_json: JsonOption = False,
 ) -> None:
     """Read a history, build an index and make it the store's current version."""
-    options = BuildOptions(
-        _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
-    )
-    student = StudentRequest.from_options(
-        layers=layers,
-        static=static,
-        smallest=smallest,
-        target_speed=target_speed,
-        first_tier=cascade_loss is not None,
-        unlabelled=unlabelled,
-        teacher=teacher,
-        reading=reading,
-    )
-    if student.is_asked and not train:
+    options = index.build_options(reading.on_error, student.cascade_loss)
+    smaller = StudentRequest.from_flags(student, reading)
+    if smaller.is_asked and not train:
         raise InvalidInputError(
             "a smaller encoder and a first tier come of a training: give --train as well"
         )
@@ -155,13 +114,13 @@ def build(
         job = BuildJob(
             source=History.from_paths(history, reading),
             out_dir=Path(out),
-            encoder=encoder,
-            device=device,
-            precision=precision,
+            encoder=index.encoder,
+            device=index.device,
+            precision=index.precision,
             options=options,
-            training=replace(training, seed=seed) if train else None,
+            training=replace(training, seed=index.seed) if train else None,
             learn_first=_learnt_first(learn_first, reading, train=train),
-            student=student,
+            student=smaller,
         )
         result = job.run(err)
     else:
@@ -173,9 +132,9 @@ def build(
         encoding = EncodeJob(
             history=history,
             reading=reading,
-            encoder=encoder,
-            device=device,
-            precision=precision,
+            encoder=index.encoder,
+            device=index.device,
+            precision=index.precision,
             keep_per_model=DEFAULT_KEEP_PER_MODEL if keep_per_model is None else keep_per_model,
             engine=engine,
             workers=workers,
@@ -207,6 +166,8 @@ def _learnt_first(
 
 @with_train_options
 @with_read_options
+@with_student_options
+@with_index_options
 def train(
     *,
     history: HistoryOption,
@@ -214,54 +175,23 @@ def train(
     reading: ReadOptions,
     training: TrainOptions,
     learn_first: LearnFirstOption = None,
-    cascade_loss: CascadeLossOption = None,
-    layers: LayersOption = None,
-    static: StaticOption = False,
-    smallest: SmallestOption = False,
-    target_speed: TargetSpeedOption = None,
-    unlabelled: UnlabelledOption = None,
-    teacher: TeacherOption = None,
-    encoder: EncoderOption = DEFAULT_ENCODER,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    quantile_levels: LevelsOption = DEFAULT_LEVELS,
-    keep_text: KeepTextOption = True,
-    seed: SeedOption = 0,
+    student: StudentFlags,
+    index: IndexFlags,
     as_json: JsonOption = False,
 ) -> None:
     """Train the encoder on a history's lengths, then build as `build --train` does."""
     job = BuildJob(
         source=History.from_paths(history, reading),
         out_dir=out_dir,
-        encoder=encoder,
-        device=device,
-        precision=precision,
-        options=BuildOptions(
-            _parse_levels(quantile_levels), keep_text, seed, reading.on_error, cascade_loss
-        ),
-        training=replace(training, seed=seed),
+        encoder=index.encoder,
+        device=index.device,
+        precision=index.precision,
+        options=index.build_options(reading.on_error, student.cascade_loss),
+        training=replace(training, seed=index.seed),
         learn_first=_learnt_first(learn_first, reading, train=True),
-        student=StudentRequest.from_options(
-            layers=layers,
-            static=static,
-            smallest=smallest,
-            target_speed=target_speed,
-            first_tier=cascade_loss is not None,
-            unlabelled=unlabelled,
-            teacher=teacher,
-            reading=reading,
-        ),
+        student=StudentRequest.from_flags(student, reading),
     )
     _print_built(job.run(err), as_json=as_json)
-
-
-def _parse_levels(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InvalidInputError(
-            f"--quantile-levels is {text!r}: expected numbers with commas between, as in 0.05,0.5"
-        ) from error
 
 
 def _print_built(result: PublishedIndex, *, as_json: bool) -> None:

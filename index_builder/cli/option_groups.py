@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, fields
 from typing import Annotated, Any, Literal
 
 import typer
@@ -27,33 +27,64 @@ def with_dataclass(
         help_texts: By field; those without one are no options and keep their default.
         panel: Heading over them in the help.
     """
-    shown = [field for field in fields(options) if field.name in help_texts]
+
+    def annotation(field: Field[Any]) -> Any:
+        return Annotated[
+            field.type if field.type in PLAIN else str,
+            typer.Option(help=help_texts[field.name], rich_help_panel=panel),
+        ]
+
+    added = [_parameter(f, annotation(f)) for f in fields(options) if f.name in help_texts]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(command)
-        def wrapped(**arguments: Any) -> Any:
-            chosen = options(**{field.name: arguments.pop(field.name) for field in shown})
-            return command(**{argument: chosen}, **arguments)
-
         own = [p for p in inspect.signature(command).parameters.values() if p.name != argument]
-        added = [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=Annotated[
-                    field.type if field.type in PLAIN else str,
-                    typer.Option(help=help_texts[field.name], rich_help_panel=panel),
-                ],
-            )
-            for field in shown
-        ]
-        signature = inspect.Signature([*own, *added])
-        wrapped.__signature__ = signature  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-        return wrapped
+        return _gathering(command, argument, options, added, [*own, *added])
 
     return decorate
+
+
+def with_annotated(
+    argument: str, options: type[Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for each field, in the place of the argument that it receives.
+
+    Args:
+        argument: That argument, which receives the dataclass made of what was typed.
+        options: The dataclass; every field has a default, and its option as its annotation.
+    """
+    added = [_parameter(field, field.type) for field in fields(options)]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = list(inspect.signature(command).parameters.values())
+        place = [p.name for p in own].index(argument)
+        shown = [*own[:place], *added, *own[place + 1 :]]
+        return _gathering(command, argument, options, added, shown)
+
+    return decorate
+
+
+def _parameter(field: Field[Any], annotation: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(field.name, kind, default=field.default, annotation=annotation)
+
+
+def _gathering(
+    command: Callable[..., Any],
+    argument: str,
+    options: type[Any],
+    gathered: Sequence[inspect.Parameter],
+    shown: Sequence[inspect.Parameter],
+) -> Callable[..., Any]:
+    """The command with the parameters `shown`, of which one argument is made of those gathered."""
+
+    @functools.wraps(command)
+    def wrapped(**arguments: Any) -> Any:
+        chosen = options(**{p.name: arguments.pop(p.name) for p in gathered})
+        return command(**{argument: chosen}, **arguments)
+
+    wrapped.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in shown}
+    return wrapped
 
 
 HistoryOption = Annotated[

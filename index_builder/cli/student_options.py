@@ -1,12 +1,13 @@
 """Options for the smaller encoder that a training may end with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from index_builder.cli.option_groups import with_annotated
 from index_builder.distillation.student_choice import MAX_TAU_B_LOST, StudentOptions
 from lengthwise.history.files import ReadOptions
 from lengthwise.history.files.prompts import read_prompts
@@ -78,6 +79,23 @@ CascadeLossOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentFlags:
+    """The options above as they are typed, which may contradict each other."""
+
+    cascade_loss: CascadeLossOption = None
+    layers: LayersOption = None
+    static: StaticOption = False
+    smallest: SmallestOption = False
+    target_speed: TargetSpeedOption = None
+    unlabelled: UnlabelledOption = None
+    teacher: TeacherOption = None
+
+
+with_student_options = with_annotated("student", StudentFlags)
+"""Gives a command these options; it receives them as `student: StudentFlags`."""
+
+
 @dataclass(frozen=True, slots=True)
 class StudentRequest:
     """A smaller encoder as the command line asks for it.
@@ -100,44 +118,35 @@ class StudentRequest:
         return self.options is not None or self.first_tier
 
     @classmethod
-    def from_options(
-        cls,
-        *,
-        layers: int | None,
-        static: bool,
-        smallest: bool,
-        target_speed: float | None,
-        first_tier: bool,
-        unlabelled: Sequence[str] | None,
-        teacher: Path | None,
-        reading: ReadOptions,
-    ) -> "StudentRequest":
+    def from_flags(cls, flags: StudentFlags, reading: ReadOptions) -> "StudentRequest":
         """Check what was given and find the files; nothing of them is read yet.
 
         Raises:
             InvalidInputError: Options that exclude each other, or need another.
         """
         ways = {
-            "--layers": layers is not None,
-            "--static": static,
-            "--smallest": smallest,
-            "--target-speed": target_speed is not None,
+            "--layers": flags.layers is not None,
+            "--static": flags.static,
+            "--smallest": flags.smallest,
+            "--target-speed": flags.target_speed is not None,
         }
         given = [name for name, asked in ways.items() if asked]
         if len(given) > 1:
             raise InvalidInputError(f"{' and '.join(given)}: expected one of them")
-        if static and first_tier:
+        first_tier = flags.cascade_loss is not None
+        if flags.static and first_tier:
             raise InvalidInputError(
                 "--static and --cascade-loss: expected one of them, since nothing faster than a "
                 "static encoder could be put before it"
             )
         # Who brings prompts or a teacher for a smaller encoder wants one, the smallest that is as
         # good; beside a first tier, prompts alone are for that.
-        is_wanted = bool(given) or teacher is not None or (bool(unlabelled) and not first_tier)
+        brought = flags.teacher is not None or (bool(flags.unlabelled) and not first_tier)
+        layers = 0 if flags.static else flags.layers
         return cls(
-            StudentOptions(0 if static else layers, target_speed) if is_wanted else None,
-            read_prompts(unlabelled, reading) if unlabelled else (),
-            None if teacher is None else resolve_artifact(teacher),
+            StudentOptions(layers, flags.target_speed) if given or brought else None,
+            read_prompts(flags.unlabelled, reading) if flags.unlabelled else (),
+            None if flags.teacher is None else resolve_artifact(flags.teacher),
             first_tier,
         )
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
-from index_builder.cli.student_options import StudentRequest
+from index_builder.cli.student_options import StudentFlags, StudentRequest
 from index_builder.distillation.student_choice import StudentOptions
 from lengthwise.history.files import ReadOptions
 from lengthwise.index.store.folder_store import resolve_artifact
@@ -78,9 +78,7 @@ def test_train_ends_with_a_smaller_encoder_that_inspect_names(tiny_model, tmp_pa
 
 def request(**given):
     """A smaller encoder as these options ask for it, nothing else given."""
-    nothing = {"layers": None, "static": False, "smallest": False, "target_speed": None}
-    others = {"first_tier": False, "unlabelled": None, "teacher": None, "reading": ReadOptions()}
-    return StudentRequest.from_options(**(nothing | others | given))
+    return StudentRequest.from_flags(StudentFlags(**given), ReadOptions())
 
 
 def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as_good(tmp_path):
@@ -88,7 +86,7 @@ def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as
     more.write_text(json.dumps({"prompt": "a prompt without a length"}) + "\n")
     assert request(unlabelled=[str(more)]).options == StudentOptions()
     # Beside a first tier they are for that, and the encoder stays.
-    assert request(unlabelled=[str(more)], first_tier=True).options is None
+    assert request(unlabelled=[str(more)], cascade_loss=0.01).options is None
     assert request().options is None
 
 
