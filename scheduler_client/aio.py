@@ -11,7 +11,6 @@ from collections.abc import (
 )
 from contextlib import aclosing, contextmanager, suppress
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
@@ -61,12 +60,7 @@ class AsyncLengthPredictorClient(ClientBase):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

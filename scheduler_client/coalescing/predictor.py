@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from types import TracebackType
 from typing import Self, Unpack
 
 from lengthwise.prediction import Prediction
@@ -36,12 +35,7 @@ class CoalescingPredictor:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
