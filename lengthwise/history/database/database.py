@@ -1,6 +1,7 @@
 """The contract of a database, which each kind keeps in its own way."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
@@ -45,3 +46,18 @@ class Database(Protocol):
     def explain(self, error: DBAPIError) -> HistoryError:
         """What a failure means for whoever asked."""
         ...
+
+
+@contextmanager
+def transaction(database: Database, engine: Engine) -> Generator[Connection]:
+    """All that is done in it, or nothing.
+
+    Raises:
+        HistoryError: What the database says has failed.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        # Its own text quotes the statement's parameters, which are prompts.
+        raise database.explain(error) from None

@@ -1,16 +1,15 @@
 """Reads the history: in order, in bounded memory, beside whoever writes it."""
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import Connection, Engine, Row, select
-from sqlalchemy.exc import DBAPIError
 
 from lengthwise.history.database.completion import VECTOR_TYPE, StoredCompletion
-from lengthwise.history.database.database import Database
+from lengthwise.history.database.database import Database, transaction
 from lengthwise.history.database.errors import HistoryError, OpenError
 from lengthwise.history.database.migrate import is_current
 from lengthwise.history.database.place import Place
@@ -141,13 +140,8 @@ class HistoryReader:
             end = row.sequence
         return end
 
-    @contextmanager
-    def _transaction(self) -> Generator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise self._database.explain(error) from None
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        return transaction(self._database, self._engine)
 
 
 def _completion(row: Row[Any]) -> StoredCompletion:

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
-from sqlalchemy.exc import DBAPIError
 
 from lengthwise.history.database.batch import CONTENT_NAMES, Batch, Content
 from lengthwise.history.database.completion import Appended, Report
-from lengthwise.history.database.database import Database
+from lengthwise.history.database.database import Database, transaction
 from lengthwise.history.database.errors import HistoryError, OpenError
 from lengthwise.history.database.migrate import migrate
 from lengthwise.history.database.place import Place
@@ -165,11 +164,5 @@ class HistoryWriter:
     def _write_ledger(self, connection: Connection, **values: int) -> None:
         connection.execute(update(ledger).where(ledger.c.id == LEDGER_ID).values(**values))
 
-    @contextmanager
-    def _transaction(self) -> Generator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            # Its own text quotes the statement's parameters, which are prompts.
-            raise self._database.explain(error) from None
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        return transaction(self._database, self._engine)
