@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.evaluation.metrics import covered
+from index_builder.report.against_stated import QUARTERS, draw_against_stated
 from index_builder.report.share import Share, error_bars
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
@@ -94,21 +95,9 @@ def draw_calibration_curve(data: CalibrationCurve) -> Figure:
     """Observed against stated level, with the diagonal on which both are the same."""
     figure = new_figure()
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
-    axes.errorbar(
-        data.stated,
-        [share.value for share in data.observed],
-        yerr=error_bars(list(data.observed)),
-        color=BLUE,
-        marker="o",
-        capsize=2.5,
-        label="observed",
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1))
+    draw_against_stated(axes, data.stated, data.observed)
     axes.set(xlabel="stated probability", ylabel="share of rows at or under the quantile")
-    for axis in (axes.xaxis, axes.yaxis):
-        percent_ticks(axis, (0, 0.25, 0.5, 0.75, 1))
-    axes.legend(loc="upper left")
+    percent_ticks(axes.xaxis, QUARTERS)
     return figure
 
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from index_builder.report.share import Share, error_bars
+from index_builder.report.against_stated import QUARTERS, draw_against_stated
+from index_builder.report.share import Share
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
-    BLUE,
     GREY,
-    MUTED,
     new_figure,
     only_horizontal_grid,
     percent_ticks,
@@ -59,24 +58,13 @@ def draw_confidence(data: Reliability) -> Figure:
     """Observed share against stated confidence, above the number of rows that state it."""
     figure = new_figure(height_in=4.6)
     axes, below = figure.subplots(2, sharex=True, height_ratios=(3.4, 1))
-    axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
-    axes.errorbar(
-        data.stated,
-        [share.value for share in data.observed],
-        yerr=error_bars(list(data.observed)),
-        color=BLUE,
-        marker="o",
-        capsize=2.5,
-        label="observed",
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share within a factor of two")
-    percent_ticks(axes.yaxis, (0, 0.25, 0.5, 0.75, 1))
-    axes.legend(loc="upper left")
+    draw_against_stated(axes, data.stated, data.observed)
+    axes.set_ylabel("share within a factor of two")
     width = 1 / len(data.rows_by_bin)
     middles = [(place + 0.5) * width for place in range(len(data.rows_by_bin))]
     below.bar(middles, data.rows_by_bin, width=0.86 * width, color=GREY)
     below.set(xlabel="stated confidence", ylabel="rows")
     below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    percent_ticks(below.xaxis, (0, 0.25, 0.5, 0.75, 1))
+    percent_ticks(below.xaxis, QUARTERS)
     only_horizontal_grid(below)
     return figure
