@@ -1,9 +1,14 @@
 """Environments of their own for what must not share ours: the peer, and the other backends."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+
+from testbed.engine import VLLM
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 TORCH = "torch==2.13.0"
@@ -49,3 +54,22 @@ def _run(*command: str) -> None:
 
 PEER = Environment(Path(".venv-peer"), REQUIREMENTS / "peer.txt")
 BACKENDS = Environment(Path(".venv-backends"), REQUIREMENTS / "backends.txt")
+
+
+def with_vllm(module: str, argv: Sequence[str] | None) -> None:
+    """Go on as the same module in vLLM's environment, unless this one has vLLM.
+
+    Args:
+        module: Run as `python -m module`.
+        argv: Its arguments; None for those of this process.
+
+    Raises:
+        SystemExit: That environment is missing.
+    """
+    if find_spec("vllm") is not None:
+        return
+    python = VLLM.parent / "python"
+    if not python.exists():
+        sys.exit(f"{python} is missing: run `make setup-vllm`")
+    arguments = sys.argv[1:] if argv is None else argv
+    os.execv(python, [str(python), "-m", module, *arguments])  # noqa: S606  it takes our place

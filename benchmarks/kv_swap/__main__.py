@@ -4,25 +4,18 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.util import find_spec
 
+from benchmarks.harness.environments import with_vllm
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish
 from benchmarks.harness.table import Table
-from testbed.engine import VLLM
 
 NAME = "kv_swap"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the parts in turn."""
-    if find_spec("vllm") is None:
-        python = VLLM.parent / "python"
-        if not python.exists():
-            print(f"{python} is missing: run `make setup-vllm`", file=sys.stderr)
-            return 1
-        arguments = sys.argv[1:] if argv is None else argv
-        os.execv(python, [str(python), "-m", "benchmarks.kv_swap", *arguments])  # noqa: S606
+    with_vllm("benchmarks.kv_swap", argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     from benchmarks.kv_swap.setting import Setting  # noqa: PLC0415  heavy
 

@@ -4,13 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 
+from benchmarks.harness.environments import with_vllm
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.vllm_live_limit.phases import PHASES, SETTINGS
 from benchmarks.vllm_live_limit.tables import Run, report_tables
-from testbed.engine import VLLM
 
 NAME = "vllm_live_limit"
 QUICK_S = 5.0
@@ -19,13 +18,7 @@ QUICK_S = 5.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every setting through the phases, seed by seed."""
-    if find_spec("vllm") is None:
-        python = VLLM.parent / "python"
-        if not python.exists():
-            print(f"{python} is missing: run `make setup-vllm`", file=sys.stderr)
-            return 1
-        arguments = sys.argv[1:] if argv is None else argv
-        os.execv(python, [str(python), "-m", f"benchmarks.{NAME}", *arguments])  # noqa: S606
+    with_vllm(f"benchmarks.{NAME}", argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     package = sys.modules["benchmarks.vllm_live_limit"]
     options = parsed(base_parser(NAME, package.__doc__ or ""), argv)
