@@ -10,10 +10,20 @@ from rich.console import Console
 
 from serving_sim.calibration import calibrate
 from serving_sim.cli.fleet import fleet
+from serving_sim.cli.options import (
+    DEFAULT_PROFILE,
+    LengthsOption,
+    ProfileOption,
+    ReportOption,
+    RequestsOption,
+    RowsOption,
+    SeedsOption,
+    SlotsOption,
+)
 from serving_sim.cli.output import err, out, progress_bar, summary_table, write_json
 from serving_sim.cli.run_setup import engine_of, numbers, workload_of
 from serving_sim.engine.engine import Engine
-from serving_sim.engine.profile import SHIPPED, Profile
+from serving_sim.engine.profile import Profile
 from serving_sim.engine_run import EngineRun, read_records
 from serving_sim.errors import SimulationError
 from serving_sim.experiment import Experiment
@@ -51,10 +61,7 @@ def run(
             "it gets the true lengths."
         ),
     ] = "fcfs,lengthwise,oracle-sjf",
-    lengths: Annotated[
-        Path | None,
-        typer.Option(help="CSV or JSON lines with output_tokens; by default those of the trace."),
-    ] = None,
+    lengths: LengthsOption = None,
     trace: Annotated[
         Path | None,
         typer.Option(
@@ -76,12 +83,10 @@ def run(
         typer.Option("--predict", help=f"Where predicted lengths come from: {PREDICTOR_SYNTAX}."),
     ] = "noise:0.6",
     batching: Annotated[str, typer.Option(help="none, dynamic or continuous.")] = "continuous",
-    slots: Annotated[int, typer.Option(help="Requests that run at once.")] = 32,
-    requests: Annotated[int, typer.Option(help="Of one simulation.")] = 2000,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with other requests.")] = 3,
-    profile: Annotated[
-        str, typer.Option(help=f"Cost and memory: {', '.join(SHIPPED)}, or a file.")
-    ] = "opt-13b-a100-40gb",
+    slots: SlotsOption = 32,
+    requests: RequestsOption = 2000,
+    seeds: SeedsOption = 3,
+    profile: ProfileOption = DEFAULT_PROFILE,
     kv_blocks: Annotated[
         int | None, typer.Option(help="Blocks of keys and values, if not the profile's.")
     ] = None,
@@ -95,7 +100,7 @@ def run(
             help=f"Of prompts, where the file does not say; {DEFAULT_INPUT_TOKENS} for --lengths."
         ),
     ] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
+    json_path: RowsOption = None,
 ) -> None:
     """Serve the same requests under each policy, at each load and seed."""
     figures = Profile.from_name(profile)
@@ -140,7 +145,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes: does it run at all?")
     ] = False,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
+    json_path: RowsOption = None,
 ) -> None:
     """Compute the published headlines of SSJF and ALISE anew."""
     with progress_bar("Requests simulated", requests_in_all(quick=quick)) as advance:
@@ -221,13 +226,11 @@ def what_if(
         str, typer.Option(help="Shares of what the engine can serve.")
     ] = "0.5,0.7,0.9,1.1,1.5",
     cv: Annotated[float, typer.Option(help="Variation of the arrivals' gaps; 1 is Poisson.")] = 1.0,
-    slots: Annotated[int, typer.Option(help="Requests that run at once.")] = 32,
-    requests: Annotated[int, typer.Option(help="Of one simulation.")] = 2000,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with other requests.")] = 5,
+    slots: SlotsOption = 32,
+    requests: RequestsOption = 2000,
+    seeds: SeedsOption = 5,
     folds: Annotated[int, typer.Option(help="Of the cross-validation.")] = 3,
-    profile: Annotated[
-        str, typer.Option(help=f"Cost and memory: {', '.join(SHIPPED)}, or a file.")
-    ] = "opt-13b-a100-40gb",
+    profile: ProfileOption = DEFAULT_PROFILE,
     limit_s: Annotated[
         float | None,
         typer.Option(help="On the mean completion time; by default twice that at the lowest load."),
@@ -235,9 +238,7 @@ def what_if(
     encoder: Annotated[
         str | None, typer.Option(help="A sentence-transformers model; by default the packaged one.")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page with pictures to this folder.")
-    ] = None,
+    report: ReportOption = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers here.")
     ] = None,

@@ -11,6 +11,7 @@ from rich.table import Table
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.slo import Slo
 from autoscaler.errors import AutoscalerError
+from serving_sim.cli.options import LengthsOption, ReportOption, RowsOption, SeedsOption
 from serving_sim.cli.output import err, out, progress_bar, write_json
 from serving_sim.cli.run_setup import workload_of
 from serving_sim.errors import SimulationError
@@ -28,10 +29,7 @@ def fleet(
         str,
         typer.Option(help=f"With commas between: {', '.join(CONTENDER_NAMES)}, or name:NUMBER."),
     ] = "llumnix,utilisation,requests,chiron,occupancy,lengthwise",
-    lengths: Annotated[
-        Path | None,
-        typer.Option(help="CSV or JSON lines with output_tokens; by default those of the trace."),
-    ] = None,
+    lengths: LengthsOption = None,
     trace: Annotated[
         Path | None, typer.Option(help="Arrivals in its proportions: any trace that `run` takes.")
     ] = None,
@@ -44,7 +42,7 @@ def fleet(
     predict: Annotated[
         str, typer.Option(help=f"Where predicted lengths come from: {PREDICTOR_SYNTAX}.")
     ] = "noise:0.6",
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with other requests.")] = 3,
+    seeds: SeedsOption = 3,
     ttft_s: Annotated[float, typer.Option(help="SLO of the first token.")] = 10.0,
     itl_s: Annotated[float, typer.Option(help="SLO between two tokens.")] = 0.2,
     slots: Annotated[int, typer.Option(help="Requests at once of an instance.")] = 256,
@@ -54,10 +52,8 @@ def fleet(
     start_up_s: Annotated[float, typer.Option(help="Until an instance serves.")] = 60.0,
     least: Annotated[int, typer.Option(help="Instances at least, and at the start.")] = 1,
     most: Annotated[int, typer.Option(help="Instances of a pool at most.")] = 100,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page with pictures to this folder.")
-    ] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Also write rows here.")] = None,
+    report: ReportOption = None,
+    json_path: RowsOption = None,
 ) -> None:
     """Serve both classes with a fleet that each policy scales, and say what it costs."""
     try:
