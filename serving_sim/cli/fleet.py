@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.table import Table
 
 from autoscaler.core.capacity import InstanceCapacity
@@ -19,6 +18,7 @@ from serving_sim.fleet.contenders import CONTENDER_NAMES, FleetSetting, contende
 from serving_sim.fleet.experiment import FleetRun, FleetWorkload, compare
 from serving_sim.fleet.figures import TITLES, cells
 from serving_sim.fleet.result import FleetSummary
+from serving_sim.narrow_table import narrow_table
 from serving_sim.workload.length_table import DEFAULT_INPUT_TOKENS
 from serving_sim.workload.predictor import PREDICTOR_SYNTAX, Predictor
 
@@ -90,13 +90,7 @@ def fleet(
 
 
 def _table(rows: Sequence[FleetSummary]) -> Table:
-    table = Table(
-        title=f"{rows[0].requests:,} requests; share that kept its SLO, instance hours",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
-    )
+    table = narrow_table(f"{rows[0].requests:,} requests; share that kept its SLO, instance hours")
     table.add_column("policy", no_wrap=True)
     for title in TITLES:
         table.add_column(title, justify="right")

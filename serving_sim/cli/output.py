@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from serving_sim.narrow_table import narrow_table
 from serving_sim.result import Summary
 
 out = Console()
@@ -65,12 +65,8 @@ def summary_table(rows: Sequence[Summary]) -> Table:
 
     Seeds are averaged.
     """
-    table = Table(
-        title=f"{rows[0].batching}, {rows[0].slots} slots, {rows[0].requests:,} requests; seconds",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
+    table = narrow_table(
+        f"{rows[0].batching}, {rows[0].slots} slots, {rows[0].requests:,} requests; seconds"
     )
     table.add_column("load", justify="right")
     table.add_column("policy", no_wrap=True)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich import box
 from rich.table import Table
 
 from lengthwise.history.files import History, ReadOptions
@@ -13,6 +12,7 @@ from lengthwise.index.record import HistoryRecord
 from serving_sim.engine.engine import Engine
 from serving_sim.engine.profile import Profile
 from serving_sim.experiment import Experiment, Run
+from serving_sim.narrow_table import narrow_table
 from serving_sim.policies.registry import PolicyChoice
 from serving_sim.what_if.cross_validated import CHARS_PER_TOKEN, CrossValidated, cross_validated
 from serving_sim.what_if.page import WhatIf, render_page
@@ -32,13 +32,7 @@ COLUMNS = (
 
 def policy_table(what_if: WhatIf) -> Table:
     """Means over seeds, in seconds, the mean with its 95 % interval."""
-    table = Table(
-        title="Seconds; mean with its 95 % interval over seeds",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),  # so that all columns fit into 80 characters
-    )
+    table = narrow_table("Seconds; mean with its 95 % interval over seeds")
     table.add_column("load", justify="right")
     table.add_column("policy", no_wrap=True)
     for title, _ in COLUMNS:
