@@ -45,7 +45,7 @@ LEAST_VALUE = 1e-3
 DAY_REQUESTS, DAY_S, DAY_INSTANCES = 100_000, 86_400.0, 20
 LEVELS = (0.95, 0.98, 0.99, 0.995, 0.999)
 UNTUNED, HPA, CHIRON = "Llumnix-like, 64 slots", "HPA on utilisation", "Chiron"
-OCCUPANCY, PREDICTED, GUARDED = "occupancy ahead", "+ predictions", "+ guarded order"
+OCCUPANCY, GUARDED = "occupancy ahead", "+ guarded order"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

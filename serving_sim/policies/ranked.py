@@ -60,10 +60,6 @@ class RankedPolicy(Policy):
             self._ranks[job] = rank
             heappush(self._entries, (rank, job.index, job))
 
-    def waits(self, job: Job) -> bool:
-        """It is in the queue."""
-        return job in self._ranks
-
     def waiting(self) -> KeysView[Job]:
         """All that wait, in no order."""
         return self._ranks.keys()
