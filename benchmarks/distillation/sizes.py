@@ -12,6 +12,7 @@ from index_builder.build.train_and_build import train_and_build
 from index_builder.distillation.distil import normalised
 from index_builder.distillation.student_choice import StudentOptions
 from index_builder.training.options import TrainOptions
+from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import FolderStore
@@ -20,6 +21,14 @@ FULL = "full"
 
 SIZES = {FULL: None, "3 layers": 3, "2 layers": 2, "static": 0}
 """Name of each size, and the layers that a student of it has."""
+
+
+class PassesSaid(SilentTraining):
+    """Says how good each pass was: a training of many minutes is watched."""
+
+    def validated(self, kendall_tau_b: float) -> None:
+        """A pass over all prompts is done."""
+        say(f"  validation tau-b {kendall_tau_b:.4f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ def build_sizes(
                 student=StudentOptions(layers=layers),
                 unlabelled=workload.unlabelled,
                 teacher=found[FULL][0],
+                training_progress=PassesSaid(),
             )
             found[name] = built.path, time.perf_counter() - began_s
     return found
