@@ -49,7 +49,7 @@ GENERAL = {
 MOST_OF_A_SET = {"zeroeval_reasoning_matrix": 12_000}
 """Rows at most, by chance: 133,498 of 3,352 prompts would outweigh all others."""
 
-GENERAL_TRAINING = TrainOptions(epochs=2, batch_size=128, encoder_lr=1.2e-4)
+GENERAL_TRAINING = TrainOptions(epochs=2, batch_size=128, encoder_lr=1.2e-4, dropout=False)
 """Two passes over some 70,000 rows, in larger steps than a small history needs."""
 
 SIZES = (500, 2_000, 8_000)

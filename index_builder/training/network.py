@@ -50,11 +50,17 @@ class EncoderModule(nn.Module):
     Args:
         transformer: A Hugging Face model that gives `last_hidden_state`.
         train_words: Whether its word embeddings may change.
+        dropout: Whether it drops as much as its configuration says while it is trained; False
+            drops nothing.
     """
 
-    def __init__(self, transformer: Any, *, train_words: bool) -> None:
+    def __init__(self, transformer: Any, *, train_words: bool, dropout: bool = True) -> None:
         super().__init__()
         self.transformer = transformer
+        if not dropout:
+            for module in transformer.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = 0.0
         for name, parameter in self.named_parameters():
             untouched = "pooler." in name or (not train_words and "word_embeddings" in name)
             parameter.requires_grad_(not untouched)

@@ -19,6 +19,8 @@ class TrainOptions:
         bins: Bins of the length, on the log scale, of equal numbers of rows.
         masking: Share of tokens hidden in each step, another each time: the less there is to learn
             from, the more this keeps the encoder from learning it by heart.
+        dropout: The encoder drops out as its configuration says. On a CPU PyTorch draws that one
+            number after the other, which was most of a step of 128 rows.
         averaging: Weight of the past in the moving average of the weights that is kept.
         train_words: Also train the word embeddings: half of all weights, and rarely worth it.
         validation_share: Of rows, kept apart to stop early, to weigh neighbours and to calibrate.
@@ -38,6 +40,7 @@ class TrainOptions:
     max_tokens_learnt: int = 128
     bins: int = 40
     masking: float = 0.1
+    dropout: bool = True
     averaging: float = 0.998
     train_words: bool = False
     validation_share: float = 0.1

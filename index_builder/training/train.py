@@ -84,7 +84,9 @@ def train(
     first = sampled(list(learn_first), options)
     key = _key(learnt, first, model.content_hash, options)
     standing = checkpoints / key[:16]
-    encoder = EncoderModule(model.transformer, train_words=options.train_words)
+    encoder = EncoderModule(
+        model.transformer, train_words=options.train_words, dropout=options.dropout
+    )
     scale = (
         FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))
         if start.head is None
