@@ -51,13 +51,14 @@ HEADLINE = Digest(
         Line(
             (
                 "overhead",
-                "{first[added_p50]:+.1f} ms to the first token of an idle engine at the median, on "
-                "two busy cores; of a burst {burst[predicted]} of {burst[waited]} requests that "
-                "waited were ordered by a prediction",
+                "first token of an idle engine after {first[p50]:.1f} ms at the median, plain "
+                "vLLM's after {plain[p50]:.1f}; of bursts {burst[predicted]} of {burst[waited]} requests "
+                "that waited were ordered by a prediction",
                 "`benchmarks.vllm_engine_core`",
             ),
             {
                 "first": Pick("vllm_engine_core", "first_token", {"engine": "Lengthwise"}),
+                "plain": Pick("vllm_engine_core", "first_token", {"engine": "plain"}),
                 "burst": Pick("vllm_engine_core", "bursts", {"engine": "Lengthwise"}),
             },
         ),

@@ -7,6 +7,7 @@ as they can.
 """
 
 import argparse
+import random
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -125,12 +126,16 @@ def _engine(folder: Path, slots: int, environment: dict[str, str]) -> Generator[
 
 
 def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, list[float]]:
-    """Milliseconds to the first token of one request at a time, to each engine in turn."""
+    """Milliseconds to the first token of one request at a time, to each engine in turn.
+
+    Chance decides the order of each turn: after whom an engine comes is not the same every time.
+    """
+    rng = random.Random(0)
     prompts = workload(asked.pairs, count, 1.0, burst, seed=0, tokens_per_s=1.0)
     order = [kind for kind in engines if kind != ALONE]
     found: dict[str, list[float]] = {kind: [] for kind in order}
-    for number, drawn in enumerate(prompts):
-        for kind in order[number % 3 :] + order[: number % 3]:
+    for drawn in prompts:
+        for kind in rng.sample(order, len(order)):
             request = Request(drawn.prompt, IDLE_TOKENS, IDLE_GAP_S, LIMIT_TOKENS)
             (outcome,) = replay(engines[kind], [request])
             if not outcome.failed:
