@@ -52,8 +52,8 @@ HEADLINE = Digest(
             (
                 "overhead",
                 "first token of an idle engine after {first[p50]:.1f} ms at the median, plain "
-                "vLLM's after {plain[p50]:.1f}; of bursts {burst[predicted]} of {burst[waited]} requests "
-                "that waited were ordered by a prediction",
+                "vLLM's after {plain[p50]:.1f}; of bursts {burst[predicted]} of {burst[waited]} "
+                "requests that waited were ordered by a prediction",
                 "`benchmarks.vllm_engine_core`",
             ),
             {
