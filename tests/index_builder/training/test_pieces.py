@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from index_builder.training.base_model import BaseModel
 from index_builder.training.batches import masked, padded, shuffled_batches
 from index_builder.training.checkpoint import CheckpointFile
-from index_builder.training.network import length_loss
+from index_builder.training.network import EncoderModule, length_loss
 from index_builder.training.optimiser import AveragedWeights, rate_factor
 from index_builder.training.options import TrainOptions
 from index_builder.training.targets import Bins, LengthTargets
@@ -102,6 +103,15 @@ def test_predicting_longer_than_a_cut_off_answer_costs_nothing():
     losses = [loss_of(b, censored=True) for b in range(5)]
     assert losses[2:] == pytest.approx([0, 0, 0], abs=1e-3)
     assert losses[0] > losses[1] > 1
+
+
+@pytest.mark.parametrize("dropout", [True, False])
+def test_an_encoder_that_drops_nothing_says_the_same_in_training_as_later(tiny_model, dropout):
+    model = BaseModel.load(tiny_model)
+    encoder = EncoderModule(model.transformer, train_words=False, dropout=dropout)
+    ids, mask = padded(model.tokenize(["w1 w2 w3 w4 w5 w6 w7"] * 8, 32))
+    learning, served = (encoder.train(on)(ids, mask).detach() for on in (True, False))
+    assert torch.allclose(learning, served) is not dropout
 
 
 def test_the_learning_rate_rises_and_then_falls_to_nothing():
