@@ -1,5 +1,8 @@
+import pytest
+
 from benchmarks.vllm.ordered import Ordered
 from benchmarks.vllm_engine_core.tables import (
+    ALONE,
     BEFORE,
     NOW,
     PLAIN,
@@ -10,7 +13,7 @@ from benchmarks.vllm_engine_core.tables import (
 
 IDLE_MS = {PLAIN: [10.0, 30.0, 90.0], NOW: [10.5, 30.5, 90.5], BEFORE: [20.0, 40.0, 99.0]}
 ORDERED = {NOW: [Burst(92, 91), Burst(92, 92)], BEFORE: [Burst(92, 0), Burst(92, 2)]}
-FULL = {PLAIN: [900.0, 500.0, 200.0], NOW: [900.0, 500.0, 200.0]}
+FULL = {kind: [900.0, 500.0, 200.0] for kind in (PLAIN, NOW, ALONE)}
 
 
 def aims(ttft_ms=IDLE_MS, bursts=ORDERED, tokens_per_s=FULL):
@@ -39,6 +42,14 @@ def test_a_plugin_that_costs_too_much_does_not_pass():
         "ordered": True,
         "throughput": False,
     }
+
+
+def test_what_the_predictor_takes_is_told_from_what_the_plugin_takes():
+    beside_it = FULL | {NOW: [890.0, 495.0, 198.0]}
+    report = engine_core_report("command", Measured(IDLE_MS, ORDERED, beside_it, 400.0))
+    (table,) = (table for table in report.tables if table.name == "throughput")
+    ratios = {row["engine"]: row["ratio"].median for row in table.rows if "ratio" in row}
+    assert ratios == {NOW: pytest.approx(0.99, abs=0.002), ALONE: 1.0}
 
 
 def test_a_plugin_that_costs_nothing_because_it_asks_nobody_does_not_pass():
