@@ -11,8 +11,12 @@ from benchmarks.harness.aims import Aim, aims_table
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.workloads import (
+    ARENA,
+    BY_CONVERSATION,
+    BY_PROMPT,
     CHATDOCTOR,
     DAVINCI,
+    SHAREGPT,
     VICUNA,
     RecordList,
     data_file,
@@ -59,8 +63,8 @@ class Across:
 WITHIN = (
     Within(VICUNA, "by prompt", ReadOptions()),
     Within(DAVINCI, "by prompt", ReadOptions()),
-    Within("sharegpt_turns", "by conversation", ReadOptions(group_regex="^(.*)-[^-]*$")),
-    Within("arena_hard", "by prompt, 6 LLMs", ReadOptions(group_column="uid")),
+    Within(SHAREGPT, "by conversation", BY_CONVERSATION),
+    Within(ARENA, "by prompt, 6 LLMs", BY_PROMPT),
 )
 ACROSS = (
     Across(VICUNA, CHATDOCTOR),

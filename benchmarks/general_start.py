@@ -18,7 +18,11 @@ from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import (
+    ARENA,
+    BY_CONVERSATION,
+    BY_PROMPT,
     DAVINCI,
+    SHAREGPT,
     VICUNA,
     RecordList,
     learnt_and_asked,
@@ -31,7 +35,6 @@ from index_builder.distillation.distil import normalised
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.evaluation import CONSTANT, Evaluation
 from index_builder.training.options import TrainOptions
-from lengthwise.history.files import ReadOptions
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
@@ -41,14 +44,14 @@ GENERAL = {
     DAVINCI: None,
     "gpteacher_gpt4": None,
     "halueval_chatgpt": None,
-    "arena_hard": ReadOptions(group_column="uid"),
+    ARENA: BY_PROMPT,
     "zeroeval_reasoning_matrix": None,
 }
 """Sets that the general index learns from, and how they are read."""
 
 MOST_OF_A_SET = {DAVINCI: 30_000, "zeroeval_reasoning_matrix": 8_000}
-"""Rows at most, by chance: the second has 133,498 of 3,352 prompts, which would outweigh all
-others."""
+"""Rows at most, by chance, so that a pass takes minutes; the second has 133,498 of 3,352 prompts,
+which would outweigh all others."""
 
 GENERAL_TRAINING = TrainOptions(epochs=1, batch_size=128, encoder_lr=1.2e-4, dropout=False)
 """One pass over some 50,000 rows, in larger steps than a small history needs."""
@@ -57,9 +60,7 @@ SIZES = (500, 2_000, 8_000)
 """Rows of a new history, at most."""
 
 QUICK_ROWS = 400
-"""Of each set with --quick, of which one size is trained on for one pass."""
-
-SHAREGPT = "sharegpt_turns"
+"""Of each set with --quick, and passes are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +112,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         kept: Path = options.keep or Path(name)
         general, rows = _general(options, settings, kept / "general")
         found = [
-            told
+            _told(setting, start, base, kept, quick=options.quick)
             for setting in settings
             for start, base in (("plain", DEFAULT_ENCODER), ("general", str(general)))
-            for told in [_told(setting, start, base, kept, quick=options.quick)]
         ]
     finish(_report(options.command, found, rows), options.json)
 
 
 def _settings(options: argparse.Namespace) -> list[Setting]:
     found: list[Setting] = []
-    by_conversation = ReadOptions(group_regex="^(.*)-[^-]*$")
-    for name, reading in ((VICUNA, None), (SHAREGPT, by_conversation)):
+    for name, reading in ((VICUNA, None), (SHAREGPT, BY_CONVERSATION)):
         learnt, asked = learnt_and_asked(read_records(options.data, name, reading))
         if options.quick:
             found.append(Setting(name, learnt[:QUICK_ROWS], asked[:QUICK_ROWS]))

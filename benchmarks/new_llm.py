@@ -16,7 +16,13 @@ from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.spread import Spread, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
-from benchmarks.harness.workloads import RecordList, learnt_and_asked, read_records
+from benchmarks.harness.workloads import (
+    ARENA,
+    BY_PROMPT,
+    RecordList,
+    learnt_and_asked,
+    read_records,
+)
 from index_builder.build.builder import SilentProgress, build_index
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.metrics import LengthMetrics
@@ -27,7 +33,7 @@ from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
 SETS = {
-    "arena_hard": ReadOptions(group_column="uid"),
+    ARENA: BY_PROMPT,
     "zeroeval_reasoning_matrix": ReadOptions(),
 }
 POOLED, FEW, ALL = 0, 50, 1_000_000

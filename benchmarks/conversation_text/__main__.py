@@ -13,12 +13,9 @@ from benchmarks.conversation_text.tables import conversation_report
 from benchmarks.conversation_text.ways_in import WAYS_IN
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import finish, say
-from benchmarks.harness.workloads import data_file
+from benchmarks.harness.workloads import SHAREGPT, data_file
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.encoder.encoder_wrapper import RememberingEncoder
-
-CHATS = "sharegpt_turns"
-"""The set with earlier messages beside its prompts."""
 
 QUICK_CHATS = 300
 """Chats read with --quick."""
@@ -31,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure and report."""
     parser = base_parser("conversation_text", "Chats' text made in one way and asked in another.")
     options = parsed(parser, argv)
-    chats = read_chats(data_file(options.data, CHATS), most=QUICK_CHATS if options.quick else None)
+    chats = read_chats(
+        data_file(options.data, SHAREGPT), most=QUICK_CHATS if options.quick else None
+    )
     ways_in = WAYS_IN[:QUICK_WAYS] if options.quick else WAYS_IN
     encoder = RememberingEncoder(load_encoder(), capacity=len(chats) * len(ways_in))
     found: list[PairResult] = []

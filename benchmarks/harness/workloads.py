@@ -12,6 +12,14 @@ from lengthwise.index.record import HistoryRecord
 VICUNA = "alpaca_vicuna7b_train"
 DAVINCI = "alpaca_davinci003"
 CHATDOCTOR = "chatdoctor5k"
+SHAREGPT = "sharegpt_turns"
+ARENA = "arena_hard"
+BY_CONVERSATION = ReadOptions(group_regex="^(.*)-[^-]*$")
+"""How `SHAREGPT` is read: turns of one conversation stay together."""
+
+BY_PROMPT = ReadOptions(group_column="uid")
+"""How `ARENA` is read: several LLMs' answers to one prompt stay together."""
+
 LEARNT_ROWS = 8_000
 """Rows of a split workload to build from."""
 

@@ -11,8 +11,11 @@ from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.template_workload import template_records
 from benchmarks.harness.workloads import (
+    ARENA,
+    BY_CONVERSATION,
     CHATDOCTOR,
     DAVINCI,
+    SHAREGPT,
     VICUNA,
     RecordList,
     learnt_and_asked,
@@ -25,7 +28,6 @@ from index_builder.build.builder import SilentProgress
 from index_builder.evaluate import evaluate_file
 from index_builder.evaluation.evaluation import Evaluation
 from index_builder.training.options import TrainOptions
-from lengthwise.history.files import ReadOptions
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
 
@@ -33,7 +35,7 @@ QUICK_ROWS = 600
 """Rows learnt and asked with --quick."""
 
 DEFAULT_EPOCHS = TrainOptions().epochs
-AWAY = (CHATDOCTOR, "arena_hard", "gpteacher_gpt4")
+AWAY = (CHATDOCTOR, ARENA, "gpteacher_gpt4")
 """Sets that are asked about as well, for which nothing was learnt."""
 
 
@@ -108,12 +110,8 @@ def longest_of_four(data: Path) -> Case:
 
 def sharegpt(data: Path) -> Case:
     """Real conversations, kept together."""
-    options = ReadOptions(group_regex="^(.*)-[^-]*$")
-    return Case(
-        "sharegpt",
-        "ShareGPT turns",
-        *learnt_and_asked(read_records(data, "sharegpt_turns", options)),
-    )
+    records = read_records(data, SHAREGPT, BY_CONVERSATION)
+    return Case("sharegpt", "ShareGPT turns", *learnt_and_asked(records))
 
 
 def templates(_: Path) -> Case:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from index_builder.baselines.registry import BASELINES, Baseline, BaselineSetting
-from index_builder.training.origin import original_model
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.search.rows import HistoryRows
@@ -69,9 +68,7 @@ def fit_baselines(
 
 def _base_encoder(manifest: Manifest) -> str:
     """The encoder of an index as it was before it was trained on lengths, if it was."""
-    if manifest.training is None:
-        return manifest.encoder.name
-    return original_model(manifest.training.base)
+    return manifest.encoder.name if manifest.training is None else manifest.training.base
 
 
 def _sample(rows: HistoryRows, seed: int) -> IntVector:

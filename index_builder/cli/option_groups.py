@@ -151,7 +151,7 @@ TRAINING_HELP = {
     "max_tokens_learnt": "What of a prompt is learnt from: so many tokens, head and tail.",
     "bins": "Bins of the length.",
     "masking": "Share of tokens hidden in each step.",
-    "dropout": "The encoder drops out as its configuration says; without, a step takes less time.",
+    "dropout": "The encoder drops out as its configuration says; without, nothing.",
     "averaging": "Weight of the past in the moving average of the weights, which is what is kept.",
     "train_words": "Also train the word embeddings.",
     "validation_share": "Of rows, kept apart to stop early, to weigh neighbours and to calibrate.",

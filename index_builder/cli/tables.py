@@ -114,6 +114,7 @@ def _training(facts: TrainingFacts | None) -> str:
     if facts is None:
         return "none: the encoder as it is"
     before = f", after {facts.first_rows:,} of other LLMs" if facts.first_rows else ""
+    before += f", from the index {facts.went_on_from}" if facts.went_on_from else ""
     return (
         f"{facts.rows:,} rows{before}; best pass {facts.best_epoch} of {facts.epochs}, "
         f"tau-b {facts.best_kendall_tau_b:.3f} on {facts.validation_rows:,} rows apart"

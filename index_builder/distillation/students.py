@@ -141,7 +141,7 @@ class LayeredStudent:
             transformer.encoder.layer[i] for i in kept_layers(held, layers)
         )
         transformer.config.num_hidden_layers = layers
-        # Drawing what to drop takes most of a large step on a CPU; hidden tokens do as well.
+        # A student rather learns too little than by heart, and hidden tokens are against that, too.
         self.encoder = EncoderModule(transformer, train_words=False, dropout=False)
         self.to_teacher: nn.Module = nn.Identity()
         self.dimension = self._model.dimension

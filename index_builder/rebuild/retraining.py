@@ -55,7 +55,7 @@ class Retraining:
         Raises:
             InvalidInputError: There are too few rows with text.
         """
-        base = source.identity.name if source.training is None else source.training.base
+        start = source.identity.name if source.training is None else source.training.start
         earlier = iter(()) if before is None else before.records()
         self.folder.mkdir()
         # What is served stays as small as it was: a student is made anew of the encoder.
@@ -63,7 +63,7 @@ class Retraining:
         rows = [*earlier, *learnt.records()]
         facts = train_and_distil(
             rows,
-            base,
+            start,
             self.folder,
             Distillation(
                 student=None if student is None else StudentOptions(layers=student.layers),
@@ -92,7 +92,7 @@ class Retraining:
             times = np.concatenate([before.rows.stored_unix_s, times])
         return EncoderSource(
             encoder,
-            EncoderIdentity.from_training(base, encoder),
+            EncoderIdentity.from_training(facts.base, encoder),
             self.folder,
             facts,
             float(times.max()),

@@ -19,8 +19,8 @@ class TrainOptions:
         bins: Bins of the length, on the log scale, of equal numbers of rows.
         masking: Share of tokens hidden in each step, another each time: the less there is to learn
             from, the more this keeps the encoder from learning it by heart.
-        dropout: The encoder drops out as its configuration says. On a CPU PyTorch draws that one
-            number after the other, which was most of a step of 128 rows.
+        dropout: Whether the encoder drops out as its configuration says, or nothing: hidden tokens
+            keep it from learning by heart as well. It makes no step faster.
         averaging: Weight of the past in the moving average of the weights that is kept.
         train_words: Also train the word embeddings: half of all weights, and rarely worth it.
         validation_share: Of rows, kept apart to stop early, to weigh neighbours and to calibrate.

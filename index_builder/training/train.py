@@ -103,7 +103,7 @@ def train(
     length_head(done.head, done.offsets, done.bins, scale).save(out / HEAD_FILE)
     shutil.rmtree(standing, ignore_errors=True)
     return TrainingFacts(
-        base=base,
+        base=start.base,
         rows=len(learnt),
         validation_rows=len(validation),
         first_rows=len(first),
@@ -112,6 +112,7 @@ def train(
         validation_kendall_tau_b=tuple(done.trained.kendall_tau_b),
         validation_share=options.validation_share,
         seed=options.seed,
+        went_on_from=start.index,
     )
 
 

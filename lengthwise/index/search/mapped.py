@@ -1,7 +1,9 @@
 """Vectors that memory need not hold: in a file without a name, mapped, read in pieces."""
 
 import mmap
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
@@ -83,3 +85,9 @@ def release(vectors: FloatMatrix) -> None:
     pages = getattr(vectors, "_mmap", None)
     if isinstance(pages, mmap.mmap):
         pages.madvise(mmap.MADV_DONTNEED)
+
+
+def read_ahead(path: Path) -> None:
+    """Have a file that was mapped read in the meantime: first searches would wait for the disk."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)

@@ -1,6 +1,5 @@
 """The vectors of past prompts in FAISS: exact while that is cheap, then approximate."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
@@ -13,7 +12,7 @@ from lengthwise.index.arrays import FloatMatrix, IntMatrix, IntVector
 from lengthwise.index.errors import ArtifactAlteredError, InvalidInputError
 from lengthwise.index.search.cells import trained_cells
 from lengthwise.index.search.faiss_library import ADD_ROWS, import_faiss
-from lengthwise.index.search.mapped import copied, in_pieces
+from lengthwise.index.search.mapped import copied, in_pieces, read_ahead
 from lengthwise.index.search.own_cells.cells_file import OwnCellsFile, OwnCellsWriter
 from lengthwise.index.search.own_cells.own_cells import OwnCells, refined
 from lengthwise.index.search.plan import SearchPlan
@@ -187,9 +186,7 @@ def _read(path: Path) -> Any:
     faiss = import_faiss()
     if path.stat().st_size < MAPPED_BYTES:
         return faiss.read_index(str(path))
-    with path.open("rb") as file:
-        # Have it read in the meantime: the first searches would wait for the disk row by row.
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+    read_ahead(path)
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
 
 

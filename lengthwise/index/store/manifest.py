@@ -69,7 +69,7 @@ class TrainingFacts:
     """How the encoder of an artifact was trained.
 
     Args:
-        base: Name or folder of the model it started from.
+        base: Name or folder of the model it started from, or that of the index it went on from.
         rows: Rows of the history that it learnt from.
         validation_rows: Rows of the history that were kept apart from that.
         first_rows: Rows of other LLMs' histories learnt from before.
@@ -78,6 +78,8 @@ class TrainingFacts:
         validation_kendall_tau_b: Of the rows kept apart, after each pass; in [-1, 1].
         validation_share: Share of the history's rows that was kept apart, in (0, 1).
         seed: Of everything that chance decided.
+        went_on_from: Folder of the index, whole, whose encoder and head it went on from; "" if it
+            started from `base` itself.
         student: How the encoder learnt from the trained one, if it is a smaller one; None if it is
             the trained one itself.
     """
@@ -91,7 +93,13 @@ class TrainingFacts:
     validation_kendall_tau_b: tuple[float, ...]
     validation_share: float
     seed: int
+    went_on_from: str = ""
     student: StudentFacts | None = None
+
+    @property
+    def start(self) -> str:
+        """What a training must be given to start where this one did."""
+        return self.went_on_from or self.base
 
     @property
     def best_kendall_tau_b(self) -> float:

@@ -91,6 +91,20 @@ def test_a_training_after_a_student_makes_one_of_its_size_again(
     assert index.encoder.runtime == "cpu float32 static"
 
 
+def test_a_training_goes_on_from_the_index_that_the_one_before_went_on_from(
+    rebuild,
+    tiny_model,  # noqa: F811
+    tmp_path,
+):
+    general, store = tmp_path / "general", tmp_path / "store"
+    train_and_build(topic_history(200, model="other"), general, tiny_model, train_options=TRAINING)
+    train_and_build(topic_history(400), store, str(general), train_options=TRAINING)
+    _, index = rebuild(new_records(200), training=TRAINING)
+    facts = index.manifest.training
+    assert (facts.base, facts.went_on_from) == (tiny_model, str(general))
+    assert facts.rows + facts.validation_rows == 550
+
+
 def test_rows_without_text_cannot_be_trained_on_and_are_counted(rebuild):
     records = new_records(60, seed=2)
     vectors = np.eye(60, 32, dtype=np.float32) + 0.1

@@ -1,6 +1,8 @@
 """Trainings that start from an index trained before."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,6 @@ from index_builder.distillation import distil, students
 from index_builder.distillation.student_choice import StudentOptions
 from index_builder.evaluate import evaluate_file
 from index_builder.training.options import TrainOptions
-from index_builder.training.origin import original_model
 from index_builder.training.start import Start
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.errors import InvalidInputError
@@ -40,12 +41,22 @@ def test_a_small_history_is_ordered_better_from_an_index_trained_before(
         evaluation = evaluate_file(LengthIndex.load(built.path), asked, SilentProgress())
         taus.append(evaluation.metrics["trained"].kendall_tau_b)
     assert taus[1] > taus[0] + 0.05
-    assert built.manifest.training.base == str(general)
+    facts = built.manifest.training
+    assert (facts.base, facts.went_on_from, facts.start) == (tiny_model, *2 * [str(general)])
 
 
-def test_an_index_goes_back_to_the_model_that_its_own_training_began_with(general, tiny_model):
-    assert original_model(str(general)) == tiny_model
-    assert original_model(tiny_model) == tiny_model
+def test_an_index_may_go_on_from_itself_and_still_knows_the_model_it_began_with(
+    general, tiny_model, tmp_path, monkeypatch
+):
+    shutil.copytree(general, tmp_path / "store")
+    monkeypatch.chdir(tmp_path)
+    own = Source(topic_history(120, model="mine", factor=2.0))
+    once = replace(OPTIONS, epochs=1)
+    for _ in range(2):
+        built = train_and_build(own, Path("store"), "store", train_options=once)
+    facts = built.manifest.training
+    assert (facts.base, facts.start) == (tiny_model, str(tmp_path / "store"))
+    assert built.manifest.encoder.name == f"{tiny_model}, trained on this history"
 
 
 def test_the_head_is_trained_on_and_a_plain_model_brings_none(general, tiny_model):

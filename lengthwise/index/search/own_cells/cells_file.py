@@ -6,7 +6,6 @@ A table of what lies where ends the file, so that it is written as the cells are
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +15,7 @@ import numpy as np
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.errors import ArtifactAlteredError
 from lengthwise.index.search.faiss_library import import_faiss
+from lengthwise.index.search.mapped import read_ahead
 
 MAGIC = b"LWCELLS1"
 """How such a file begins, with its version."""
@@ -121,9 +121,7 @@ class OwnCellsFile:
             raise _no_such_file(path) from error
         if content[: len(MAGIC)].tobytes() != MAGIC:
             raise _no_such_file(path)
-        with path.open("rb") as file:
-            # Have it read in the meantime: first searches would wait for the disk cell by cell.
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+        read_ahead(path)
         return found
 
     def of(self, model: str, rows: int) -> StoredCells | None:
