@@ -338,6 +338,10 @@ async def test_a_server_shows_its_limit_and_ends_while_requests_wait_for_it(
             asked = [caller.complete(f"tell me {n}", 60) for n in range(40)]
             answers = await asyncio.gather(*asked)
             assert {answer["usage"]["completion_tokens"] for answer in answers} == {60}
+            # Who starts before the floor is reached runs on beyond it, for thousands of tokens.
+            async with asyncio.timeout(60):
+                while counted(engine, "lengthwise_batch_limit") > 2:
+                    await asyncio.gather(*(caller.complete("again", 60) for _ in range(8)))
             waiting = [asyncio.create_task(caller.complete("more", 5_000)) for _ in range(8)]
             await until(lambda: counted(engine, "lengthwise_batch_limit") == 2, "the floor")
             await until(lambda: counted(engine, "vllm:num_requests_running") == 2, "the batch")
