@@ -21,6 +21,7 @@ from lengthwise.index.estimate.estimate import LengthEstimate
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import RowKey
+from lengthwise.index.search.mapped import copied
 from lengthwise.index.search.rows import HistoryRows
 
 MAX_JUDGES = 1_000
@@ -119,8 +120,9 @@ def compare_others(
     """
     judges = _judges(content.rows, past.rows, seed)
     truth = content.rows.output_tokens[judges.live].astype(float)
-    before = _losses(live.estimate_rows(judges.live, content.vectors[judges.live]), truth)
-    after = _losses(candidate.estimate_rows(judges.past, past.vectors[judges.past]), truth)
+    asked = copied(content.vectors, judges.live), copied(past.vectors, judges.past)
+    before = _losses(live.estimate_rows(judges.live, asked[0]), truth)
+    after = _losses(candidate.estimate_rows(judges.past, asked[1]), truth)
     callers = np.array(content.rows.callers, object)[judges.live]
     found: list[OthersComparison] = []
     new_callers, new_logs = np.array(new.callers, object), to_log(new.output_tokens)

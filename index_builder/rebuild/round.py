@@ -97,6 +97,8 @@ class _Round:
         self._progress = progress
         self._before = job.place.current()
         self._live = self._fetch_live()
+        self._manifest = None if self._live is None else self._live.index.manifest
+        self._known_repeats = None if self._live is None else self._live.index.repeats
         self._live_content: VectorRows | None = None
         self._last = reader.summary().last_sequence
         self._after = self._first_known()
@@ -189,7 +191,7 @@ class _Round:
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
         recipe = self._recipe(source, len(new))
         if self._live is not None and split is not None:
-            faults = self._compare(self._live, recipe, before, new, split)
+            faults = self._compare(recipe, before, new, split)
             if faults:
                 return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
         kept = self._kept(before, new)
@@ -243,13 +245,17 @@ class _Round:
 
     def _compare(
         self,
-        live: LiveVersion,
         recipe: Recipe,
         before: VectorRows | None,
         new: VectorRows,
         split: TimeSplit,
     ) -> list[str]:
-        """Why the candidate is not to be published."""
+        """Why the candidate is not to be published. The live version is let go of.
+
+        What its searches have mapped is then not held beside the version that is built next.
+        """
+        live, self._live = self._live, None
+        assert live is not None and self._live_content is not None  # noqa: S101, PT018  its callers
         self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
         kept = self._kept(before, new.take(split.earlier))
         past = kept.rows
@@ -262,7 +268,6 @@ class _Round:
         vectors = held_out.vectors if same else live.index.encode(held_out.prompts)
         seed = self._options.seed
         comparison = compare(live.index, candidate, held_out, live_vectors=vectors, seed=seed)
-        assert self._live_content is not None  # noqa: S101  there is a live version
         others = compare_others(
             live.index,
             self._live_content,
@@ -277,7 +282,7 @@ class _Round:
 
     def _repeats(self, kept: WithinCaps) -> list[RepeatTable]:
         """Lengths of rows that are not kept, now or before, the newest first."""
-        known = None if self._live is None else self._live.index.repeats
+        known = self._known_repeats
         earlier = [] if known is None else [known.not_of(self._job.leave_out_callers)]
         return [kept.aged, *earlier]
 
@@ -287,7 +292,7 @@ class _Round:
 
     def _recipe(self, source: EncoderSource, new_rows: int) -> Recipe:
         return Recipe.following(
-            None if self._live is None else self._live.index.manifest,
+            self._manifest,
             source,
             new_rows=new_rows,
             last_sequence=self._last,

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import weakref
 from dataclasses import replace
 from threading import Event
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from index_builder.build.builder import build_index
+from index_builder.rebuild.live_version import LiveVersion
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.index import LengthIndex
 from lengthwise.index.search import plan as plan_module
 from lengthwise.index.search.own_cells.cells_file import OwnCellsFile
 from lengthwise.index.store import Published
@@ -142,6 +145,27 @@ def test_a_round_that_is_stopped_publishes_nothing(loop):
         loop.job().run(RoundProgress(stop_late, stop))
     assert loop.place.versions() == before
     assert loop.run().new_rows == 200
+
+
+def test_the_live_version_is_not_held_beside_the_one_that_is_built_next(loop, monkeypatch):
+    live: list[weakref.ref[LengthIndex]] = []
+    fetch = LiveVersion.fetch
+
+    def fetched(*args, **options):
+        version = fetch(*args, **options)
+        live.append(weakref.ref(version.index))
+        return version
+
+    monkeypatch.setattr(LiveVersion, "fetch", fetched)
+    held: list[bool] = []
+
+    def look(line):
+        if line.startswith(("Comparing", "Building")):
+            held.append(live[0]() is not None)
+
+    loop.report(new_records(80))
+    assert loop.run(look).ending is RoundEnding.PUBLISHED
+    assert held == [True, False]
 
 
 def test_rows_that_the_live_version_has_by_their_ids_are_left_out(loop):
