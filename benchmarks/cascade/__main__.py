@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.cascade.indexes import Workload, build_tiered, student_of
+from benchmarks.cascade.indexes import build_tiered, student_of
 from benchmarks.cascade.tables import Tiered, loss_table, repeats_table, tier_aims, tier_table
 from benchmarks.cascade.timing import repeat_us, seconds
+from benchmarks.distillation.workload import StudentWorkload
 from benchmarks.harness.aims import aims_table
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
@@ -68,13 +69,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--keep", type=Path, help="folder in which the first tier is kept, and found again"
     )
     options = parsed(parser, argv)
-    workload = Workload(options.data, QUICK_ROWS if options.quick else None)
+    workload = StudentWorkload.from_sets(options.data)
+    if options.quick:
+        workload = workload.first(QUICK_ROWS)
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         found = _measure(options, workload, Path(name))
     finish(_report(options, found), options.json)
 
 
-def _measure(options: argparse.Namespace, workload: Workload, folder: Path) -> Measured:
+def _measure(options: argparse.Namespace, workload: StudentWorkload, folder: Path) -> Measured:
     student = student_of(options.index, workload, options.keep or folder)
     built = build_tiered(options.index, student, workload, LOSSES, folder)
     indexes = {loss: LengthIndex.load(result.path) for loss, result in built.items()}

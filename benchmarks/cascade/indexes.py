@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.distillation.workload import StudentWorkload
 from benchmarks.harness.report import say
-from benchmarks.harness.workloads import DAVINCI, VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.harness.workloads import RecordList
 from index_builder.build.builder import BuildOptions, BuildResult, TrainedEncoder, build_index
 from index_builder.distillation.first_tier import train_first_tier
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.encoder.encoder_wrapper import KnownVectors
-from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import resolve_artifact
 from lengthwise.index.store.layout import (
     ENCODER_FOLDER,
@@ -24,32 +24,7 @@ from lengthwise.index.store.layout import (
 )
 
 
-def normalised(prompt: str) -> str:
-    """A prompt whatever its case and spaces."""
-    return " ".join(prompt.split()).casefold()
-
-
-class Workload:
-    """The Vicuna set as `benchmarks.training` splits it, and another history's prompts besides.
-
-    Args:
-        data: Folder of the sets.
-        limit: Rows of each part at most; None for all.
-    """
-
-    def __init__(self, data: Path, limit: int | None) -> None:
-        learnt, asked = learnt_and_asked(read_records(data, VICUNA))
-        texts, ids = {normalised(r.prompt) for r in asked}, {r.id for r in asked}
-        self.learnt: Sequence[HistoryRecord] = learnt[:limit]
-        self.asked: Sequence[HistoryRecord] = asked[:limit]
-        self.unlabelled = [
-            record.prompt
-            for record in read_records(data, DAVINCI)[:limit]
-            if record.id not in ids and normalised(record.prompt) not in texts
-        ]
-
-
-def student_of(index: Path, workload: Workload, keep: Path) -> Path:
+def student_of(index: Path, workload: StudentWorkload, keep: Path) -> Path:
     """A first tier's encoder and head, taught by a trained index; what is kept is taken as it is.
 
     Args:
@@ -82,7 +57,7 @@ def student_of(index: Path, workload: Workload, keep: Path) -> Path:
 
 
 def build_tiered(
-    index: Path, student: Path, workload: Workload, losses: Sequence[float], out: Path
+    index: Path, student: Path, workload: StudentWorkload, losses: Sequence[float], out: Path
 ) -> dict[float, BuildResult]:
     """The trained index built again with a first tier, for each allowed loss.
 

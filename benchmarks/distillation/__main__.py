@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.distillation.sizes import FULL, SIZES, Workload, build_sizes
+from benchmarks.distillation.sizes import FULL, SIZES, build_sizes
 from benchmarks.distillation.tables import SizeFound, accuracy_table, distillation_aims, speed_table
 from benchmarks.distillation.timed import memory_mib, timed_in_turns
+from benchmarks.distillation.workload import StudentWorkload
 from benchmarks.harness.aims import aims_table
 from benchmarks.harness.options import base_parser, parsed
 from benchmarks.harness.report import Report, finish, say
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _measured(options: argparse.Namespace, keep: Path) -> list[SizeFound]:
-    workload = Workload.from_sets(options.data)
+    workload = StudentWorkload.from_sets(options.data)
     if options.quick:
         workload = workload.first(QUICK_ROWS)
     epochs = 1 if options.quick else TrainOptions().epochs

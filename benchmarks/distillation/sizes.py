@@ -2,19 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.distillation.workload import StudentWorkload
 from benchmarks.harness.report import say
-from benchmarks.harness.workloads import DAVINCI, VICUNA, RecordList, learnt_and_asked, read_records
+from benchmarks.harness.workloads import RecordList
 from benchmarks.training.before import build_trained
 from index_builder.build.train_and_build import train_and_build
-from index_builder.distillation.distil import normalised
 from index_builder.distillation.student_choice import StudentOptions
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
-from lengthwise.index.record import HistoryRecord
 from lengthwise.index.store.folder_store import FolderStore
 
 FULL = "full"
@@ -31,46 +29,8 @@ class PassesSaid(SilentTraining):
         say(f"  validation tau-b {kendall_tau_b:.4f}")
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What is learnt and asked.
-
-    Args:
-        learnt: Rows to train on and to index.
-        asked: Rows asked about, none of whose prompts is learnt, with a length or without.
-        unlabelled: Prompts of another history, without those of `asked`.
-    """
-
-    learnt: Sequence[HistoryRecord]
-    asked: Sequence[HistoryRecord]
-    unlabelled: Sequence[str]
-
-    @classmethod
-    def from_sets(cls, data: Path) -> "Workload":
-        """The Vicuna set as `benchmarks.training` splits it, and davinci's prompts besides.
-
-        Those under test are left out twice over, by their text (whatever its case and spaces) and
-        by their id, which both sets share; training leaves the validation rows' out by itself.
-        """
-        learnt, asked = learnt_and_asked(read_records(data, VICUNA))
-        texts, ids = {normalised(r.prompt) for r in asked}, {r.id for r in asked}
-        return cls(
-            learnt,
-            asked,
-            [
-                record.prompt
-                for record in read_records(data, DAVINCI)
-                if record.id not in ids and normalised(record.prompt) not in texts
-            ],
-        )
-
-    def first(self, rows: int) -> "Workload":
-        """A smaller one."""
-        return Workload(self.learnt[:rows], self.asked[:rows], self.unlabelled[:rows])
-
-
 def build_sizes(
-    workload: Workload, names: Sequence[str], keep: Path, options: TrainOptions
+    workload: StudentWorkload, names: Sequence[str], keep: Path, options: TrainOptions
 ) -> dict[str, tuple[Path, float | None]]:
     """An index of each size, those found in a folder taken as they are.
 

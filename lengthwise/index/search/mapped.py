@@ -13,6 +13,10 @@ from lengthwise.index.arrays import FloatMatrix, IntVector
 PIECE_ROWS = 16_384
 """Rows read or written at a time: 25 MB of vectors of 384 floats."""
 
+SCATTERED_ROWS = 1_024
+"""Rows that are picked out at a time: with each the system maps the pages around it as well, up to
+some hundred times what the row takes."""
+
 IN_MEMORY_BYTES = 64 << 20
 """Fewer are held in memory: a file would only slow a small history down."""
 
@@ -73,8 +77,8 @@ def in_pieces(vectors: FloatMatrix, rows: int = PIECE_ROWS) -> Iterator[FloatMat
 def copied(vectors: FloatMatrix, places: IntVector) -> FloatMatrix:
     """Some of the rows, in memory, in the order given."""
     copy = np.empty((len(places), vectors.shape[1]), np.float32)
-    for start in range(0, len(places), PIECE_ROWS):
-        part = slice(start, start + PIECE_ROWS)
+    for start in range(0, len(places), SCATTERED_ROWS):
+        part = slice(start, start + SCATTERED_ROWS)
         copy[part] = vectors[places[part]]
         release(vectors)
     return copy
