@@ -93,6 +93,10 @@ class Encoder(Protocol):
         ...
 
 
+OF_AN_INDEX = ("CURRENT", "rows.parquet")
+"""Files that a store of indexes and an index have, and no model has."""
+
+
 def locate_encoder(name: str) -> str:
     """The folder of an encoder that ships in a package, or the name itself for a hub or a folder.
 
@@ -130,6 +134,12 @@ def load_encoder(
     known_as = source if Path(source).is_absolute() and name != DEFAULT_ENCODER else name
     if is_static(Path(source)):
         return StaticEncoder.load(known_as, Path(source))
+    if any(Path(source, name).is_file() for name in OF_AN_INDEX):
+        raise EncoderError(
+            f"encoder {name!r} is an index: expected a model. `train --encoder` goes on from an "
+            "index that was trained; to encode as it does, give the folder `encoder` inside its "
+            "version"
+        )
     try:
         from lengthwise.index.encoder.sentence_encoder import SentenceEncoder  # noqa: PLC0415  imports torch
     except ImportError as error:

@@ -8,10 +8,12 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from index_builder.build.builder import build_index
 from lengthwise.conversation import ChatMessage, render_conversation
 from lengthwise.index.encoder.clipping import clip_text, head_and_tail
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
 from lengthwise.index.errors import EncoderError, InvalidInputError, MissingExtraError
+from tests.lengthwise.index.fakes import BagOfWords, Source, topic_history
 from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
 PROMPTS = [
@@ -183,6 +185,14 @@ def test_an_unknown_name_says_what_may_be_given():
         "encoder 'no-such/encoder' cannot be loaded: expected a sentence-transformers folder, the "
         "name of one on the hub, or 'all-MiniLM-L6-v2'; "
     )
+
+
+@pytest.mark.parametrize("whole_store", [True, False])
+def test_an_index_in_place_of_a_model_is_told_from_one(tmp_path, whole_store):
+    built = build_index(Source(topic_history(60)), tmp_path / "store", BagOfWords())
+    given = tmp_path / "store" if whole_store else built.path
+    with pytest.raises(EncoderError, match="is an index: expected a model.*train --encoder"):
+        load_encoder(str(given), device="cpu")
 
 
 def test_a_folder_with_damaged_weights_is_an_encoder_error(tmp_path, cls_pooled):
