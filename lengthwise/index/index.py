@@ -118,7 +118,10 @@ class LengthIndex:
         """
         artifact = ArtifactReader.from_folder(resolve_artifact(Path(path)))
         encoder = encoder or load_encoder(
-            artifact.encoder_source, device=device, precision=precision
+            artifact.encoder_source,
+            device=device,
+            precision=precision,
+            content_hash=artifact.manifest.encoder.content_hash,
         )
         artifact.require_encoder(encoder)
         vectors, rows = artifact.vectors_and_rows()

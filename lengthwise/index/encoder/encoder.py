@@ -3,8 +3,11 @@
 PyTorch comes in when something is asked, not with the import: who only names a device has none.
 """
 
+import ctypes
 import importlib
+import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -24,13 +27,31 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """What an encoder computes in; "auto" takes the fastest that the device computes well in."""
 
 
+AMD_DRIVER = Path("/dev/kfd")
+"""Where AMD's driver is, whose GPUs PyTorch calls "cuda" as well."""
+
+
 def choose_device(device: Device) -> Literal["cpu", "cuda"]:
     """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
     if device != "auto":
         return device
+    if not _has_gpu_driver():
+        return "cpu"
     import torch  # noqa: PLC0415  see above
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@cache
+def _has_gpu_driver() -> bool:
+    """Whether PyTorch may see a GPU: an index that needs none is spared 200 MB of it."""
+    if AMD_DRIVER.exists():
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def cpu_has_bfloat16() -> bool:
@@ -115,7 +136,11 @@ def locate_encoder(name: str) -> str:
 
 
 def load_encoder(
-    name: str = DEFAULT_ENCODER, *, device: Device = "auto", precision: Precision = "auto"
+    name: str = DEFAULT_ENCODER,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    content_hash: str = "",
 ) -> Encoder:
     """Load a sentence-transformers model by name or folder, or a static encoder by its folder.
 
@@ -124,6 +149,9 @@ def load_encoder(
         device: "auto" takes an NVIDIA GPU where there is one; a static encoder runs on the CPU.
         precision: "auto" takes float16 on a GPU, bfloat16 on a CPU with instructions for it, and
             float32 elsewhere.
+        content_hash: What that of the encoder should be, if it is known. A CPU then reads a plain
+            model's files without sentence-transformers, which saves memory and time; whether the
+            hash is that is left to the caller.
 
     Raises:
         EncoderError: The model cannot be found or loaded.
@@ -141,13 +169,22 @@ def load_encoder(
             "version"
         )
     try:
-        from lengthwise.index.encoder.sentence_encoder import SentenceEncoder  # noqa: PLC0415  imports torch
+        if content_hash and choose_device(device) == "cpu":
+            from lengthwise.index.encoder.packed_encoder import PackedEncoder  # noqa: PLC0415  imports torch
+
+            dtype = choose_dtype(precision, "cpu")
+            found = PackedEncoder.from_files(
+                known_as, Path(source), content_hash=content_hash, dtype=dtype
+            )
+            if found is not None:
+                return found
+        from lengthwise.index.encoder.sentence_encoder import load_sentence_encoder  # noqa: PLC0415  as above
     except ImportError as error:
         raise MissingExtraError.for_module(
             error.name or "sentence-transformers", "index"
         ) from error
     try:
-        return SentenceEncoder.from_source(known_as, source, device=device, precision=precision)
+        return load_sentence_encoder(known_as, source, device=device, precision=precision)
     except LengthIndexError:
         raise
     except Exception as error:  # each library that reads a part of a model has errors of its own

@@ -6,10 +6,10 @@ prompts, goes through them in groups of equal length. On CPUs with oneDNN the we
 once for its kernels, which also fuse bias and activation. Measured by `benchmarks.encoder`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -96,22 +96,61 @@ def _rounded_up(tokens: int) -> int:
     return -(-tokens // step) * step
 
 
+@dataclass(frozen=True, slots=True)
+class BertShape:
+    """What a forward pass needs to know beside the weights.
+
+    Args:
+        layers: How many there are.
+        heads: Of attention, in each.
+        hidden: Length of a token's state.
+        eps: Added to the variance where states are normalised.
+    """
+
+    layers: int
+    heads: int
+    hidden: int
+    eps: float
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self | None:
+        """As Hugging Face's configuration of a model says.
+
+        Returns:
+            None for one that computes otherwise: absolute positions and exact GELU are expected.
+        """
+        plain = (
+            config.get("model_type") == "bert"
+            and config.get("hidden_act") == "gelu"
+            and config.get("position_embedding_type") in (None, "absolute")
+            and not config.get("is_decoder")
+        )
+        if not plain:
+            return None
+        return cls(
+            config["num_hidden_layers"],
+            config["num_attention_heads"],
+            config["hidden_size"],
+            config["layer_norm_eps"],
+        )
+
+
 class PackedBert:
     """Mean-pooled, normalised BERT embeddings of token ids, without padding.
 
     Args:
-        bert: A Hugging Face `BertModel` with absolute positions and exact GELU.
+        shape: Of the model.
+        state: Its weights, by the names that Hugging Face's `BertModel` gives them.
         dtype: Precision of the computation; pooling is done in float32.
     """
 
-    def __init__(self, bert: Any, dtype: torch.dtype) -> None:
-        config = bert.config
+    def __init__(self, shape: BertShape, state: Mapping[str, Tensor], dtype: torch.dtype) -> None:
         weights: dict[str, Tensor] = {
-            name: tensor.detach().to(dtype) for name, tensor in bert.state_dict().items()
+            name: tensor.detach().to(dtype) for name, tensor in state.items()
         }
-        self._heads: int = config.num_attention_heads
-        self._hidden: int = config.hidden_size
-        eps: float = config.layer_norm_eps
+        self._heads = shape.heads
+        self._hidden = shape.hidden
+        eps = shape.eps
         linear = _linear_maker()
 
         def norm(prefix: str) -> _Norm:
@@ -142,19 +181,13 @@ class PackedBert:
                 down=dense(f"encoder.layer.{i}.output.dense"),
                 output_norm=norm(f"encoder.layer.{i}.output.LayerNorm"),
             )
-            for i in range(config.num_hidden_layers)
+            for i in range(shape.layers)
         ]
 
-    @staticmethod
-    def supports(bert: Any) -> bool:
-        """True if this forward pass computes what the model's own does."""
-        config = getattr(bert, "config", None)
-        return (
-            type(bert).__name__ == "BertModel"
-            and getattr(config, "hidden_act", None) == "gelu"
-            and getattr(config, "position_embedding_type", None) in (None, "absolute")
-            and not getattr(config, "is_decoder", False)
-        )
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._hidden
 
     @torch.inference_mode()
     def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
