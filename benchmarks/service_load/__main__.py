@@ -33,15 +33,19 @@ from benchmarks.service_load.tables import (
     single_table,
 )
 from index_builder.build.builder import build_index
+from lengthwise.index.index import LengthIndex
+from lengthwise.index.store.folder_store import resolve_artifact
 
 CALLERS = (1, 8, 32, 128)
 """That ask one prompt at a time each, all at once."""
 
 STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)
 BATCH = LoadJob("batch", callers=2, prompts=0, per_message=128)
+COALESCED = "32 callers, coalesced"
 PEER_PAIRS = {
     "1 caller": LoadJob("unary", callers=1, prompts=0),
     "32 callers": LoadJob("unary", callers=32, prompts=0),
+    COALESCED: LoadJob("coalesced", callers=32, prompts=0),
     "batches of 128": LoadJob("batch", callers=1, prompts=0, per_message=128),
 }
 CONNECTIONS_PER_PROCESS = 4
@@ -92,6 +96,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--processes", type=int, nargs="+", default=[1], help="numbers of processes to measure"
     )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        help="store of an index to serve; without it one is made with the default encoder",
+    )
     parser.add_argument("--skip-peer", action="store_true", help="without infinity-emb")
     options = parsed(parser, argv)
     sizes = Sizes.from_mode(quick=options.quick)
@@ -99,13 +108,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     prompts = [record.prompt for record in workload.asked]
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         folder = Path(name)
-        encoder = ready_encoder(prompts)
-        say("building the index")
-        index = build_index(RecordList(workload.learnt), folder / "index", encoder).path
+        if options.index is None:
+            encoder = ready_encoder(prompts)
+            say("building the index")
+            index = build_index(RecordList(workload.learnt), folder / "index", encoder).path
+        else:
+            index = resolve_artifact(options.index)
+            encoder = LengthIndex.load(index).encoder
+            encoder.encode(prompts)
         prompt_file = folder / "prompts.json"
         prompt_file.write_text(json.dumps(prompts), "utf-8")
         measured = _measure(options, sizes, Subject(encoder.encode, index, prompts, prompt_file))
-    finish(_report(options, sizes, encoder.runtime, measured), options.json)
+        served = f"{encoder.runtime}, {LengthIndex.load(index).manifest.rows:,} rows"
+    finish(_report(options, sizes, served, measured), options.json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +217,7 @@ def _beside_peer(measurer: Measurer, sizes: Sizes, prompt_file: Path, repeats: i
     return found
 
 
-def _report(options: argparse.Namespace, sizes: Sizes, runtime: str, measured: Measured) -> Report:
+def _report(options: argparse.Namespace, sizes: Sizes, served: str, measured: Measured) -> Report:
     tables = [service_table(measured.asked), cost_table(measured.asked)]
     if measured.singles:
         tables.append(single_table(measured.singles))
@@ -211,7 +226,7 @@ def _report(options: argparse.Namespace, sizes: Sizes, runtime: str, measured: M
     aims = aims_table(service_aims(measured.asked, measured.singles, measured.peers))
     tables += [encoder_table(measured.chunks), aims]
     notes = [
-        f"Encoder: {runtime}. Index: {sizes.learnt:,} rows of alpaca_vicuna7b_train; asked: "
+        f"Encoder and index: {served} of alpaca_vicuna7b_train; asked: "
         f"{sizes.asked:,} other prompts, each once in a pass; the service's cache is off.",
         "Each pass of the service follows a pass of the raw encoder (its fastest size of call) "
         "over the same prompts; ratios are of such pairs.",

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.service_load.generator PROMPTS PORT` answers jobs with results. PROMPTS is a
 JSON file of strings. Messages are made before the clock starts, so that what is measured is the
-service and the wire. The generated stubs are used as they are.
+service and the wire. The generated stubs are used as they are, but for calls that the client makes
+one message of.
 """
 
 import asyncio
@@ -20,6 +21,10 @@ from benchmarks.service_load.http_caller import HttpCaller
 from benchmarks.service_load.job import LoadJob, LoadResult
 from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1.length_predictor_pb2_grpc import LengthPredictorStub
+from scheduler_client import AsyncLengthPredictorClient, CoalescingPredictor
+
+TIMEOUT_S = 60.0
+"""For one answer."""
 
 MAX_MESSAGE_BYTES = 64 * 2**20
 """Of an answer, beyond gRPC's default of 4 MiB."""
@@ -46,6 +51,8 @@ class Pass:
         """Ask everything."""
         if self._job.kind == "http":
             return await self._run_http()
+        if self._job.kind == "coalesced":
+            return await self._run_coalesced()
         channels = [_open_channel(self._port) for _ in range(self._job.connections)]
         try:
             await asyncio.gather(*(channel.channel_ready() for channel in channels))
@@ -102,6 +109,28 @@ class Pass:
     def _note(self, sent_s: float, answer: Any) -> None:
         self._latencies_ms.append((time.perf_counter() - sent_s) * 1_000)
         self._answers.append(answer)
+
+    async def _run_coalesced(self) -> LoadResult:
+        prompts = iter([prompt for chunk in self._chunks for prompt in chunk])
+        sizes: list[int] = []
+        target = f"127.0.0.1:{self._port}"
+        async with (
+            AsyncLengthPredictorClient(target, timeout_s=TIMEOUT_S) as client,
+            CoalescingPredictor(client) as predictor,
+        ):
+
+            async def call() -> None:
+                for prompt in prompts:
+                    sent_s = time.perf_counter()
+                    answer = await predictor.predict(prompt)
+                    self._latencies_ms.append((time.perf_counter() - sent_s) * 1_000)
+                    sizes.append(answer.timing.batch_size)
+
+            await predictor.predict("The connection is made before the clock starts.")
+            started_s, started_cpu_s = time.perf_counter(), time.process_time()
+            await asyncio.gather(*(call() for _ in range(self._job.callers)))
+            wall_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
+        return LoadResult(wall_s, len(sizes), self._latencies_ms, cpu_s, sum(sizes) / len(sizes))
 
     async def _run_http(self) -> LoadResult:
         chunks = iter(self._chunks)

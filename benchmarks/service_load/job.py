@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 from benchmarks.harness.spread import percentile
 
-JobKind = Literal["unary", "batch", "stream", "http"]
+JobKind = Literal["unary", "coalesced", "batch", "stream", "http"]
+"""The RPC that is called. "coalesced": calls that come together go as one message; "http": the
+peer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,7 @@ class LoadJob:
     """One measured pass: callers in a closed loop until all prompts are answered.
 
     Args:
-        kind: The RPC, or the peer's HTTP.
+        kind: How is asked.
         callers: That ask at the same time, each its next message once it has its answer.
         prompts: Asked in all, from the first on.
         per_message: Prompts in one message, at least 1.

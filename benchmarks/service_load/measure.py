@@ -14,13 +14,19 @@ from benchmarks.service_load.servers import Server
 WARM_UP_PROMPTS = 256
 """Asked before a pass, at most."""
 
-KINDS = {"unary": "unary", "stream": "stream", "batch": "PredictBatch", "http": "HTTP"}
+KINDS = {
+    "unary": "unary",
+    "coalesced": "coalesced",
+    "stream": "stream",
+    "batch": "PredictBatch",
+    "http": "HTTP",
+}
 
 
 def job_name(job: LoadJob, processes: int = 1) -> str:
     """A way of asking, for people."""
     many = "s" if job.callers > 1 else ""
-    what = {"unary": "caller", "stream": "stream", "batch": "caller", "http": "caller"}[job.kind]
+    what = "stream" if job.kind == "stream" else "caller"
     name = f"{KINDS[job.kind]}, {job.callers} {what}{many}"
     if job.per_message > 1:
         name += f", {job.per_message}/message"

@@ -31,6 +31,7 @@ from benchmarks.unary.tables import (
     Way,
     unary_report,
 )
+from testbed.process_tree import resident_mib
 
 WARM_UP_SERVICE_CALLS = 200
 """Of each service before anything is measured."""
@@ -55,9 +56,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = base_parser("unary", "What a unary call costs around the encoder.", repeats=5)
     parser.add_argument("--baseline", type=Path, help="a checkout that is measured beside this")
     parser.add_argument("--index", type=Path, help="store of an index to ask as well")
+    parser.add_argument(
+        "--baseline-index",
+        type=Path,
+        help="store of the index that the other commit serves, where it is another than --index",
+    )
     parser.add_argument("--calls", type=int, default=2_000, help="in a pass of 32 callers")
     options = parsed(parser, argv)
     found: dict[bool, list[dict[Way, Answered]]] = {}
+    peaks_mib: dict[str, float] = {}
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         folder = Path(name)
         (folder / "overlay").mkdir()
@@ -65,9 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         with _free_servers(options, folder) as children:
             found[True] = _rounds(options, children, options.calls)
         if options.index is not None:
-            with _real_servers(options, folder) as children:
+            with _real_servers(options, folder) as (children, pids):
                 found[False] = _rounds(options, children, options.calls // 5)
-    finish(unary_report(options.command, found), options.json)
+                peaks_mib = {name: resident_mib(pid, peak=True) for name, pid in pids.items()}
+    finish(unary_report(options.command, found, peaks_mib), options.json)
 
 
 def _rounds(
@@ -129,18 +137,22 @@ def _free_servers(options: argparse.Namespace, folder: Path) -> Generator[dict[s
 
 
 @contextmanager
-def _real_servers(options: argparse.Namespace, folder: Path) -> Generator[dict[str, LineChild]]:
+def _real_servers(
+    options: argparse.Namespace, folder: Path
+) -> Generator[tuple[dict[str, LineChild], dict[str, int]]]:
+    """Those that ask the services of an index, and the services' processes, by their names."""
     checkouts = ({BASELINE: options.baseline} if options.baseline else {}) | {NOW: None}
     with ExitStack() as stack:
         children: dict[str, LineChild] = {}
+        pids: dict[str, int] = {}
         for name, checkout in checkouts.items():
-            server = stack.enter_context(
-                predictor_service(options.index, folder, 1, checkout=checkout)
-            )
+            index = options.index if name == NOW else options.baseline_index or options.index
+            server = stack.enter_context(predictor_service(index, folder, 1, checkout=checkout))
+            pids[name] = server.pid
             environment = {} if checkout is None else code_of(checkout, folder / "overlay")
             target = f"{TCP}:{server.port}"
             children[name] = stack.enter_context(_child(target, server, environment))
-        yield children
+        yield children, pids
 
 
 def _child(target: str, server: Server, environment: dict[str, str]) -> LineChild:

@@ -32,12 +32,25 @@ class Way(NamedTuple):
 Rounds = Sequence[Mapping[Way, Answered]]
 
 
-def unary_report(command: str, found: Mapping[bool, Rounds]) -> Report:
-    """A table with the encoder free and one with the real one, if it was asked."""
+AIM_MEMORY = 0.8
+"""Of the baseline's service, at most."""
+
+
+def unary_report(
+    command: str, found: Mapping[bool, Rounds], peaks_mib: Mapping[str, float]
+) -> Report:
+    """A table with the encoder free and one with the real one, if it was asked.
+
+    Args:
+        command: That the figures were made by.
+        found: What was answered, with the encoder free (True) and with the real one.
+        peaks_mib: The most that each service with the real encoder held.
+    """
     free = found[True]
     tables = [_table("free", "Unary calls with the encoder free", free)]
     if False in found:
         tables.append(_table("real", "Unary calls with the real encoder", found[False]))
+        tables.append(_memory_table(peaks_mib))
     notes = [
         f"{len(free)} rounds in turns; median, and the range over the rounds; ratios round by "
         "round. Callers are tasks of one process with one client, each asking its next prompt once "
@@ -45,7 +58,7 @@ def unary_report(command: str, found: Mapping[bool, Rounds]) -> Report:
         f"{GRPC_ALONE}: gRPC's own asyncio server, which answers every call with the same message "
         "at once: the least that a service in Python can take.",
     ]
-    return Report("unary", command, [*tables, aims_table(_aims(found))], notes)
+    return Report("unary", command, [*tables, aims_table(_aims(found, peaks_mib))], notes)
 
 
 def _table(name: str, title: str, rounds: Rounds) -> Table:
@@ -64,6 +77,13 @@ def _table(name: str, title: str, rounds: Rounds) -> Table:
             Column("cpu_ratio", "service CPU of baseline", "{:.2f}", with_range=True),
         ]
     return Table(name, title, columns, [_row(rounds, way) for way in rounds[0]])
+
+
+def _memory_table(peaks_mib: Mapping[str, float]) -> Table:
+    columns = [Column("way", "service"), Column("peak", "the most that it held, MiB", "{:,.0f}")]
+    rows: list[Row] = [{"way": name, "peak": mib} for name, mib in peaks_mib.items()]
+    note = "From its start to the end of the rounds, resident, mapped files included."
+    return Table("memory", "Memory of the services with the real encoder", columns, rows, (note,))
 
 
 def _row(rounds: Rounds, way: Way) -> Row:
@@ -85,7 +105,7 @@ def _ratio(rounds: Rounds, way: Way, value: Callable[[Answered], float]) -> Spre
     )
 
 
-def _aims(found: Mapping[bool, Rounds]) -> list[Aim]:
+def _aims(found: Mapping[bool, Rounds], peaks_mib: Mapping[str, float]) -> list[Aim]:
     free = found[True]
     aims = [
         Aim(
@@ -103,4 +123,7 @@ def _aims(found: Mapping[bool, Rounds]) -> list[Aim]:
                 encoder = "free" if is_free else "real"
                 what = f"calls/s of 32 callers over the baseline's, {name}, encoder {encoder}"
                 aims.append(Aim(what, ratio, at_least=AIM_RATE))
+    if BASELINE in peaks_mib:
+        share = peaks_mib[NOW] / peaks_mib[BASELINE]
+        aims.append(Aim("memory of the service over the baseline's", share, at_most=AIM_MEMORY))
     return aims

@@ -25,13 +25,22 @@ def one_round() -> dict[Way, Answered]:
 
 
 def test_rates_and_cpu_are_held_against_the_baseline_of_the_same_round():
-    free, aims = unary_report("command", {True: [one_round()] * 2}).tables
+    free, aims = unary_report("command", {True: [one_round()] * 2}, {}).tables
     by_way = {row["way"]: row for row in free.rows}
     assert by_way[COALESCED]["rate_ratio"].median == pytest.approx(4)
     assert by_way[COALESCED]["cpu_ratio"].median == pytest.approx(0.25)
     assert by_way[NOW]["service_us"].median == pytest.approx(500)
     assert "rate_ratio" not in by_way[GRPC_ALONE]
     assert [row["met"] for row in aims.rows] == [False, True, False, True]
+
+
+def test_memory_is_held_against_the_baselines():
+    rounds = [one_round()] * 2
+    report = unary_report("command", {True: rounds, False: rounds}, {BASELINE: 500.0, NOW: 450.0})
+    memory, aims = report.tables[2:]
+    assert [row["peak"] for row in memory.rows] == [500.0, 450.0]
+    [told] = [row for row in aims.rows if row["aim"].startswith("memory")]
+    assert not told["met"]
 
 
 def test_slices_are_one_pass_together():
