@@ -23,13 +23,13 @@ class ContentHash:
         for name, tensor in sorted(weights, key=lambda pair: pair[0]):
             self._digest.update(name.encode())
             flat = tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8)
-            self._digest.update(memoryview(flat.numpy()))
+            self._digest.update(flat.numpy().tobytes())
 
     def of(self, tokenizer: Tokenizer, window: int | None, modules: Sequence[ModuleFacts]) -> str:
         """The hash, as hexadecimal digits.
 
         Args:
-            tokenizer: Without padding and truncation.
+            tokenizer: Of the model, its padding and truncation turned off.
             window: Tokens that the model reads at most, as it says itself.
             modules: Its modules, in their order.
         """

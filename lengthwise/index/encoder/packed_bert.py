@@ -101,8 +101,8 @@ class BertShape:
     """What a forward pass needs to know beside the weights.
 
     Args:
-        layers: How many there are.
-        heads: Of attention, in each.
+        layers: Attention with what follows it, so many times.
+        heads: Parts that attention compares apart in each layer.
         hidden: Length of a token's state.
         eps: Added to the variance where states are normalised.
     """
@@ -139,7 +139,7 @@ class PackedBert:
     """Mean-pooled, normalised BERT embeddings of token ids, without padding.
 
     Args:
-        shape: Of the model.
+        shape: As the model's configuration says.
         state: Its weights, by the names that Hugging Face's `BertModel` gives them.
         dtype: Precision of the computation; pooling is done in float32.
     """

@@ -38,8 +38,8 @@ class PackedEncoder:
     Args:
         name: The name or folder it was loaded by.
         content_hash: Of weights, tokenizer and pooling, the same in every precision.
-        tokenizer: Without padding and truncation.
-        packed: The forward pass.
+        tokenizer: Of the model, its padding and truncation turned off.
+        packed: From token ids to vectors.
         window: Tokens that are read at most, special ones included.
         dtype: Precision that it computes in.
     """
@@ -72,7 +72,7 @@ class PackedEncoder:
             folder: Holds the model; nothing is found where there is none.
             content_hash: What the model's must be: what cannot be told from the files alone would
                 make another one.
-            dtype: Precision to compute in.
+            dtype: What the forward pass computes in.
         """
         try:
             found = _PlainFiles.read(folder)
@@ -152,8 +152,8 @@ class _PlainFiles:
     """What a folder says of a model that is nothing but a mean-pooled BERT.
 
     Args:
-        shape: Of the BERT.
-        tokenizer: Without padding and truncation.
+        shape: As the model's configuration says.
+        tokenizer: Of the model, its padding and truncation turned off.
         windows: Tokens that it may read at most, by the files that can say so.
         modules: How many of `MODULES` it has.
     """
