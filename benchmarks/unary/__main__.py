@@ -46,7 +46,10 @@ QUICK_CALLS = 800
 CALLERS = (1, 32)
 """Tasks that ask at the same time."""
 
-HERE = Path(__file__).parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
+
+TOOLS = ("benchmarks", "testbed")
+"""Packages that win over those of another commit: what measures is the same for both."""
 
 TCP = "127.0.0.1"
 
@@ -68,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with TemporaryDirectory(prefix="lengthwise-bench-") as name:
         folder = Path(name)
         (folder / "overlay").mkdir()
-        (folder / "overlay" / HERE.name).symlink_to(HERE)
+        for tool in TOOLS:
+            (folder / "overlay" / tool).symlink_to(PROJECT / tool)
         with _free_servers(options, folder) as children:
             found[True] = _rounds(options, children, options.calls)
         if options.index is not None:

@@ -26,7 +26,7 @@ def give_back_after(delay_s: float) -> None:
     """Do so in a while, beside everything else; to be called on the event loop.
 
     Args:
-        delay_s: Seconds from now on.
+        delay_s: Seconds from now on, in which what still computes comes to its end.
     """
     thread = threading.Thread(target=give_back, name=THREAD_PREFIX + "trim", daemon=True)
     asyncio.get_running_loop().call_later(delay_s, thread.start)
@@ -36,7 +36,7 @@ class HeapKeeper:
     """A task that gives memory back now and then.
 
     Args:
-        period_s: Seconds between two times.
+        period_s: Seconds between two times that memory is given back.
         work: Gives it back, in a thread of its own.
     """
 
