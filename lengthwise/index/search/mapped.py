@@ -13,9 +13,9 @@ from lengthwise.index.arrays import FloatMatrix, IntVector
 PIECE_ROWS = 16_384
 """Rows read or written at a time: 25 MB of vectors of 384 floats."""
 
-SCATTERED_ROWS = 1_024
-"""Rows that are picked out at a time: with each the system maps the pages around it as well, up to
-some hundred times what the row takes."""
+SCATTERED_ROWS = 128
+"""Rows that are picked out at a time: with each the system may map the 2 MiB around it, so that
+some thousand rows would have the whole of a file resident."""
 
 IN_MEMORY_BYTES = 64 << 20
 """Fewer are held in memory: a file would only slow a small history down."""
