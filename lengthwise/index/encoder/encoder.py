@@ -35,7 +35,7 @@ def choose_device(device: Device) -> Literal["cpu", "cuda"]:
     """Resolve "auto" to "cuda" where PyTorch sees a GPU, else "cpu"."""
     if device != "auto":
         return device
-    if not _has_gpu_driver():
+    if not has_gpu_driver():
         return "cpu"
     import torch  # noqa: PLC0415  see above
 
@@ -43,7 +43,7 @@ def choose_device(device: Device) -> Literal["cpu", "cuda"]:
 
 
 @cache
-def _has_gpu_driver() -> bool:
+def has_gpu_driver() -> bool:
     """Whether PyTorch may see a GPU: an index that needs none is spared 200 MB of it."""
     if AMD_DRIVER.exists():
         return True

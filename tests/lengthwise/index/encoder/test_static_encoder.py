@@ -1,13 +1,21 @@
 """The encoder without a network: looked-up vectors, added up."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
+from index_builder.build.builder import build_index
+from lengthwise.index.encoder.encoder import (
+    DEFAULT_ENCODER,
+    has_gpu_driver,
+    load_encoder,
+    locate_encoder,
+)
 from lengthwise.index.encoder.static_encoder import (
     CONFIG_FILE,
     StaticConfig,
@@ -16,6 +24,7 @@ from lengthwise.index.encoder.static_encoder import (
 )
 from lengthwise.index.encoder.word_tokens import WordTokens
 from lengthwise.index.errors import EncoderError, InvalidInputError
+from tests.lengthwise.index.fakes import Source, topic_history
 from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
 PROMPTS = [
@@ -138,3 +147,19 @@ def test_a_table_that_does_not_fit_is_refused(static, tmp_path):
     np.save(tmp_path / "table.npy", np.zeros((7, 3), np.float16))
     with pytest.raises(EncoderError, match=r"a table of shape \(7, 3\): expected 30778 rows"):
         load_encoder(str(tmp_path))
+
+
+@pytest.mark.skipif(has_gpu_driver(), reason="PyTorch is asked about the GPU")
+def test_an_index_of_it_is_served_without_importing_pytorch(static, tmp_path):
+    static.save(tmp_path / "encoder")
+    build_index(Source(topic_history(60)), tmp_path / "store", load_encoder(f"{tmp_path}/encoder"))
+    code = (
+        "import sys; from lengthwise.index.index import LengthIndex; "
+        "from lengthwise.index.estimate.estimate import Query; "
+        f"LengthIndex.load({str(tmp_path / 'store')!r}).predict([Query('hello')]); "
+        "print('torch' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    assert said.strip() == "False"
