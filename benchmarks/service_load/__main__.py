@@ -35,6 +35,7 @@ from benchmarks.service_load.tables import (
 from index_builder.build.builder import build_index
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.store.folder_store import resolve_artifact
+from lengthwise.index.store.layout import ArtifactLayout, read_manifest
 
 CALLERS = (1, 8, 32, 128)
 """That ask one prompt at a time each, all at once."""
@@ -119,7 +120,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         prompt_file = folder / "prompts.json"
         prompt_file.write_text(json.dumps(prompts), "utf-8")
         measured = _measure(options, sizes, Subject(encoder.encode, index, prompts, prompt_file))
-        served = f"{encoder.runtime}, {LengthIndex.load(index).manifest.rows:,} rows"
+        rows = read_manifest(ArtifactLayout(index)).rows
+        what = "a set's" if options.index else "alpaca_vicuna7b_train's"
+        served = f"{encoder.runtime}, {rows:,} of {what} rows"
     finish(_report(options, sizes, served, measured), options.json)
 
 
@@ -182,7 +185,7 @@ def _measure_encoder(subject: Subject, repeats: int, measured: Measured) -> int:
     count = len(subject.prompts)
     measured.chunks = {f"calls of {c or f'all {count:,}'}": found for c, found in chunks.items()}
     other = sentence_transformers_encode(subject.prompts)
-    measured.chunks["sentence-transformers, batch 32"] = [
+    measured.chunks["default encoder, sentence-transformers, batch 32"] = [
         timed(other, subject.prompts) for _ in range(repeats)
     ]
     return max(chunks, key=lambda c: median(t.rate for t in chunks[c]))
@@ -226,8 +229,8 @@ def _report(options: argparse.Namespace, sizes: Sizes, served: str, measured: Me
     aims = aims_table(service_aims(measured.asked, measured.singles, measured.peers))
     tables += [encoder_table(measured.chunks), aims]
     notes = [
-        f"Encoder and index: {served} of alpaca_vicuna7b_train; asked: "
-        f"{sizes.asked:,} other prompts, each once in a pass; the service's cache is off.",
+        f"Encoder and index: {served}; asked: {sizes.asked:,} prompts of alpaca_vicuna7b_train, "
+        "each once in a pass; the service's cache is off.",
         "Each pass of the service follows a pass of the raw encoder (its fastest size of call) "
         "over the same prompts; ratios are of such pairs.",
         "The load generator is a process of its own on the same cores.",

@@ -15,7 +15,7 @@ class LoadJob:
     """One measured pass: callers in a closed loop until all prompts are answered.
 
     Args:
-        kind: How is asked.
+        kind: Way of asking, see `JobKind`.
         callers: That ask at the same time, each its next message once it has its answer.
         prompts: Asked in all, from the first on.
         per_message: Prompts in one message, at least 1.

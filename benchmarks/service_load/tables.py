@@ -125,8 +125,8 @@ def peer_table(pairs: PeerPairs) -> Table:
         for name, group in pairs.items()
     ]
     notes = [
-        "infinity-emb 0.0.78 serves the default encoder over HTTP in its fastest settings (bfloat16, "
-        "batches of 32) and only embeds; Lengthwise embeds, searches and estimates."
+        "infinity-emb 0.0.78 serves the default encoder over HTTP in its fastest settings "
+        "(bfloat16, batches of 32) and only embeds; Lengthwise embeds, searches and estimates."
     ]
     return Table("peer", "The service beside a peer", columns, rows, notes)
 

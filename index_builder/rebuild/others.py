@@ -109,9 +109,9 @@ def compare_others(
 
     Args:
         live: The version that is served now.
-        content: Rows and vectors of the candidate.
+        content: Rows and vectors of the live version.
         candidate: What may take its place.
-        past: Rows and vectors of the live version.
+        past: Rows and vectors of the candidate.
         new: Rows that it took in.
         seed: Decides which rows are asked about.
 
@@ -120,9 +120,12 @@ def compare_others(
     """
     judges = _judges(content.rows, past.rows, seed)
     truth = content.rows.output_tokens[judges.live].astype(float)
-    asked = copied(content.vectors, judges.live), copied(past.vectors, judges.past)
-    before = _losses(live.estimate_rows(judges.live, asked[0]), truth)
-    after = _losses(candidate.estimate_rows(judges.past, asked[1]), truth)
+    live_vectors, past_vectors = (
+        copied(content.vectors, judges.live),
+        copied(past.vectors, judges.past),
+    )
+    before = _losses(live.estimate_rows(judges.live, live_vectors), truth)
+    after = _losses(candidate.estimate_rows(judges.past, past_vectors), truth)
     callers = np.array(content.rows.callers, object)[judges.live]
     found: list[OthersComparison] = []
     new_callers, new_logs = np.array(new.callers, object), to_log(new.output_tokens)

@@ -191,9 +191,11 @@ class _Round:
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
         recipe = self._recipe(source, len(new))
         if self._live is not None and split is not None:
-            faults = self._compare(recipe, before, new, split)
+            faults = self._compare(self._live, recipe, before, new, split)
             if faults:
                 return replace(self._outcome, ending=RoundEnding.REFUSED, faults=tuple(faults))
+        # What its searches have mapped is not held beside the version that is built next.
+        self._live = self._live_content = None
         kept = self._kept(before, new)
         rows = kept.rows
         self._learn(rows=len(rows), dropped=kept.dropped)
@@ -245,17 +247,14 @@ class _Round:
 
     def _compare(
         self,
+        live: LiveVersion,
         recipe: Recipe,
         before: VectorRows | None,
         new: VectorRows,
         split: TimeSplit,
     ) -> list[str]:
-        """Why the candidate is not to be published. The live version is let go of.
-
-        What its searches have mapped is then not held beside the version that is built next.
-        """
-        live, self._live = self._live, None
-        assert live is not None and self._live_content is not None  # noqa: S101, PT018  its callers
+        """Why the candidate is not to be published."""
+        assert self._live_content is not None  # noqa: S101  there is a live version
         self._progress.note(f"Comparing on the newest {len(split.held_out):,} rows")
         kept = self._kept(before, new.take(split.earlier))
         past = kept.rows

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import ctypes
+import random
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from predictor_service.failures import unexpected
 from predictor_service.system.threads import THREAD_PREFIX, run_in_thread
 
 PERIOD_S = 60.0
 """Seconds between two times. Between rows that stay for hours the room of those that went lies
 scattered: an hour at half of the capacity grew the process by some 30 MiB, though what it used
-stayed the same. To have it back takes milliseconds."""
+stayed the same."""
 
 
 def give_back() -> None:
@@ -57,6 +59,11 @@ class HeapKeeper:
                 await self._task
 
     async def _run(self) -> None:
+        # Processes that started together do not all do it at once.
+        await asyncio.sleep(self._period_s * random.random())  # noqa: S311  no secret
         while True:
+            try:
+                await run_in_thread(self._work, name="trim")
+            except Exception as error:  # noqa: BLE001  memory is held, and nothing else is lost
+                unexpected(error, where="giving memory back")
             await asyncio.sleep(self._period_s)
-            await run_in_thread(self._work, name="trim")

@@ -27,8 +27,8 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """What an encoder computes in; "auto" takes the fastest that the device computes well in."""
 
 
-AMD_DRIVER = Path("/dev/kfd")
-"""Where AMD's driver is, whose GPUs PyTorch calls "cuda" as well."""
+OTHER_DRIVERS = (Path("/dev/kfd"), Path("/dev/dxg"))
+"""Where AMD's driver is, whose GPUs PyTorch calls "cuda" as well, and that of Windows' Linux."""
 
 
 def choose_device(device: Device) -> Literal["cpu", "cuda"]:
@@ -45,10 +45,12 @@ def choose_device(device: Device) -> Literal["cpu", "cuda"]:
 @cache
 def has_gpu_driver() -> bool:
     """Whether PyTorch may see a GPU: an index that needs none is spared 200 MB of it."""
-    if AMD_DRIVER.exists():
+    if "torch" in sys.modules or sys.platform == "win32":
+        return True
+    if any(driver.exists() for driver in OTHER_DRIVERS):
         return True
     try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        ctypes.CDLL("libcuda.so.1")
     except OSError:
         return False
     return True
@@ -162,11 +164,11 @@ def load_encoder(
     known_as = source if Path(source).is_absolute() and name != DEFAULT_ENCODER else name
     if is_static(Path(source)):
         return StaticEncoder.load(known_as, Path(source))
-    if any(Path(source, name).is_file() for name in OF_AN_INDEX):
+    if any(Path(source, file).is_file() for file in OF_AN_INDEX):
         raise EncoderError(
-            f"encoder {name!r} is an index: expected a model. `train --encoder` goes on from an "
-            "index that was trained; to encode as it does, give the folder `encoder` inside its "
-            "version"
+            f"encoder {name!r} is an index: expected a model. Of an index that was trained give "
+            "the folder `encoder` inside its version to encode as it does; `train --encoder` goes "
+            "on from the index itself"
         )
     try:
         if content_hash and choose_device(device) == "cpu":

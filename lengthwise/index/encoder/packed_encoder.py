@@ -1,8 +1,9 @@
 """Encodes prompts with a BERT on a CPU, read from its files alone where they are plain.
 
-sentence-transformers and what it imports take half the memory and most of the time of a service's
-start. They are needed to tell whether our forward pass computes what the model's own does, which
-whoever builds an index has done. Who loads it knows the hash of that very model.
+sentence-transformers and what it imports take a third of the memory and most of the time of a
+service's start. Whether our forward pass computes what a model's own does is tried out where
+sentence-transformers loads it. Without, only files are taken that say nothing which could make it
+compute otherwise, of a model whose hash is known.
 """
 
 import json
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
@@ -30,6 +32,13 @@ IN_SENTENCE_TRANSFORMERS = "0.model."
 
 MODULES: tuple[ModuleFacts, ...] = (("Transformer", ""), ("Pooling", "mean"), ("Normalize", ""))
 """Of a model that a mean of its tokens' states makes vectors of; the last may be missing."""
+
+PLAIN_TEXT: Mapping[str, Any] = {
+    "transformer_task": "feature-extraction",
+    "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+    "module_output_name": "token_embeddings",
+}
+"""What `sentence_bert_config.json` may say beside the window without changing what is computed."""
 
 
 class PackedEncoder:
@@ -79,14 +88,16 @@ class PackedEncoder:
             if found is None:
                 return None
             weights = load_file(folder / "model.safetensors")
+            if not found.fits(weights):
+                return None
         except Exception:  # noqa: BLE001  each library that reads a part has errors of its own, and
             return None  # sentence-transformers says what is wrong with the folder, if anything is
         # Older files number the positions as well, which is no weight.
         weights = {key: value for key, value in weights.items() if value.is_floating_point()}
         named = {IN_SENTENCE_TRANSFORMERS + key: value.float() for key, value in weights.items()}
         of_weights = ContentHash(named.items())
-        for window, modules in found.readings():
-            if of_weights.of(found.tokenizer, window, modules) == content_hash:
+        for window in dict.fromkeys(found.windows):
+            if of_weights.of(found.tokenizer, window, found.modules) == content_hash:
                 packed = PackedBert(found.shape, weights, dtype)
                 return cls(name, content_hash, found.tokenizer, packed, window=window, dtype=dtype)
         return None
@@ -155,13 +166,13 @@ class _PlainFiles:
         shape: As the model's configuration says.
         tokenizer: Of the model, its padding and truncation turned off.
         windows: Tokens that it may read at most, by the files that can say so.
-        modules: How many of `MODULES` it has.
+        modules: Those of `MODULES` that it has.
     """
 
     shape: BertShape
     tokenizer: Tokenizer
     windows: tuple[int, ...]
-    modules: int
+    modules: tuple[ModuleFacts, ...]
 
     @classmethod
     def read(cls, folder: Path) -> "_PlainFiles | None":
@@ -170,20 +181,26 @@ class _PlainFiles:
         shape = BertShape.from_config(config)
         of_text = _json(folder / "sentence_bert_config.json")
         modules: Any = _json(folder / "modules.json")
-        types = [str(module["type"]).rpartition(".")[2] for module in modules]
+        types = [str(module["type"]) for module in modules]
+        of_vectors = _optional(folder / "config_sentence_transformers.json")
         odd = (
-            types not in ([name for name, _ in MODULES[:count]] for count in (2, 3)),
+            any(not name.startswith("sentence_transformers.") for name in types),
+            [name.rpartition(".")[2] for name in types]
+            not in ([name for name, _ in MODULES[:count]] for count in (2, 3)),
             modules[0]["path"],
             "auto_map" in config,
-            of_text.get("do_lower_case"),
-            _optional(folder / "config_sentence_transformers.json").get("default_prompt_name"),
+            any(v and PLAIN_TEXT.get(k) != v for k, v in of_text.items() if k != "max_seq_length"),
+            of_vectors.get("default_prompt_name"),
+            of_vectors.get("truncate_dim"),
         )
         if shape is None or any(odd):
             return None
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        if len(tokenizer.encode("").ids) != BERT_SPECIAL_TOKENS:
+        if len(tokenizer.encode("").ids) != BERT_SPECIAL_TOKENS or any(
+            tokenizer.encode("some words").type_ids
+        ):
             return None
         said = (
             of_text.get("max_seq_length"),
@@ -191,12 +208,13 @@ class _PlainFiles:
             config["max_position_embeddings"],
         )
         windows = tuple(window for window in said if isinstance(window, int))
-        return cls(shape, tokenizer, windows, len(types))
+        return cls(shape, tokenizer, windows, MODULES[: len(types)])
 
-    def readings(self) -> Iterator[tuple[int, Sequence[ModuleFacts]]]:
-        """Windows that the model may have, with its modules."""
-        for window in dict.fromkeys(self.windows):
-            yield window, MODULES[: self.modules]
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        """Whether weights are of that shape, no layer more and none less."""
+        layers = {int(n.split(".")[2]) for n in weights if n.startswith("encoder.layer.")}
+        width = weights["embeddings.word_embeddings.weight"].shape[1]
+        return layers == set(range(self.shape.layers)) and width == self.shape.hidden
 
 
 def _json(path: Path) -> Mapping[str, Any]:

@@ -32,6 +32,24 @@ async def test_it_is_given_back_again_and_again_beside_the_event_loop():
     assert threading.current_thread().name not in threads
 
 
+async def test_a_failure_is_logged_and_it_goes_on():
+    done = asyncio.Event()
+    tried: list[int] = []
+
+    def work() -> None:
+        tried.append(1)
+        if len(tried) == 3:
+            loop.call_soon_threadsafe(done.set)
+        raise RuntimeError("can't start new thread")
+
+    loop = asyncio.get_running_loop()
+    keeper = HeapKeeper(period_s=0.001, work=work)
+    keeper.start()
+    async with asyncio.timeout(10):
+        await done.wait()
+    await keeper.stop()
+
+
 async def test_one_that_was_not_started_stops():
     await HeapKeeper().stop()
 

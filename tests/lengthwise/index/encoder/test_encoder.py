@@ -191,7 +191,7 @@ def test_an_unknown_name_says_what_may_be_given():
 def test_an_index_in_place_of_a_model_is_told_from_one(tmp_path, whole_store):
     built = build_index(Source(topic_history(60)), tmp_path / "store", BagOfWords())
     given = tmp_path / "store" if whole_store else built.path
-    with pytest.raises(EncoderError, match=r"is an index: expected a model.*train --encoder"):
+    with pytest.raises(EncoderError, match=r"is an index: expected a model.*`encoder` inside"):
         load_encoder(str(given), device="cpu")
 
 

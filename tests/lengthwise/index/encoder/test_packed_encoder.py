@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, processors
 
 from index_builder.build.builder import build_index
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
@@ -70,7 +71,13 @@ def test_another_hash_is_another_model_which_files_do_not_tell(folder, content_h
         ("config.json", {"position_embedding_type": "relative_key"}),
         ("config.json", {"auto_map": {"AutoModel": "own.Model"}}),
         ("sentence_bert_config.json", {"do_lower_case": True}),
+        ("sentence_bert_config.json", {"processing_kwargs": {"text": {"padding": True}}}),
+        ("sentence_bert_config.json", {"config_kwargs": {"hidden_act": "relu"}}),
+        ("sentence_bert_config.json", {"module_output_name": "sentence_embedding"}),
         ("config_sentence_transformers.json", {"default_prompt_name": "query"}),
+        ("config_sentence_transformers.json", {"truncate_dim": 16}),
+        ("config.json", {"num_hidden_layers": 1}),
+        ("config.json", {"num_hidden_layers": 3}),
     ],
 )
 def test_what_does_more_than_a_plain_model_is_left_to_sentence_transformers(
@@ -81,6 +88,26 @@ def test_what_does_more_than_a_plain_model_is_left_to_sentence_transformers(
     said = json.loads(path.read_text("utf-8")) if path.exists() else {}
     path.write_text(json.dumps({**said, **changed}), "utf-8")
     assert from_files(folder, content_hash) is None
+
+
+def test_a_module_of_somebody_elses_is_left_to_sentence_transformers(folder, content_hash):
+    path = Path(folder) / "modules.json"
+    modules = json.loads(path.read_text("utf-8"))
+    modules[1]["type"] = "own.modules.Pooling"
+    path.write_text(json.dumps(modules), "utf-8")
+    assert from_files(folder, content_hash) is None
+
+
+def test_a_tokenizer_that_tells_parts_apart_is_left_to_sentence_transformers(folder):
+    path = Path(folder) / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    tokenizer.save(str(path))
+    whole = load_encoder(str(folder), device="cpu")
+    assert isinstance(whole, SentenceEncoder)
+    assert from_files(folder, whole.content_hash) is None
 
 
 @pytest.mark.parametrize(
