@@ -26,7 +26,6 @@ from predictor_service.rpc.servicer import SERVICE_NAME, LengthPredictorServicer
 from predictor_service.serving_index.served_index import IndexSource, ServedIndex
 from predictor_service.serving_index.switcher import Switcher, Watcher
 from predictor_service.system.address import check_free
-from predictor_service.system.heap import HeapKeeper
 from predictor_service.tracing.opening import open_tracer
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ class Service:
         self.holder = parts.index_holder(config, source)
         self.switcher = Switcher(self.holder, source)
         self._watcher = Watcher(self.switcher, poll_s=config.index_poll_s)
-        self._heap = HeapKeeper()
         self._completions = open_completions(config, self._current, source.prepare_thread)
         self.reports = ReportMeter()
         generation = Generation()
@@ -172,7 +170,6 @@ class Service:
         await measure_cores(self.batcher)
         self.health.set_serving()
         self._watcher.start()
-        self._heap.start()
         return version
 
     async def reload(self) -> None:
@@ -195,7 +192,6 @@ class Service:
         log.info("stopping", waiting=self.batcher.waiting)
         ends_s = time.monotonic() + self._config.drain_timeout_s
         await self._watcher.stop()
-        await self._heap.stop()
         self.health.stop()
         self._servicer.stop()
         try:

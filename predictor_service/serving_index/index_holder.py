@@ -1,11 +1,14 @@
 """The index being served, and how another takes its place without a call noticing."""
 
 import asyncio
+import ctypes
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import structlog
 
@@ -14,8 +17,7 @@ from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from predictor_service.errors import NotServingError, SwapRefusedError, VersionIncompleteError
 from predictor_service.serving_index.inference import infer
 from predictor_service.serving_index.served_index import IndexSource, ServedIndex
-from predictor_service.system.heap import give_back_after
-from predictor_service.system.threads import run_in_thread
+from predictor_service.system.threads import THREAD_PREFIX, run_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -158,8 +160,7 @@ class IndexHolder:
                 self.refused_swaps += 1
                 raise SwapRefusedError(f"the new version cannot be served: {error}") from error
             finally:
-                # What the thread that loaded it freed would be kept for another of its kind.
-                give_back_after(GIVE_BACK_AFTER_S)
+                _give_back_soon()
             if index is not self._current:
                 self._switch(index)
             return index.version
@@ -182,3 +183,20 @@ class IndexHolder:
             return self._current
         warm_up(index, self._batch_size)
         return index
+
+
+def _give_back() -> None:
+    """Have the allocator return what it keeps for later, where it is one that does (glibc).
+
+    An index is loaded in a thread of its own, and what that thread freed would be kept for another
+    of its kind: the process would seem to grow with every swap.
+    """
+    library: Any = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def _give_back_soon() -> None:
+    """Do so in a while, beside everything else; to be called on the event loop."""
+    thread = threading.Thread(target=_give_back, name=THREAD_PREFIX + "trim", daemon=True)
+    asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, thread.start)
