@@ -42,11 +42,10 @@ CALLERS = (1, 8, 32, 128)
 
 STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)
 BATCH = LoadJob("batch", callers=2, prompts=0, per_message=128)
-COALESCED = "32 callers, coalesced"
 PEER_PAIRS = {
     "1 caller": LoadJob("unary", callers=1, prompts=0),
     "32 callers": LoadJob("unary", callers=32, prompts=0),
-    COALESCED: LoadJob("coalesced", callers=32, prompts=0),
+    "32 callers, coalesced": LoadJob("coalesced", callers=32, prompts=0),
     "batches of 128": LoadJob("batch", callers=1, prompts=0, per_message=128),
 }
 CONNECTIONS_PER_PROCESS = 4
@@ -121,8 +120,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prompt_file.write_text(json.dumps(prompts), "utf-8")
         measured = _measure(options, sizes, Subject(encoder.encode, index, prompts, prompt_file))
         rows = read_manifest(ArtifactLayout(index)).rows
-        what = "a set's" if options.index else "alpaca_vicuna7b_train's"
-        served = f"{encoder.runtime}, {rows:,} of {what} rows"
+        of_set = "" if options.index else " of alpaca_vicuna7b_train"
+        served = f"{encoder.runtime}, {rows:,} rows{of_set}"
     finish(_report(options, sizes, served, measured), options.json)
 
 

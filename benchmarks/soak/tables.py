@@ -91,6 +91,9 @@ SHOWN = 12
 MOST_GROWN_MIB = 10.0
 """Memory that may be grown by at most once it has settled."""
 
+STEEPEST_MIB_PER_H = 5.0
+"""Slope of memory at most once it has settled; a run of minutes cannot tell it."""
+
 
 def soak_report(command: str, found: SoakFindings) -> Report:
     """What was found."""
@@ -101,6 +104,12 @@ def soak_report(command: str, found: SoakFindings) -> Report:
             found.grown_mib,
             at_most=MOST_GROWN_MIB,
             form="{:.1f} MiB",
+        ),
+        Aim(
+            "its slope after the first quarter",
+            found.slope_mib_per_h,
+            at_most=STEEPEST_MIB_PER_H,
+            form="{:.1f} MiB/h",
         ),
     ]
     notes = [

@@ -120,11 +120,9 @@ def compare_others(
     """
     judges = _judges(content.rows, past.rows, seed)
     truth = content.rows.output_tokens[judges.live].astype(float)
-    live_vectors, past_vectors = (
-        copied(content.vectors, judges.live),
-        copied(past.vectors, judges.past),
-    )
+    live_vectors = copied(content.vectors, judges.live)
     before = _losses(live.estimate_rows(judges.live, live_vectors), truth)
+    past_vectors = copied(past.vectors, judges.past)
     after = _losses(candidate.estimate_rows(judges.past, past_vectors), truth)
     callers = np.array(content.rows.callers, object)[judges.live]
     found: list[OthersComparison] = []

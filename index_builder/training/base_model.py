@@ -12,7 +12,7 @@ from transformers.utils import logging as transformers_logging
 
 from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
 from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.sentence_encoder import hash_model, is_mean_pooled
+from lengthwise.index.encoder.sentence_encoder import hash_model, is_mean_pooled, tokenizer_of
 from lengthwise.index.errors import EncoderError
 
 
@@ -44,9 +44,7 @@ class BaseModel:
             )
         except Exception as error:  # each library that reads a part of a model has its own errors
             raise EncoderError(f"encoder {name!r} cannot be loaded: {error}") from error
-        tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        tokenizer = tokenizer_of(model)
         special = len(tokenizer.encode("").ids)
         if not is_mean_pooled(model) or special != BERT_SPECIAL_TOKENS:
             raise EncoderError(

@@ -1,6 +1,10 @@
-"""What of a long prompt an encoder reads: its head and its tail."""
+"""What of prompts an encoder reads: of a long one its head and its tail."""
 
 from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+
+from lengthwise.index.errors import InvalidInputError
 
 BERT_SPECIAL_TOKENS = 2
 """One before the text, one after it."""
@@ -12,6 +16,23 @@ long the answer will be."""
 
 CHARS_PER_TOKEN = 16
 """No tokenizer in use spends a token on more characters than this on average over a window."""
+
+
+def require_several(prompts: Sequence[str]) -> None:
+    """Refuse one string, which is a sequence of strings as well.
+
+    Raises:
+        InvalidInputError: `prompts` is one.
+    """
+    if isinstance(prompts, str):
+        raise InvalidInputError("expected a list of prompts, got one string: pass [prompt]")
+
+
+def uncut(tokenizer: Tokenizer) -> Tokenizer:
+    """The same tokenizer, which neither pads nor cuts from now on: that is done here."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def head_and_tail(tokens: Sequence[int], limit: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Encodes prompts with a BERT on a CPU, read from its files alone where they are plain.
 
-sentence-transformers and what it imports take a third of the memory and most of the time of a
+sentence-transformers and what it imports take a quarter of the memory and most of the time of a
 service's start. Whether our forward pass computes what a model's own does is tried out where
 sentence-transformers loads it. Without, only files are taken that say nothing which could make it
 compute otherwise, of a model whose hash is known.
@@ -19,10 +19,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
+from lengthwise.index.encoder.clipping import (
+    BERT_SPECIAL_TOKENS,
+    clip_text,
+    require_several,
+    shorten,
+    uncut,
+)
 from lengthwise.index.encoder.content_hash import ContentHash, ModuleFacts
 from lengthwise.index.encoder.packed_bert import BertShape, PackedBert
-from lengthwise.index.errors import InvalidInputError
 
 BATCH_TOKENS = 2560
 """Tokens in one forward pass on a CPU: beyond this the caches are full and nothing is gained."""
@@ -128,8 +133,7 @@ class PackedEncoder:
         Raises:
             InvalidInputError: `prompts` is one string rather than a sequence of them.
         """
-        if isinstance(prompts, str):
-            raise InvalidInputError("expected a list of prompts, got one string: pass [prompt]")
+        require_several(prompts)
         rows = tokenized(self._tokenizer, prompts, self._window)
         result = np.empty((len(rows), self.dimension), np.float32)
         for batch in _token_batches(rows):
@@ -195,9 +199,7 @@ class _PlainFiles:
         )
         if shape is None or any(odd):
             return None
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        tokenizer = uncut(Tokenizer.from_file(str(folder / "tokenizer.json")))
         if len(tokenizer.encode("").ids) != BERT_SPECIAL_TOKENS or any(
             tokenizer.encode("some words").type_ids
         ):

@@ -11,12 +11,17 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from lengthwise.index.arrays import FloatMatrix
-from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, head_and_tail
+from lengthwise.index.encoder.clipping import (
+    BERT_SPECIAL_TOKENS,
+    clip_text,
+    head_and_tail,
+    require_several,
+    uncut,
+)
 from lengthwise.index.encoder.content_hash import ContentHash
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, choose_dtype
 from lengthwise.index.encoder.packed_bert import BertShape, PackedBert
 from lengthwise.index.encoder.packed_encoder import PackedEncoder, tokenized
-from lengthwise.index.errors import InvalidInputError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +41,11 @@ def hash_model(model: SentenceTransformer, tokenizer: Tokenizer) -> str:
     modules = [(type(module).__name__, getattr(module, "pooling_mode", "")) for module in model]
     weights: dict[str, torch.Tensor] = model.state_dict()
     return ContentHash(weights.items()).of(tokenizer, model.max_seq_length, modules)
+
+
+def tokenizer_of(model: SentenceTransformer) -> Tokenizer:
+    """A copy of the model's, which neither pads nor cuts."""
+    return uncut(Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str()))
 
 
 def is_mean_pooled(model: SentenceTransformer) -> bool:
@@ -59,9 +69,7 @@ def load_sentence_encoder(
     # float32 first: the hash must not depend on the precision it then runs in.
     model = SentenceTransformer(source, device="cpu", model_kwargs={"dtype": torch.float32})
     _part_from_card(model)
-    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = tokenizer_of(model)
     content_hash = hash_model(model, tokenizer)
     window = int(model.max_seq_length or 512)
     packed = _packed(model.eval(), tokenizer, window, dtype) if place == "cpu" else None
@@ -120,8 +128,7 @@ class SentenceEncoder:
         Raises:
             InvalidInputError: `prompts` is one string rather than a sequence of them.
         """
-        if isinstance(prompts, str):
-            raise InvalidInputError("expected a list of prompts, got one string: pass [prompt]")
+        require_several(prompts)
         if not prompts:
             return np.zeros((0, self._dimension), np.float32)
         vectors: Any = self._model.encode(

@@ -17,8 +17,9 @@ from scipy.sparse import csr_array
 from tokenizers import Tokenizer
 
 from lengthwise.index.arrays import FloatMatrix, IntVector
+from lengthwise.index.encoder.clipping import require_several, uncut
 from lengthwise.index.encoder.word_tokens import WordTokens
-from lengthwise.index.errors import EncoderError, InvalidInputError
+from lengthwise.index.errors import EncoderError
 
 FORMAT = "lengthwise static encoder"  # so that no other tool's folder is taken for one
 VERSION = 1
@@ -111,10 +112,8 @@ class StaticEncoder:
                 f"static encoder {name!r} has a table of shape {table.shape}: expected "
                 f"{config.rows} rows, {config.tokens} tokens and 2**{config.pair_bits} pairs"
             )
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
         self._name = name
-        self._tokenizer = tokenizer
+        self._tokenizer = uncut(tokenizer)
         self._tokens = WordTokens(tokenizer, config.window)
         self._stored = table.dtype
         self._content_hash = _hash(tokenizer, table, config)
@@ -181,8 +180,7 @@ class StaticEncoder:
         Raises:
             InvalidInputError: `prompts` is one string rather than a sequence of them.
         """
-        if isinstance(prompts, str):
-            raise InvalidInputError("expected a list of prompts, got one string: pass [prompt]")
+        require_several(prompts)
         entries, starts = self._config.entries(self._tokens.ids(prompts))
         counted = csr_array(
             (np.ones(len(entries), np.float32), entries, starts),
