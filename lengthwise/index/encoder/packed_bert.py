@@ -1,19 +1,20 @@
 """A BERT forward pass on a CPU that wastes nothing on padding.
 
 Micro-batches hold prompts of every length. The usual forward pass pads them all to the longest;
-here the tokens of all prompts lie in one long row, and only attention, which must not look across
-prompts, goes through them in groups of equal length. On CPUs with oneDNN the weights are laid out
-once for its kernels, which also fuse bias and activation. Measured by `benchmarks.encoder`.
+here they share rows, see `token_rows`, and lie in one long row for everything but attention. On
+CPUs with oneDNN the weights are laid out once for its kernels, which also fuse bias and activation.
+Measured by `benchmarks.encoder`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from lengthwise.index.encoder.token_rows import RowGroup, TokenRows
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -67,33 +68,19 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """Prompts of one length, side by side: their first and last-but-one token, count, length."""
+class _Attention:
+    """Rows of one width, and what is added to the scores of their tokens: -inf across prompts."""
 
-    start: int
-    stop: int
-    count: int
-    length: int
+    group: RowGroup
+    mask: Tensor | None
 
-
-def _spans(sorted_lengths: Sequence[int]) -> list[_Span]:
-    spans: list[_Span] = []
-    start = 0
-    for length, group in groupby(sorted_lengths):
-        count = len(list(group))
-        spans.append(_Span(start, start + count * length, count, length))
-        start += count * length
-    return spans
-
-
-def _rounded_up(tokens: int) -> int:
-    """The next of a few sizes, at most an eighth larger beyond 128.
-
-    oneDNN compiles a kernel for each number of rows it meets and keeps some hundred of them. With
-    every micro-batch of another size it would compile all day: that took a third of the time.
-    """
-    step = 16 if tokens <= 128 else 2 ** (tokens.bit_length() - 4)
-    return -(-tokens // step) * step
+    @classmethod
+    def of_group(cls, group: RowGroup, dtype: torch.dtype) -> Self:
+        if group.owners is None:
+            return cls(group, None)
+        owners = torch.from_numpy(group.owners)
+        apart = owners[:, None, :, None] != owners[:, None, None, :]
+        return cls(group, torch.zeros(apart.shape, dtype=dtype).masked_fill_(apart, -torch.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +120,20 @@ class BertShape:
             config["hidden_size"],
             config["layer_norm_eps"],
         )
+
+
+def _means(x: Tensor, rows: TokenRows) -> Tensor:
+    """Mean state of each prompt's tokens, float32: shape (prompts, hidden)."""
+    if rows.shared is not None:
+        places, starts = map(torch.from_numpy, (rows.shared.places, rows.shared.starts))
+        return functional.embedding_bag(places, x.float(), starts, mode="mean")
+    parts = [
+        x[group.start : group.stop].view(-1, group.width, x.shape[1]).float().mean(dim=1)
+        for group in rows.groups
+    ]
+    means = torch.empty(len(rows.order), x.shape[1])
+    means[torch.tensor(rows.order)] = torch.cat(parts)
+    return means
 
 
 class PackedBert:
@@ -196,33 +197,25 @@ class PackedBert:
         Returns:
             Shape (len(token_ids), hidden), float32, rows of unit length.
         """
-        order = sorted(range(len(token_ids)), key=lambda i: len(token_ids[i]))
-        lengths = [len(token_ids[i]) for i in order]
-        padding = _rounded_up(sum(lengths)) - sum(lengths)
-        flat = torch.tensor([t for i in order for t in token_ids[i]] + [0] * padding)
-        positions = torch.cat([*(torch.arange(n) for n in lengths), torch.zeros(padding).long()])
-        x = self._embedding_norm(self._words[flat] + self._positions[positions])
-        spans = _spans(lengths)
+        rows = TokenRows.lay_out(token_ids, share=self._words.dtype != torch.float32)
+        words = functional.embedding(torch.as_tensor(rows.token_ids), self._words)
+        positions = functional.embedding(torch.as_tensor(rows.positions), self._positions)
+        x = self._embedding_norm(words + positions)
+        attentions = [_Attention.of_group(group, x.dtype) for group in rows.groups]
         for layer in self._layers:
-            attended = self._attend(layer.qkv(x), spans, padding)
+            attended = self._attend(layer.qkv(x), attentions, rows.padding)
             x = layer.attention_norm(layer.attention_out(attended) + x)
             x = layer.output_norm(layer.down(layer.up(x)) + x)
-        pooled = torch.cat(
-            [
-                x[span.start : span.stop].view(span.count, span.length, -1).float().mean(dim=1)
-                for span in spans
-            ]
-        )
-        result = torch.empty_like(pooled)
-        result[torch.tensor(order)] = functional.normalize(pooled, dim=1)
-        return result
+        return functional.normalize(_means(x, rows), dim=1)
 
-    def _attend(self, qkv: Tensor, spans: Sequence[_Span], padding: int) -> Tensor:
+    def _attend(self, qkv: Tensor, attentions: Sequence[_Attention], padding: int) -> Tensor:
         """Self-attention within each prompt: (tokens, 3 * hidden) to (tokens, hidden)."""
         parts: list[Tensor] = []
-        for span in spans:
-            heads = qkv[span.start : span.stop].view(span.count, span.length, 3, self._heads, -1)
+        for attention in attentions:
+            group = attention.group
+            of_group = qkv[group.start : group.stop]
+            heads = of_group.view(-1, group.width, 3, self._heads, self._hidden // self._heads)
             q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
-            attended = functional.scaled_dot_product_attention(q, k, v)
-            parts.append(attended.transpose(1, 2).reshape(span.stop - span.start, self._hidden))
+            attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=attention.mask)
+            parts.append(attended.transpose(1, 2).reshape(len(of_group), self._hidden))
         return torch.cat([*parts, qkv.new_zeros(padding, self._hidden)])

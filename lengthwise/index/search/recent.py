@@ -5,6 +5,7 @@ written behind the end that every earlier snapshot knows, and when room is made 
 move to new arrays, while the old ones live on as long as a snapshot looks at them.
 """
 
+import mmap
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from lengthwise.index.decoding import decodings_at
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.length_scale import FloatArray, to_log
 from lengthwise.index.record import HistoryRecord, RowKey
-from lengthwise.index.search.nearest_rows import nearest_rows
+from lengthwise.index.search.nearest_rows import nearest_of, nearest_rows
 
 CAPACITY_ROWS = 50_000
 """Rows held by default: with vectors of 384 floats and CAPACITY_CHARS some 140 MB."""
@@ -77,9 +78,7 @@ class RecentSnapshot:
         """
         if model is None:
             return nearest_rows(self.vectors, queries, k)
-        members = np.flatnonzero(self.model_codes == model)
-        similarities, places = nearest_rows(self.vectors[members], queries, k)
-        return similarities, members[places]
+        return nearest_of(self.model_codes == model, self.vectors, queries, k)
 
 
 class RecentRows:
@@ -155,6 +154,16 @@ class RecentRows:
         return roomy
 
 
+def _untouched(rows: int, dimension: int) -> FloatMatrix:
+    """Room for vectors, which takes memory as they are written, so that much of it costs nothing.
+
+    From the system: of what the allocator hands out again, all would have been written to before,
+    and as it hands out some of it to others in between, each new room makes it take more.
+    """
+    room = mmap.mmap(-1, max(1, rows * dimension * np.dtype(np.float32).itemsize))
+    return np.frombuffer(room, np.float32, rows * dimension).reshape(rows, dimension)
+
+
 def _newest(held: Sequence[HistoryRecord], *, most_rows: int, most_chars: int) -> list[int]:
     """Places of the newest rows that fit, ascending; none of several callers has most of them."""
     several = len({record.caller for record in held}) > 1
@@ -177,8 +186,7 @@ class _Columns:
     """Arrays that rows are written to one after the other, never over an earlier one."""
 
     def __init__(self, capacity_rows: int, dimension: int) -> None:
-        # Memory that is not written to is not taken: a large capacity costs nothing yet.
-        self.vectors: FloatMatrix = np.empty((capacity_rows, dimension), np.float32)
+        self.vectors = _untouched(capacity_rows, dimension)
         self.log_lengths: FloatArray = np.empty(capacity_rows, np.float64)
         self.censored: BoolVector = np.empty(capacity_rows, np.bool_)
         self.decodings: IntVector = np.empty(capacity_rows, np.int64)
