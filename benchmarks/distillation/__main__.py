@@ -39,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="folder in which the indexes are kept, one store for each size; those found there are "
         "taken as they are",
     )
+    parser.add_argument(
+        "--second-teacher",
+        type=Path,
+        help="another index trained on the same rows, from which students learn as well, such as "
+        "one that benchmarks.general_start keeps",
+    )
     options = parsed(parser, argv)
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder:
         found = _measured(options, Path(folder) if options.keep is None else options.keep)
@@ -51,7 +57,7 @@ def _measured(options: argparse.Namespace, keep: Path) -> list[SizeFound]:
         workload = workload.first(QUICK_ROWS)
     epochs = 1 if options.quick else TrainOptions().epochs
     training = TrainOptions(seed=options.seed, epochs=epochs)
-    built = build_sizes(workload, options.only, keep, training)
+    built = build_sizes(workload, options.only, keep, training, options.second_teacher)
     indexes = {name: LengthIndex.load(path) for name, (path, _) in built.items()}
     queries = [Query(record.prompt, record.model) for record in workload.asked]
     timed = timed_in_turns(indexes, queries[:TIMED_QUERIES], options.repeats)
@@ -83,7 +89,8 @@ def _report(command: str, found: Sequence[SizeFound]) -> Report:
     notes = [
         "Four fifths of the Vicuna set are learnt from and indexed, the rest is asked about, as in "
         "benchmarks.training. Students learn from the full encoder: what it says of those rows and "
-        "of text-davinci-003's prompts without those asked about.",
+        "of text-davinci-003's prompts without those asked about; with --second-teacher the mean of "
+        "what both say.",
         "Rates are taken in turns, round by round, in this process, without a service; ratios are "
         f"to the {FULL} encoder in the same round.",
     ]

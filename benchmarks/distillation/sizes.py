@@ -13,7 +13,7 @@ from index_builder.distillation.student_choice import StudentOptions
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
-from lengthwise.index.store.folder_store import FolderStore
+from lengthwise.index.store.folder_store import FolderStore, resolve_artifact
 
 FULL = "full"
 
@@ -30,7 +30,11 @@ class PassesSaid(SilentTraining):
 
 
 def build_sizes(
-    workload: StudentWorkload, names: Sequence[str], keep: Path, options: TrainOptions
+    workload: StudentWorkload,
+    names: Sequence[str],
+    keep: Path,
+    options: TrainOptions,
+    second_teacher: Path | None = None,
 ) -> dict[str, tuple[Path, float | None]]:
     """An index of each size, those found in a folder taken as they are.
 
@@ -39,11 +43,13 @@ def build_sizes(
         names: Which of `SIZES`; the full one is always made, since the others learn from it.
         keep: Folder of one store for each.
         options: Of the training of the full one.
+        second_teacher: Another index trained on the same rows, from which students learn as well.
 
     Returns:
         By name, its folder and the seconds that it took; None if it was there.
     """
     learnt = RecordList(workload.learnt)
+    second = () if second_teacher is None else (resolve_artifact(second_teacher),)
     found: dict[str, tuple[Path, float | None]] = {}
     for name in dict.fromkeys([FULL, *names]):
         store = FolderStore(keep / name.replace(" ", "-"))
@@ -63,7 +69,7 @@ def build_sizes(
                 train_options=options,
                 student=StudentOptions(layers=layers),
                 unlabelled=workload.unlabelled,
-                teacher=found[FULL][0],
+                teachers=[found[FULL][0], *second],
                 training_progress=PassesSaid(),
             )
             found[name] = built.path, time.perf_counter() - began_s

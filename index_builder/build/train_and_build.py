@@ -1,6 +1,6 @@
 """Training and building in one go: the encoder learns from the history that is then indexed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +30,7 @@ def train_and_build(
     learn_first: Iterable[HistoryRecord] = (),
     student: StudentOptions | None = None,
     unlabelled: Iterable[str] = (),
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     device: Device = "auto",
     precision: Precision = "auto",
     skipped_rows: Callable[[], int] = lambda: 0,
@@ -48,7 +48,7 @@ def train_and_build(
         learn_first: Other LLMs' histories, learnt from before.
         student: The smaller encoder that is to be indexed instead of the trained one; None: none.
         unlabelled: Prompts without a length that it learns from as well.
-        teacher: An artifact trained on this history, from which it learns; None trains it first.
+        teachers: Artifacts trained on this history, from which it learns; none trains one first.
         device: Where training and encoding run.
         precision: That prompts are encoded in.
         skipped_rows: Asked after reading how many rows the reader left out.
@@ -70,7 +70,7 @@ def train_and_build(
             Distillation(
                 student=student,
                 unlabelled=unlabelled,
-                teacher=teacher,
+                teachers=teachers,
                 options=train_options or TrainOptions(),
                 device=choose_device(device),
                 checkpoints=out / CHECKPOINTS,

@@ -80,7 +80,7 @@ class BuildJob:
             learn_first=self.learn_first,
             student=self.student.options,
             unlabelled=self.student.unlabelled,
-            teacher=self.student.teacher,
+            teachers=self.student.teachers,
             device=self.device,
             precision=self.precision,
             skipped_rows=self._skipped,

@@ -1,6 +1,6 @@
 """Options for the smaller encoder that a training may end with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -58,11 +58,12 @@ UnlabelledOption = Annotated[
     ),
 ]
 TeacherOption = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         "--teacher",
         help="An index trained on this history: the smaller encoder learns from its encoder, and "
-        "none is trained before.",
+        "none is trained before. Of several, from the mean of what they say and the layers of the "
+        "first.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -103,13 +104,13 @@ class StudentRequest:
     Args:
         options: Which one; None: the trained encoder is taken as it is.
         unlabelled: Prompts without a length that it learns from.
-        teacher: Folder of the artifact that it learns from; None trains one.
+        teachers: Folders of the artifacts that it learns from; none trains one.
         first_tier: A static one is to be put before the encoder that is indexed.
     """
 
     options: StudentOptions | None = None
     unlabelled: Iterable[str] = ()
-    teacher: Path | None = None
+    teachers: Sequence[Path] = ()
     first_tier: bool = False
 
     @property
@@ -141,12 +142,12 @@ class StudentRequest:
             )
         # Who brings prompts or a teacher for a smaller encoder wants one, the smallest that is as
         # good; beside a first tier, prompts alone are for that.
-        brought = flags.teacher is not None or (bool(flags.unlabelled) and not first_tier)
+        brought = bool(flags.teacher) or (bool(flags.unlabelled) and not first_tier)
         layers = 0 if flags.static else flags.layers
         return cls(
             StudentOptions(layers, flags.target_speed) if given or brought else None,
             read_prompts(flags.unlabelled, reading) if flags.unlabelled else (),
-            None if flags.teacher is None else resolve_artifact(flags.teacher),
+            tuple(resolve_artifact(teacher) for teacher in flags.teacher or ()),
             first_tier,
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from index_builder.distillation.students import LAYERED_PACE, STATIC, STATIC_PACE, new_student
-from index_builder.distillation.teacher import Teacher
+from index_builder.distillation.teacher import Teacher, require_same_bins
 from index_builder.distillation.teacher_lesson import TeacherAnswers, TeacherLesson
 from index_builder.training.base_model import BaseModel
 from index_builder.training.checkpoint import CheckpointFile
@@ -97,7 +97,7 @@ class TeachingSet:
     @classmethod
     def ask(
         cls,
-        teacher: Teacher,
+        teachers: Sequence[Teacher],
         learnt: Sequence[HistoryRecord],
         validation: Sequence[HistoryRecord],
         unlabelled: Sequence[str],
@@ -105,16 +105,21 @@ class TeachingSet:
         options: TrainOptions,
         progress: TrainingProgress,
     ) -> "TeachingSet":
-        """Ask a teacher about prompts.
+        """Ask teachers about prompts.
 
         Args:
-            teacher: Was trained on `learnt`, and not on `validation`.
+            teachers: Trained on `learnt`, and not on `validation`. The mean of what they say is
+                learnt (Hinton et al. 2015); layers and vectors are those of the first.
             learnt: Rows of the history to learn from.
             validation: Rows of the history that are held out.
             unlabelled: Prompts without a length, see `usable_unlabelled`.
             options: Of the teacher's training: how much of a prompt is learnt from, the seed.
             progress: Is told how far it is.
+
+        Raises:
+            InvalidInputError: Teachers were not trained on the same rows.
         """
+        teacher = teachers[0]
         model, head = BaseModel.load(str(teacher.encoder_folder)), teacher.head
         offsets = LlmOffsets(head.models, head.offsets)
         scale = FeatureScale.from_head(head)
@@ -128,8 +133,11 @@ class TeachingSet:
             features = scale.apply(prompt_features(prompts))
             return TrainingRows(tuple(ids), features, np.asarray(places, np.int64))
 
-        progress.epoch(1, 1, len(prompts))
-        answers = teacher.answers(prompts, places, progress)
+        require_same_bins(teachers)
+        said: list[TeacherAnswers] = []
+        for number, asked in enumerate(teachers, 1):
+            progress.epoch(number, len(teachers), len(prompts))
+            said.append(asked.answers(prompts, places, progress))
         usual = offsets.values[own]
         shifted = [draws_of(r) - u for r, u in zip(learnt, usual, strict=True)]
         bins = Bins.from_edges(head.edges, np.concatenate(shifted))
@@ -138,14 +146,14 @@ class TeachingSet:
             model=model,
             teacher=teacher,
             rows=rows(prompts, places),
-            answers=answers,
+            answers=TeacherAnswers.mean_of(said),
             lengths=LengthLesson(targets, bins),
             labelled=len(learnt),
             validation=rows([r.prompt for r in validation], offsets.places(validation)),
             validation_records=validation,
             bins=bins,
             offsets=offsets,
-            key=_key(teacher, prompts),
+            key=_key(teachers, prompts),
         )
 
 
@@ -210,8 +218,8 @@ def teach(
     return trained
 
 
-def _key(teacher: Teacher, prompts: Sequence[str]) -> str:
-    digest = hashlib.sha256(f"{teacher.content_hash}\n".encode())
+def _key(teachers: Sequence[Teacher], prompts: Sequence[str]) -> str:
+    digest = hashlib.sha256("".join(f"{t.content_hash}\n" for t in teachers).encode())
     for prompt in prompts:
         digest.update(f"{prompt}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()

@@ -53,7 +53,7 @@ def train_first_tier(
     learnt = sampled(learnt, options)
     progress.stage("Asking the trained encoder for the first tier")
     teaching = TeachingSet.ask(
-        Teacher(trained, device),
+        [Teacher(trained, device)],
         learnt,
         validation,
         usable_unlabelled(unlabelled, learnt, validation, facts.seed),

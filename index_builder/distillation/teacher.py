@@ -9,6 +9,7 @@ from index_builder.distillation.teacher_lesson import TeacherAnswers
 from index_builder.training.progress import TrainingProgress
 from lengthwise.index.arrays import IntVector
 from lengthwise.index.encoder.encoder import Device, Encoder, load_encoder
+from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.head import LengthHead, prompt_features
 from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
 
@@ -60,3 +61,22 @@ class Teacher:
             probabilities[some] = self.head.probabilities(found, features, places[some])
             progress.rows(len(found))
         return TeacherAnswers(vectors, probabilities)
+
+
+def require_same_bins(teachers: Sequence[Teacher]) -> None:
+    """Refuse teachers whose distributions cannot be averaged.
+
+    Bins come of the rows that were learnt, so other rows are found out as well.
+
+    Raises:
+        InvalidInputError: Bins or LLMs differ.
+    """
+    first, *others = teachers
+    for other in others:
+        same = np.array_equal(other.head.edges, first.head.edges)
+        if not same or other.head.models != first.head.models:
+            raise InvalidInputError(
+                f"{other.encoder_folder.parent} and {first.encoder_folder.parent} were not trained "
+                "on the same rows: expected teachers of one history, with the same options for "
+                "validation, bins and rows"
+            )

@@ -1,5 +1,6 @@
 """What a student is to say of each row: what a teacher says of it, and the length if it has one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,12 @@ class TeacherAnswers:
 
     vectors: NDArray[np.float16]
     probabilities: FloatMatrix
+
+    @classmethod
+    def mean_of(cls, said: Sequence["TeacherAnswers"]) -> "TeacherAnswers":
+        """The mean of several teachers' distributions, in the space of the first."""
+        mean = np.mean([answers.probabilities for answers in said], axis=0, dtype=np.float32)
+        return cls(said[0].vectors, mean)
 
 
 class TeacherLesson:

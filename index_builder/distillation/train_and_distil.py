@@ -1,7 +1,7 @@
 """Trains an encoder, and a student of it where a smaller one is as good or was asked for."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,13 +47,13 @@ class Distillation:
         device: Where teacher and student are trained and run.
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
-        teacher: An artifact trained on the same history, whose encoder and head teach; None trains
-            them first.
+        teachers: Artifacts trained on the same history, the mean of whose distributions is learnt;
+            layers and space are those of the first. None trains one first.
     """
 
     student: StudentOptions | None = None
     unlabelled: Iterable[str] = ()
-    teacher: Path | None = None
+    teachers: Sequence[Path] = ()
     options: TrainOptions
     device: Literal["cpu", "cuda"]
     checkpoints: Path
@@ -106,7 +106,7 @@ class Distillation:
         self.progress.stage("Asking the trained encoder")
         unlabelled = usable_unlabelled(self.unlabelled, learnt, validation, facts.seed)
         teaching = TeachingSet.ask(
-            Teacher(trained, self.device),
+            [Teacher(folder, self.device) for folder in (trained, *self.teachers[1:])],
             learnt,
             validation,
             unlabelled,
@@ -179,12 +179,16 @@ def train_and_distil(
         learn_first: Other LLMs' histories, learnt from before.
 
     Raises:
-        InvalidInputError: The history has too few rows; no student is as it is to be.
+        InvalidInputError: The history has too few rows; no student is as it is to be; teachers do
+            not fit each other.
         EncoderError: The base model cannot be trained.
     """
-    teacher = distillation.teacher
-    if teacher is not None:
-        return distillation.run(history, teacher, training_facts(teacher), out)
+    if distillation.teachers:
+        first, *others = distillation.teachers
+        facts = training_facts(first)
+        for other in others:
+            _require_alike(first, facts, other)
+        return distillation.run(history, first, facts, out)
     if distillation.student is None:
         return distillation.train(history, base, out, learn_first)
     with TemporaryDirectory(prefix=".teacher-", dir=out.parent) as name:
@@ -206,6 +210,17 @@ def training_facts(artifact: Path) -> TrainingFacts:
             "expected the index of a trained encoder as teacher"
         )
     return facts
+
+
+def _require_alike(first: Path, facts: TrainingFacts, other: Path) -> None:
+    """What one teacher learnt must not be held out of another's training."""
+    found = training_facts(other)
+    if (found.seed, found.validation_share) != (facts.seed, facts.validation_share):
+        raise InvalidInputError(
+            f"{other} was trained with seed {found.seed} and {found.validation_share:.0%} of rows "
+            f"held out, {first} with seed {facts.seed} and {facts.validation_share:.0%}: expected "
+            "teachers that held out the same rows. Train one of them as the other"
+        )
 
 
 def _adopt(folder: Path, out: Path, facts: TrainingFacts) -> TrainingFacts:

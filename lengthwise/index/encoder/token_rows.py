@@ -22,7 +22,7 @@ LONGER_ROWS = (128, 192, 256, 384, 512)
 """Widths of rows for longer prompts; beyond the last as wide as such a prompt."""
 
 FEW_LENGTHS = 8
-"""Up to so many lengths each has a call of its own: nothing is left empty, and no mask is needed."""
+"""Up to so many lengths each has a call of its own: nothing is left empty, no mask is needed."""
 
 STEPS = ((ROW_TOKENS, 16), (384, 32), (1152, ROW_TOKENS))
 """Up to so many tokens, their number is a multiple of the second."""
@@ -175,8 +175,8 @@ def _sharing(prompts: Sequence[Sequence[int]]) -> TokenRows:
             first[prompt] = place
             place = own.stop
         row_start += row.width
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
+    ends: IntVector = np.cumsum(lengths, dtype=np.int64)
+    starts: IntVector = ends - np.array(lengths)
     places = np.arange(ends[-1]) + np.repeat(first - starts, lengths)
     return TokenRows(token_ids, positions, _groups(rows, owners), (), SharedPlaces(places, starts))
 

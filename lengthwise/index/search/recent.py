@@ -160,7 +160,11 @@ def _untouched(rows: int, dimension: int) -> FloatMatrix:
     From the system: of what the allocator hands out again, all would have been written to before,
     and as it hands out some of it to others in between, each new room makes it take more.
     """
-    room = mmap.mmap(-1, max(1, rows * dimension * np.dtype(np.float32).itemsize))
+    room = mmap.mmap(
+        -1,
+        max(1, rows * dimension * np.dtype(np.float32).itemsize),
+        access=mmap.ACCESS_COPY,  # this process's alone
+    )
     return np.frombuffer(room, np.float32, rows * dimension).reshape(rows, dimension)
 
 

@@ -58,12 +58,20 @@ def teacher_index(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def other_teacher_index(tiny_model, tmp_path_factory):
+    """The same of one that learnt the same rows in another way."""
+    out = tmp_path_factory.mktemp("other-teacher")
+    options = replace(OPTIONS, epochs=1, encoder_lr=1e-4)
+    return train_and_build(topic_history(400), out, tiny_model, train_options=options).path
+
+
+@pytest.fixture(scope="module")
 def teaching(teacher_index):
     """What students of it learn from."""
     learnt, validation = split_records(topic_history(400), 0.1, 0)
     prompts = [record.prompt for record in topic_history(200, seed=7)]
     return TeachingSet.ask(
-        Teacher(teacher_index, "cpu"),
+        [Teacher(teacher_index, "cpu")],
         learnt,
         validation,
         usable_unlabelled(prompts, learnt, validation, 0),
@@ -112,7 +120,7 @@ def test_an_index_of_a_student_says_so_and_answers(teacher_index, tiny_model, tm
         train_options=OPTIONS,
         student=StudentOptions(layers=0),
         unlabelled=["a prompt of no history", *(r.prompt for r in topic_history(20, seed=5))],
-        teacher=teacher_index,
+        teachers=[teacher_index],
     )
     facts = read_manifest(ArtifactLayout(built.path)).training
     trained = read_manifest(ArtifactLayout(teacher_index)).training
@@ -136,19 +144,74 @@ def test_where_no_student_is_as_good_the_trained_encoder_stays(
         *(topic_history(400), tmp_path, tiny_model),
         train_options=OPTIONS,
         student=StudentOptions(),
-        teacher=teacher_index,
+        teachers=[teacher_index],
     )
     assert built.manifest.training.student is None
     assert built.manifest.encoder.content_hash == Teacher(teacher_index).content_hash
 
 
+def test_of_two_teachers_the_mean_of_what_they_say_is_learnt(
+    teacher_index, other_teacher_index, teaching, tmp_path
+):
+    teachers = [Teacher(folder, "cpu") for folder in (teacher_index, other_teacher_index)]
+    learnt, validation = split_records(topic_history(400), 0.1, 0)
+    both, other = (
+        TeachingSet.ask(asked, learnt, validation, (), options=OPTIONS, progress=SilentTraining())
+        for asked in (teachers, teachers[1:])
+    )
+    rows = slice(len(learnt))
+    alone = teaching.answers.probabilities[rows]
+    assert np.abs(alone - other.answers.probabilities).max() > 0.05
+    mean = (alone + other.answers.probabilities) / 2
+    assert both.answers.probabilities == pytest.approx(mean, abs=1e-6)
+    assert (both.answers.vectors == teaching.answers.vectors[rows]).all()
+    assert both.key != other.key
+    encoder, _ = taught(both, 1, tmp_path)
+    assert encoder.runtime.endswith("packed")
+
+
+def test_a_student_of_two_teachers_has_the_layers_of_the_first(
+    teacher_index, other_teacher_index, tiny_model, tmp_path
+):
+    built = train_and_build(
+        *(topic_history(400), tmp_path, tiny_model),
+        train_options=OPTIONS,
+        student=StudentOptions(layers=2),
+        teachers=[teacher_index, other_teacher_index],
+    )
+    assert built.manifest.encoder.content_hash == Teacher(teacher_index).content_hash
+
+
+@pytest.mark.parametrize(
+    ("trained", "message"),
+    [
+        ((400, 1), "expected teachers that held out the same rows"),
+        ((300, 0), "expected teachers of one history"),
+    ],
+)
+def test_teachers_that_learnt_other_rows_are_refused(
+    teacher_index, tiny_model, tmp_path, trained, message
+):
+    rows, seed = trained
+    quick = replace(OPTIONS, epochs=1, seed=seed)
+    history = topic_history(rows)
+    other = train_and_build(history, tmp_path / "other", tiny_model, train_options=quick).path
+    with pytest.raises(InvalidInputError, match=message):
+        train_and_build(
+            *(topic_history(400), tmp_path, tiny_model),
+            train_options=OPTIONS,
+            student=StudentOptions(layers=1),
+            teachers=[teacher_index, other],
+        )
+
+
 def test_a_student_is_no_teacher(teacher_index, tiny_model, tmp_path):
     arguments = (topic_history(400), tmp_path, tiny_model)
     student = train_and_build(
-        *arguments, student=StudentOptions(layers=0), teacher=teacher_index
+        *arguments, student=StudentOptions(layers=0), teachers=[teacher_index]
     ).path
     with pytest.raises(InvalidInputError, match="holds a student itself"):
-        train_and_build(*arguments, student=StudentOptions(layers=0), teacher=student)
+        train_and_build(*arguments, student=StudentOptions(layers=0), teachers=[student])
 
 
 def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model, tmp_path):
@@ -156,7 +219,7 @@ def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model,
         train_and_build(
             *(topic_history(400), tmp_path, tiny_model),
             student=StudentOptions(layers=3),
-            teacher=teacher_index,
+            teachers=[teacher_index],
         )
 
 

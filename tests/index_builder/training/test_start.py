@@ -75,6 +75,6 @@ def test_a_static_encoder_is_refused_as_a_start(general, tiny_model, tmp_path, m
     monkeypatch.setattr(students, "PAIR_BITS", 6)
     history = Source(topic_history(600, seed=5, model="theirs"))
     student, teacher = StudentOptions(layers=0), next(general.glob("versions/*"))
-    train_and_build(history, tmp_path, tiny_model, student=student, teacher=teacher)
+    train_and_build(history, tmp_path, tiny_model, student=student, teachers=[teacher])
     with pytest.raises(InvalidInputError, match="holds a static encoder"):
         Start.from_name(str(tmp_path))

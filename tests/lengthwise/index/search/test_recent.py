@@ -14,7 +14,7 @@ from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.retrieval import RetrievalParameters
 from lengthwise.index.length_scale import to_tokens
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.search.nearest_rows import nearest_rows
+from lengthwise.index.search.nearest_rows import nearest_of, nearest_rows
 from lengthwise.index.search.recent import RecentRows
 from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history, unit
 
@@ -54,6 +54,17 @@ def test_the_nearest_rows_are_those_of_a_full_sort(rows, queries):
     similarities, found = nearest_rows(vectors, asked, 7)
     truth = asked @ vectors.T
     assert found.tolist() == np.argsort(-truth, axis=1)[:, :7].tolist()
+    assert similarities == pytest.approx(np.take_along_axis(truth, found, axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.6, 1.0])
+def test_the_nearest_of_some_rows_are_those_of_a_full_sort(share):
+    vectors, asked = points(3_001), points(40, seed=1)
+    members = np.random.default_rng(2).random(3_001) < share
+    similarities, found = nearest_of(members, vectors, asked, 7)
+    truth = np.where(members, asked @ vectors.T, -np.inf)
+    k = min(7, members.sum())
+    assert found.tolist() == np.argsort(-truth, axis=1)[:, :k].tolist()
     assert similarities == pytest.approx(np.take_along_axis(truth, found, axis=1), abs=1e-6)
 
 
