@@ -89,8 +89,8 @@ def _report(command: str, found: Sequence[SizeFound]) -> Report:
     notes = [
         "Four fifths of the Vicuna set are learnt from and indexed, the rest is asked about, as in "
         "benchmarks.training. Students learn from the full encoder: what it says of those rows and "
-        "of text-davinci-003's prompts without those asked about; with --second-teacher the mean of "
-        "what both say.",
+        "of text-davinci-003's prompts without those asked about; with --second-teacher the mean "
+        "of what both say.",
         "Rates are taken in turns, round by round, in this process, without a service; ratios are "
         f"to the {FULL} encoder in the same round.",
     ]

@@ -50,6 +50,9 @@ class PrecomputedEncoder:
         """For people."""
         return "precomputed"
 
+    def prepare(self) -> None:
+        """See `Encoder.prepare`: nothing is computed."""
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """The vectors of known prompts; see `lengthwise.index.encoder.encoder.Encoder`."""
         if not prompts:

@@ -86,9 +86,11 @@ class ArtifactSource:
 
         layout = ArtifactLayout(self.fetch(version or self._current()))
         wanted = read_manifest(layout).encoder.content_hash
-        index = LengthIndex.load(
-            layout.root, encoder=self._encoders.get(wanted), cascade=self._cascade
-        )
+        known = self._encoders.get(wanted)
+        index = LengthIndex.load(layout.root, encoder=known, cascade=self._cascade)
+        if known is None:
+            self.prepare_thread()
+            index.encoder.prepare()
         if self._remembered_vectors and not isinstance(index.encoder, RememberingEncoder):
             index.encoder = RememberingEncoder(index.encoder, capacity=self._remembered_vectors)
         self._encoders[wanted] = index.encoder

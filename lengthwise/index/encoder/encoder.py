@@ -106,6 +106,13 @@ class Encoder(Protocol):
         """How it runs here, for people: device, precision and path."""
         ...
 
+    def prepare(self) -> None:
+        """Do now, in the thread that will encode or one like it, what first prompts would wait for.
+
+        For who serves: a command that encodes one history has no use for it.
+        """
+        ...
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Encode prompts of any number and length.
 

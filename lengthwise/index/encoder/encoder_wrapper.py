@@ -41,6 +41,10 @@ class EncoderWrapper:
         """How it runs here."""
         return self._encoder.runtime
 
+    def prepare(self) -> None:
+        """See `Encoder.prepare`."""
+        self._encoder.prepare()
+
 
 BATCH_PROMPTS = 1024
 """Encoded between two reports of progress: a second or two of a CPU's work."""

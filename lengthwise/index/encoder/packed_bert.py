@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lengthwise.index.encoder.token_rows import RowGroup, TokenRows
+from lengthwise.index.encoder.token_rows import SIZES, RowGroup, TokenRows
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -189,6 +189,19 @@ class PackedBert:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._hidden
+
+    @torch.inference_mode()
+    def prepare(self) -> None:
+        """Have kernels compiled for every size that a pass may have, as this thread computes.
+
+        Else the first of each size waits for it, and memory grows for as long as new ones come.
+        """
+        layer = self._layers[0]  # the others are of the same shape
+        for size in SIZES:
+            x = torch.zeros(size, self._hidden, dtype=self._words.dtype)
+            layer.qkv(x)
+            layer.attention_out(x)
+            layer.down(layer.up(x))
 
     @torch.inference_mode()
     def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:

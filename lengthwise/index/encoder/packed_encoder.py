@@ -127,6 +127,10 @@ class PackedEncoder:
         """How it runs here: device, precision, path."""
         return f"cpu {str(self._dtype).removeprefix('torch.')} packed"
 
+    def prepare(self) -> None:
+        """See `Encoder.prepare`."""
+        self._packed.prepare()
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Encode prompts of any number and length; see `Encoder.encode`.
 

@@ -122,6 +122,9 @@ class SentenceEncoder:
         """How it runs here: device, precision, path."""
         return f"{self._device} {str(self._dtype).removeprefix('torch.')} sentence-transformers"
 
+    def prepare(self) -> None:
+        """See `Encoder.prepare`: nothing is compiled."""
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Encode prompts of any number and length; see `Encoder.encode`.
 

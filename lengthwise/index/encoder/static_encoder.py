@@ -174,6 +174,9 @@ class StaticEncoder:
         """How it runs here."""
         return "cpu float32 static"
 
+    def prepare(self) -> None:
+        """See `Encoder.prepare`: nothing is compiled."""
+
     def encode(self, prompts: Sequence[str]) -> FloatMatrix:
         """Encode prompts of any number and length; see `Encoder.encode`.
 

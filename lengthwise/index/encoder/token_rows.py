@@ -24,11 +24,14 @@ LONGER_ROWS = (128, 192, 256, 384, 512)
 FEW_LENGTHS = 8
 """Up to so many lengths each has a call of its own: nothing is left empty, no mask is needed."""
 
-STEPS = ((ROW_TOKENS, 16), (384, 32), (1152, ROW_TOKENS))
-"""Up to so many tokens, their number is a multiple of the second."""
+SMALL_SIZES = (16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384)
+LARGE_SIZES = (480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688)
+SIZES = (*SMALL_SIZES, *LARGE_SIZES)
+"""Numbers of tokens in a forward pass: at most a third more than there are. Of lone prompts and of
+micro-batches; from 576 on these are made of rows."""
 
-LAST_STEP = 2 * ROW_TOKENS
-"""And beyond, so that at most a sixth is added."""
+BEYOND = 4 * ROW_TOKENS
+"""Past the last of them, multiples of this."""
 
 NO_PROMPT = -1
 """In the place of a prompt's number: nothing is there."""
@@ -105,12 +108,11 @@ class SharedPlaces:
 def rounded_up(tokens: int) -> int:
     """The next of a few sizes.
 
-    oneDNN compiles kernels for each number of rows that it meets and keeps them, 0.6 MB for each
-    layer's shape: the memory of a service that met every number of tokens by and by grew by that
-    for hours.
+    oneDNN compiles kernels for each number of rows that a linear layer meets and keeps them, 2.4 MB
+    for the four of a MiniLM: the memory of a service that met every number of tokens by and by grew
+    for hours (`findings/onednn_keeps_kernels.sh`).
     """
-    step = next((step for most, step in STEPS if tokens <= most), LAST_STEP)
-    return -(-tokens // step) * step
+    return next((size for size in SIZES if size >= tokens), -(-tokens // BEYOND) * BEYOND)
 
 
 def _apart(prompts: Sequence[Sequence[int]]) -> TokenRows:

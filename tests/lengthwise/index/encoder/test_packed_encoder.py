@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from index_builder.build.builder import build_index
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, load_encoder, locate_encoder
 from lengthwise.index.encoder.packed_encoder import PackedEncoder
 from lengthwise.index.encoder.sentence_encoder import SentenceEncoder
+from lengthwise.index.encoder.token_rows import SIZES
 from tests.lengthwise.index.fakes import Source, topic_history
 from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
@@ -38,6 +40,19 @@ def from_files(folder, content_hash, dtype=torch.float32):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_prepared_it_encodes_the_same_and_compiles_for_all_sizes(monkeypatch):
+    encoder = load_encoder(device="cpu")
+    assert isinstance(encoder, PackedEncoder)
+    before = encoder.encode(["one prompt", "and another that is longer"])
+    seen: list[int] = []
+    first = encoder._packed._layers[0]
+    spied = replace(first, qkv=lambda x: (seen.append(len(x)), first.qkv(x))[1])
+    monkeypatch.setattr(encoder._packed, "_layers", [spied, *encoder._packed._layers[1:]])
+    encoder.prepare()
+    assert seen == list(SIZES)
+    assert (encoder.encode(["one prompt", "and another that is longer"]) == before).all()
+
+
 def test_files_alone_give_the_vectors_that_sentence_transformers_led_to(
     folder, content_hash, dtype
 ):

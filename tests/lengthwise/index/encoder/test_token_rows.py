@@ -7,8 +7,8 @@ import torch
 from lengthwise.index.encoder.packed_bert import BertShape, PackedBert
 from lengthwise.index.encoder.token_rows import (
     FEW_LENGTHS,
-    LAST_STEP,
     ROW_TOKENS,
+    SIZES,
     TokenRows,
     rounded_up,
 )
@@ -64,9 +64,10 @@ def test_few_lengths_have_rows_of_their_own_as_all_have_where_none_are_shared():
 
 def test_numbers_of_tokens_are_few_and_little_larger():
     sizes = [rounded_up(tokens) for tokens in range(1, 2_561)]
-    assert len(set(sizes)) == 31
-    assert all(0 <= size - tokens < LAST_STEP for tokens, size in enumerate(sizes, 1))
-    assert max(size / tokens for tokens, size in enumerate(sizes, 1) if tokens > 96) < 1.33
+    assert set(sizes) == set(SIZES)
+    assert all(size >= tokens for tokens, size in enumerate(sizes, 1))
+    assert max(size / tokens for tokens, size in enumerate(sizes, 1) if tokens > 48) < 1.34
+    assert rounded_up(SIZES[-1] + 1) % ROW_TOKENS == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
