@@ -24,11 +24,12 @@ LONGER_ROWS = (128, 192, 256, 384, 512)
 FEW_LENGTHS = 8
 """Up to so many lengths each has a call of its own: nothing is left empty, no mask is needed."""
 
-SMALL_SIZES = (16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384)
-LARGE_SIZES = (480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688)
-SIZES = (*SMALL_SIZES, *LARGE_SIZES)
-"""Numbers of tokens in a forward pass: at most a third more than there are. Of lone prompts and of
-micro-batches; from 576 on these are made of rows."""
+SIZES = (
+    *(16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384),
+    *(480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688),
+)
+"""Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 at most a third more
+than there are, and few, since memory is kept for each; see `rounded_up`."""
 
 BEYOND = 4 * ROW_TOKENS
 """Past the last of them, multiples of this."""
@@ -44,7 +45,7 @@ class RowGroup:
     Args:
         start: Place of their first token.
         stop: Place behind their last one.
-        width: Tokens in a row.
+        width: Tokens in a row, empty places among them.
         owners: Shape (rows, width): number of the prompt that each token belongs to, `NO_PROMPT`
             where there is none. None if each row is one prompt.
     """

@@ -40,19 +40,6 @@ def from_files(folder, content_hash, dtype=torch.float32):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_prepared_it_encodes_the_same_and_compiles_for_all_sizes(monkeypatch):
-    encoder = load_encoder(device="cpu")
-    assert isinstance(encoder, PackedEncoder)
-    before = encoder.encode(["one prompt", "and another that is longer"])
-    seen: list[int] = []
-    first = encoder._packed._layers[0]
-    spied = replace(first, qkv=lambda x: (seen.append(len(x)), first.qkv(x))[1])
-    monkeypatch.setattr(encoder._packed, "_layers", [spied, *encoder._packed._layers[1:]])
-    encoder.prepare()
-    assert seen == list(SIZES)
-    assert (encoder.encode(["one prompt", "and another that is longer"]) == before).all()
-
-
 def test_files_alone_give_the_vectors_that_sentence_transformers_led_to(
     folder, content_hash, dtype
 ):
@@ -165,3 +152,16 @@ def test_an_index_is_served_without_importing_sentence_transformers(folder, tmp_
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     assert said.strip() == "[]"
+
+
+def test_prepared_it_encodes_the_same_and_compiles_for_all_sizes(monkeypatch):
+    encoder = load_encoder(device="cpu")
+    assert isinstance(encoder, PackedEncoder)
+    before = encoder.encode(["one prompt", "and another that is longer"])
+    seen: list[int] = []
+    first = encoder._packed._layers[0]
+    spied = replace(first, qkv=lambda x: (seen.append(len(x)), first.qkv(x))[1])
+    monkeypatch.setattr(encoder._packed, "_layers", [spied, *encoder._packed._layers[1:]])
+    encoder.prepare()
+    assert seen == list(SIZES)
+    assert (encoder.encode(["one prompt", "and another that is longer"]) == before).all()
