@@ -109,8 +109,8 @@ class SharedPlaces:
 def rounded_up(tokens: int) -> int:
     """The next of a few sizes.
 
-    oneDNN compiles kernels for each number of rows that a linear layer meets and keeps them, 2.4 MB
-    for the four of a MiniLM: the memory of a service that met every number of tokens by and by grew
+    oneDNN compiles kernels for each number of rows that a linear layer meets and keeps them, 2 to 4
+    MB for the four of a MiniLM: the memory of a service that met every number of tokens by and by grew
     for hours (`findings/onednn_keeps_kernels.sh`).
     """
     return next((size for size in SIZES if size >= tokens), -(-tokens // BEYOND) * BEYOND)

@@ -33,6 +33,7 @@ class BagOfWords:
         self.dimension = dimension
         self.content_hash = content_hash
         self.encoded = 0
+        self.prepared = 0
         self._words: dict[str, np.ndarray] = {}
 
     def _word(self, word: str) -> np.ndarray:
@@ -40,6 +41,9 @@ class BagOfWords:
             seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
             self._words[word] = np.random.default_rng(seed).normal(size=self.dimension)
         return self._words[word]
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def encode(self, prompts: Sequence[str]) -> np.ndarray:
         self.encoded += len(prompts)

@@ -70,6 +70,7 @@ async def test_a_version_that_is_published_is_served_and_the_encoder_is_shared(s
     assert (holder.version, store.current()) == (first, first)
     await switcher.switch(second)
     assert (holder.version, store.current(), len(encoders)) == (second, second, 1)
+    assert encoders[0].prepared == 1, "before the first is served, and not again"
 
 
 async def test_an_altered_version_is_refused_and_the_old_one_serves_on(store, encoders):
