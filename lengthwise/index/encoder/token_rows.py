@@ -25,10 +25,10 @@ FEW_LENGTHS = 8
 """Up to so many lengths each has a call of its own: nothing is left empty, no mask is needed."""
 
 SIZES = (
-    *(16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384),
+    *(16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384),
     *(480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688),
 )
-"""Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 at most a third more
+"""Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 tokens at most a third more
 than there are, and few, since memory is kept for each; see `rounded_up`."""
 
 BEYOND = 4 * ROW_TOKENS
