@@ -28,7 +28,7 @@ SIZES = (
     *(16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384),
     *(480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688),
 )
-"""Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 tokens at most a third more
+"""Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 at most a third more
 than there are, and few, since memory is kept for each; see `rounded_up`."""
 
 BEYOND = 4 * ROW_TOKENS
@@ -110,8 +110,8 @@ def rounded_up(tokens: int) -> int:
     """The next of a few sizes.
 
     oneDNN compiles kernels for each number of rows that a linear layer meets and keeps them, 2 to 4
-    MB for the four of a MiniLM: the memory of a service that met every number of tokens by and by grew
-    for hours (`findings/onednn_keeps_kernels.sh`).
+    MB for the four of a MiniLM: a service that met every number of tokens by and by grew for hours
+    (`findings/onednn_keeps_kernels.sh`).
     """
     return next((size for size in SIZES if size >= tokens), -(-tokens // BEYOND) * BEYOND)
 
