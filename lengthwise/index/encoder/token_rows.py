@@ -26,10 +26,11 @@ FEW_LENGTHS = 8
 
 SIZES = (
     *(16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384),
-    *(480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688),
+    *(480, 576, 672, 768, 960, 1152, 1344, 1536, 1920, 2304, 2688, 3072),
 )
 """Numbers of tokens in a forward pass, those of lone prompts first: beyond 48 at most a third more
-than there are, and few, since memory is kept for each; see `rounded_up`."""
+than there are, and few, since memory is kept for each; see `rounded_up`. The last is for a pass of
+`packed_encoder.BATCH_TOKENS` in rows that are not full."""
 
 BEYOND = 4 * ROW_TOKENS
 """Past the last of them, multiples of this."""

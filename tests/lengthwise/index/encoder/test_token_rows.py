@@ -63,7 +63,7 @@ def test_few_lengths_have_rows_of_their_own_as_all_have_where_none_are_shared():
 
 
 def test_numbers_of_tokens_are_few_and_little_larger():
-    sizes = [rounded_up(tokens) for tokens in range(1, 2_561)]
+    sizes = [rounded_up(tokens) for tokens in range(1, SIZES[-1] + 1)]
     assert set(sizes) == set(SIZES)
     assert all(size >= tokens for tokens, size in enumerate(sizes, 1))
     assert max(size / tokens for tokens, size in enumerate(sizes, 1) if tokens > 48) < 1.34
