@@ -30,6 +30,8 @@ def nearest_of(
         k: How many are wanted of each, at least 1.
     """
     count = int(members.sum())
+    if count == len(members):
+        return nearest_rows(vectors, queries, k)
     if count > SMALL_SHARE * len(members):
         return nearest_rows(vectors, queries, min(k, count), among=members)
     places = np.flatnonzero(members)
@@ -55,7 +57,7 @@ def nearest_rows(
     found: list[tuple[FloatMatrix, IntMatrix]] = []
     for start in range(0, len(queries), QUERIES_AT_A_TIME):
         similarities = _similarities(vectors, queries[start : start + QUERIES_AT_A_TIME])
-        if among is not None and not among.all():
+        if among is not None:
             similarities[:, ~among] = -np.inf
         found.append(_best(similarities, k))
     if not found:
