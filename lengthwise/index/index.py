@@ -25,7 +25,7 @@ from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.recent import RecentRows
 from lengthwise.index.search.recent_view import RecentView
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.search.searcher import LeaveGroupOut, Searcher
+from lengthwise.index.search.searcher import LeaveGroupOut, Searcher, rows_to_fetch
 from lengthwise.index.search.vector_search import VectorSearch
 from lengthwise.index.store.artifact_reader import ArtifactReader
 from lengthwise.index.store.folder_store import resolve_artifact
@@ -76,6 +76,7 @@ class LengthIndex:
         self.repeats = repeats
         self._vectors = vectors
         self._searcher = Searcher(vectors, rows)
+        self._counted = fitted.parameters.neighbours
         self._estimator = fitted.estimator(rows)
         self._calibration = fitted.calibration
         self._head = head
@@ -163,7 +164,10 @@ class LengthIndex:
     def search(self, vectors: FloatMatrix, queries: Sequence[Query]) -> Hits:
         """The nearest past prompts of each query, those of the LLM asked for first; its repeats."""
         recent = self._recent_view()
-        hits = self._searcher.search(vectors, self._model_codes(queries, recent), recent=recent)
+        codes = self._model_codes(queries, recent)
+        asked = max((query.neighbour_count for query in queries), default=0)
+        fetched = rows_to_fetch(self._counted, asked)
+        hits = self._searcher.search(vectors, codes, recent=recent, neighbours=fetched)
         repeated = None if self.repeats is None else self.repeats.look_up(queries)
         return replace(hits, queries=vectors, repeated=repeated)
 

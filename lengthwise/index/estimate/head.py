@@ -7,6 +7,7 @@ probabilities of bins on the log scale, from the vector, a few plain features an
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log1p
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,14 @@ def prompt_features(prompts: Sequence[str]) -> FloatMatrix:
 def _features(prompt: str) -> list[float]:
     answers = [len(a) for a in _ANSWER.findall(prompt)] if "assistant: " in prompt else []
     return [
-        np.log1p(len(prompt)),
-        np.log1p(prompt.count(" ")),
-        np.log1p(prompt.count("\n")),
+        log1p(len(prompt)),
+        log1p(prompt.count(" ")),
+        log1p(prompt.count("\n")),
         sum(map(prompt.count, "0123456789")) / max(1, len(prompt)),
         min(prompt.count("?"), 5),
         min(len(answers), 10),
-        np.log1p(answers[-1]) if answers else 0.0,
-        np.log1p(sum(answers) / len(answers)) if answers else 0.0,
+        log1p(answers[-1]) if answers else 0.0,
+        log1p(sum(answers) / len(answers)) if answers else 0.0,
     ]
 
 

@@ -27,6 +27,8 @@ class NeighbourNames:
             place: Line of this query in them.
             query: Says how many, and whether their texts are wanted.
         """
+        if not query.neighbour_count:
+            return ()
         named = [row for row in hits.rows[place, : query.neighbour_count].tolist() if row >= 0]
         return tuple(
             self._neighbour(row, similarity, query, hits.recent)

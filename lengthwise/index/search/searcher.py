@@ -16,8 +16,23 @@ from lengthwise.index.search.vector_search import RowSubset, VectorSearch
 NEIGHBOURS = 64
 """Rows fetched for a query: the most that the fitting may let count."""
 
+FETCHED_PER_COUNTED = 2
+"""Rows fetched for each that counts: what counts are those of the highest weight, and one of many
+answers to the same prompt has less of it than its nearness would give."""
+
 SEVERAL_MODELS_NEIGHBOURS = 128
 """Fetched where several LLMs share the index, so that the asked one's rows are among them."""
+
+
+def rows_to_fetch(counted: int, asked: int) -> int:
+    """How many rows a query needs where all are one LLM's.
+
+    Args:
+        counted: So many count for an estimate.
+        asked: So many are named in the answer.
+    """
+    return min(NEIGHBOURS, max(FETCHED_PER_COUNTED * counted, asked))
+
 
 MIN_OWN = 8
 """With fewer rows of the asked LLM among those found, its own history is searched by itself."""
@@ -77,6 +92,7 @@ class Searcher:
         *,
         leave_out: LeaveGroupOut | None = None,
         recent: RecentView | None = None,
+        neighbours: int = NEIGHBOURS,
     ) -> Hits:
         """The nearest rows of each query.
 
@@ -86,9 +102,10 @@ class Searcher:
             leave_out: The queries are rows of the index, which then see the rest of it just as a
                 new prompt sees all of it.
             recent: Rows that came after the build, which are searched as well.
+            neighbours: Rows to find for each, where all are one LLM's.
         """
         several = (len(recent.model_codes) if recent else self._models) > 1
-        wanted = SEVERAL_MODELS_NEIGHBOURS if several else NEIGHBOURS
+        wanted = SEVERAL_MODELS_NEIGHBOURS if several else neighbours
         hits = self._nearest(queries, wanted, leave_out, recent)
         if not several:
             return hits

@@ -186,6 +186,12 @@ def test_neighbours_are_named_nearest_first_and_without_their_text(index, histor
     assert estimate.neighbours[0].output_tokens == history[7].output_tokens
 
 
+def test_more_neighbours_are_named_than_count_if_asked_for(index, monkeypatch):
+    monkeypatch.setattr(index, "_counted", 16)
+    (estimate,) = index.predict([Query("topic1-a", neighbour_count=60)])
+    assert len(estimate.neighbours) == 60
+
+
 def test_the_text_of_neighbours_is_given_if_asked_for(index, history):
     query = Query(history[7].prompt, neighbour_count=1, include_neighbour_text=True)
     assert index.predict([query])[0].neighbours[0].text == history[7].prompt

@@ -8,7 +8,7 @@ import pytest
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.hits import Hits
 from lengthwise.index.search.rows import HistoryRows
-from lengthwise.index.search.searcher import NEIGHBOURS, LeaveGroupOut, Searcher
+from lengthwise.index.search.searcher import NEIGHBOURS, LeaveGroupOut, Searcher, rows_to_fetch
 from lengthwise.index.search.subset import FEW_ROWS
 from lengthwise.index.search.vectors import VectorIndex
 from tests.lengthwise.index.fakes import unit
@@ -34,6 +34,23 @@ def test_an_index_smaller_than_the_number_of_neighbours_gives_all_it_has():
     searcher, _ = searcher_of(matrix)
     hits = searcher.search(matrix[:2], np.array([-1, -1]))
     assert np.sort(hits.rows, axis=1).tolist() == [[0, 1, 2, 3, 4]] * 2
+
+
+def test_so_many_rows_are_found_as_are_asked_for():
+    matrix = points(200)
+    searcher, _ = searcher_of(matrix)
+    whole = searcher.search(matrix[:3], np.array([-1] * 3))
+    some = searcher.search(matrix[:3], np.array([-1] * 3), neighbours=20)
+    assert whole.rows.shape == (3, NEIGHBOURS)
+    assert some.rows.tolist() == whole.rows[:, :20].tolist()
+
+
+@pytest.mark.parametrize(
+    ("counted", "asked", "rows"),
+    [(16, 0, 32), (16, 3, 32), (16, 50, 50), (64, 0, NEIGHBOURS), (16, 99, NEIGHBOURS)],
+)
+def test_rows_are_fetched_for_what_counts_and_for_what_is_named(counted, asked, rows):
+    assert rows_to_fetch(counted, asked) == rows
 
 
 def test_a_lone_llm_that_is_not_near_is_found_nonetheless():
