@@ -16,7 +16,6 @@ from tests.predictor_service.waiting import until
 FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 A_FEW_HUNDRED = settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )

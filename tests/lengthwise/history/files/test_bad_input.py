@@ -293,9 +293,7 @@ def test_a_gzip_without_a_whole_line_says_so(tmp_path: Path) -> None:
     )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(0, len(PACKED)))
 def test_a_gzip_cut_anywhere_keeps_a_prefix_and_raises_nothing_else(
     tmp_path: Path, size: int
@@ -311,9 +309,7 @@ def test_a_gzip_cut_anywhere_keeps_a_prefix_and_raises_nothing_else(
     assert (len(kept) == len(MANY)) >= (size == len(PACKED))
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, len(PACKED) - 1), value=st.integers(0, 255))
 def test_a_damaged_gzip_raises_nothing_but_read_errors(
     tmp_path: Path, position: int, value: int

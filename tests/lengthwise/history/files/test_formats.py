@@ -55,9 +55,7 @@ def test_every_format_gives_the_rows_as_they_are(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(records, min_size=1, max_size=5))
 def test_records_survive_a_round_trip_through_every_format(
     tmp_path: Path, name: str, rows: list[HistoryRecord]

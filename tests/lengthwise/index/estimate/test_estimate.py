@@ -146,7 +146,7 @@ def test_a_history_of_cut_off_answers_alone_gives_estimates():
     assert estimate.median_tokens >= 80
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     words=st.lists(
         st.sampled_from(["topic1-a", "topic6-b", "filler4", "filler9", "unheard", "of"]), max_size=8
