@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.harness.killable_service import KillableService, real_service
@@ -38,6 +39,9 @@ BURST_CALLERS = 512
 STRETCHES = 120
 """Parts of the run that are looked at one by one."""
 
+READ_EVERY_S = 1.0
+"""Memory is read so often, at least once in each part."""
+
 MIN_STRETCH_S = 0.5
 """Of a short run, the least that a part lasts, in seconds."""
 
@@ -54,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     with TemporaryDirectory(prefix="lengthwise-soak-") as name:
         found = _measure(options, Path(name))
-    finish(soak_report(options.command, found), options.json, summary(found))
+    read = {"memory_mib": [round(one.resident_mib, 1) for one in found.stretches]}
+    finish(soak_report(options.command, found), options.json, {**summary(found), **read})
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -114,19 +119,30 @@ async def _note(
     every_s = max(MIN_STRETCH_S, options.minutes * 60 / STRETCHES)
     stretches: list[Stretch] = []
     while True:
+        read_mib: list[float] = []
+        ends_s = time.monotonic() + every_s
         try:
-            await asyncio.sleep(every_s)
+            while (left_s := ends_s - time.monotonic()) > 0:
+                await asyncio.sleep(min(READ_EVERY_S, left_s))
+                service.check_alive()
+                read_mib.append(resident_mib(service.pid))
         except asyncio.CancelledError:
             return stretches
-        service.check_alive()
         counts = load.counts
         if not counts.latencies_ms:
             continue
         p99_ms = percentile(counts.latencies_ms, 0.99)
         counts.latencies_ms.clear()
-        resident = resident_mib(service.pid)
-        at_s = time.monotonic() - began_s
-        stretches.append(Stretch(at_s, resident, p99_ms, counts.predicted, counts.errors))
+        stretches.append(
+            Stretch(
+                time.monotonic() - began_s,
+                median(read_mib),
+                max(read_mib),
+                p99_ms,
+                counts.predicted,
+                counts.errors,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ class Stretch:
 
     Args:
         at_s: When it ended, from the start of the load.
-        resident_mib: Memory that the service held at its end.
+        resident_mib: Memory that the service held in it, the median of what was read.
+        peak_mib: The most that was read: rows learnt from are moved now and then, and for seconds
+            lie in two places.
         p99_ms: Of the predictions in it.
         predicted: Predictions answered since the load began.
         errors: Calls that failed so far.
@@ -26,6 +28,7 @@ class Stretch:
 
     at_s: float
     resident_mib: float
+    peak_mib: float
     p99_ms: float
     predicted: int
     errors: int
@@ -116,8 +119,10 @@ def soak_report(command: str, found: SoakFindings) -> Report:
         "The real service with SQLite at a Unix socket, asked by one process on the same cores. "
         "Requests come by a Poisson process; each prompt is another, is predicted by itself and "
         "its length reported, 32 at a time.",
-        "Memory is the process's resident set, judged after the first quarter of the run, when "
-        "caches and the rows learnt from reports have reached their bounds.",
+        "Memory is the process's resident set, read every second; of each part of the run the "
+        "median counts, and the highest reading stands beside it: when learnt rows are moved, they "
+        "lie in two places for some seconds. It is judged after the first quarter, when caches and "
+        "the rows learnt from reports have reached their bounds.",
         *(f"Failed: {example}" for example in found.counts.examples),
     ]
     return Report("soak", command, [_whole(found), _course(found), aims_table(aims)], notes)
@@ -159,6 +164,7 @@ def _course(found: SoakFindings) -> Table:
         {
             "at": f"{one.at_s / 60:.1f}",
             "resident_mib": one.resident_mib,
+            "peak_mib": one.peak_mib,
             "p99_ms": one.p99_ms,
             "predicted": one.predicted,
             "errors": one.errors,
@@ -168,6 +174,7 @@ def _course(found: SoakFindings) -> Table:
     columns = [
         Column("at", "minute"),
         Column("resident_mib", "memory, MiB", "{:.0f}"),
+        Column("peak_mib", "at most", "{:.0f}"),
         Column("p99_ms", "p99, ms", "{:.0f}"),
         Column("predicted", "predicted so far", "{:,}"),
         Column("errors", "errors so far"),

@@ -20,7 +20,7 @@ def test_a_short_soak_ends_without_an_error_and_with_every_completion_stored(tmp
 
 
 def stretches(memory):
-    return [Stretch(60.0 * i, mib, 10.0, i, 0) for i, mib in enumerate(memory, 1)]
+    return [Stretch(60.0 * i, mib, mib, 10.0, i, 0) for i, mib in enumerate(memory, 1)]
 
 
 def test_growth_is_judged_once_the_caches_are_full():
