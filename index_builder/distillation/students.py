@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from index_builder.distillation.static_module import (
 from index_builder.training.base_model import BaseModel
 from index_builder.training.network import EncoderModule
 from index_builder.training.options import TrainOptions
+from lengthwise.index.encoder.pooling_layer import PoolingLayer, put_together
 from lengthwise.index.encoder.static_encoder import StaticConfig, StaticEncoder
 from lengthwise.index.errors import EncoderError, InvalidInputError
 
@@ -117,7 +118,7 @@ class Student(Protocol):
 
 
 class LayeredStudent:
-    """Some of a teacher's layers.
+    """Some of a teacher's layers, the last of which computes one state for each prompt.
 
     Args:
         teacher: Is left as it is.
@@ -129,20 +130,24 @@ class LayeredStudent:
     """
 
     def __init__(self, teacher: BaseModel, layers: int) -> None:
-        model = deepcopy(teacher.model)
-        self._model = BaseModel(model, teacher.tokenizer, "")
-        transformer, held = self._model.transformer, layers_of(teacher)
+        held = layers_of(teacher)
         if not 1 <= layers < held:
             raise InvalidInputError(
                 f"a student of {layers} layers cannot be made: expected fewer than the {held} of "
                 "the encoder"
             )
-        transformer.encoder.layer = nn.ModuleList(
-            transformer.encoder.layer[i] for i in kept_layers(held, layers)
-        )
-        transformer.config.num_hidden_layers = layers
+        transformer: Any = deepcopy(teacher.model[0])
+        bert, pooling = transformer.auto_model, deepcopy(teacher.pooling_layer)
+        own = [*bert.encoder.layer, *([] if pooling is None else [pooling.layer])]
+        *first, last = (own[i] for i in kept_layers(held, layers))
+        bert.encoder.layer = nn.ModuleList(first)
+        bert.config.num_hidden_layers = len(first)
+        model = put_together(transformer, PoolingLayer(last, bert.config))
+        self._model = BaseModel(model, teacher.tokenizer, "")
         # A student rather learns too little than by heart, and hidden tokens are against that, too.
-        self.encoder = EncoderModule(transformer, train_words=False, dropout=False)
+        self.encoder = EncoderModule(
+            bert, self._model.pooling_layer, train_words=False, dropout=False
+        )
         self.to_teacher: nn.Module = nn.Identity()
         self.dimension = self._model.dimension
 
@@ -163,7 +168,7 @@ def layers_of(model: BaseModel) -> int:
             f"no student can be made of a {type(model.transformer).__name__}: expected layers in "
             "encoder.layer, as a BERT has them. Train without a smaller one"
         )
-    return len(held)
+    return len(held) + (model.pooling_layer is not None)
 
 
 def size_name(layers: int) -> str:
@@ -187,7 +192,8 @@ class StaticStudent:
     def __init__(self, teacher: BaseModel, device: torch.device) -> None:
         self._tokenizer = teacher.tokenizer
         self._window = int(teacher.model.max_seq_length or 512)
-        encoder = EncoderModule(teacher.transformer, train_words=False).to(device).eval()
+        encoder = EncoderModule(teacher.transformer, teacher.pooling_layer, train_words=False)
+        encoder = encoder.to(device).eval()
         first, last = teacher.tokenizer.encode("").ids
         tokens = int(teacher.transformer.config.vocab_size)
         vectors = single_token_vectors(encoder, tokens, (first, last))

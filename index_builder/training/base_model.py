@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
 from lengthwise.index.encoder.encoder import locate_encoder
-from lengthwise.index.encoder.sentence_encoder import hash_model, is_mean_pooled, tokenizer_of
+from lengthwise.index.encoder.pooling_layer import PoolingLayer, pooling_layer_of, read_model
+from lengthwise.index.encoder.sentence_encoder import hash_model, is_trainable, tokenizer_of
 from lengthwise.index.errors import EncoderError
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model that can be trained: a transformer, mean pooling, and nothing that learns after it.
+    """A model that can be trained: a transformer and pooling, and nothing that learns after it.
 
     Args:
         model: The whole; its transformer is changed by training.
@@ -39,14 +39,12 @@ class BaseModel:
         """
         transformers_logging.disable_progress_bar()
         try:
-            model = SentenceTransformer(
-                locate_encoder(name), device="cpu", model_kwargs={"dtype": torch.float32}
-            )
+            model = read_model(locate_encoder(name))
         except Exception as error:  # each library that reads a part of a model has its own errors
             raise EncoderError(f"encoder {name!r} cannot be loaded: {error}") from error
         tokenizer = tokenizer_of(model)
         special = len(tokenizer.encode("").ids)
-        if not is_mean_pooled(model) or special != BERT_SPECIAL_TOKENS:
+        if not is_trainable(model) or special != BERT_SPECIAL_TOKENS:
             raise EncoderError(
                 f"encoder {name!r} cannot be trained: expected a BERT-like sentence-transformers "
                 "model with mean pooling. Build without training, or start from another model"
@@ -57,6 +55,11 @@ class BaseModel:
     def transformer(self) -> Any:
         """The Hugging Face model inside."""
         return self.model[0].auto_model
+
+    @property
+    def pooling_layer(self) -> PoolingLayer | None:
+        """What makes prompts' vectors of its states; None takes their mean."""
+        return pooling_layer_of(self.model)
 
     @property
     def dimension(self) -> int:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lengthwise.index.encoder.encoder import cpu_has_bfloat16
+from lengthwise.index.encoder.pooling_layer import PoolingLayer
 
 HIDDEN = 128
 """Width of the head's one hidden layer."""
@@ -45,20 +46,29 @@ class HeadModule(nn.Module):
 
 
 class EncoderModule(nn.Module):
-    """A transformer with mean pooling, as it is served.
+    """A transformer with pooling, as it is served.
 
     Args:
         transformer: A Hugging Face model that gives `last_hidden_state`.
+        pooling: Makes prompts' vectors of its states; None takes their mean.
         train_words: Whether its word embeddings may change.
         dropout: Whether it drops as much as its configuration says while it is trained; False
             drops nothing.
     """
 
-    def __init__(self, transformer: Any, *, train_words: bool, dropout: bool = True) -> None:
+    def __init__(
+        self,
+        transformer: Any,
+        pooling: PoolingLayer | None = None,
+        *,
+        train_words: bool,
+        dropout: bool = True,
+    ) -> None:
         super().__init__()
         self.transformer = transformer
+        self.pooling = pooling
         if not dropout:
-            for module in transformer.modules():
+            for module in self.modules():
                 if isinstance(module, nn.Dropout):
                     module.p = 0.0
         for name, parameter in self.named_parameters():
@@ -74,9 +84,11 @@ class EncoderModule(nn.Module):
         """
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=fast_bfloat16(ids.device)):
             states = self.transformer(input_ids=ids, attention_mask=mask).last_hidden_state
-        kept = mask[:, :, None]
-        pooled = (states.float() * kept).sum(dim=1) / kept.sum(dim=1)
-        return functional.normalize(pooled, dim=1)
+            pooled = None if self.pooling is None else self.pooling.pool(states, mask)
+        if pooled is None:
+            kept = mask[:, :, None]
+            pooled = (states.float() * kept).sum(dim=1) / kept.sum(dim=1)
+        return functional.normalize(pooled.float(), dim=1)
 
 
 def fast_bfloat16(device: torch.device) -> bool:

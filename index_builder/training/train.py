@@ -85,7 +85,10 @@ def train(
     key = _key(learnt, first, model.content_hash, options)
     standing = checkpoints / key[:16]
     encoder = EncoderModule(
-        model.transformer, train_words=options.train_words, dropout=options.dropout
+        model.transformer,
+        model.pooling_layer,
+        train_words=options.train_words,
+        dropout=options.dropout,
     )
     scale = (
         FeatureScale.from_features(prompt_features([r.prompt for r in learnt]))

@@ -14,57 +14,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lengthwise.index.encoder.packed_layer import AfterAttention, LayerWeights, Linear
+from lengthwise.index.encoder.packed_pooling import PackedPooling, means
 from lengthwise.index.encoder.token_rows import SIZES, RowGroup, TokenRows
-
-Linear = Callable[[Tensor], Tensor]
-
-
-def _plain_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear:
-    def apply(x: Tensor) -> Tensor:
-        y = functional.linear(x, weight, bias)
-        return functional.gelu(y) if gelu else y
-
-    return apply
-
-
-def _onednn_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linear:
-    """The same with weights laid out for oneDNN, and bias and activation in its kernel."""
-    ops: Any = torch.ops.mkldnn
-    packed = ops._reorder_linear_weight(weight.contiguous())  # noqa: SLF001  no public way
-    activation, algorithm = ("gelu", "none") if gelu else ("none", "")
-
-    def apply(x: Tensor) -> Tensor:
-        return ops._linear_pointwise(  # noqa: SLF001  no public way
-            x.contiguous(), packed, bias, activation, [], algorithm
-        )
-
-    return apply
-
-
-def _linear_maker() -> Callable[..., Linear]:
-    ops: Any = torch.ops.mkldnn
-    known = hasattr(ops, "_reorder_linear_weight") and hasattr(ops, "_linear_pointwise")
-    return _onednn_linear if known and torch.backends.mkldnn.is_available() else _plain_linear
-
-
-@dataclass(frozen=True, slots=True)
-class _Norm:
-    weight: Tensor
-    bias: Tensor
-    eps: float
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     qkv: Linear
-    attention_out: Linear
-    attention_norm: _Norm
-    up: Linear
-    down: Linear
-    output_norm: _Norm
+    after: AfterAttention
+
+    @classmethod
+    def from_weights(cls, of: LayerWeights) -> Self:
+        names = (f"attention.self.{part}" for part in ("query", "key", "value"))
+        return cls(of.linear(*names), AfterAttention(of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,68 +85,46 @@ class BertShape:
         )
 
 
-def _means(x: Tensor, rows: TokenRows) -> Tensor:
-    """Mean state of each prompt's tokens, float32: shape (prompts, hidden)."""
-    if rows.shared is not None:
-        places, starts = map(torch.from_numpy, (rows.shared.places, rows.shared.starts))
-        return functional.embedding_bag(places, x.float(), starts, mode="mean")
-    parts = [
-        x[group.start : group.stop].view(-1, group.width, x.shape[1]).float().mean(dim=1)
-        for group in rows.groups
-    ]
-    means = torch.empty(len(rows.order), x.shape[1])
-    means[torch.tensor(rows.order)] = torch.cat(parts)
-    return means
+def _converted(state: Mapping[str, Tensor], dtype: torch.dtype) -> Mapping[str, Tensor]:
+    return {name: tensor.detach().to(dtype) for name, tensor in state.items()}
 
 
 class PackedBert:
-    """Mean-pooled, normalised BERT embeddings of token ids, without padding.
+    """Normalised BERT embeddings of token ids, without padding.
 
     Args:
         shape: As the model's configuration says.
         state: Its weights, by the names that Hugging Face's `BertModel` gives them.
-        dtype: Precision of the computation; pooling is done in float32.
+        dtype: Precision of the computation; means are taken in float32.
+        pooling: Weights of a `PoolingLayer` that makes prompts' vectors; None takes the mean of
+            their tokens' states.
     """
 
-    def __init__(self, shape: BertShape, state: Mapping[str, Tensor], dtype: torch.dtype) -> None:
-        weights: dict[str, Tensor] = {
-            name: tensor.detach().to(dtype) for name, tensor in state.items()
-        }
+    def __init__(
+        self,
+        shape: BertShape,
+        state: Mapping[str, Tensor],
+        dtype: torch.dtype,
+        pooling: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        weights = _converted(state, dtype)
         self._heads = shape.heads
         self._hidden = shape.hidden
-        eps = shape.eps
-        linear = _linear_maker()
-
-        def norm(prefix: str) -> _Norm:
-            return _Norm(weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], eps)
-
-        def dense(prefix: str, *, gelu: bool = False) -> Linear:
-            return linear(weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], gelu=gelu)
-
-        def qkv(prefix: str) -> Linear:
-            names = [f"{prefix}.{part}" for part in ("query", "key", "value")]
-            return linear(
-                torch.cat([weights[f"{n}.weight"] for n in names]),
-                torch.cat([weights[f"{n}.bias"] for n in names]),
-            )
-
         self._words = weights["embeddings.word_embeddings.weight"]
         self._positions = (
             weights["embeddings.position_embeddings.weight"]
             + weights["embeddings.token_type_embeddings.weight"][0]
         )
-        self._embedding_norm = norm("embeddings.LayerNorm")
+        self._embedding_norm = LayerWeights(weights, "embeddings.", shape.eps).norm("LayerNorm")
         self._layers = [
-            _Layer(
-                qkv=qkv(f"encoder.layer.{i}.attention.self"),
-                attention_out=dense(f"encoder.layer.{i}.attention.output.dense"),
-                attention_norm=norm(f"encoder.layer.{i}.attention.output.LayerNorm"),
-                up=dense(f"encoder.layer.{i}.intermediate.dense", gelu=True),
-                down=dense(f"encoder.layer.{i}.output.dense"),
-                output_norm=norm(f"encoder.layer.{i}.output.LayerNorm"),
-            )
+            _Layer.from_weights(LayerWeights(weights, f"encoder.layer.{i}.", shape.eps))
             for i in range(shape.layers)
         ]
+        self._pool: Callable[[Tensor, TokenRows], Tensor] = means
+        self._pooling: PackedPooling | None = None
+        if pooling is not None:
+            last = LayerWeights(_converted(pooling, dtype), "layer.", shape.eps)
+            self._pool = self._pooling = PackedPooling(last, shape.heads)
 
     @property
     def dimension(self) -> int:
@@ -196,12 +137,13 @@ class PackedBert:
 
         Else the first of each size waits for it, and memory grows for as long as new ones come.
         """
-        layer = self._layers[0]  # the others are of the same shape
         for size in SIZES:
             x = torch.zeros(size, self._hidden, dtype=self._words.dtype)
-            layer.qkv(x)
-            layer.attention_out(x)
-            layer.down(layer.up(x))
+            for layer in self._layers[:1]:  # the others are of the same shape
+                layer.qkv(x)
+                layer.after(x, x)
+            if self._pooling is not None:
+                self._pooling.prepare(x)
 
     @torch.inference_mode()
     def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
@@ -217,9 +159,8 @@ class PackedBert:
         attentions = [_Attention.of_group(group, x.dtype) for group in rows.groups]
         for layer in self._layers:
             attended = self._attend(layer.qkv(x), attentions, rows.padding)
-            x = layer.attention_norm(layer.attention_out(attended) + x)
-            x = layer.output_norm(layer.down(layer.up(x)) + x)
-        return functional.normalize(_means(x, rows), dim=1)
+            x = layer.after(attended, x)
+        return functional.normalize(self._pool(x, rows), dim=1)
 
     def _attend(self, qkv: Tensor, attentions: Sequence[_Attention], padding: int) -> Tensor:
         """Self-attention within each prompt: (tokens, 3 * hidden) to (tokens, hidden)."""

@@ -28,15 +28,23 @@ from lengthwise.index.encoder.clipping import (
 )
 from lengthwise.index.encoder.content_hash import ContentHash, ModuleFacts
 from lengthwise.index.encoder.packed_bert import BertShape, PackedBert
+from lengthwise.index.encoder.packed_pooling import POOLING_CLASS, POOLING_FOLDER, POOLING_MODULES
 
 BATCH_TOKENS = 2560
 """Tokens in one forward pass on a CPU: beyond this the caches are full and nothing is gained."""
 
-IN_SENTENCE_TRANSFORMERS = "0.model."
-"""What comes before the name of a weight there, since version 6."""
+IN_SENTENCE_TRANSFORMERS, IN_POOLING = "0.model.", "1."
+"""What comes before the name of a weight there, since version 6, and of one of a layer that pools:
+the place of its module among them."""
 
 MODULES: tuple[ModuleFacts, ...] = (("Transformer", ""), ("Pooling", "mean"), ("Normalize", ""))
 """Of a model that a mean of its tokens' states makes vectors of; the last may be missing."""
+
+THEIRS = "sentence_transformers."
+"""What comes before the names of their classes."""
+
+WEIGHTS = "model.safetensors"
+"""File of a module's weights."""
 
 PLAIN_TEXT: Mapping[str, Any] = {
     "transformer_task": "feature-extraction",
@@ -92,7 +100,8 @@ class PackedEncoder:
             found = _PlainFiles.read(folder)
             if found is None:
                 return None
-            weights = load_file(folder / "model.safetensors")
+            weights = load_file(folder / WEIGHTS)
+            pooling = load_file(folder / POOLING_FOLDER / WEIGHTS) if found.pools else None
             if not found.fits(weights):
                 return None
         except Exception:  # noqa: BLE001  each library that reads a part has errors of its own, and
@@ -100,10 +109,11 @@ class PackedEncoder:
         # Older files number the positions as well, which is no weight.
         weights = {key: value for key, value in weights.items() if value.is_floating_point()}
         named = {IN_SENTENCE_TRANSFORMERS + key: value.float() for key, value in weights.items()}
+        named |= {IN_POOLING + key: value.float() for key, value in (pooling or {}).items()}
         of_weights = ContentHash(named.items())
         for window in dict.fromkeys(found.windows):
             if of_weights.of(found.tokenizer, window, found.modules) == content_hash:
-                packed = PackedBert(found.shape, weights, dtype)
+                packed = PackedBert(found.shape, weights, dtype, pooling)
                 return cls(name, content_hash, found.tokenizer, packed, window=window, dtype=dtype)
         return None
 
@@ -174,7 +184,7 @@ class _PlainFiles:
         shape: As the model's configuration says.
         tokenizer: Of the model, its padding and truncation turned off.
         windows: Tokens that it may read at most, by the files that can say so.
-        modules: Those of `MODULES` that it has.
+        modules: `POOLING_MODULES`, or those of `MODULES` that it has.
     """
 
     shape: BertShape
@@ -189,19 +199,16 @@ class _PlainFiles:
         shape = BertShape.from_config(config)
         of_text = _json(folder / "sentence_bert_config.json")
         modules: Any = _json(folder / "modules.json")
-        types = [str(module["type"]) for module in modules]
+        listed = _listed([str(module["type"]) for module in modules])
         of_vectors = _optional(folder / "config_sentence_transformers.json")
         odd = (
-            any(not name.startswith("sentence_transformers.") for name in types),
-            [name.rpartition(".")[2] for name in types]
-            not in ([name for name, _ in MODULES[:count]] for count in (2, 3)),
             modules[0]["path"],
             "auto_map" in config,
             any(v and PLAIN_TEXT.get(k) != v for k, v in of_text.items() if k != "max_seq_length"),
             of_vectors.get("default_prompt_name"),
             of_vectors.get("truncate_dim"),
         )
-        if shape is None or any(odd):
+        if shape is None or listed is None or any(odd):
             return None
         tokenizer = uncut(Tokenizer.from_file(str(folder / "tokenizer.json")))
         if len(tokenizer.encode("").ids) != BERT_SPECIAL_TOKENS or any(
@@ -214,13 +221,27 @@ class _PlainFiles:
             config["max_position_embeddings"],
         )
         windows = tuple(window for window in said if isinstance(window, int))
-        return cls(shape, tokenizer, windows, MODULES[: len(types)])
+        return cls(shape, tokenizer, windows, listed)
+
+    @property
+    def pools(self) -> bool:
+        """Whether its last layer makes prompts' vectors."""
+        return self.modules == POOLING_MODULES
 
     def fits(self, weights: Mapping[str, Tensor]) -> bool:
         """Whether weights are of that shape, no layer more and none less."""
         layers = {int(n.split(".")[2]) for n in weights if n.startswith("encoder.layer.")}
         width = weights["embeddings.word_embeddings.weight"].shape[1]
         return layers == set(range(self.shape.layers)) and width == self.shape.hidden
+
+
+def _listed(classes: Sequence[str]) -> tuple[ModuleFacts, ...] | None:
+    """Modules by their classes; None if one is not known here."""
+    if any(name != POOLING_CLASS and not name.startswith(THEIRS) for name in classes):
+        return None
+    names = [name.rpartition(".")[2] for name in classes]
+    known = (MODULES, MODULES[:2], POOLING_MODULES)
+    return next((modules for modules in known if names == [name for name, _ in modules]), None)
 
 
 def _json(path: Path) -> Mapping[str, Any]:

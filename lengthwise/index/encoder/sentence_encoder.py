@@ -22,6 +22,7 @@ from lengthwise.index.encoder.content_hash import ContentHash
 from lengthwise.index.encoder.encoder import Device, Precision, choose_device, choose_dtype
 from lengthwise.index.encoder.packed_bert import BertShape, PackedBert
 from lengthwise.index.encoder.packed_encoder import PackedEncoder, tokenized
+from lengthwise.index.encoder.pooling_layer import pooling_layer_of, read_model
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,10 @@ def tokenizer_of(model: SentenceTransformer) -> Tokenizer:
     return uncut(Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str()))
 
 
-def is_mean_pooled(model: SentenceTransformer) -> bool:
-    """True if a vector is the mean of the tokens' states, normalised or not."""
+def is_trainable(model: SentenceTransformer) -> bool:
+    """True if vectors are means of tokens' states, normalised or not, or a layer of ours pools."""
+    if pooling_layer_of(model) is not None:
+        return True
     names = [type(module).__name__ for module in model]
     pooled = len(model) > 1 and getattr(model[1], "pooling_mode", None) == "mean"
     return names in (["Transformer", "Pooling", "Normalize"], ["Transformer", "Pooling"]) and pooled
@@ -67,7 +70,7 @@ def load_sentence_encoder(
     dtype = choose_dtype(precision, place)
     transformers_logging.disable_progress_bar()  # a bar for a second of loading is noise
     # float32 first: the hash must not depend on the precision it then runs in.
-    model = SentenceTransformer(source, device="cpu", model_kwargs={"dtype": torch.float32})
+    model = read_model(source)
     _part_from_card(model)
     tokenizer = tokenizer_of(model)
     content_hash = hash_model(model, tokenizer)
@@ -166,10 +169,12 @@ def _packed(
     if type(bert).__name__ == "BertModel":
         shape = BertShape.from_config(bert.config.to_dict())
     special = len(tokenizer.encode("").ids)
-    if shape is None or special != BERT_SPECIAL_TOKENS or not is_mean_pooled(model):
+    if shape is None or special != BERT_SPECIAL_TOKENS or not is_trainable(model):
         return None
     state: dict[str, torch.Tensor] = bert.state_dict()
-    exact = PackedBert(shape, state, torch.float32)
+    layer = pooling_layer_of(model)
+    pooling = None if layer is None else layer.state_dict()
+    exact = PackedBert(shape, state, torch.float32, pooling)
     probed = exact.embed(tokenized(tokenizer, PROBES, window)).numpy()
     cosine = (probed * _by_model(model, PROBES)).sum(axis=1).min()
     if cosine < MIN_PROBE_COSINE:
@@ -178,7 +183,7 @@ def _packed(
             cosine,
         )
         return None
-    return PackedBert(shape, state, dtype)
+    return PackedBert(shape, state, dtype, pooling)
 
 
 def _by_model(model: SentenceTransformer, prompts: Sequence[str]) -> FloatMatrix:

@@ -47,6 +47,7 @@ class RowGroup:
         start: Place of their first token.
         stop: Place behind their last one.
         width: Tokens in a row, empty places among them.
+        prompts: Shape (rows, slots): numbers of the prompts in each row, then `NO_PROMPT`.
         owners: Shape (rows, width): number of the prompt that each token belongs to, `NO_PROMPT`
             where there is none. None if each row is one prompt.
     """
@@ -54,6 +55,7 @@ class RowGroup:
     start: int
     stop: int
     width: int
+    prompts: Sequence[Sequence[int]]
     owners: IntMatrix | None = None
 
 
@@ -126,8 +128,9 @@ def _apart(prompts: Sequence[Sequence[int]]) -> TokenRows:
     groups: list[RowGroup] = []
     start = 0
     for width, group in groupby(order, key=lambda i: len(prompts[i])):
-        stop = start + width * len(list(group))
-        groups.append(RowGroup(start, stop, width))
+        rows = [[i] for i in group]
+        stop = start + width * len(rows)
+        groups.append(RowGroup(start, stop, width, rows))
         start = stop
     nothing = [0] * (rounded_up(start) - start)
     token_ids = chain(*(prompts[i] for i in order), nothing)
@@ -189,8 +192,11 @@ def _groups(rows: Sequence[_Row], owners: IntVector) -> list[RowGroup]:
     """Rows of one width lie together, since the widest come first."""
     groups: list[RowGroup] = []
     start = 0
-    for width, group in groupby(row.width for row in rows):
-        stop = start + width * len(list(group))
-        groups.append(RowGroup(start, stop, width, owners[start:stop].reshape(-1, width)))
+    for width, group in groupby(rows, key=lambda row: row.width):
+        prompts = [row.prompts for row in group]
+        slots = max(map(len, prompts))
+        padded = [[*row, *[NO_PROMPT] * (slots - len(row))] for row in prompts]
+        stop = start + width * len(prompts)
+        groups.append(RowGroup(start, stop, width, padded, owners[start:stop].reshape(-1, width)))
         start = stop
     return groups

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 WORDS = tuple(f"w{i}" for i in range(50))
 
 
-def save_tiny_bert(folder, *, pooling, words=WORDS):
+def save_tiny_bert(folder, *, pooling, words=WORDS, layers=2):
     """Save a BERT with random weights as a sentence-transformers folder; gives its path."""
     words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", *words]
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
@@ -30,7 +30,7 @@ def save_tiny_bert(folder, *, pooling, words=WORDS):
         BertConfig(
             vocab_size=len(words),
             hidden_size=32,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=2,
             intermediate_size=64,
             max_position_embeddings=32,
