@@ -17,8 +17,15 @@ from lengthwise.index.store.folder_store import FolderStore, resolve_artifact
 
 FULL = "full"
 
-SIZES = {FULL: None, "3 layers": 3, "2 layers": 2, "static": 0}
-"""Name of each size, and the layers that a student of it has."""
+SIZES = {
+    FULL: None,
+    "3 layers": StudentOptions(layers=3),
+    "2 layers": StudentOptions(layers=2),
+    "2 pooled": StudentOptions(layers=2, pooling_layer=True),
+    "static": StudentOptions(layers=0),
+}
+"""Name of each size, and the student that it is. The second layer of the pooled one computes one
+state for each prompt."""
 
 
 class PassesSaid(SilentTraining):
@@ -53,11 +60,11 @@ def build_sizes(
     found: dict[str, tuple[Path, float | None]] = {}
     for name in dict.fromkeys([FULL, *names]):
         store = FolderStore(keep / name.replace(" ", "-"))
-        current, layers = store.current(), SIZES[name]
+        current, student = store.current(), SIZES[name]
         say(f"{name}: {'found' if current else 'training'}")
         if current is not None:
             found[name] = store.path_of(current), None
-        elif layers is None:
+        elif student is None:
             built, seconds = build_trained(learnt, [], store.root, options)
             found[name] = built.path, seconds
         else:
@@ -67,7 +74,7 @@ def build_sizes(
                 store.root,
                 DEFAULT_ENCODER,
                 train_options=options,
-                student=StudentOptions(layers=layers),
+                student=student,
                 unlabelled=workload.unlabelled,
                 teachers=[found[FULL][0], *second],
                 training_progress=PassesSaid(),

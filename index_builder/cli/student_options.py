@@ -25,6 +25,15 @@ LayersOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+PoolingLayerOption = Annotated[
+    bool,
+    typer.Option(
+        "--pooling-layer",
+        help="The last of the layers kept computes one state for each prompt, not one for each "
+        "token: for where there are tens of thousands of prompts to learn from.",
+        rich_help_panel=_PANEL,
+    ),
+]
 StaticOption = Annotated[
     bool,
     typer.Option(
@@ -86,6 +95,7 @@ class StudentFlags:
 
     cascade_loss: CascadeLossOption = None
     layers: LayersOption = None
+    pooling_layer: PoolingLayerOption = False
     static: StaticOption = False
     smallest: SmallestOption = False
     target_speed: TargetSpeedOption = None
@@ -134,6 +144,11 @@ class StudentRequest:
         given = [name for name, asked in ways.items() if asked]
         if len(given) > 1:
             raise InvalidInputError(f"{' and '.join(given)}: expected one of them")
+        if flags.pooling_layer and (flags.static or not given):
+            raise InvalidInputError(
+                "--pooling-layer needs --layers, --smallest or --target-speed, since it is of a "
+                "smaller encoder with layers"
+            )
         first_tier = flags.cascade_loss is not None
         if flags.static and first_tier:
             raise InvalidInputError(
@@ -145,7 +160,9 @@ class StudentRequest:
         brought = bool(flags.teacher) or (bool(flags.unlabelled) and not first_tier)
         layers = 0 if flags.static else flags.layers
         return cls(
-            StudentOptions(layers, flags.target_speed) if given or brought else None,
+            StudentOptions(layers, flags.target_speed, flags.pooling_layer)
+            if given or brought
+            else None,
             read_prompts(flags.unlabelled, reading) if flags.unlabelled else (),
             tuple(resolve_artifact(teacher) for teacher in flags.teacher or ()),
             first_tier,

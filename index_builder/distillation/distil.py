@@ -166,6 +166,7 @@ def teach(
     device: str,
     checkpoints: Path,
     progress: TrainingProgress,
+    pooling_layer: bool = False,
 ) -> Trained:
     """Train a student and write its encoder and head into a folder.
 
@@ -177,6 +178,7 @@ def teach(
         device: Where it is trained: "cpu" or "cuda".
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
+        pooling_layer: Whether the last of its layers computes one state for each prompt.
 
     Raises:
         InvalidInputError: The teacher has not so many layers.
@@ -184,10 +186,11 @@ def teach(
     """
     seed_everything(options.seed)
     place = torch.device(device)
-    student = new_student(teaching.model, layers, place)
+    student = new_student(teaching.model, layers, place, pooling_layer=pooling_layer)
     pace = STATIC_PACE if layers == STATIC else LAYERED_PACE
     options = pace.options(options, len(teaching.rows))
-    standing = checkpoints / _standing(teaching.key, layers, options)
+    kind = f"{layers} pooled" if pooling_layer else f"{layers}"
+    standing = checkpoints / _standing(teaching.key, kind, options)
     head = head_module(teaching.teacher.head, student.dimension)
     inputs = TrainingInputs(
         encoder=student.encoder,
@@ -225,7 +228,7 @@ def _key(teachers: Sequence[Teacher], prompts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _standing(key: str, layers: int, options: TrainOptions) -> str:
+def _standing(key: str, kind: str, options: TrainOptions) -> str:
     """Names a student's training: a checkpoint of another one must not be taken up."""
-    text = f"{key} {layers} {json.dumps(asdict(options))}"
+    text = f"{key} {kind} {json.dumps(asdict(options))}"
     return "student-" + hashlib.sha256(text.encode()).hexdigest()[:16]

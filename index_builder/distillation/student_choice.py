@@ -33,13 +33,15 @@ class StudentOptions:
         target_speed: Choose the largest that encodes at least so many times as fast as the trained
             encoder, whatever it costs. None chooses the smallest that costs at most
             `MAX_TAU_B_LOST`, and takes the trained encoder itself where none does.
+        pooling_layer: Whether the last of its layers computes one state for each prompt.
 
     Raises:
-        InvalidInputError: Values out of range, or both.
+        InvalidInputError: Values out of range, or such that exclude each other.
     """
 
     layers: int | None = None
     target_speed: float | None = None
+    pooling_layer: bool = False
 
     def __post_init__(self) -> None:
         if self.layers is not None and self.layers < 0:
@@ -50,6 +52,11 @@ class StudentOptions:
             raise InvalidInputError(
                 f"layers is {self.layers} and target_speed is {self.target_speed}: expected one of "
                 "them, since each decides the size"
+            )
+
+        if self.pooling_layer and self.layers == 0:
+            raise InvalidInputError(
+                "pooling_layer is set and layers is 0: expected layers, the last of which pools"
             )
 
     @property

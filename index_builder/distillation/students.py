@@ -118,18 +118,20 @@ class Student(Protocol):
 
 
 class LayeredStudent:
-    """Some of a teacher's layers, the last of which computes one state for each prompt.
+    """Some of a teacher's layers.
 
     Args:
         teacher: Is left as it is.
         layers: How many are kept, from the first to the last at even distances.
+        pooling_layer: Whether the last of them computes one state for each prompt, see
+            `PoolingLayer`; so it does if it does in the teacher.
 
     Raises:
         InvalidInputError: The teacher has no more than that.
         EncoderError: Its layers cannot be told apart.
     """
 
-    def __init__(self, teacher: BaseModel, layers: int) -> None:
+    def __init__(self, teacher: BaseModel, layers: int, *, pooling_layer: bool = False) -> None:
         held = layers_of(teacher)
         if not 1 <= layers < held:
             raise InvalidInputError(
@@ -139,10 +141,14 @@ class LayeredStudent:
         transformer: Any = deepcopy(teacher.model[0])
         bert, pooling = transformer.auto_model, deepcopy(teacher.pooling_layer)
         own = [*bert.encoder.layer, *([] if pooling is None else [pooling.layer])]
-        *first, last = (own[i] for i in kept_layers(held, layers))
-        bert.encoder.layer = nn.ModuleList(first)
-        bert.config.num_hidden_layers = len(first)
-        model = put_together(transformer, PoolingLayer(last, bert.config))
+        kept = [own[i] for i in kept_layers(held, layers)]
+        last = kept.pop() if pooling_layer or pooling is not None else None
+        bert.encoder.layer = nn.ModuleList(kept)
+        bert.config.num_hidden_layers = len(kept)
+        model = put_together(
+            transformer,
+            deepcopy(teacher.model[1]) if last is None else PoolingLayer(last, bert.config),
+        )
         self._model = BaseModel(model, teacher.tokenizer, "")
         # A student rather learns too little than by heart, and hidden tokens are against that, too.
         self.encoder = EncoderModule(
@@ -214,14 +220,17 @@ class StaticStudent:
         StaticEncoder("student", self._tokenizer, table, config).save(folder)
 
 
-def new_student(teacher: BaseModel, layers: int, device: torch.device) -> Student:
+def new_student(
+    teacher: BaseModel, layers: int, device: torch.device, *, pooling_layer: bool = False
+) -> Student:
     """A student that has learnt nothing yet.
 
     Args:
         teacher: The trained encoder, which is left as it is.
         layers: How many it keeps; `STATIC` for none.
         device: Where the teacher is asked.
+        pooling_layer: Whether the last of its layers computes one state for each prompt.
     """
     if layers == STATIC:
         return StaticStudent(teacher, device)
-    return LayeredStudent(teacher, layers)
+    return LayeredStudent(teacher, layers, pooling_layer=pooling_layer)

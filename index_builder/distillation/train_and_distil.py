@@ -18,7 +18,7 @@ from index_builder.distillation.student_choice import (
     saved_speed,
     sizes_to_try,
 )
-from index_builder.distillation.students import layers_of, new_student, size_name
+from index_builder.distillation.students import STATIC, layers_of, new_student, size_name
 from index_builder.distillation.teacher import Teacher
 from index_builder.training.base_model import BaseModel
 from index_builder.training.options import TrainOptions
@@ -116,7 +116,8 @@ class Distillation:
         with TemporaryDirectory(prefix=".student-", dir=out.parent) as name:
             for layers in sizes:
                 folder = Path(name) / str(layers)
-                found = self._teach(teaching, layers, folder, facts)
+                pools = wanted.pooling_layer and layers != STATIC
+                found = self._teach(teaching, layers, folder, facts, pooling_layer=pools)
                 lost = facts.best_kendall_tau_b - found.kendall_tau_b
                 if wanted.is_decided or lost <= MAX_TAU_B_LOST:
                     return _adopt(folder, out, replace(facts, student=found))
@@ -133,14 +134,22 @@ class Distillation:
         def speed_of(layers: int) -> float:
             if layers == held:
                 return encoder_speed(trained / ENCODER_FOLDER, prompts, self.device)
-            student = new_student(model, layers, torch.device(self.device))
+            student = new_student(
+                model, layers, torch.device(self.device), pooling_layer=wanted.pooling_layer
+            )
             return saved_speed(student.save, prompts, self.device)
 
         chosen = largest_fast_enough(sizes, held, speed_of, wanted.target_speed)
         return [] if chosen == held else [chosen]
 
     def _teach(
-        self, teaching: TeachingSet, layers: int, folder: Path, facts: TrainingFacts
+        self,
+        teaching: TeachingSet,
+        layers: int,
+        folder: Path,
+        facts: TrainingFacts,
+        *,
+        pooling_layer: bool,
     ) -> StudentFacts:
         self.progress.stage(f"Teaching {size_name(layers)}")
         trained = teach(
@@ -151,6 +160,7 @@ class Distillation:
             device=self.device,
             checkpoints=self.checkpoints,
             progress=self.progress,
+            pooling_layer=pooling_layer,
         )
         return StudentFacts(
             layers=layers,
@@ -158,6 +168,7 @@ class Distillation:
             epochs=len(trained.kendall_tau_b),
             kendall_tau_b=trained.kendall_tau_b[trained.best_epoch],
             trained_kendall_tau_b=facts.best_kendall_tau_b,
+            pooling_layer=pooling_layer,
         )
 
 

@@ -59,14 +59,15 @@ class Retraining:
         earlier = iter(()) if before is None else before.records()
         self.folder.mkdir()
         # What is served stays as small as it was: a student is made anew of the encoder.
-        student = None if source.training is None else source.training.student
+        was = None if source.training is None else source.training.student
+        student = None if was is None else StudentOptions(was.layers, None, was.pooling_layer)
         rows = [*earlier, *learnt.records()]
         facts = train_and_distil(
             rows,
             start,
             self.folder,
             Distillation(
-                student=None if student is None else StudentOptions(layers=student.layers),
+                student=student,
                 options=self.options,
                 device=choose_device(self.device),
                 checkpoints=self.folder.with_suffix(".checkpoints"),

@@ -98,8 +98,13 @@ def read_model(source: str) -> SentenceTransformer:
     return put_together(transformer, PoolingLayer.from_folder(Path(source, POOLING_FOLDER)))
 
 
-def put_together(transformer: Transformer, pooling: PoolingLayer) -> SentenceTransformer:
-    """A model on the CPU whose vectors a layer makes of a transformer's states."""
+def put_together(transformer: Transformer, pooling: nn.Module) -> SentenceTransformer:
+    """A model on the CPU.
+
+    Args:
+        transformer: Gives states of tokens.
+        pooling: A module of sentence-transformers that makes prompts' vectors of them.
+    """
     modules: list[nn.Module] = [transformer, pooling, Normalize()]
     return SentenceTransformer(modules=modules, device="cpu")
 

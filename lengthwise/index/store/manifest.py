@@ -55,6 +55,7 @@ class StudentFacts:
         epochs: Passes over all prompts, up to the one that ended the training.
         kendall_tau_b: Of the rows kept apart, with the weights that were kept; in [-1, 1].
         trained_kendall_tau_b: The same of the trained encoder.
+        pooling_layer: Whether the last of its layers computes one state for each prompt.
     """
 
     layers: int
@@ -62,6 +63,7 @@ class StudentFacts:
     epochs: int
     kendall_tau_b: float
     trained_kendall_tau_b: float
+    pooling_layer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

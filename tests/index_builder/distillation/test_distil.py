@@ -103,6 +103,30 @@ def test_a_student_orders_prompts_that_it_never_saw(teaching, tmp_path, layers, 
     assert found.statistic > 0.5
 
 
+def test_a_student_whose_last_layer_pools_learns_and_says_so(teacher_index, tiny_model, tmp_path):
+    built = train_and_build(
+        *(topic_history(400), tmp_path, tiny_model),
+        train_options=OPTIONS,
+        student=StudentOptions(layers=1, pooling_layer=True),
+        teachers=[teacher_index],
+    )
+    facts = read_manifest(ArtifactLayout(built.path)).training.student
+    assert (facts.layers, facts.pooling_layer) == (1, True)
+    assert facts.kendall_tau_b > 0.5
+    assert BaseModel.load(str(built.path / ENCODER_FOLDER)).pooling_layer is not None
+    index = LengthIndex.load(built.path)
+    assert index.encoder.runtime.endswith("packed")
+    asked = topic_history(200, seed=9)
+    found = index.predict([Query(record.prompt, "llm") for record in asked])
+    order = kendalltau([e.median_tokens for e in found], [r.output_tokens for r in asked])
+    assert order.statistic > 0.5
+
+
+def test_other_students_take_the_mean_as_before(teaching, tmp_path):
+    taught(teaching, 1, tmp_path)
+    assert BaseModel.load(str(tmp_path / ENCODER_FOLDER)).pooling_layer is None
+
+
 def test_the_same_seed_gives_the_same_student(teaching, tmp_path):
     one, other = (taught(teaching, 0, tmp_path / name)[0] for name in "ab")
     assert one.content_hash == other.content_hash
@@ -297,6 +321,7 @@ def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
         ({"layers": -1}, "layers is -1: expected 0 or more"),
         ({"target_speed": 0.5}, "target_speed is 0.5: expected 1 or more"),
         ({"layers": 2, "target_speed": 3.0}, "expected one of them"),
+        ({"layers": 0, "pooling_layer": True}, "pooling_layer is set and layers is 0"),
     ],
 )
 def test_students_that_cannot_be_asked_for_are_refused(wrong, message):

@@ -72,23 +72,31 @@ def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):
     np.testing.assert_allclose(index.encode(queries), trained.encode(queries), atol=1e-6)
 
 
-def test_a_training_after_a_student_makes_one_of_its_size_again(
+@pytest.mark.parametrize(
+    "student",
+    [StudentOptions(layers=0), StudentOptions(layers=1, pooling_layer=True)],
+    ids=["static", "pooling"],
+)
+def test_a_training_after_a_student_makes_one_of_its_kind_again(
     rebuild,
     tiny_model,  # noqa: F811
     tmp_path,
     monkeypatch,
+    student,
 ):
     monkeypatch.setattr(students, "PAIR_BITS", 4)
-    monkeypatch.setattr(distil, "STATIC_PACE", replace(students.STATIC_PACE, taught_rows=800))
-    student = StudentOptions(layers=0)
+    for name in ("STATIC_PACE", "LAYERED_PACE"):
+        quick = replace(getattr(students, name), taught_rows=800)
+        monkeypatch.setattr(distil, name, quick)
     store = tmp_path / "store"
     train_and_build(
         *(topic_history(400), store, tiny_model), train_options=TRAINING, student=student
     )
     outcome, index = rebuild(new_records(200), training=TRAINING)
     assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 600)
-    assert index.manifest.training.student.layers == 0
-    assert index.encoder.runtime == "cpu float32 static"
+    made = index.manifest.training.student
+    assert (made.layers, made.pooling_layer) == (student.layers, student.pooling_layer)
+    assert index.encoder.runtime.endswith("packed" if student.layers else "static")
 
 
 def test_a_training_goes_on_from_the_index_that_the_one_before_went_on_from(

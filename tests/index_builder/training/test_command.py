@@ -95,6 +95,8 @@ def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as
     [
         ("train", ("--static", "--layers", 2), "--layers and --static: expected one of them"),
         ("train", ("--smallest", "--target-speed", 3), "--smallest and --target-speed: expected"),
+        ("train", ("--pooling-layer",), "--pooling-layer needs --layers, --smallest or"),
+        ("train", ("--static", "--pooling-layer"), "--pooling-layer needs --layers, --smallest or"),
         ("build", ("--static",), "come of a training: give --train as well"),
     ],
 )

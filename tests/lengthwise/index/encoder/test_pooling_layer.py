@@ -29,7 +29,7 @@ MANY = ["w9 " * (1 + n % 29) + f"w{n}" for n in range(FEW_LENGTHS * 5)]
 def student(request, tmp_path):
     """Of so many layers, one or none of which computes a state of each token."""
     teacher = BaseModel.load(str(save_tiny_bert(tmp_path, pooling="mean", layers=3)))
-    return LayeredStudent(teacher, request.param)
+    return LayeredStudent(teacher, request.param, pooling_layer=True)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_layer_of_somebody_else_is_not_taken_for_ours(folder):
 
 def test_it_is_trained_on_and_a_smaller_student_is_made_of_it(tmp_path):
     whole = BaseModel.load(str(save_tiny_bert(tmp_path, pooling="mean", layers=3)))
-    LayeredStudent(whole, 2).save(tmp_path / "two")
+    LayeredStudent(whole, 2, pooling_layer=True).save(tmp_path / "two")
     two = BaseModel.load(str(tmp_path / "two"))
     assert isinstance(two.pooling_layer, PoolingLayer)
     LayeredStudent(two, 1).save(tmp_path / "one")
