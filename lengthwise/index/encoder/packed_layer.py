@@ -44,9 +44,9 @@ class Norm:
     """Layer normalisation.
 
     Args:
-        weight: Shape (hidden,).
-        bias: Shape (hidden,).
-        eps: Added to the variance.
+        weight: Shape (hidden,): what normalised states are multiplied by.
+        bias: Shape (hidden,): what is added to them then.
+        eps: Added to the variance before its root is taken.
     """
 
     weight: Tensor
@@ -93,7 +93,7 @@ class AfterAttention:
     """What a layer does with each state by itself, once attention is over.
 
     Args:
-        of: The layer's weights.
+        of: The weights of the layer, those of its attention among them.
     """
 
     def __init__(self, of: LayerWeights) -> None:

@@ -40,7 +40,7 @@ class PackedPooling:
     """A layer that computes one state for each prompt.
 
     Args:
-        of: Its weights.
+        of: The weights of the layer, named as in any other layer.
         heads: Parts that attention compares apart.
     """
 

@@ -31,7 +31,7 @@ class PoolingLayer(Module):
 
     Args:
         layer: Of a BERT; its weights are used, and trained.
-        config: Of that BERT.
+        config: Of that BERT: heads, sizes and what normalisation adds.
     """
 
     def __init__(self, layer: Any, config: BertConfig) -> None:
@@ -102,7 +102,7 @@ def put_together(transformer: Transformer, pooling: nn.Module) -> SentenceTransf
     """A model on the CPU.
 
     Args:
-        transformer: Gives states of tokens.
+        transformer: Gives a state of each token.
         pooling: A module of sentence-transformers that makes prompts' vectors of them.
     """
     modules: list[nn.Module] = [transformer, pooling, Normalize()]
