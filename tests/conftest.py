@@ -10,13 +10,12 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 try:
-    from hypothesis import HealthCheck, settings
+    from hypothesis import settings
 except ImportError:
     pass  # not in the environments of tests/vllm and tests/ray
 else:
     # A machine in use is slow now and then, which says nothing of what is tested.
-    slow = [HealthCheck.too_slow]
-    settings.register_profile("untimed", deadline=None, suppress_health_check=slow)
+    settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")
 
 if TYPE_CHECKING:

@@ -144,11 +144,6 @@ class StudentRequest:
         given = [name for name, asked in ways.items() if asked]
         if len(given) > 1:
             raise InvalidInputError(f"{' and '.join(given)}: expected one of them")
-        if flags.pooling_layer and (flags.static or not given):
-            raise InvalidInputError(
-                "--pooling-layer needs --layers, --smallest or --target-speed, since it is of a "
-                "smaller encoder with layers"
-            )
         first_tier = flags.cascade_loss is not None
         if flags.static and first_tier:
             raise InvalidInputError(
@@ -158,6 +153,11 @@ class StudentRequest:
         # Who brings prompts or a teacher for a smaller encoder wants one, the smallest that is as
         # good; beside a first tier, prompts alone are for that.
         brought = bool(flags.teacher) or (bool(flags.unlabelled) and not first_tier)
+        if flags.pooling_layer and (flags.static or not (given or brought)):
+            raise InvalidInputError(
+                "--pooling-layer needs --layers, --smallest or --target-speed, since it is of a "
+                "smaller encoder with layers"
+            )
         layers = 0 if flags.static else flags.layers
         return cls(
             StudentOptions(layers, flags.target_speed, flags.pooling_layer)

@@ -53,7 +53,6 @@ class StudentOptions:
                 f"layers is {self.layers} and target_speed is {self.target_speed}: expected one of "
                 "them, since each decides the size"
             )
-
         if self.pooling_layer and self.layers == 0:
             raise InvalidInputError(
                 "pooling_layer is set and layers is 0: expected layers, the last of which pools"
@@ -73,13 +72,18 @@ def sizes_to_try(options: StudentOptions, held: int) -> list[int]:
         held: Layers of the trained encoder.
 
     Raises:
-        InvalidInputError: More layers are asked for than there are.
+        InvalidInputError: More layers are asked for than there are, or all of them for pooling.
     """
     if options.layers is None:
         return [layers for layers in SMALLEST_FIRST if layers < held]
     if options.layers > held:
         raise InvalidInputError(
             f"layers is {options.layers}: the encoder has {held}, expected at most so many"
+        )
+    if options.layers == held and options.pooling_layer:
+        raise InvalidInputError(
+            f"layers is {held}, as many as the encoder has, which then stays as it was trained: "
+            "expected fewer with pooling_layer"
         )
     return [] if options.layers == held else [options.layers]
 

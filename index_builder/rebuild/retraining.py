@@ -60,7 +60,11 @@ class Retraining:
         self.folder.mkdir()
         # What is served stays as small as it was: a student is made anew of the encoder.
         was = None if source.training is None else source.training.student
-        student = None if was is None else StudentOptions(was.layers, None, was.pooling_layer)
+        student = (
+            None
+            if was is None
+            else StudentOptions(layers=was.layers, pooling_layer=was.pooling_layer)
+        )
         rows = [*earlier, *learnt.records()]
         facts = train_and_distil(
             rows,

@@ -12,7 +12,7 @@ from transformers.utils import logging as transformers_logging
 from lengthwise.index.encoder.clipping import BERT_SPECIAL_TOKENS, clip_text, shorten
 from lengthwise.index.encoder.encoder import locate_encoder
 from lengthwise.index.encoder.pooling_layer import PoolingLayer, pooling_layer_of, read_model
-from lengthwise.index.encoder.sentence_encoder import hash_model, is_trainable, tokenizer_of
+from lengthwise.index.encoder.sentence_encoder import has_known_pooling, hash_model, tokenizer_of
 from lengthwise.index.errors import EncoderError
 
 
@@ -44,7 +44,7 @@ class BaseModel:
             raise EncoderError(f"encoder {name!r} cannot be loaded: {error}") from error
         tokenizer = tokenizer_of(model)
         special = len(tokenizer.encode("").ids)
-        if not is_trainable(model) or special != BERT_SPECIAL_TOKENS:
+        if not has_known_pooling(model) or special != BERT_SPECIAL_TOKENS:
             raise EncoderError(
                 f"encoder {name!r} cannot be trained: expected a BERT-like sentence-transformers "
                 "model with mean pooling. Build without training, or start from another model"

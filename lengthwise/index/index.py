@@ -267,6 +267,7 @@ class LengthIndex:
             vectors,
             self.rows.model_codes[places],
             leave_out=LeaveGroupOut(places, self.rows.group_codes),
+            neighbours=rows_to_fetch(self._counted, 0),
         )
         return self.estimate(replace(hits, queries=vectors), queries)
 

@@ -6,7 +6,7 @@ CPUs with oneDNN the weights are laid out once for its kernels, which also fuse 
 Measured by `benchmarks.encoder`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lengthwise.index.encoder.packed_layer import AfterAttention, LayerWeights, Linear
+from lengthwise.index.encoder.packed_layer import AfterAttention, LayerWeights, Linear, apart_mask
 from lengthwise.index.encoder.packed_pooling import PackedPooling, means
 from lengthwise.index.encoder.token_rows import SIZES, RowGroup, TokenRows
 
@@ -42,8 +42,7 @@ class _Attention:
         if group.owners is None:
             return cls(group, None)
         owners = torch.from_numpy(group.owners)
-        apart = owners[:, None, :, None] != owners[:, None, None, :]
-        return cls(group, torch.zeros(apart.shape, dtype=dtype).masked_fill_(apart, -torch.inf))
+        return cls(group, apart_mask(owners, owners, dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +119,10 @@ class PackedBert:
             _Layer.from_weights(LayerWeights(weights, f"encoder.layer.{i}.", shape.eps))
             for i in range(shape.layers)
         ]
-        self._pool: Callable[[Tensor, TokenRows], Tensor] = means
         self._pooling: PackedPooling | None = None
         if pooling is not None:
             last = LayerWeights(_converted(pooling, dtype), "layer.", shape.eps)
-            self._pool = self._pooling = PackedPooling(last, shape.heads)
+            self._pooling = PackedPooling(last, shape.heads)
 
     @property
     def dimension(self) -> int:
@@ -160,7 +158,8 @@ class PackedBert:
         for layer in self._layers:
             attended = self._attend(layer.qkv(x), attentions, rows.padding)
             x = layer.after(attended, x)
-        return functional.normalize(self._pool(x, rows), dim=1)
+        pooled = means(x, rows) if self._pooling is None else self._pooling(x, rows)
+        return functional.normalize(pooled, dim=1)
 
     def _attend(self, qkv: Tensor, attentions: Sequence[_Attention], padding: int) -> Tensor:
         """Self-attention within each prompt: (tokens, 3 * hidden) to (tokens, hidden)."""

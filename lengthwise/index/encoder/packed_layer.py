@@ -57,6 +57,21 @@ class Norm:
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
+def apart_mask(asking: Tensor, owners: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to attention's scores: -inf between prompts, else 0.
+
+    Args:
+        asking: Shape (rows, queries): number of the prompt that each query is of.
+        owners: Shape (rows, tokens): that of each token which may be looked at.
+        dtype: Precision of the scores.
+
+    Returns:
+        Shape (rows, 1, queries, tokens), the same for each head.
+    """
+    apart = asking[:, None, :, None] != owners[:, None, None, :]
+    return torch.zeros(apart.shape, dtype=dtype).masked_fill_(apart, -torch.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
     """The weights of one layer, by the names that Hugging Face's `BertLayer` gives them.

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lengthwise.index.encoder.content_hash import ModuleFacts
-from lengthwise.index.encoder.packed_layer import AfterAttention, LayerWeights
-from lengthwise.index.encoder.token_rows import RowGroup, TokenRows, rounded_up
+from lengthwise.index.encoder.packed_layer import AfterAttention, LayerWeights, apart_mask
+from lengthwise.index.encoder.token_rows import TokenRows, rounded_up
 
 POOLING_MODULES: tuple[ModuleFacts, ...] = (
     ("Transformer", ""),
@@ -70,20 +70,18 @@ class PackedPooling:
         attended = x.new_zeros(len(asking) + 1, x.shape[1])
         for group in rows.groups:
             prompts = torch.as_tensor(group.prompts)
-            found = self._attend(queries[prompts], keys_values[group.start : group.stop], group)
-            attended[prompts] = found
+            mask = None
+            if group.owners is not None:
+                mask = apart_mask(prompts, torch.from_numpy(group.owners), x.dtype)
+            of_group = keys_values[group.start : group.stop].view(len(prompts), group.width, -1)
+            attended[prompts] = self._attend(queries[prompts], of_group, mask)
         return self._after(attended[:-1], asking)[: len(mean)].float()
 
-    def _attend(self, queries: Tensor, keys_values: Tensor, group: RowGroup) -> Tensor:
+    def _attend(self, queries: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
         """What each prompt of each row finds among its tokens: (rows, slots, hidden)."""
         rows, slots, hidden = queries.shape
-        size = hidden // self._heads
-        k, v = keys_values.view(rows, group.width, 2, self._heads, size).permute(2, 0, 3, 1, 4)
-        q = queries.view(rows, slots, self._heads, size).transpose(1, 2)
-        mask = None
-        if group.owners is not None:
-            owners, prompts = torch.from_numpy(group.owners), torch.as_tensor(group.prompts)
-            apart = owners[:, None, None, :] != prompts[:, None, :, None]
-            mask = torch.zeros(apart.shape, dtype=q.dtype).masked_fill_(apart, -torch.inf)
+        heads = (self._heads, hidden // self._heads)
+        k, v = keys_values.unflatten(2, (2, *heads)).permute(2, 0, 3, 1, 4)
+        q = queries.unflatten(2, heads).transpose(1, 2)
         attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return attended.transpose(1, 2).reshape(rows, slots, hidden)

@@ -49,7 +49,7 @@ def tokenizer_of(model: SentenceTransformer) -> Tokenizer:
     return uncut(Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str()))
 
 
-def is_trainable(model: SentenceTransformer) -> bool:
+def has_known_pooling(model: SentenceTransformer) -> bool:
     """True if vectors are means of tokens' states, normalised or not, or a layer of ours pools."""
     if pooling_layer_of(model) is not None:
         return True
@@ -169,7 +169,7 @@ def _packed(
     if type(bert).__name__ == "BertModel":
         shape = BertShape.from_config(bert.config.to_dict())
     special = len(tokenizer.encode("").ids)
-    if shape is None or special != BERT_SPECIAL_TOKENS or not is_trainable(model):
+    if shape is None or special != BERT_SPECIAL_TOKENS or not has_known_pooling(model):
         return None
     state: dict[str, torch.Tensor] = bert.state_dict()
     layer = pooling_layer_of(model)

@@ -23,6 +23,12 @@ answers to the same prompt has less of it than its nearness would give."""
 SEVERAL_MODELS_NEIGHBOURS = 128
 """Fetched where several LLMs share the index, so that the asked one's rows are among them."""
 
+MIN_OWN = 8
+"""With fewer rows of the asked LLM among those found, its own history is searched by itself."""
+
+MAX_EXCLUDED = 1024
+"""Rows fetched at most beyond those wanted, to make up for those that are left out."""
+
 
 def rows_to_fetch(counted: int, asked: int) -> int:
     """How many rows a query needs where all are one LLM's.
@@ -32,13 +38,6 @@ def rows_to_fetch(counted: int, asked: int) -> int:
         asked: So many are named in the answer.
     """
     return min(NEIGHBOURS, max(FETCHED_PER_COUNTED * counted, asked))
-
-
-MIN_OWN = 8
-"""With fewer rows of the asked LLM among those found, its own history is searched by itself."""
-
-MAX_EXCLUDED = 1024
-"""Rows fetched at most beyond those wanted, to make up for those that are left out."""
 
 
 @dataclass(frozen=True, slots=True)

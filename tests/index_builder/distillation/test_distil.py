@@ -247,6 +247,11 @@ def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model,
         )
 
 
+def test_a_last_layer_for_pooling_is_refused_where_all_layers_are_kept():
+    with pytest.raises(InvalidInputError, match="expected fewer with pooling_layer"):
+        sizes_to_try(StudentOptions(layers=6, pooling_layer=True), 6)
+
+
 def test_prompts_held_out_are_not_learnt_in_other_letters_or_with_other_spaces():
     learnt, held_out = [HistoryRecord("known", 1)], [HistoryRecord("Held  out", 1)]
     prompts = ["new", "known", "held out", " HELD\nOUT ", "new", "New"]

@@ -85,6 +85,8 @@ def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as
     more = tmp_path / "more.jsonl"
     more.write_text(json.dumps({"prompt": "a prompt without a length"}) + "\n")
     assert request(unlabelled=[str(more)]).options == StudentOptions()
+    pooling = request(unlabelled=[str(more)], pooling_layer=True)
+    assert pooling.options == StudentOptions(pooling_layer=True)
     # Beside a first tier they are for that, and the encoder stays.
     assert request(unlabelled=[str(more)], cascade_loss=0.01).options is None
     assert request().options is None
