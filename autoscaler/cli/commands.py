@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autoscaler.cli.process import process_from_config
-from autoscaler.config.fleet_config import FleetConfig
-from autoscaler.config.read import read_config
+from autoscaler.config.fleet_config import FleetConfig, read_config
 from autoscaler.core.decide import decide
 from autoscaler.core.decision import Decision
 from autoscaler.core.fleet import FleetState

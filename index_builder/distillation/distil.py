@@ -11,17 +11,20 @@ import numpy as np
 import torch
 
 from index_builder.distillation.students import LAYERED_PACE, STATIC, STATIC_PACE, new_student
-from index_builder.distillation.teacher import Teacher, require_same_bins
-from index_builder.distillation.teacher_lesson import TeacherAnswers, TeacherLesson
+from index_builder.distillation.teacher import (
+    Teacher,
+    TeacherAnswers,
+    TeacherLesson,
+    require_same_bins,
+)
 from index_builder.training.base_model import BaseModel
-from index_builder.training.checkpoint import CheckpointFile
 from index_builder.training.head_weights import FeatureScale, head_module, length_head
 from index_builder.training.lessons import LengthLesson
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.targets import Bins, LengthTargets, draws_of
 from index_builder.training.train import UNKNOWN_SHARE
-from index_builder.training.trainer import Trained, Trainer, seed_everything
+from index_builder.training.trainer import CheckpointFile, Trained, Trainer, seed_everything
 from index_builder.training.training_set import LlmOffsets, TrainingInputs, TrainingRows
 from lengthwise.index.estimate.head import prompt_features
 from lengthwise.index.record import HistoryRecord

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from index_builder.build.encoded_rows import EncodedChunk
-from index_builder.distributed.findings import FileFindings, findings_name, merged
+from index_builder.distributed.findings import FileFindings, findings_name, merged, read_unselected
 from index_builder.distributed.part import part_name, read_part
 from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan
-from index_builder.distributed.unselected import read_unselected
 from lengthwise.history.files import ReadReport
-from lengthwise.history.fingerprint import RecordHash
+from lengthwise.history.records import RecordHash
 from lengthwise.index.errors import EncoderMismatchError, InvalidInputError
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.manifest import EncoderIdentity

@@ -1,13 +1,19 @@
-"""What reading a file of the history found, told to the build beside the parts."""
+"""What reading a file of the history found, told to the build beside the parts.
+
+So are the lengths of rows that are not selected: their prompts may come again.
+"""
 
 import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from index_builder.distributed.place import Place
 from lengthwise.history.files import ReadReport
 from lengthwise.history.files.report import EXAMPLES
+from lengthwise.index.repeats.repeat_table import RepeatTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +69,23 @@ def merged(reports: list[ReadReport]) -> ReadReport:
             whole.recognised(title)
         whole.notes += [note for note in report.notes if note not in whole.notes]
     return whole
+
+
+def unselected_name(file: int) -> str:
+    """Name of a file's lengths below the folder of its encoding."""
+    return f"repeats/{file:06d}.bin"
+
+
+def read_unselected(place: Place, file: int) -> RepeatTable | None:
+    """What the rows of a file say that are not selected; None where all are.
+
+    Raises:
+        ArtifactAlteredError: It was altered.
+    """
+    name = unselected_name(file)
+    if not place.has(name):
+        return None
+    if place.folder is not None:
+        return RepeatTable.open(place.folder / name)
+    content = np.frombuffer(place.read(name), np.uint8)
+    return RepeatTable.from_bytes(content, f"{place.text}/{name}")

@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from index_builder.build.encoded_rows import EncodedChunk, encode_chunk
-from index_builder.distributed.findings import FileFindings
+from index_builder.distributed.findings import FileFindings, unselected_name
 from index_builder.distributed.part import PartFacts, facts_of, write_part
 from index_builder.distributed.place import Place, is_url
 from index_builder.distributed.plan import EncodePlan, SourceFile, Stripe
 from index_builder.distributed.selection import Selection
-from index_builder.distributed.unselected import unselected_name
 from lengthwise.history.files import History, HistoryEmptyError, ReadReport
 from lengthwise.history.files.errors import HistoryReadError
 from lengthwise.history.records import chunked

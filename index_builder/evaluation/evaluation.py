@@ -9,7 +9,9 @@ import numpy as np
 from index_builder.evaluation.breakdown import (
     DECILES,
     ModelAccuracy,
+    TierAccuracy,
     accuracy_by_model,
+    accuracy_by_tier,
     coverage_90_by_decile,
 )
 from index_builder.evaluation.collected_rows import CollectedRows, EvaluatedRows
@@ -22,7 +24,6 @@ from index_builder.evaluation.metrics import (
 )
 from index_builder.evaluation.predictor import LengthPredictor
 from index_builder.evaluation.quantiles import constant_predictions, from_quantiles
-from index_builder.evaluation.tiers import TierAccuracy, accuracy_by_tier
 from lengthwise.history.records import chunked
 from lengthwise.index.arrays import BoolVector
 from lengthwise.index.errors import InvalidInputError

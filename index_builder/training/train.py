@@ -1,4 +1,7 @@
-"""From a history to a trained encoder and head, in a folder."""
+"""From a history to a trained encoder and head, in a folder.
+
+It starts from a model, or from the encoder and head of an index trained before.
+"""
 
 import hashlib
 import json
@@ -11,15 +14,13 @@ import numpy as np
 import torch
 
 from index_builder.training.base_model import BaseModel
-from index_builder.training.checkpoint import CheckpointFile
 from index_builder.training.head_weights import FeatureScale, head_module, length_head
 from index_builder.training.lessons import LengthLesson
 from index_builder.training.network import EncoderModule, HeadModule
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining, TrainingProgress
-from index_builder.training.start import Start
 from index_builder.training.targets import Bins, LengthTargets, draws_of
-from index_builder.training.trainer import Trained, Trainer, seed_everything
+from index_builder.training.trainer import CheckpointFile, Trained, Trainer, seed_everything
 from index_builder.training.training_set import (
     LlmOffsets,
     TrainingInputs,
@@ -27,10 +28,56 @@ from index_builder.training.training_set import (
     split_records,
 )
 from lengthwise.index.errors import InvalidInputError
-from lengthwise.index.estimate.head import prompt_features
+from lengthwise.index.estimate.head import LengthHead, prompt_features
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
+from lengthwise.index.store.folder_store import FolderStore, resolve_artifact
+from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, ArtifactLayout, read_manifest
 from lengthwise.index.store.manifest import TrainingFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A model to be trained on, and the head that was trained with it.
+
+    Args:
+        model: An encoder in float32 on the CPU, whose weights the training changes in place.
+        base: Name or folder of the model that it goes back to, untrained.
+        head: Whose layers the new head starts from; None if the model was never trained here.
+        index: Folder of the index that both come from, whole; "" if they come from none.
+    """
+
+    model: BaseModel
+    base: str
+    head: LengthHead | None = None
+    index: str = ""
+
+    @classmethod
+    def from_name(cls, name: str) -> "Start":
+        """From a sentence-transformers model by name or folder, or from an index by its folder.
+
+        Raises:
+            EncoderError: The model cannot be loaded, or not be trained.
+            InvalidInputError: The index holds nothing that can be trained on.
+            ArtifactError: The index cannot be read.
+        """
+        folder = Path(name)
+        if not ArtifactLayout(folder).exists() and FolderStore(folder).current() is None:
+            return cls(BaseModel.load(name), name)
+        layout = ArtifactLayout(resolve_artifact(folder))
+        facts = read_manifest(layout).training
+        if facts is None or (facts.student is not None and not facts.student.layers):
+            why = "was not trained" if facts is None else "holds a static encoder"
+            raise InvalidInputError(
+                f"{name} {why}: expected an index with a trained encoder to start from, or the "
+                "name or folder of a model"
+            )
+        return cls(
+            BaseModel.load(str(layout.encoder)),
+            facts.base,
+            LengthHead.load(layout.head),
+            str(folder.resolve()),
+        )
+
 
 MIN_ROWS = 100
 """With fewer rows to learn from a training only learns them by heart."""

@@ -1,7 +1,10 @@
-"""The training loop: passes, validation, early stopping, checkpoints."""
+"""The training loop: passes, validation, early stopping, checkpoints to go on from."""
 
+import os
+import pickle
 import random
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +13,51 @@ from scipy.stats import kendalltau
 from torch import Tensor
 
 from index_builder.training.batches import masked, padded, shuffled_batches, sorted_batches
-from index_builder.training.checkpoint import CheckpointFile
 from index_builder.training.optimiser import AveragedWeights, Optimiser
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
 from index_builder.training.training_set import TrainingInputs
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.length_scale import FloatArray
+
+FILE = "checkpoint.pt"
+"""As PyTorch saves it."""
+
+
+class CheckpointFile:
+    """One file, replaced whole.
+
+    Args:
+        folder: Its folder; made when first written.
+        key: What is trained: a checkpoint of something else is not used.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path = folder / FILE
+        self._key = key
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write; a crash leaves the one before.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(".part")
+        with part.open("wb") as file:
+            torch.save({"key": self._key, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
+
+    def load(self) -> dict[str, Any] | None:
+        """What was last written for this training; None if nothing usable was."""
+        try:
+            state = torch.load(self._path, weights_only=True)
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+            return None
+        return state if state.get("key") == self._key else None
+
 
 PREDICTED_TOGETHER = 64
 """Validation rows in a batch: twice as many as are learnt from, since no gradients are kept."""

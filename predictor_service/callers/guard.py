@@ -9,6 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import grpc
@@ -16,10 +17,13 @@ import grpc
 from predictor_service.callers.authority import Authority
 from predictor_service.callers.call_meter import CallMeter
 from predictor_service.callers.caller_limits import CallerLimits, SlowedContext, items_of
-from predictor_service.callers.current_caller import current_caller
 from predictor_service.callers.tokens import MethodClass, method_class
 from predictor_service.errors import CallError, ForbiddenError, TooFastError, UnknownCallerError
 from predictor_service.tracing.call_tracer import CallTracer, NoTracer
+
+current_caller: ContextVar[str] = ContextVar("current_caller", default="")
+"""Set by the guard for each call, as `Authority` names its caller; "" outside of a call."""
+
 
 PUSHBACK = "grpc-retry-pushback-ms"
 """See https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback"""

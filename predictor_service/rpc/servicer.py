@@ -10,7 +10,7 @@ import grpc
 
 from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.callers.current_caller import current_caller
+from predictor_service.callers.guard import current_caller
 from predictor_service.completions.completion_store import CompletionStore
 from predictor_service.completions.report_meter import ReportMeter
 from predictor_service.drift.monitor import DriftMonitor

@@ -1,9 +1,13 @@
-"""Learns what is reported at once, beside the predictions, until the next build takes it in."""
+"""Learns what is reported at once, beside the predictions, until the next build takes it in.
+
+Not all of it: no build has looked at it yet, so a length that cannot be does not count.
+"""
 
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -12,7 +16,6 @@ from lengthwise.index.arrays import FloatMatrix
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.recent import RecentRows
 from predictor_service.failures import unexpected
-from predictor_service.serving_index.plausible import plausible
 from predictor_service.serving_index.served_index import ServedIndex
 from predictor_service.system.threads import THREAD_PREFIX
 
@@ -229,3 +232,29 @@ class LiveLearner:
         log.warning(event)
         if error is not None:
             unexpected(error, where="learning")
+
+
+ABSURD_FACTOR = 4.0
+"""So many times the longest known answer of an LLM is no answer of it: the number is wrong, or the
+name of the LLM. A prompt of a new kind may well get an answer twice as long as any before."""
+
+
+def plausible(index: ServedIndex, records: Sequence[HistoryRecord]) -> list[HistoryRecord]:
+    """The records that may count at once, none longer than what the index knows of its LLM.
+
+    One caller that reports nonsense must not move what all others are told within a second. What is
+    left out or cut here is stored as it came, and the next build sees it beside everything else. Of
+    an LLM that the index does not know nothing is left out.
+
+    Args:
+        index: The one that is to learn them.
+        records: As they were reported, with lengths that nobody has looked at.
+    """
+    found: list[HistoryRecord] = []
+    for record in records:
+        longest = index.longest_tokens(record.model)
+        if longest is None or record.output_tokens <= longest:
+            found.append(record)
+        elif record.output_tokens <= ABSURD_FACTOR * longest:
+            found.append(replace(record, output_tokens=longest))
+    return found

@@ -1,13 +1,19 @@
 """What the objects of an answer say of its length, whichever API they are of.
 
-A whole answer is one object; a streamed one comes in many, of which each adds something.
+A whole answer is one object; a streamed one comes in many, of which each adds something. They are
+others' JSON, of which nothing is certain.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from scheduler_client.advisor.request import FinishReason
-from scheduler_client.gateways.json_object import as_object
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """A value as an object; an empty one if it is none."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
 
 _STOP_REASONS = frozenset(
     {

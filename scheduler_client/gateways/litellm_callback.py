@@ -22,8 +22,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
-from scheduler_client.gateways.litellm_call import added_to, read_call
-from scheduler_client.gateways.litellm_ending import FAILED, read_ending
+from scheduler_client.gateways.litellm_call import FAILED, added_to, read_call, read_ending
 from scheduler_client.gateways.litellm_settings import LitellmSettings
 from scheduler_client.gateways.priorities import FIELDS_OF_ENGINE
 

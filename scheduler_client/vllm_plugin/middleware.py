@@ -8,20 +8,63 @@ makes of it, and a request waits for its prediction. Where the plugin is on it s
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from lengthwise.prediction import Prediction
-from scheduler_client.advisor.api_request import read_api_body
+from scheduler_client.advisor.api_request import MAX_BODY_BYTES, read_api_body
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.http_request import HttpBody, Receive, read_body
 from scheduler_client.vllm_plugin.log import log_with_vllm
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.plugin import is_on
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpBody:
+    """What came so far.
+
+    Args:
+        messages: As the server gave them.
+        content: Their bodies joined: the request's JSON, if it is whole.
+        whole: Whether that is all: neither too long nor broken off.
+    """
+
+    messages: tuple[Message, ...]
+    content: bytes
+    whole: bool
+
+    def replayed(self, receive: Receive) -> Receive:
+        """A `receive` that gives the same messages again, then what follows them."""
+        waiting = list(reversed(self.messages))
+
+        async def again() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        return again
+
+
+async def read_body(receive: Receive, limit_bytes: int = MAX_BODY_BYTES) -> HttpBody:
+    """Read the body of a request, as far as the limit."""
+    messages: list[Message] = []
+    content = bytearray()
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":  # the client left
+            return HttpBody(tuple(messages), bytes(content), whole=False)
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+        if not more or len(content) > limit_bytes:
+            return HttpBody(tuple(messages), bytes(content), whole=not more)
+
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from autoscaler.config.read import read_config
+from autoscaler.config.fleet_config import read_config
 from autoscaler.core.fleet import Pool
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes" / "autoscaling"

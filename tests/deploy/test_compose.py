@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from autoscaler.config.read import read_config
+from autoscaler.config.fleet_config import read_config
 from testbed.engine import ROOT
 from tests.deploy.composed import Service, read_services
 

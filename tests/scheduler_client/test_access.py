@@ -5,10 +5,10 @@ import datetime
 import pytest
 
 from scheduler_client import Access, InvalidRequestError, LengthPredictorClient
+from scheduler_client.access import TokenFile
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.certificate import expired_on
 from scheduler_client.cli.commands import main
-from scheduler_client.token_file import TokenFile
 from tests.predictor_service.certificates import DAY, Authority
 
 TOKEN = "some-token-of-some-length"

@@ -8,9 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin import http_request
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Placing
+from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Placing, read_body
 from tests.scheduler_client.advisor.helpers import ScriptedClient
 
 ARRIVAL_KEY = b"1000000000"
@@ -150,7 +149,7 @@ async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, cli
 async def test_a_body_beyond_the_limit_goes_by_its_arrival_and_arrives_whole(
     middleware, served, monkeypatch
 ):
-    monkeypatch.setattr(http_request.read_body, "__defaults__", (10,))
+    monkeypatch.setattr(read_body, "__defaults__", (10,))
     sent = await post(middleware, {"prompt": "hello " * 100}, parts=7)
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
     assert served.body == sent

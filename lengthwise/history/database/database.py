@@ -1,4 +1,4 @@
-"""The contract of a database, which each kind keeps in its own way."""
+"""The contract of a database, and the kinds that keep it, each in its own way."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from lengthwise.history.database.errors import HistoryError
 from lengthwise.history.database.place import Place
+from lengthwise.history.database.postgresql import Postgresql
 from lengthwise.history.database.schema import CompletionRow
+from lengthwise.history.database.sqlite import Sqlite
 
 
 class Database(Protocol):
@@ -61,3 +63,8 @@ def transaction(database: Database, engine: Engine) -> Generator[Connection]:
     except DBAPIError as error:
         # Its own text quotes the statement's parameters, which are prompts.
         raise database.explain(error) from None
+
+
+def database_of(place: Place) -> Database:
+    """The kind that a place is of."""
+    return Sqlite() if place.kind == "sqlite" else Postgresql()

@@ -9,11 +9,10 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Row, select
 
 from lengthwise.history.database.completion import VECTOR_TYPE, StoredCompletion
-from lengthwise.history.database.database import Database, transaction
+from lengthwise.history.database.database import Database, database_of, transaction
 from lengthwise.history.database.errors import HistoryError, OpenError
 from lengthwise.history.database.migrate import is_current
 from lengthwise.history.database.place import Place
-from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
 from lengthwise.request import CONDITION_NAMES
 

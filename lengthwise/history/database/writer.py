@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Engine, Row, delete, select, update
 
 from lengthwise.history.database.batch import CONTENT_NAMES, Batch, Content
 from lengthwise.history.database.completion import Appended, Report
-from lengthwise.history.database.database import Database, transaction
+from lengthwise.history.database.database import Database, database_of, transaction
 from lengthwise.history.database.errors import HistoryError, OpenError
 from lengthwise.history.database.migrate import migrate
 from lengthwise.history.database.place import Place
-from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.retention import OldRow, Retention
 from lengthwise.history.database.schema import LEDGER_ID, completions, ledger
 from lengthwise.index.record import RowKey

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 import uuid
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
@@ -32,13 +32,34 @@ from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar.core_link import CoreLink
-from scheduler_client.vllm_plugin.sidecar.known import Known
 from scheduler_client.vllm_plugin.text import (
     load_template,
     load_tokenizer,
     prompt_text,
     tokens_until_stop,
 )
+
+
+@dataclass(slots=True)
+class Known:
+    """A request that has not ended.
+
+    Args:
+        prompt: Its text; empty if it has none.
+        model: The LLM that answers, or the adapter.
+        max_tokens: The limit on generated tokens.
+        temperature: Of the sampling; None if unknown.
+        answer: Of the predictor; None if nobody was asked.
+        predicted_tokens: None while nothing was predicted.
+    """
+
+    prompt: str
+    model: str
+    max_tokens: int | None
+    temperature: float | None
+    answer: "asyncio.Future[Answer] | None" = None
+    predicted_tokens: float | None = None
+
 
 TELL_EVERY_S = 1.0
 """What was learnt changes slowly."""

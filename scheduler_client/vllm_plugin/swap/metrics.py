@@ -1,5 +1,8 @@
-"""What was swapped, counted in tokens and seconds, on its way to vLLM's /metrics."""
+"""What was swapped, measured in tokens and seconds, on its way to vLLM's /metrics."""
 
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from vllm.distributed.kv_transfer.kv_connector.v1.metrics import (
@@ -7,7 +10,31 @@ from vllm.distributed.kv_transfer.kv_connector.v1.metrics import (
     KVConnectorStats,
 )
 
-from scheduler_client.vllm_plugin.swap.stopwatch import SECONDS
+SECONDS: tuple[str, ...] = ("out_s", "in_s")
+"""Spent on copies, of all workers together."""
+
+
+class Stopwatch:
+    """Seconds that copies take, in this process.
+
+    On a GPU a copy is only begun when its call returns: there it is the time of the host.
+    """
+
+    def __init__(self) -> None:
+        self._spent_s = dict[str, float].fromkeys(SECONDS, 0.0)
+
+    @contextmanager
+    def counting(self, name: str) -> Generator[None]:
+        """Add what runs within to one of SECONDS."""
+        began_s = time.perf_counter()
+        yield
+        self._spent_s[name] += time.perf_counter() - began_s
+
+    def take(self) -> dict[str, float]:
+        """The seconds since the last time."""
+        spent_s, self._spent_s = self._spent_s, dict[str, float].fromkeys(SECONDS, 0.0)
+        return spent_s
+
 
 TOKENS = ("swapped_out", "swapped_in", "evicted", "recomputed")
 """Copied out at a preemption; copied back; given up for want of host memory; computed again."""

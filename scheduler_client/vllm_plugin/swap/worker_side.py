@@ -9,8 +9,8 @@ from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.swap.codecs.codec import BlockCodec
 from scheduler_client.vllm_plugin.swap.host_store import HostStore
 from scheduler_client.vllm_plugin.swap.link import Link
+from scheduler_client.vllm_plugin.swap.metrics import Stopwatch
 from scheduler_client.vllm_plugin.swap.orders import Load, Store
-from scheduler_client.vllm_plugin.swap.stopwatch import Stopwatch
 
 CHUNK_BYTES = 32 << 20
 """Encoded at once: on a full device there is little room for what is in between."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.config.read import read_config
+from autoscaler.config.fleet_config import read_config
 from autoscaler.core.fleet import Pool
 from autoscaler.core.options import InteractiveRule
 from autoscaler.errors import InvalidConfigError

@@ -139,7 +139,7 @@ def test_a_made_day_is_as_full_as_is_said_fullest_in_the_middle_and_has_a_night(
 
 
 def test_the_configuration_that_is_written_is_one_that_the_autoscaler_reads(tmp_path):
-    from autoscaler.config.read import read_config
+    from autoscaler.config.fleet_config import read_config
 
     write_config(tmp_path / "fleet.yaml", [1, 2, 3], 6000, mean_tokens=70.0)
     options = read_config(tmp_path / "fleet.yaml").options()

@@ -9,7 +9,7 @@ from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
-from scheduler_client.gateways.litellm_ending import FAILED
+from scheduler_client.gateways.litellm_call import FAILED
 from tests.scheduler_client.advisor.helpers import (
     ScriptedClient,
     TurnedClock,

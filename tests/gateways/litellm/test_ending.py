@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler_client.gateways.ending import Ending
-from scheduler_client.gateways.litellm_ending import read_ending
+from scheduler_client.gateways.litellm_call import read_ending
 
 
 def choice(reason="stop", **fields):

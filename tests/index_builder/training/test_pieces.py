@@ -7,11 +7,11 @@ from torch import nn
 
 from index_builder.training.base_model import BaseModel
 from index_builder.training.batches import masked, padded, shuffled_batches
-from index_builder.training.checkpoint import CheckpointFile
 from index_builder.training.network import EncoderModule, length_loss
 from index_builder.training.optimiser import AveragedWeights, rate_factor
 from index_builder.training.options import TrainOptions
 from index_builder.training.targets import Bins, LengthTargets
+from index_builder.training.trainer import CheckpointFile
 from index_builder.training.training_set import LlmOffsets
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord

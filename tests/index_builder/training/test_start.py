@@ -12,7 +12,7 @@ from index_builder.distillation import distil, students
 from index_builder.distillation.student_choice import StudentOptions
 from index_builder.evaluate import evaluate_file
 from index_builder.training.options import TrainOptions
-from index_builder.training.start import Start
+from index_builder.training.train import Start
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.index import LengthIndex

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.record import HistoryRecord
-from predictor_service.serving_index.live_rows import LiveLearner
-from predictor_service.serving_index.plausible import plausible
+from predictor_service.serving_index.live_rows import LiveLearner, plausible
 from tests.lengthwise.index.fakes import index_of, topic_history
 from tests.predictor_service.waiting import until
 

@@ -11,11 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from lengthwise.history.database.completion import Report
+from lengthwise.history.database.database import database_of
 from lengthwise.history.database.errors import OpenError
 from lengthwise.history.database.migrate import _config
 from lengthwise.history.database.place import Place
 from lengthwise.history.database.reader import HistoryReader
-from lengthwise.history.database.registry import database_of
 from lengthwise.history.database.schema import VERSION_TABLE, metadata
 from lengthwise.history.database.writer import HistoryWriter
 from tests.lengthwise.history.database.helpers import add, ids, record, rows, writing
