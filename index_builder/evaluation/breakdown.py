@@ -117,13 +117,13 @@ def accuracy_by_tier(
     """
     masks: Mapping[Tier, BoolVector] = {"first": first, "second": ~first}
     return {
-        tier: _accuracy(part_of(predicted, mask), truth[mask], confidence[mask], len(truth))
+        tier: _tier_accuracy(part_of(predicted, mask), truth[mask], confidence[mask], len(truth))
         for tier, mask in masks.items()
         if mask.any()
     }
 
 
-def _accuracy(
+def _tier_accuracy(
     predicted: PredictedLengths, truth: FloatArray, confidence: FloatArray, rows: int
 ) -> TierAccuracy:
     found = measure(predicted, truth)
