@@ -34,6 +34,15 @@ PoolingLayerOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+FeedForwardOption = Annotated[
+    int | None,
+    typer.Option(
+        "--feed-forward",
+        help="Width of the feed-forward part of each layer that computes a state of each token, "
+        "as in 384 where the full encoder has 1536: what matters least is left out.",
+        rich_help_panel=_PANEL,
+    ),
+]
 StaticOption = Annotated[
     bool,
     typer.Option(
@@ -96,6 +105,7 @@ class StudentFlags:
     cascade_loss: CascadeLossOption = None
     layers: LayersOption = None
     pooling_layer: PoolingLayerOption = False
+    feed_forward: FeedForwardOption = None
     static: StaticOption = False
     smallest: SmallestOption = False
     target_speed: TargetSpeedOption = None
@@ -153,14 +163,19 @@ class StudentRequest:
         # Who brings prompts or a teacher for a smaller encoder wants one, the smallest that is as
         # good; beside a first tier, prompts alone are for that.
         brought = bool(flags.teacher) or (bool(flags.unlabelled) and not first_tier)
-        if flags.pooling_layer and (flags.static or not (given or brought)):
-            raise InvalidInputError(
-                "--pooling-layer needs --layers, --smallest or --target-speed, since it is of a "
-                "smaller encoder with layers"
-            )
+        kinds = {
+            "--pooling-layer": flags.pooling_layer,
+            "--feed-forward": flags.feed_forward is not None,
+        }
+        for name, asked in kinds.items():
+            if asked and (flags.static or not (given or brought)):
+                raise InvalidInputError(
+                    f"{name} needs --layers, --smallest or --target-speed, since it is of a "
+                    "smaller encoder with layers"
+                )
         layers = 0 if flags.static else flags.layers
         return cls(
-            StudentOptions(layers, flags.target_speed, flags.pooling_layer)
+            StudentOptions(layers, flags.target_speed, flags.pooling_layer, flags.feed_forward)
             if given or brought
             else None,
             read_prompts(flags.unlabelled, reading) if flags.unlabelled else (),

@@ -127,6 +127,7 @@ def _student(facts: StudentFacts | None) -> str:
         return ""
     size = f"{facts.layers} of its layers" if facts.layers else "a static encoder"
     size = f"{size}, the last for pooling" if facts.pooling_layer else size
+    size = f"{size}, feed-forward {facts.feed_forward} wide" if facts.feed_forward else size
     return (
         f"; then {size}, learnt from it, {facts.unlabelled_rows:,} prompts without length among "
         f"the rows: tau-b {facts.kendall_tau_b:.3f}"

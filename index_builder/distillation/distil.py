@@ -170,6 +170,7 @@ def teach(
     checkpoints: Path,
     progress: TrainingProgress,
     pooling_layer: bool = False,
+    feed_forward: int | None = None,
 ) -> Trained:
     """Train a student and write its encoder and head into a folder.
 
@@ -182,6 +183,7 @@ def teach(
         checkpoints: Folder that says where a killed training goes on; left as it was found.
         progress: Is told how far it is.
         pooling_layer: Whether the last of its layers computes one state for each prompt.
+        feed_forward: Width of its layers' feed-forward parts; None: the teacher's.
 
     Raises:
         InvalidInputError: The teacher has not so many layers.
@@ -189,10 +191,12 @@ def teach(
     """
     seed_everything(options.seed)
     place = torch.device(device)
-    student = new_student(teaching.model, layers, place, pooling_layer=pooling_layer)
+    student = new_student(
+        teaching.model, layers, place, pooling_layer=pooling_layer, feed_forward=feed_forward
+    )
     pace = STATIC_PACE if layers == STATIC else LAYERED_PACE
     options = pace.options(options, len(teaching.rows))
-    kind = f"{layers} pooled" if pooling_layer else f"{layers}"
+    kind = f"{layers} {'pooled' if pooling_layer else ''} {feed_forward or ''}".rstrip()
     standing = checkpoints / _standing(teaching.key, kind, options)
     head = head_module(teaching.teacher.head, student.dimension)
     inputs = TrainingInputs(

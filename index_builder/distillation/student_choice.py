@@ -34,6 +34,8 @@ class StudentOptions:
             encoder, whatever it costs. None chooses the smallest that costs at most
             `MAX_TAU_B_LOST`, and takes the trained encoder itself where none does.
         pooling_layer: Whether the last of its layers computes one state for each prompt.
+        feed_forward: Width of the feed-forward part of the layers that compute a state of each
+            token, at least 1; None leaves it as it is in the trained encoder.
 
     Raises:
         InvalidInputError: Values out of range, or such that exclude each other.
@@ -42,6 +44,7 @@ class StudentOptions:
     layers: int | None = None
     target_speed: float | None = None
     pooling_layer: bool = False
+    feed_forward: int | None = None
 
     def __post_init__(self) -> None:
         if self.layers is not None and self.layers < 0:
@@ -56,6 +59,13 @@ class StudentOptions:
         if self.pooling_layer and self.layers == 0:
             raise InvalidInputError(
                 "pooling_layer is set and layers is 0: expected layers, the last of which pools"
+            )
+        if self.feed_forward is not None and self.feed_forward < 1:
+            raise InvalidInputError(f"feed_forward is {self.feed_forward}: expected 1 or more")
+        if self.feed_forward is not None and self.layers == 0:
+            raise InvalidInputError(
+                f"feed_forward is {self.feed_forward} and layers is 0: expected layers, of which "
+                "it is a part"
             )
 
     @property
@@ -72,7 +82,8 @@ def sizes_to_try(options: StudentOptions, held: int) -> list[int]:
         held: Layers of the trained encoder.
 
     Raises:
-        InvalidInputError: More layers are asked for than there are, or all of them for pooling.
+        InvalidInputError: More layers are asked for than there are, or all of them and another
+            kind of layers.
     """
     if options.layers is None:
         return [layers for layers in SMALLEST_FIRST if layers < held]
@@ -80,11 +91,13 @@ def sizes_to_try(options: StudentOptions, held: int) -> list[int]:
         raise InvalidInputError(
             f"layers is {options.layers}: the encoder has {held}, expected at most so many"
         )
-    if options.layers == held and options.pooling_layer:
-        raise InvalidInputError(
-            f"layers is {held}, as many as the encoder has, which then stays as it was trained: "
-            "expected fewer with pooling_layer"
-        )
+    changes = {"pooling_layer": options.pooling_layer, "feed_forward": options.feed_forward}
+    for name, changed in changes.items():
+        if options.layers == held and changed:
+            raise InvalidInputError(
+                f"layers is {held}, as many as the encoder has, which then stays as it was "
+                f"trained: expected fewer with {name}"
+            )
     return [] if options.layers == held else [options.layers]
 
 

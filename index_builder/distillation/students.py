@@ -125,13 +125,22 @@ class LayeredStudent:
         layers: How many are kept, from the first to the last at even distances.
         pooling_layer: Whether the last of them computes one state for each prompt, see
             `PoolingLayer`; so it does if it does in the teacher.
+        feed_forward: Width of the feed-forward part of those that compute a state of each token,
+            see `narrow`; None leaves it as it is in the teacher.
 
     Raises:
         InvalidInputError: The teacher has no more than that.
         EncoderError: Its layers cannot be told apart.
     """
 
-    def __init__(self, teacher: BaseModel, layers: int, *, pooling_layer: bool = False) -> None:
+    def __init__(
+        self,
+        teacher: BaseModel,
+        layers: int,
+        *,
+        pooling_layer: bool = False,
+        feed_forward: int | None = None,
+    ) -> None:
         held = layers_of(teacher)
         if not 1 <= layers < held:
             raise InvalidInputError(
@@ -143,12 +152,12 @@ class LayeredStudent:
         own = [*bert.encoder.layer, *([] if pooling is None else [pooling.layer])]
         kept = [own[i] for i in kept_layers(held, layers)]
         last = kept.pop() if pooling_layer or pooling is not None else None
+        pools = deepcopy(teacher.model[1]) if last is None else PoolingLayer(last, bert.config)
         bert.encoder.layer = nn.ModuleList(kept)
         bert.config.num_hidden_layers = len(kept)
-        model = put_together(
-            transformer,
-            deepcopy(teacher.model[1]) if last is None else PoolingLayer(last, bert.config),
-        )
+        if feed_forward is not None:
+            narrow(bert, feed_forward)
+        model = put_together(transformer, pools)
         self._model = BaseModel(model, teacher.tokenizer, "")
         # A student rather learns too little than by heart, and hidden tokens are against that, too.
         self.encoder = EncoderModule(
@@ -175,6 +184,41 @@ def layers_of(model: BaseModel) -> int:
             "encoder.layer, as a BERT has them. Train without a smaller one"
         )
     return len(held) + (model.pooling_layer is not None)
+
+
+def narrow(bert: Any, width: int) -> None:
+    """Make the feed-forward part of each layer narrower; two thirds of a layer's work are there.
+
+    What is kept is what matters most: by the product of the norms of the weights that lead into a
+    unit and of those that lead out of it.
+
+    Args:
+        bert: Whose layers are changed in place.
+        width: Units that are kept in each.
+
+    Raises:
+        InvalidInputError: There are no layers, or they have no more than that.
+    """
+    held = int(bert.config.intermediate_size)
+    if not bert.encoder.layer:
+        raise InvalidInputError(
+            f"feed_forward is {width} and the only layer pools, which stays as it is: expected "
+            "another layer"
+        )
+    if not 1 <= width < held:
+        raise InvalidInputError(
+            f"feed_forward is {width}: the encoder's layers have {held}, expected fewer"
+        )
+    for layer in bert.encoder.layer:
+        into, out = layer.intermediate.dense, layer.output.dense
+        with torch.no_grad():
+            weight = into.weight.norm(dim=1) * out.weight.norm(dim=0)
+            kept = weight.argsort(descending=True)[:width].sort().values
+            into.weight = nn.Parameter(into.weight[kept])
+            into.bias = nn.Parameter(into.bias[kept])
+            out.weight = nn.Parameter(out.weight[:, kept].contiguous())
+        into.out_features = out.in_features = width
+    bert.config.intermediate_size = width
 
 
 def size_name(layers: int) -> str:
@@ -221,7 +265,12 @@ class StaticStudent:
 
 
 def new_student(
-    teacher: BaseModel, layers: int, device: torch.device, *, pooling_layer: bool = False
+    teacher: BaseModel,
+    layers: int,
+    device: torch.device,
+    *,
+    pooling_layer: bool = False,
+    feed_forward: int | None = None,
 ) -> Student:
     """A student that has learnt nothing yet.
 
@@ -230,7 +279,8 @@ def new_student(
         layers: How many it keeps; `STATIC` for none.
         device: Where the teacher is asked.
         pooling_layer: Whether the last of its layers computes one state for each prompt.
+        feed_forward: Width of its layers' feed-forward parts; None: the teacher's.
     """
     if layers == STATIC:
         return StaticStudent(teacher, device)
-    return LayeredStudent(teacher, layers, pooling_layer=pooling_layer)
+    return LayeredStudent(teacher, layers, pooling_layer=pooling_layer, feed_forward=feed_forward)

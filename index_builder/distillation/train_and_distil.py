@@ -116,8 +116,8 @@ class Distillation:
         with TemporaryDirectory(prefix=".student-", dir=out.parent) as name:
             for layers in sizes:
                 folder = Path(name) / str(layers)
-                pools = wanted.pooling_layer and layers != STATIC
-                found = self._teach(teaching, layers, folder, facts, pooling_layer=pools)
+                kind = wanted if layers != STATIC else StudentOptions()
+                found = self._teach(teaching, layers, kind, folder, facts)
                 lost = facts.best_kendall_tau_b - found.kendall_tau_b
                 if wanted.is_decided or lost <= MAX_TAU_B_LOST:
                     return _adopt(folder, out, replace(facts, student=found))
@@ -135,7 +135,11 @@ class Distillation:
             if layers == held:
                 return encoder_speed(trained / ENCODER_FOLDER, prompts, self.device)
             student = new_student(
-                model, layers, torch.device(self.device), pooling_layer=wanted.pooling_layer
+                model,
+                layers,
+                torch.device(self.device),
+                pooling_layer=wanted.pooling_layer,
+                feed_forward=wanted.feed_forward,
             )
             return saved_speed(student.save, prompts, self.device)
 
@@ -146,10 +150,9 @@ class Distillation:
         self,
         teaching: TeachingSet,
         layers: int,
+        kind: StudentOptions,
         folder: Path,
         facts: TrainingFacts,
-        *,
-        pooling_layer: bool,
     ) -> StudentFacts:
         self.progress.stage(f"Teaching {size_name(layers)}")
         trained = teach(
@@ -160,7 +163,8 @@ class Distillation:
             device=self.device,
             checkpoints=self.checkpoints,
             progress=self.progress,
-            pooling_layer=pooling_layer,
+            pooling_layer=kind.pooling_layer,
+            feed_forward=kind.feed_forward,
         )
         return StudentFacts(
             layers=layers,
@@ -168,7 +172,8 @@ class Distillation:
             epochs=len(trained.kendall_tau_b),
             kendall_tau_b=trained.kendall_tau_b[trained.best_epoch],
             trained_kendall_tau_b=facts.best_kendall_tau_b,
-            pooling_layer=pooling_layer,
+            pooling_layer=kind.pooling_layer,
+            feed_forward=kind.feed_forward,
         )
 
 

@@ -63,7 +63,9 @@ class Retraining:
         student = (
             None
             if was is None
-            else StudentOptions(layers=was.layers, pooling_layer=was.pooling_layer)
+            else StudentOptions(
+                layers=was.layers, pooling_layer=was.pooling_layer, feed_forward=was.feed_forward
+            )
         )
         rows = [*earlier, *learnt.records()]
         facts = train_and_distil(

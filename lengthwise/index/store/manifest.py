@@ -56,6 +56,8 @@ class StudentFacts:
         kendall_tau_b: Of the rows kept apart, with the weights that were kept; in [-1, 1].
         trained_kendall_tau_b: The same of the trained encoder.
         pooling_layer: Whether the last of its layers computes one state for each prompt.
+        feed_forward: Width of the feed-forward part of those that compute a state of each token;
+            None: as in the trained encoder.
     """
 
     layers: int
@@ -64,6 +66,7 @@ class StudentFacts:
     kendall_tau_b: float
     trained_kendall_tau_b: float
     pooling_layer: bool = False
+    feed_forward: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from index_builder.distillation.student_choice import (
     largest_fast_enough,
     sizes_to_try,
 )
-from index_builder.distillation.students import kept_layers
+from index_builder.distillation.students import LayeredStudent, kept_layers
 from index_builder.distillation.teacher import Teacher
 from index_builder.training.base_model import BaseModel
 from index_builder.training.batches import padded
@@ -103,17 +103,28 @@ def test_a_student_orders_prompts_that_it_never_saw(teaching, tmp_path, layers, 
     assert found.statistic > 0.5
 
 
-def test_a_student_whose_last_layer_pools_learns_and_says_so(teacher_index, tiny_model, tmp_path):
+@pytest.mark.parametrize(
+    "student",
+    [StudentOptions(layers=1, pooling_layer=True), StudentOptions(layers=1, feed_forward=16)],
+    ids=["pooling", "narrow"],
+)
+def test_a_student_of_other_layers_learns_and_says_so(teacher_index, tiny_model, tmp_path, student):
     built = train_and_build(
         *(topic_history(400), tmp_path, tiny_model),
         train_options=OPTIONS,
-        student=StudentOptions(layers=1, pooling_layer=True),
+        student=student,
         teachers=[teacher_index],
     )
     facts = read_manifest(ArtifactLayout(built.path)).training.student
-    assert (facts.layers, facts.pooling_layer) == (1, True)
+    assert facts.layers == 1
+    assert (facts.pooling_layer, facts.feed_forward) == (
+        student.pooling_layer,
+        student.feed_forward,
+    )
     assert facts.kendall_tau_b > 0.5
-    assert BaseModel.load(str(built.path / ENCODER_FOLDER)).pooling_layer is not None
+    model = BaseModel.load(str(built.path / ENCODER_FOLDER))
+    assert (model.pooling_layer is not None) == student.pooling_layer
+    assert model.transformer.config.intermediate_size == (student.feed_forward or 64)
     index = LengthIndex.load(built.path)
     assert index.encoder.runtime.endswith("packed")
     asked = topic_history(200, seed=9)
@@ -247,9 +258,39 @@ def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model,
         )
 
 
-def test_a_last_layer_for_pooling_is_refused_where_all_layers_are_kept():
-    with pytest.raises(InvalidInputError, match="expected fewer with pooling_layer"):
-        sizes_to_try(StudentOptions(layers=6, pooling_layer=True), 6)
+@pytest.mark.parametrize("other", [{"pooling_layer": True}, {"feed_forward": 16}])
+def test_other_layers_are_refused_where_all_are_kept(other):
+    with pytest.raises(InvalidInputError, match=f"expected fewer with {next(iter(other))}"):
+        sizes_to_try(StudentOptions(layers=6, **other), 6)
+
+
+def test_the_units_that_matter_most_are_kept_in_their_order(tiny_model):
+    teacher = BaseModel.load(tiny_model)
+    into = teacher.transformer.encoder.layer[-1].intermediate.dense
+    out = teacher.transformer.encoder.layer[-1].output.dense
+    with torch.no_grad():
+        for unit in (40, 7, 23):
+            into.weight[unit] *= 100
+            out.weight[:, unit] *= 100
+    layer = LayeredStudent(teacher, 1, feed_forward=3).encoder.transformer.encoder.layer[0]
+    kept = [7, 23, 40]
+    assert torch.equal(layer.intermediate.dense.weight, into.weight[kept])
+    assert torch.equal(layer.intermediate.dense.bias, into.bias[kept])
+    assert torch.equal(layer.output.dense.weight, out.weight[:, kept])
+    assert torch.equal(layer.output.dense.bias, out.bias)
+    assert len(into.weight) == 64, "the teacher was changed"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"feed_forward": 64}, "feed_forward is 64: the encoder's layers have 64, expected fewer"),
+        ({"feed_forward": 8, "pooling_layer": True}, "the only layer pools, which stays as it is"),
+    ],
+)
+def test_a_feed_forward_part_that_cannot_be_narrower_is_refused(tiny_model, other, message):
+    with pytest.raises(InvalidInputError, match=message):
+        LayeredStudent(BaseModel.load(tiny_model), 1, **other)
 
 
 def test_prompts_held_out_are_not_learnt_in_other_letters_or_with_other_spaces():
@@ -327,6 +368,8 @@ def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
         ({"target_speed": 0.5}, "target_speed is 0.5: expected 1 or more"),
         ({"layers": 2, "target_speed": 3.0}, "expected one of them"),
         ({"layers": 0, "pooling_layer": True}, "pooling_layer is set and layers is 0"),
+        ({"layers": 0, "feed_forward": 8}, "feed_forward is 8 and layers is 0"),
+        ({"layers": 1, "feed_forward": 0}, "feed_forward is 0: expected 1 or more"),
     ],
 )
 def test_students_that_cannot_be_asked_for_are_refused(wrong, message):

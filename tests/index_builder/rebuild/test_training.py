@@ -74,8 +74,12 @@ def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):
 
 @pytest.mark.parametrize(
     "student",
-    [StudentOptions(layers=0), StudentOptions(layers=1, pooling_layer=True)],
-    ids=["static", "pooling"],
+    [
+        StudentOptions(layers=0),
+        StudentOptions(layers=1, pooling_layer=True),
+        StudentOptions(layers=1, feed_forward=16),
+    ],
+    ids=["static", "pooling", "narrow"],
 )
 def test_a_training_after_a_student_makes_one_of_its_kind_again(
     rebuild,
@@ -95,7 +99,8 @@ def test_a_training_after_a_student_makes_one_of_its_kind_again(
     outcome, index = rebuild(new_records(200), training=TRAINING)
     assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 600)
     made = index.manifest.training.student
-    assert (made.layers, made.pooling_layer) == (student.layers, student.pooling_layer)
+    for what in ("layers", "pooling_layer", "feed_forward"):
+        assert getattr(made, what) == getattr(student, what)
     assert index.encoder.runtime.endswith("packed" if student.layers else "static")
 
 

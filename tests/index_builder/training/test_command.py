@@ -87,6 +87,8 @@ def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as
     assert request(unlabelled=[str(more)]).options == StudentOptions()
     pooling = request(unlabelled=[str(more)], pooling_layer=True)
     assert pooling.options == StudentOptions(pooling_layer=True)
+    narrow = request(layers=2, feed_forward=384)
+    assert narrow.options == StudentOptions(layers=2, feed_forward=384)
     # Beside a first tier they are for that, and the encoder stays.
     assert request(unlabelled=[str(more)], cascade_loss=0.01).options is None
     assert request().options is None
@@ -98,6 +100,7 @@ def test_who_brings_prompts_without_lengths_gets_the_smallest_encoder_that_is_as
         ("train", ("--static", "--layers", 2), "--layers and --static: expected one of them"),
         ("train", ("--smallest", "--target-speed", 3), "--smallest and --target-speed: expected"),
         ("train", ("--pooling-layer",), "--pooling-layer needs --layers, --smallest or"),
+        ("train", ("--feed-forward", 384), "--feed-forward needs --layers, --smallest or"),
         ("train", ("--static", "--pooling-layer"), "--pooling-layer needs --layers, --smallest or"),
         ("build", ("--static",), "come of a training: give --train as well"),
     ],

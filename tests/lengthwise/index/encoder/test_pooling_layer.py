@@ -25,11 +25,12 @@ MANY = ["w9 " * (1 + n % 29) + f"w{n}" for n in range(FEW_LENGTHS * 5)]
 """Of so many lengths that prompts share rows where tokens are computed fast."""
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[(1, None), (2, None), (2, 16)], ids=["1", "2", "2-narrow"])
 def student(request, tmp_path):
-    """Of so many layers, one or none of which computes a state of each token."""
+    """Of so many layers, one or none of which computes a state of each token, so wide."""
     teacher = BaseModel.load(str(save_tiny_bert(tmp_path, pooling="mean", layers=3)))
-    return LayeredStudent(teacher, request.param, pooling_layer=True)
+    layers, width = request.param
+    return LayeredStudent(teacher, layers, pooling_layer=True, feed_forward=width)
 
 
 @pytest.fixture
