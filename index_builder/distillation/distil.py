@@ -204,7 +204,11 @@ def teach(
         head=head,
         rows=teaching.rows,
         lesson=TeacherLesson(
-            teaching.answers, teaching.lengths, teaching.labelled, student.to_teacher
+            teaching.answers,
+            teaching.lengths,
+            teaching.labelled,
+            student.to_teacher,
+            pace.space_weight,
         ),
         validation=teaching.validation,
         validation_records=teaching.validation_records,

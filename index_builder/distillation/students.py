@@ -45,6 +45,8 @@ class Pace:
         encoder_lr: Peak learning rate of the encoder.
         head_lr: Peak learning rate of the head.
         masking: Share of tokens hidden in each step, in [0, 0.9].
+        space_weight: Of the distance to the teacher's vector beside what it says; see
+            `TeacherLesson`.
     """
 
     taught_rows: int
@@ -53,6 +55,7 @@ class Pace:
     encoder_lr: float
     head_lr: float
     masking: float
+    space_weight: float
 
     def options(self, options: TrainOptions, rows: int) -> TrainOptions:
         """Those of the teacher's training, at this pace.
@@ -78,6 +81,7 @@ LAYERED_PACE = Pace(
     encoder_lr=2e-4,
     head_lr=1e-3,
     masking=0.1,
+    space_weight=0.5,
 )
 """Of a student with layers: six passes over 50,000 prompts. Steps of 128 rows take half the time
 of as many rows in steps of 32, and what they learn in it is no worse at twice the rate."""
@@ -89,6 +93,7 @@ STATIC_PACE = Pace(
     encoder_lr=4e-3,
     head_lr=3e-3,
     masking=0.3,
+    space_weight=2.0,
 )
 """Of one without. What it looks up it soon knows by heart, so a third of the tokens is hidden and
 its steps are smaller than one that goes through the whole table would like."""
@@ -160,8 +165,9 @@ class LayeredStudent:
         model = put_together(transformer, pools)
         self._model = BaseModel(model, teacher.tokenizer, "")
         # A student rather learns too little than by heart, and hidden tokens are against that, too.
+        # So its word embeddings learn as well: what layers it lacks can be looked up in part.
         self.encoder = EncoderModule(
-            bert, self._model.pooling_layer, train_words=False, dropout=False
+            bert, self._model.pooling_layer, train_words=True, dropout=False
         )
         self.to_teacher: nn.Module = nn.Identity()
         self.dimension = self._model.dimension

@@ -19,9 +19,6 @@ from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.head import LengthHead, prompt_features
 from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE
 
-SPACE_WEIGHT = 2.0
-"""Of the distance to the teacher's vector, a cosine distance, beside a loss of some 3 nats."""
-
 
 @dataclass(frozen=True, slots=True)
 class TeacherAnswers:
@@ -54,15 +51,23 @@ class TeacherLesson:
         lengths: What the first rows teach by themselves.
         labelled: How many rows those are.
         to_teacher: From a vector of the student to the teacher's space.
+        space_weight: Of the distance to the teacher's vector, a cosine distance, beside a loss of
+            some 3 nats; at least 0.
     """
 
     def __init__(
-        self, answers: TeacherAnswers, lengths: LengthLesson, labelled: int, to_teacher: nn.Module
+        self,
+        answers: TeacherAnswers,
+        lengths: LengthLesson,
+        labelled: int,
+        to_teacher: nn.Module,
+        space_weight: float,
     ) -> None:
         self._answers = answers
         self._lengths = lengths
         self._labelled = labelled
         self._to_teacher = to_teacher
+        self._space_weight = space_weight
         self._centres: FloatMatrix = answers.probabilities @ lengths.middles
 
     def loss(self, batch: IntVector, vectors: Tensor, logits: Tensor) -> Tensor:
@@ -76,7 +81,7 @@ class TeacherLesson:
         )
         theirs = like(logits, self._answers.vectors[batch])
         apart = 1 - functional.cosine_similarity(self._to_teacher(vectors), theirs, dim=1)
-        total = (taught + SPACE_WEIGHT * apart).sum()
+        total = (taught + self._space_weight * apart).sum()
         own = np.flatnonzero(batch < self._labelled)
         if len(own):
             total = total + self._lengths.losses(batch[own], logits[torch.from_numpy(own)]).sum()

@@ -125,6 +125,9 @@ def test_a_student_of_other_layers_learns_and_says_so(teacher_index, tiny_model,
     model = BaseModel.load(str(built.path / ENCODER_FOLDER))
     assert (model.pooling_layer is not None) == student.pooling_layer
     assert model.transformer.config.intermediate_size == (student.feed_forward or 64)
+    teacher = BaseModel.load(str(teacher_index / ENCODER_FOLDER)).transformer
+    words = [m.embeddings.word_embeddings.weight for m in (teacher, model.transformer)]
+    assert not torch.equal(*words), "the word embeddings learnt nothing"
     index = LengthIndex.load(built.path)
     assert index.encoder.runtime.endswith("packed")
     asked = topic_history(200, seed=9)
