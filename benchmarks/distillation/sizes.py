@@ -22,10 +22,12 @@ SIZES = {
     "3 layers": StudentOptions(layers=3),
     "2 layers": StudentOptions(layers=2),
     "2 pooled": StudentOptions(layers=2, pooling_layer=True),
+    "2 narrow": StudentOptions(layers=2, pooling_layer=True, feed_forward=384),
     "static": StudentOptions(layers=0),
 }
 """Name of each size, and the student that it is. The second layer of the pooled one computes one
-state for each prompt."""
+state for each prompt; so it does in the narrow one, the feed-forward part of whose first is a
+quarter as wide."""
 
 
 class PassesSaid(SilentTraining):
