@@ -21,6 +21,10 @@ POOLING_CLASS = "lengthwise.index.encoder.pooling_layer.PoolingLayer"
 POOLING_FOLDER = "1_PoolingLayer"
 """Where that layer lies in the folder of its model: its place among the modules, and its class."""
 
+PREPARED_PROMPTS = 64
+"""Prompts in a pass, up to which kernels are compiled beforehand: twice a service's micro-batch.
+Those for every number that a pass may hold would take a hundred megabytes."""
+
 
 def means(x: Tensor, rows: TokenRows) -> Tensor:
     """Mean state of each prompt's tokens, float32: shape (prompts, hidden)."""
@@ -51,9 +55,13 @@ class PackedPooling:
         self._after = AfterAttention(of)
 
     def prepare(self, x: Tensor) -> None:
-        """Have kernels compiled for as many states as there are rows in `x`."""
+        """Have kernels compiled for as many tokens as there are rows in `x`, and as many prompts.
+
+        Beyond `PREPARED_PROMPTS` the first pass of each size compiles its own.
+        """
         self._key_value(x)
-        self._after(self._query(x), x)
+        if len(x) <= PREPARED_PROMPTS:
+            self._after(self._query(x), x)
 
     def __call__(self, x: Tensor, rows: TokenRows) -> Tensor:
         """A state of each prompt, float32: shape (prompts, hidden).
