@@ -125,7 +125,7 @@ def distillation_aims(found: Sequence[SizeFound]) -> list[Aim]:
     """What each size is to reach: the smallest with layers, and the static one."""
     full, by_name = _full(found), {one.name: one for one in found}
     aims: list[Aim] = []
-    layered = [(name, 3, 0.005) for name in ("3 layers", "2 layers", "2 pooled")]
+    layered = [(name, 3, 0.005) for name in ("3 layers", "2 layers", "2 pooled", "2 narrow")]
     for name, times, lost in (*layered, ("static", 10, 0.02)):
         one = by_name.get(name)
         if one is None:
