@@ -41,7 +41,7 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-loop demo-scale demo-vllm test test-rest test-ray test-vllm test-gateways check fmt proto lock clean
+.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-loop demo-scale demo-vllm test test-ray test-vllm test-gateways check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,16 +96,7 @@ demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=
 demo-scale: $(RAY_INSTALLED) ## build on Ray, a worker killed on the way, beside a local build (ROWS=50000)
 	@$(RAY_BIN)/python -m demo.scale_demo $(if $(ROWS),--rows $(ROWS))
 
-# Those inside a real vLLM wait for engines most of the time: the others run beside them. What they
-# print stands in a file until the others are done, since dots of both in one line tell nothing.
-test: $(INSTALLED) $(VLLM_INSTALLED) ## run the tests, those inside a real vLLM beside the others
-	@mkdir -p build
-	@echo 'Tests inside vLLM run beside the others; what they say follows at the end (build/test-vllm.log)'
-	@$(MAKE) --no-print-directory test-vllm > build/test-vllm.log 2>&1 & inside=$$!; \
-	  $(MAKE) --no-print-directory test-rest; rest=$$?; \
-	  wait $$inside; inside=$$?; cat build/test-vllm.log; exit $$((rest > inside ? rest : inside))
-
-test-rest: $(INSTALLED) ## run all tests but those inside a real vLLM
+test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
