@@ -31,13 +31,16 @@ class PoolingLayer(Module):
 
     Args:
         layer: Of a BERT; its weights are used, and trained.
-        config: Of that BERT: heads, sizes and what normalisation adds.
+        config: Of that BERT: heads, sizes and what normalisation adds. Its other layers may have a
+            narrower feed-forward part.
     """
 
     def __init__(self, layer: Any, config: BertConfig) -> None:
         super().__init__()
         self.layer = layer
-        self._facts: Mapping[str, Any] = {fact: getattr(config, fact) for fact in FACTS}
+        facts = {fact: getattr(config, fact) for fact in FACTS}
+        width = layer.intermediate.dense.out_features
+        self._facts: Mapping[str, Any] = {**facts, "intermediate_size": width}
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         """A state of each prompt, shape (rows, hidden).

@@ -108,9 +108,10 @@ def test_a_layer_of_somebody_else_is_not_taken_for_ours(folder):
         load_encoder(str(folder), device="cpu")
 
 
-def test_it_is_trained_on_and_a_smaller_student_is_made_of_it(tmp_path):
+@pytest.mark.parametrize("width", [None, 16])
+def test_it_is_trained_on_and_a_smaller_student_is_made_of_it(tmp_path, width):
     whole = BaseModel.load(str(save_tiny_bert(tmp_path, pooling="mean", layers=3)))
-    LayeredStudent(whole, 2, pooling_layer=True).save(tmp_path / "two")
+    LayeredStudent(whole, 2, pooling_layer=True, feed_forward=width).save(tmp_path / "two")
     two = BaseModel.load(str(tmp_path / "two"))
     assert isinstance(two.pooling_layer, PoolingLayer)
     LayeredStudent(two, 1).save(tmp_path / "one")
