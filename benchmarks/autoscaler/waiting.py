@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from autoscaler.core.batch import tokens_quantile
 from autoscaler.core.demand import Knowledge, TokenDemand
+from autoscaler.core.waiting import tokens_quantile
 from benchmarks.autoscaler.scenarios import MOST_TOKENS, TAU
 from benchmarks.harness.table import Column, Row, Table
 from serving_sim.workload.length_table import LengthTable

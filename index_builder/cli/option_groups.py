@@ -157,7 +157,7 @@ TRAINING_HELP = {
     "masking": "Share of tokens hidden in each step.",
     "dropout": "The encoder drops out as its configuration says; without, nothing.",
     "averaging": "Weight of the past in the moving average of the weights, which is what is kept.",
-    "train_words": "Also train the word embeddings.",
+    "train_words": "Also train the full encoder's word embeddings; a smaller one's always learn.",
     "validation_share": "Of rows, kept apart to stop early, to weigh neighbours and to calibrate.",
     "patience": "Passes without a better order after which training ends.",
     "max_rows": "Rows learnt from at most: a random sample of larger histories.",

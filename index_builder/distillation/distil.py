@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -196,8 +196,8 @@ def teach(
     )
     pace = STATIC_PACE if layers == STATIC else LAYERED_PACE
     options = pace.options(options, len(teaching.rows))
-    kind = f"{layers} {'pooled' if pooling_layer else ''} {feed_forward or ''}".rstrip()
-    standing = checkpoints / _standing(teaching.key, kind, options)
+    kind = {"layers": layers, "pooling_layer": pooling_layer, "feed_forward": feed_forward}
+    standing = checkpoints / _standing(teaching.key, {**kind, **asdict(pace)}, options)
     head = head_module(teaching.teacher.head, student.dimension)
     inputs = TrainingInputs(
         encoder=student.encoder,
@@ -239,7 +239,7 @@ def _key(teachers: Sequence[Teacher], prompts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _standing(key: str, kind: str, options: TrainOptions) -> str:
+def _standing(key: str, kind: Mapping[str, object], options: TrainOptions) -> str:
     """Names a student's training: a checkpoint of another one must not be taken up."""
-    text = f"{key} {kind} {json.dumps(asdict(options))}"
+    text = f"{key} {json.dumps(kind)} {json.dumps(asdict(options))}"
     return "student-" + hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -67,6 +67,11 @@ class StudentOptions:
                 f"feed_forward is {self.feed_forward} and layers is 0: expected layers, of which "
                 "it is a part"
             )
+        if self.feed_forward is not None and self.pooling_layer and self.layers == 1:
+            raise InvalidInputError(
+                f"feed_forward is {self.feed_forward} and the only layer pools, which stays as it "
+                "is: expected layers of 2 or more"
+            )
 
     @property
     def is_decided(self) -> bool:
@@ -107,8 +112,8 @@ def largest_fast_enough(
     """The size that a target speed asks for.
 
     Args:
-        sizes: That may be made, smallest first.
-        held: That of the trained encoder, the largest.
+        sizes: That may be taken, smallest first; that of the trained encoder last, if it may.
+        held: That of the trained encoder.
         speed_of: Measures prompts per second of a size.
         target: How many times as fast as the trained encoder it must be.
 
@@ -117,7 +122,7 @@ def largest_fast_enough(
     """
     full = speed_of(held)
     fastest = 0.0
-    for size in [held, *reversed(sizes)]:
+    for size in reversed(sizes):
         ratio = 1.0 if size == held else speed_of(size) / full
         if ratio >= target:
             return size

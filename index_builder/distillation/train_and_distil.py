@@ -18,12 +18,18 @@ from index_builder.distillation.student_choice import (
     saved_speed,
     sizes_to_try,
 )
-from index_builder.distillation.students import STATIC, layers_of, new_student, size_name
+from index_builder.distillation.students import (
+    STATIC,
+    layers_of,
+    new_student,
+    require_narrower,
+    size_name,
+)
 from index_builder.distillation.teacher import Teacher
 from index_builder.training.base_model import BaseModel
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import TrainingProgress
-from index_builder.training.train import sampled, train
+from index_builder.training.train import Start, sampled, train
 from index_builder.training.training_set import split_records
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.record import HistoryRecord
@@ -126,8 +132,7 @@ class Distillation:
     def _sizes(self, wanted: StudentOptions, trained: Path, prompts: list[str]) -> list[int]:
         """Sizes to make until one is good enough; none if the trained encoder is to stay."""
         model = BaseModel.load(str(trained / ENCODER_FOLDER))
-        held = layers_of(model)
-        sizes = sizes_to_try(wanted, held)
+        held, sizes = layers_of(model), possible_sizes(model, wanted)
         if wanted.target_speed is None:
             return sizes
 
@@ -143,7 +148,10 @@ class Distillation:
             )
             return saved_speed(student.save, prompts, self.device)
 
-        chosen = largest_fast_enough(sizes, held, speed_of, wanted.target_speed)
+        as_trained = not (wanted.pooling_layer or wanted.feed_forward)
+        chosen = largest_fast_enough(
+            [*sizes, held] if as_trained else sizes, held, speed_of, wanted.target_speed
+        )
         return [] if chosen == held else [chosen]
 
     def _teach(
@@ -207,9 +215,27 @@ def train_and_distil(
         return distillation.run(history, first, facts, out)
     if distillation.student is None:
         return distillation.train(history, base, out, learn_first)
+    possible_sizes(Start.from_name(base).model, distillation.student)
     with TemporaryDirectory(prefix=".teacher-", dir=out.parent) as name:
         facts = distillation.train(history, base, Path(name), learn_first)
         return distillation.run(history, Path(name), facts, out)
+
+
+def possible_sizes(model: BaseModel, student: StudentOptions) -> list[int]:
+    """Sizes to try, see `sizes_to_try`; called before anything is trained as well.
+
+    Args:
+        model: What is to teach, or what it is to be trained from.
+        student: Which one is wanted.
+
+    Raises:
+        InvalidInputError: It is to have more of something than there is.
+        EncoderError: No student can be made of such a model.
+    """
+    sizes = sizes_to_try(student, layers_of(model))
+    if student.feed_forward is not None:
+        require_narrower(model.transformer, student.feed_forward)
+    return sizes
 
 
 def training_facts(artifact: Path) -> TrainingFacts:

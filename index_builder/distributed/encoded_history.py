@@ -8,7 +8,7 @@ from index_builder.distributed.part import part_name, read_part
 from index_builder.distributed.place import Place
 from index_builder.distributed.plan import EncodePlan
 from lengthwise.history.files import ReadReport
-from lengthwise.history.records import RecordHash
+from lengthwise.history.fingerprint import RecordHash
 from lengthwise.index.errors import EncoderMismatchError, InvalidInputError
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store.manifest import EncoderIdentity

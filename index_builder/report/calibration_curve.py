@@ -1,14 +1,13 @@
 """Whether stated probabilities are real: level by level, and by predicted length."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from index_builder.evaluation.collected_rows import EvaluatedRows
 from index_builder.evaluation.metrics import covered
+from index_builder.report.against_stated import QUARTERS, draw_against_stated
 from index_builder.report.share import Share, error_bars
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (
@@ -24,33 +23,6 @@ from lengthwise.report.style import (
     styled,
     tokens,
 )
-
-QUARTERS = (0, 0.25, 0.5, 0.75, 1)
-"""Ticks of both axes."""
-
-
-def draw_against_stated(axes: Axes, stated: Sequence[float], observed: Sequence[Share]) -> None:
-    """Points with their 95 % intervals, and the diagonal on which both are the same.
-
-    Args:
-        axes: Empty ones; their x axis is the caller's.
-        stated: The shares that were claimed, ascending, in [0, 1].
-        observed: What became of each, on rows that tell.
-    """
-    axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=1.2, label="as stated")
-    axes.errorbar(
-        stated,
-        [share.value for share in observed],
-        yerr=error_bars(list(observed)),
-        color=BLUE,
-        marker="o",
-        capsize=2.5,
-        label="observed",
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    percent_ticks(axes.yaxis, QUARTERS)
-    axes.legend(loc="upper left")
-
 
 DECILES = 10
 """Parts of the rows by predicted length: tenths."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from index_builder.report.calibration_curve import QUARTERS, draw_against_stated
+from index_builder.report.against_stated import QUARTERS, draw_against_stated
 from index_builder.report.share import Share
 from lengthwise.index.length_scale import FloatArray
 from lengthwise.report.style import (

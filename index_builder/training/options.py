@@ -22,7 +22,8 @@ class TrainOptions:
         dropout: Whether the encoder drops out as its configuration says, or nothing: hidden tokens
             keep it from learning by heart as well. It makes no step faster.
         averaging: Weight of the past in the moving average of the weights that is kept.
-        train_words: Also train the word embeddings: half of all weights, and rarely worth it.
+        train_words: Also train the word embeddings: half of all weights, and rarely worth it; a
+            student's always learn.
         validation_share: Of rows, kept apart to stop early, to weigh neighbours and to calibrate.
         patience: Epochs without a better Kendall tau-b after which training ends.
         max_rows: Rows learnt from at most, a random sample of larger histories.

@@ -20,7 +20,7 @@ from index_builder.training.training_set import TrainingInputs
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.length_scale import FloatArray
 
-FILE = "checkpoint.pt"
+CHECKPOINT_FILE = "checkpoint.pt"
 """As PyTorch saves it."""
 
 
@@ -33,7 +33,7 @@ class CheckpointFile:
     """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self._path = folder / FILE
+        self._path = folder / CHECKPOINT_FILE
         self._key = key
 
     def save(self, state: dict[str, Any]) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.decoding import decodings_at
 from lengthwise.index.encoder.encoder import Device, Encoder, Precision, load_encoder
-from lengthwise.index.estimate.answers import USUAL_LEVEL, AnsweredLengths, truncated
+from lengthwise.index.estimate.answers import AnsweredLengths, truncated
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.estimate.head import LengthHead
 from lengthwise.index.estimate.neighbour_names import NeighbourNames
+from lengthwise.index.estimate.robust_mean import USUAL_LEVEL
 from lengthwise.index.first_tier.first_tier import FirstTier, TierParts
 from lengthwise.index.length_scale import FloatArray, to_tokens
 from lengthwise.index.record import HistoryRecord, RowKey

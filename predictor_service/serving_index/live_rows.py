@@ -21,6 +21,10 @@ from predictor_service.system.threads import THREAD_PREFIX
 
 log = structlog.get_logger(__name__)
 
+ABSURD_FACTOR = 4.0
+"""So many times the longest known answer of an LLM is no answer of it: the number is wrong, or the
+name of the LLM. A prompt of a new kind may well get an answer twice as long as any before."""
+
 BATCH_ROWS = 64
 """Encoded at a time: the cores are shared for no longer than a micro-batch takes."""
 
@@ -232,11 +236,6 @@ class LiveLearner:
         log.warning(event)
         if error is not None:
             unexpected(error, where="learning")
-
-
-ABSURD_FACTOR = 4.0
-"""So many times the longest known answer of an LLM is no answer of it: the number is wrong, or the
-name of the LLM. A prompt of a new kind may well get an answer twice as long as any before."""
 
 
 def plausible(index: ServedIndex, records: Sequence[HistoryRecord]) -> list[HistoryRecord]:

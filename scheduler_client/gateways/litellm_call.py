@@ -12,6 +12,12 @@ from scheduler_client.gateways.answer_parts import AnswerParts, as_object
 from scheduler_client.gateways.ending import Ending, EndingKind
 from scheduler_client.gateways.priorities import RequestFields, with_fields, with_headers
 
+CLIENT_LEFT = "499"
+"""The error code, of nginx's invention, that LiteLLM gives a client that closed the connection."""
+
+FAILED = Ending("error")
+"""Of a call that gave no answer at all."""
+
 GENERATIONS = frozenset(
     {
         *("completion", "acompletion", "text_completion", "atext_completion"),
@@ -42,13 +48,6 @@ def added_to(data: Mapping[str, Any], fields: RequestFields) -> dict[str, dict[s
     return changed
 
 
-CLIENT_LEFT = "499"
-"""The error code, of nginx's invention, that LiteLLM gives a client that closed the connection."""
-
-FAILED = Ending("error")
-"""Of a call that gave no answer at all."""
-
-
 def read_ending(payload: Mapping[str, Any]) -> Ending:
     """Read a standard logging payload, that of a success or a failure."""
     parts = AnswerParts()
@@ -56,7 +55,7 @@ def read_ending(payload: Mapping[str, Any]) -> Ending:
     counts = {name: payload.get(name) for name in ("completion_tokens", "prompt_tokens")}
     parts.take({**as_object(payload.get("response")), "usage": counts})
     return Ending(
-        kind=_kind(payload, parts),
+        kind=_ending_kind(payload, parts),
         output_tokens=parts.output_tokens or 0,
         input_tokens=parts.input_tokens,
         first_token_s=_time_s(payload, "completionStartTime") if payload.get("stream") else None,
@@ -64,7 +63,7 @@ def read_ending(payload: Mapping[str, Any]) -> Ending:
     )
 
 
-def _kind(payload: Mapping[str, Any], parts: AnswerParts) -> EndingKind:
+def _ending_kind(payload: Mapping[str, Any], parts: AnswerParts) -> EndingKind:
     code = str(as_object(payload.get("error_information")).get("error_code") or "")
     if code == CLIENT_LEFT:
         return "abort"

@@ -12,7 +12,7 @@
 | text, chat_template_file | token ids as text |
 | metrics, metrics_page, log | what is counted and said |
 | swap | memory for a preempted request's cache: a connector of its own |
-| middleware, http_request | priorities through vLLM's public header, for `--middleware` |
+| middleware | priorities through vLLM's public header, for `--middleware` |
 | offline | the same for the `LLM` class |
 | guard | a fault of ours is swallowed, and turns its part off |
 | seams | what is needed of vLLM's objects |

@@ -25,6 +25,15 @@ from scheduler_client.vllm_plugin.plugin import is_on
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PRIORITY = b"x-vllm-priority"
+"""The header that vLLM reads, in lower case as ASGI has all names."""
+
+PATHS = ("/v1/completions", "/v1/chat/completions")
+"""Where prompts come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +73,6 @@ async def read_body(receive: Receive, limit_bytes: int = MAX_BODY_BYTES) -> Http
         more = message.get("more_body", False)
         if not more or len(content) > limit_bytes:
             return HttpBody(tuple(messages), bytes(content), whole=not more)
-
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-PRIORITY = b"x-vllm-priority"
-"""The header that vLLM reads, in lower case as ASGI has all names."""
-
-PATHS = ("/v1/completions", "/v1/chat/completions")
-"""Where prompts come in."""
 
 
 class LengthwiseMiddleware:

@@ -132,7 +132,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 def _make_private(place: Place) -> None:
     """Make the file, for its owner alone: it holds prompts. SQLite's side files follow it."""
-    assert place.file is not None  # noqa: S101  by the registry
+    assert place.file is not None  # noqa: S101  by `database_of`
     try:
         os.close(os.open(place.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:

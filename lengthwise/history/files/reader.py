@@ -21,7 +21,7 @@ from lengthwise.history.files.left_out import LeftOut
 from lengthwise.history.files.options import ReadOptions
 from lengthwise.history.files.report import ReadReport, notes_of
 from lengthwise.history.files.sources import FoundFiles, find_files
-from lengthwise.history.records import RecordHash
+from lengthwise.history.fingerprint import RecordHash
 from lengthwise.index.record import HistoryRecord
 
 _NAMES_LOGGED = 10

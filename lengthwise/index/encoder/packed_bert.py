@@ -133,7 +133,8 @@ class PackedBert:
     def prepare(self) -> None:
         """Have kernels compiled for every size that a pass may have, as this thread computes.
 
-        Else the first of each size waits for it, and memory grows for as long as new ones come.
+        Else the first of each size waits for it, and memory grows for as long as new ones come. Of
+        a layer that pools: up to `packed_pooling.PREPARED_PROMPTS` prompts.
         """
         for size in SIZES:
             x = torch.zeros(size, self._hidden, dtype=self._words.dtype)

@@ -21,9 +21,9 @@ POOLING_CLASS = "lengthwise.index.encoder.pooling_layer.PoolingLayer"
 POOLING_FOLDER = "1_PoolingLayer"
 """Where that layer lies in the folder of its model: its place among the modules, and its class."""
 
-PREPARED_PROMPTS = 64
-"""Prompts in a pass, up to which kernels are compiled beforehand: twice a service's micro-batch.
-Those for every number that a pass may hold would take a hundred megabytes."""
+PREPARED_PROMPTS = 128
+"""Prompts in a pass, up to which kernels are compiled beforehand: a service's largest micro-batch,
+unless it is told otherwise. Those for every number of tokens would take a hundred megabytes."""
 
 
 def means(x: Tensor, rows: TokenRows) -> Tensor:

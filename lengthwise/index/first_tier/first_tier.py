@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lengthwise.index.arrays import BoolVector
-from lengthwise.index.estimate.answers import USUAL_LEVEL, AnsweredLengths, truncated
+from lengthwise.index.estimate.answers import AnsweredLengths, truncated
 from lengthwise.index.estimate.estimate import LengthEstimate, Query
 from lengthwise.index.estimate.prior import LengthPrior
+from lengthwise.index.estimate.robust_mean import USUAL_LEVEL
 from lengthwise.index.estimate.weighted_cdf import WeightedCdf
 from lengthwise.index.first_tier.fitted_tier import FittedTier
 from lengthwise.index.first_tier.known_prompts import KnownPrompts, RecentPrompts

@@ -69,6 +69,10 @@ class StudentFacts:
     feed_forward: int | None = None
 
 
+LATER_STUDENT_FACTS = ("pooling_layer", "feed_forward")
+"""What a student was not told of before 29 November 2026, and is not where it says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
     """How the encoder of an artifact was trained.
@@ -206,6 +210,11 @@ class Manifest:
         content = asdict(self)
         if self.first_tier is None:  # so that releases from before there were any read it
             del content["first_tier"]
+        if self.training is not None and self.training.student is not None:
+            student = content["training"]["student"]
+            for name in LATER_STUDENT_FACTS:  # for the same reason
+                if not student[name]:
+                    del student[name]
         return json.dumps(content, indent=2) + "\n"
 
     @classmethod

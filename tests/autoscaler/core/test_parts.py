@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core.batch import batch_need, due_work, tokens_quantile, work_s
+from autoscaler.core.batch import batch_need, due_work
 from autoscaler.core.capacity import InstanceCapacity
 from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand, length_moments
 from autoscaler.core.fleet import PoolInstances
@@ -21,6 +21,7 @@ from autoscaler.core.interactive import (
 )
 from autoscaler.core.options import DecisionOptions
 from autoscaler.core.slo import RequestClass, RequestPromise, Slo
+from autoscaler.core.waiting import tokens_quantile, work_s
 from autoscaler.errors import InvalidStateError
 from lengthwise.length_distribution import LengthDistribution
 from tests.autoscaler.states import CAPACITY, NOW_S, group

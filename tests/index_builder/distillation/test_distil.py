@@ -1,5 +1,6 @@
 """Students of a trained encoder: a layer of it, or looked-up vectors."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 
 from index_builder.build.train_and_build import train_and_build
-from index_builder.distillation import distil, students
+from index_builder.distillation import distil, students, train_and_distil
 from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
 from index_builder.distillation.static_module import StaticModule
 from index_builder.distillation.student_choice import (
@@ -34,7 +35,13 @@ from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.estimate.head import LengthHead, prompt_features
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import HistoryRecord
-from lengthwise.index.store.layout import ENCODER_FOLDER, HEAD_FILE, ArtifactLayout, read_manifest
+from lengthwise.index.store.layout import (
+    ENCODER_FOLDER,
+    HEAD_FILE,
+    MANIFEST_FILE,
+    ArtifactLayout,
+    read_manifest,
+)
 from tests.lengthwise.index.fakes import topic_history
 
 OPTIONS = TrainOptions(epochs=4, encoder_lr=2e-3, batch_size=16, masking=0.05, averaging=0.9)
@@ -121,19 +128,28 @@ def test_a_student_of_other_layers_learns_and_says_so(teacher_index, tiny_model,
         student.pooling_layer,
         student.feed_forward,
     )
+    written = json.loads((built.path / MANIFEST_FILE).read_text("utf-8"))["training"]["student"]
+    later = {"pooling_layer": student.pooling_layer, "feed_forward": student.feed_forward}
+    assert [name in written for name in later] == [bool(value) for value in later.values()], (
+        "a release from before would not read it"
+    )
     assert facts.kendall_tau_b > 0.5
     model = BaseModel.load(str(built.path / ENCODER_FOLDER))
     assert (model.pooling_layer is not None) == student.pooling_layer
     assert model.transformer.config.intermediate_size == (student.feed_forward or 64)
-    teacher = BaseModel.load(str(teacher_index / ENCODER_FOLDER)).transformer
-    words = [m.embeddings.word_embeddings.weight for m in (teacher, model.transformer)]
-    assert not torch.equal(*words), "the word embeddings learnt nothing"
     index = LengthIndex.load(built.path)
     assert index.encoder.runtime.endswith("packed")
     asked = topic_history(200, seed=9)
     found = index.predict([Query(record.prompt, "llm") for record in asked])
     order = kendalltau([e.median_tokens for e in found], [r.output_tokens for r in asked])
     assert order.statistic > 0.5
+
+
+def test_the_word_embeddings_of_a_student_learn(teaching, tmp_path):
+    taught(teaching, 1, tmp_path)
+    student = BaseModel.load(str(tmp_path / ENCODER_FOLDER))
+    words = [m.transformer.embeddings.word_embeddings.weight for m in (teaching.model, student)]
+    assert not torch.equal(*words)
 
 
 def test_other_students_take_the_mean_as_before(teaching, tmp_path):
@@ -284,16 +300,32 @@ def test_the_units_that_matter_most_are_kept_in_their_order(tiny_model):
     assert len(into.weight) == 64, "the teacher was changed"
 
 
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ({"feed_forward": 64}, "feed_forward is 64: the encoder's layers have 64, expected fewer"),
-        ({"feed_forward": 8, "pooling_layer": True}, "the only layer pools, which stays as it is"),
-    ],
-)
-def test_a_feed_forward_part_that_cannot_be_narrower_is_refused(tiny_model, other, message):
-    with pytest.raises(InvalidInputError, match=message):
-        LayeredStudent(BaseModel.load(tiny_model), 1, **other)
+@pytest.mark.parametrize("student", [{"layers": 1}, {}, {"target_speed": 1.5}])
+def test_a_feed_forward_part_that_would_not_be_narrower_is_refused_before_any_training(
+    tiny_model, tmp_path, monkeypatch, student
+):
+    monkeypatch.setattr(train_and_distil, "train", None)
+    with pytest.raises(InvalidInputError, match="feed_forward is 64: the encoder's layers have 64"):
+        train_and_build(
+            *(topic_history(400), tmp_path, tiny_model),
+            student=StudentOptions(**student, feed_forward=64),
+        )
+
+
+def test_a_speed_is_not_reached_by_the_trained_encoder_where_other_layers_are_asked_for(
+    teacher_index, tiny_model, tmp_path, monkeypatch
+):
+    speeds = {tmp_path: 9.0}
+    monkeypatch.setattr(train_and_distil, "encoder_speed", lambda *_: speeds[tmp_path])
+    monkeypatch.setattr(train_and_distil, "saved_speed", lambda *_: 10.0)
+    monkeypatch.setattr(students, "PAIR_BITS", 4)
+    built = train_and_build(
+        *(topic_history(400), tmp_path, tiny_model),
+        train_options=OPTIONS,
+        student=StudentOptions(target_speed=1.0, feed_forward=16),
+        teachers=[teacher_index],
+    )
+    assert read_manifest(ArtifactLayout(built.path)).training.student is not None
 
 
 def test_prompts_held_out_are_not_learnt_in_other_letters_or_with_other_spaces():
@@ -356,7 +388,7 @@ def test_the_sizes_tried_are_the_smallest_first_or_the_one_asked_for():
 @pytest.mark.parametrize(("target", "size"), [(1, 6), (1.5, 3), (2, 3), (2.1, 2), (20, 0)])
 def test_a_target_speed_takes_the_largest_that_is_fast_enough(target, size):
     speeds = {6: 100.0, 3: 200.0, 2: 300.0, 0: 3_000.0}
-    assert largest_fast_enough([0, 2, 3], 6, speeds.__getitem__, target) == size
+    assert largest_fast_enough([0, 2, 3, 6], 6, speeds.__getitem__, target) == size
 
 
 def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
@@ -373,6 +405,7 @@ def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
         ({"layers": 0, "pooling_layer": True}, "pooling_layer is set and layers is 0"),
         ({"layers": 0, "feed_forward": 8}, "feed_forward is 8 and layers is 0"),
         ({"layers": 1, "feed_forward": 0}, "feed_forward is 0: expected 1 or more"),
+        ({"layers": 1, "feed_forward": 8, "pooling_layer": True}, "the only layer pools"),
     ],
 )
 def test_students_that_cannot_be_asked_for_are_refused(wrong, message):

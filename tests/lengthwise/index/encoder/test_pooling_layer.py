@@ -13,10 +13,10 @@ from index_builder.training.base_model import BaseModel
 from index_builder.training.batches import padded
 from lengthwise.index.encoder.encoder import load_encoder
 from lengthwise.index.encoder.packed_encoder import PackedEncoder
-from lengthwise.index.encoder.packed_pooling import POOLING_FOLDER
+from lengthwise.index.encoder.packed_pooling import POOLING_FOLDER, PREPARED_PROMPTS
 from lengthwise.index.encoder.pooling_layer import PoolingLayer, read_model
 from lengthwise.index.encoder.sentence_encoder import SentenceEncoder
-from lengthwise.index.encoder.token_rows import FEW_LENGTHS
+from lengthwise.index.encoder.token_rows import FEW_LENGTHS, SIZES
 from lengthwise.index.errors import EncoderError
 from tests.lengthwise.index.tiny_bert import save_tiny_bert
 
@@ -120,3 +120,15 @@ def test_it_is_trained_on_and_a_smaller_student_is_made_of_it(tmp_path, width):
     last = load_file(Path(tmp_path, "two", POOLING_FOLDER) / "model.safetensors")
     assert all((kept[name] == last[name]).all() for name in last)
     assert one.encode(FEW).shape == (len(FEW), 32)
+
+
+def test_kernels_are_prepared_for_all_tokens_of_a_pass_and_for_the_prompts_of_a_micro_batch(folder):
+    pooling = load_encoder(str(folder), device="cpu", precision="bfloat16")._packed._pooling
+    tokens, prompts = [], []
+    pooling._key_value = lambda x: tokens.append(len(x))
+    pooling._query = lambda x: x
+    pooling._after = lambda x, _: prompts.append(len(x))
+    for size in SIZES:
+        pooling.prepare(torch.zeros(size, 32))
+    assert tokens == list(SIZES)
+    assert prompts == [size for size in SIZES if size <= PREPARED_PROMPTS]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lengthwise.index.estimate.answers import robust_mean
 from lengthwise.index.estimate.calibration import GRID
+from lengthwise.index.estimate.robust_mean import robust_mean
 
 USUAL = np.array([200.0])
 
