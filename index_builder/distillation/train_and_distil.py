@@ -226,7 +226,7 @@ def possible_sizes(model: BaseModel, student: StudentOptions) -> list[int]:
 
     Args:
         model: What is to teach, or what it is to be trained from.
-        student: Which one is wanted.
+        student: Which one is wanted, or how its size is chosen.
 
     Raises:
         InvalidInputError: It is to have more of something than there is.
