@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from index_builder.cli.build_job import BuildJob, build_of_parts, encode_and_build
-from index_builder.cli.encode_command import EncodeJob
+from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.engine_options import EngineOption, WorkerOptions, with_worker_options
 from index_builder.cli.option_groups import (
     HistoryOption,

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from index_builder.build.builder import BuildOptions, BuildResult, build_index
-from index_builder.cli.encode_command import EncodeJob
+from index_builder.cli.encode_job import EncodeJob
 from index_builder.cli.progress import TerminalProgress, TerminalTraining, terminal_progress
 from index_builder.cli.student_options import NO_STUDENT, StudentRequest
 from index_builder.distributed.encoded_history import EncodedHistory

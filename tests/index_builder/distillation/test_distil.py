@@ -7,21 +7,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import kendalltau
-from tokenizers import Tokenizer
 
 from index_builder.build.train_and_build import train_and_build
 from index_builder.distillation import distil, students, train_and_distil
 from index_builder.distillation.distil import TeachingSet, teach, usable_unlabelled
-from index_builder.distillation.static_module import StaticModule
 from index_builder.distillation.student_choice import (
     StudentOptions,
-    largest_fast_enough,
-    sizes_to_try,
 )
-from index_builder.distillation.students import LayeredStudent, kept_layers
 from index_builder.distillation.teacher import Teacher
 from index_builder.training.base_model import BaseModel
-from index_builder.training.batches import padded
 from index_builder.training.head_weights import FeatureScale, head_module, length_head
 from index_builder.training.options import TrainOptions
 from index_builder.training.progress import SilentTraining
@@ -29,7 +23,6 @@ from index_builder.training.targets import Bins
 from index_builder.training.train import train
 from index_builder.training.training_set import LlmOffsets, split_records
 from lengthwise.index.encoder.encoder import load_encoder
-from lengthwise.index.encoder.static_encoder import StaticConfig, StaticEncoder
 from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.estimate.head import LengthHead, prompt_features
@@ -162,6 +155,39 @@ def test_the_same_seed_gives_the_same_student(teaching, tmp_path):
     assert one.content_hash == other.content_hash
 
 
+class Passes(SilentTraining):
+    """Notes the passes that begin, and ends the training at one of them."""
+
+    def __init__(self, killed_at=None):
+        self.begun = []
+        self.killed_at = killed_at
+
+    def epoch(self, number, *_):
+        if number == self.killed_at:
+            raise KeyboardInterrupt
+        self.begun.append(number)
+
+
+@pytest.mark.parametrize(("other", "first"), [({}, 2), ({"space_weight": 1.0}, 1)])
+def test_a_killed_student_goes_on_unless_it_was_taught_otherwise(
+    teaching, tmp_path, monkeypatch, other, first
+):
+    def teach_it(progress):
+        teach(
+            *(teaching, 1, tmp_path, OPTIONS),
+            device="cpu",
+            checkpoints=tmp_path / "checkpoints",
+            progress=progress,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        teach_it(Passes(killed_at=2))
+    monkeypatch.setattr(distil, "LAYERED_PACE", replace(distil.LAYERED_PACE, **other))
+    going_on = Passes()
+    teach_it(going_on)
+    assert going_on.begun[0] == first
+
+
 def test_the_teacher_is_left_as_it_was(teaching, teacher_index, tmp_path):
     before = teaching.teacher.content_hash
     taught(teaching, 1, tmp_path)
@@ -277,29 +303,6 @@ def test_more_layers_than_the_encoder_has_are_refused(teacher_index, tiny_model,
         )
 
 
-@pytest.mark.parametrize("other", [{"pooling_layer": True}, {"feed_forward": 16}])
-def test_other_layers_are_refused_where_all_are_kept(other):
-    with pytest.raises(InvalidInputError, match=f"expected fewer with {next(iter(other))}"):
-        sizes_to_try(StudentOptions(layers=6, **other), 6)
-
-
-def test_the_units_that_matter_most_are_kept_in_their_order(tiny_model):
-    teacher = BaseModel.load(tiny_model)
-    into = teacher.transformer.encoder.layer[-1].intermediate.dense
-    out = teacher.transformer.encoder.layer[-1].output.dense
-    with torch.no_grad():
-        for unit in (40, 7, 23):
-            into.weight[unit] *= 100
-            out.weight[:, unit] *= 100
-    layer = LayeredStudent(teacher, 1, feed_forward=3).encoder.transformer.encoder.layer[0]
-    kept = [7, 23, 40]
-    assert torch.equal(layer.intermediate.dense.weight, into.weight[kept])
-    assert torch.equal(layer.intermediate.dense.bias, into.bias[kept])
-    assert torch.equal(layer.output.dense.weight, out.weight[:, kept])
-    assert torch.equal(layer.output.dense.bias, out.bias)
-    assert len(into.weight) == 64, "the teacher was changed"
-
-
 @pytest.mark.parametrize("student", [{"layers": 1}, {}, {"target_speed": 1.5}])
 def test_a_feed_forward_part_that_would_not_be_narrower_is_refused_before_any_training(
     tiny_model, tmp_path, monkeypatch, student
@@ -315,10 +318,8 @@ def test_a_feed_forward_part_that_would_not_be_narrower_is_refused_before_any_tr
 def test_a_speed_is_not_reached_by_the_trained_encoder_where_other_layers_are_asked_for(
     teacher_index, tiny_model, tmp_path, monkeypatch
 ):
-    speeds = {tmp_path: 9.0}
-    monkeypatch.setattr(train_and_distil, "encoder_speed", lambda *_: speeds[tmp_path])
+    monkeypatch.setattr(train_and_distil, "encoder_speed", lambda *_: 9.0)
     monkeypatch.setattr(train_and_distil, "saved_speed", lambda *_: 10.0)
-    monkeypatch.setattr(students, "PAIR_BITS", 4)
     built = train_and_build(
         *(topic_history(400), tmp_path, tiny_model),
         train_options=OPTIONS,
@@ -342,22 +343,6 @@ def test_of_too_many_prompts_a_sample_is_taken(monkeypatch):
     assert chosen == usable_unlabelled(prompts, [], [], 3) != prompts[:10]
 
 
-def test_a_static_student_encodes_in_service_as_it_did_in_training(tmp_path, tiny_model):
-    tokenizer = Tokenizer.from_file(f"{tiny_model}/tokenizer.json")
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    torch.manual_seed(0)
-    module = StaticModule(torch.randn(tokenizer.get_vocab_size(), 8), pair_bits=5)
-    torch.nn.init.normal_(module.pairs.weight)
-    torch.nn.init.normal_(module.log_weight.weight)
-    prompts = ["topic1-a filler3 filler4", "topic2-b", "filler1 topic3-c filler2 filler9"]
-    with torch.no_grad():
-        trained = module(*padded([tokenizer.encode(p).ids for p in prompts])).numpy()
-    config = StaticConfig(tokenizer.get_vocab_size(), 5, 32)
-    served = StaticEncoder("s", tokenizer, module.table(), config).encode(prompts)
-    assert served == pytest.approx(trained, abs=1e-5)
-
-
 def test_a_head_that_is_taken_up_again_says_the_same(teaching):
     head = teaching.teacher.head
     module = head_module(head, len(head.vector_weight)).eval()
@@ -371,46 +356,6 @@ def test_a_head_that_is_taken_up_again_says_the_same(teaching):
     vectors = rng.standard_normal((5, len(head.vector_weight))).astype(np.float32)
     shown = (vectors, prompt_features(["a", "b c", "d?", "e", "f 1"]), np.zeros(5, np.int64))
     assert again.probabilities(*shown) == pytest.approx(head.probabilities(*shown), abs=1e-6)
-
-
-def test_kept_layers_reach_from_the_first_to_the_last():
-    assert [kept_layers(6, n) for n in (1, 2, 3)] == [[5], [0, 5], [0, 2, 5]]
-    assert kept_layers(12, 4) == [0, 4, 7, 11]
-
-
-def test_the_sizes_tried_are_the_smallest_first_or_the_one_asked_for():
-    assert sizes_to_try(StudentOptions(), 6) == [0, 2, 3]
-    assert sizes_to_try(StudentOptions(), 2) == [0]
-    assert sizes_to_try(StudentOptions(layers=2), 6) == [2]
-    assert sizes_to_try(StudentOptions(layers=6), 6) == []
-
-
-@pytest.mark.parametrize(("target", "size"), [(1, 6), (1.5, 3), (2, 3), (2.1, 2), (20, 0)])
-def test_a_target_speed_takes_the_largest_that_is_fast_enough(target, size):
-    speeds = {6: 100.0, 3: 200.0, 2: 300.0, 0: 3_000.0}
-    assert largest_fast_enough([0, 2, 3, 6], 6, speeds.__getitem__, target) == size
-
-
-def test_a_speed_that_no_student_has_is_refused_with_the_fastest():
-    with pytest.raises(InvalidInputError, match=r"the fastest student encodes 2\.0 times"):
-        largest_fast_enough([0], 6, {6: 100.0, 0: 200.0}.__getitem__, 3)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"layers": -1}, "layers is -1: expected 0 or more"),
-        ({"target_speed": 0.5}, "target_speed is 0.5: expected 1 or more"),
-        ({"layers": 2, "target_speed": 3.0}, "expected one of them"),
-        ({"layers": 0, "pooling_layer": True}, "pooling_layer is set and layers is 0"),
-        ({"layers": 0, "feed_forward": 8}, "feed_forward is 8 and layers is 0"),
-        ({"layers": 1, "feed_forward": 0}, "feed_forward is 0: expected 1 or more"),
-        ({"layers": 1, "feed_forward": 8, "pooling_layer": True}, "the only layer pools"),
-    ],
-)
-def test_students_that_cannot_be_asked_for_are_refused(wrong, message):
-    with pytest.raises(InvalidInputError, match=message):
-        StudentOptions(**wrong)
 
 
 def test_a_static_encoder_cannot_be_trained_on(teaching, tmp_path):
