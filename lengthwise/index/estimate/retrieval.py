@@ -140,9 +140,9 @@ class RetrievalEstimator:
         weights = self._weights(hits, foreign, self._repeat_weights(hits, own, decodings))
         # Of an LLM that came after the build nobody knows how its usual length compares.
         weights = np.where(strange, 0.0, weights)
-        kept = np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours]
-        weights, rows, codes = _take(weights, kept), _take(hits.rows, kept), _take(codes, kept)
-        similarities = _take(hits.similarities, kept)
+        kept = _in_columns(np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours])
+        weights, rows, codes = weights[kept], hits.rows[kept], codes[kept]
+        similarities = hits.similarities[kept]
         # Another LLM's length counts as that LLM's usual length is to the asked one's.
         shift = self.prior.offset(model_codes)[:, None] - self.prior.offset(codes)
         lengths = look_up(self._log_lengths, recent and recent.log_lengths, rows)
@@ -227,8 +227,12 @@ def _distances(hits: Hits) -> FloatArray:
     return 1 - hits.similarities.astype(float)
 
 
-def _take(values: NDArray[Any], columns: NDArray[np.int64]) -> NDArray[Any]:
-    return np.take_along_axis(values, columns, axis=1)
+def _in_columns(columns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What an array is indexed with to have of each line the columns that are given for it.
+
+    As np.take_along_axis has it, whose checks take a lone prompt several times as long.
+    """
+    return np.arange(len(columns))[:, None], columns
 
 
 def _smeared_cdf(

@@ -208,7 +208,12 @@ class HistoryRows:
 
     def id(self, row: int) -> str:
         """The row's id in the history."""
-        return self.table.column("id")[row].as_py()
+        return self._ids[row].as_py()
+
+    @cached_property
+    def _ids(self) -> Any:
+        # Kept: to ask the table for its column takes longer than to look up a row of it.
+        return self.table.column("id")
 
     @cached_property
     def callers(self) -> tuple[str, ...]:

@@ -116,6 +116,13 @@ def requests(count: int, tokens: int = 40) -> list[tuple[str, int]]:
     ]
 
 
+REQUESTS = requests(24)
+"""Enough that most of them are preempted, some more than once."""
+
+FEW = REQUESTS[:12]
+"""Enough that some are."""
+
+
 @contextmanager
 def small_engine(
     model: Path,

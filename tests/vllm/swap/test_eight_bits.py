@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from tests.vllm.swap.small_engine import greedy, requests, small_engine, transfer_config
+from tests.vllm.swap.small_engine import REQUESTS, greedy, requests, small_engine, transfer_config
 
-REQUESTS = requests(40)
 LONG = requests(5, tokens=90)
 
 

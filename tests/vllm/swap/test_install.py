@@ -5,7 +5,7 @@ from vllm.engine.arg_utils import EngineArgs
 
 from scheduler_client.vllm_plugin.swap import install as installing
 from scheduler_client.vllm_plugin.swap.install import install
-from tests.vllm.swap.small_engine import requests, small_engine
+from tests.vllm.swap.small_engine import FEW, small_engine
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_an_engine_made_after_it_swaps_and_twice_is_once(unwrapped, model):
     assert install({"LENGTHWISE_SWAP_GIB": "0.25"})
     assert EngineArgs.create_engine_config is once
     with small_engine(model, None) as engine, engine.counted() as counts:
-        engine.answers(requests(12))
+        engine.answers(FEW)
     assert counts["swapped_in"] == counts["swapped_out"] > 0
     assert counts["recomputed"] == 0
 

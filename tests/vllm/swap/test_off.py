@@ -5,9 +5,7 @@ import logging
 import pytest
 
 from scheduler_client.vllm_plugin.swap.connector import SwapConnector
-from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
-
-REQUESTS = requests(12)
+from tests.vllm.swap.small_engine import FEW, small_engine, transfer_config
 
 
 @pytest.fixture
@@ -25,10 +23,9 @@ def lines():
     logger.removeHandler(listener)
 
 
-@pytest.fixture(scope="module")
-def expected(model):
-    with small_engine(model, None) as engine:
-        return engine.answers(REQUESTS)
+@pytest.fixture
+def expected(recomputed):
+    return recomputed[: len(FEW)]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +40,7 @@ def expected(model):
 def test_without_memory_for_it_an_engine_computes_again(model, expected, lines, transfer, why):
     with small_engine(model, transfer) as engine:
         with engine.counted() as counts:
-            assert engine.answers(REQUESTS) == expected
+            assert engine.answers(FEW) == expected
         assert not engine.swap.is_on
     assert counts["preemptions"] > 2
     assert [why in line for line in lines] == [True]
@@ -51,8 +48,8 @@ def test_without_memory_for_it_an_engine_computes_again(model, expected, lines, 
 
 def test_a_cache_of_unknown_dtype_is_not_rounded(model, lines):
     with small_engine(model, transfer_config(bits=8), kv_cache_dtype="fp8") as engine:
-        answers = engine.answers(REQUESTS)
-    assert [len(answer) for answer in answers] == [tokens for _, tokens in REQUESTS]
+        answers = engine.answers(FEW)
+    assert [len(answer) for answer in answers] == [tokens for _, tokens in FEW]
     assert ["which is not rounded: set LENGTHWISE_SWAP_BITS=16" in line for line in lines] == [True]
 
 
@@ -64,7 +61,7 @@ def test_a_cache_of_unknown_shape_is_not_copied(model, expected, lines, monkeypa
 
     monkeypatch.setattr(SwapConnector, "register_kv_caches", of_five_axes)
     with small_engine(model, transfer_config()) as engine:
-        assert engine.answers(REQUESTS) == expected
+        assert engine.answers(FEW) == expected
         assert not engine.swap.is_on
     assert ["has a cache of shape" in line for line in lines] == [True]
 
@@ -72,20 +69,20 @@ def test_a_cache_of_unknown_shape_is_not_copied(model, expected, lines, monkeypa
 def test_a_fault_beside_the_scheduler_is_the_end_of_swapping_alone(model, expected, lines):
     with small_engine(model, transfer_config()) as engine:
         lines.clear()
-        for number, (prompt, tokens) in enumerate(REQUESTS):
+        for number, (prompt, tokens) in enumerate(FEW):
             engine.add(str(number), prompt, tokens)
         ended = engine.step_until(lambda: len(list(engine.swap.held)) >= 1)
         engine.swap._running = None  # whatever is done with it raises
         ended += engine.finish()
         assert not engine.swap.is_on
-    assert [dict(ended)[str(number)] for number in range(len(REQUESTS))] == expected
+    assert [dict(ended)[str(number)] for number in range(len(FEW))] == expected
     assert len(lines) == 1
 
 
 def test_with_little_memory_some_are_evicted_and_answers_stay_the_same(model, expected):
     with small_engine(model, transfer_config(host_gib=0.0015)) as engine:
         with engine.counted() as counts:
-            assert engine.answers(REQUESTS) == expected
+            assert engine.answers(FEW) == expected
         assert engine.is_empty()
     assert counts["evicted"] > 0
     assert counts["swapped_in"] > 0

@@ -3,33 +3,25 @@
 import pytest
 
 from tests.vllm.swap.late_link import LateLink
-from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
-
-REQUESTS = requests(40)
-
-
-@pytest.fixture(scope="module")
-def expected(model):
-    with small_engine(model, None) as engine:
-        return engine.answers(REQUESTS)
+from tests.vllm.swap.small_engine import REQUESTS, small_engine, transfer_config
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["step by step", "asynchronous"])
-def engine(model, expected, request):
+def engine(model, recomputed, request):
     with small_engine(model, transfer_config(), asynchronous=request.param) as running:
         running.worker._link = LateLink()
         yield running
 
 
-def test_answers_are_the_same_and_nothing_is_computed_again(engine, expected):
+def test_answers_are_the_same_and_nothing_is_computed_again(engine, recomputed):
     with engine.counted() as counts:
-        assert engine.answers(REQUESTS) == expected
+        assert engine.answers(REQUESTS) == recomputed
     assert counts["swapped_out"] == counts["swapped_in"] > 500
     assert counts["recomputed"] == counts["evicted"] == 0
     assert engine.is_empty()
 
 
-def test_those_that_are_aborted_on_their_way_back_leave_nothing_behind(engine, expected):
+def test_those_that_are_aborted_on_their_way_back_leave_nothing_behind(engine, recomputed):
     for number, (prompt, tokens) in enumerate(REQUESTS):
         engine.add(str(number), prompt, tokens)
     ended = engine.step_until(engine.worker._link.coming)
@@ -38,7 +30,7 @@ def test_those_that_are_aborted_on_their_way_back_leave_nothing_behind(engine, e
     gone = coming.split("-")[0]
     engine.llm.llm_engine.abort_request([gone])
     answers = dict(ended + engine.finish())
-    assert answers == {str(n): e for n, e in enumerate(expected) if str(n) != gone}
+    assert answers == {str(n): e for n, e in enumerate(recomputed) if str(n) != gone}
     assert engine.is_empty()
     assert engine.core.scheduler.kv_cache_manager.usage == 0
 

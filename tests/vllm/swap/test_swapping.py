@@ -4,31 +4,20 @@ import pytest
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 
 from tests.vllm.swap.faults import every_third_fails
-from tests.vllm.swap.small_engine import requests, small_engine, transfer_config
-
-REQUESTS = requests(40)
-
-
-@pytest.fixture(scope="module")
-def expected(model):
-    """Their answers in an engine that computes again."""
-    with small_engine(model, None) as engine, engine.counted() as counts:
-        answers = engine.answers(REQUESTS)
-    assert counts["preemptions"] > 10
-    return answers
+from tests.vllm.swap.small_engine import REQUESTS, small_engine, transfer_config
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["step by step", "asynchronous"])
-def engine(model, expected, request):
+def engine(model, recomputed, request):
     with small_engine(model, transfer_config(), asynchronous=request.param) as running:
         assert isinstance(running.core.scheduler, AsyncScheduler) is request.param
         assert (running.core.batch_queue is not None) is request.param
         yield running
 
 
-def test_answers_are_the_same_and_nothing_is_computed_again(engine, expected):
+def test_answers_are_the_same_and_nothing_is_computed_again(engine, recomputed):
     with engine.counted() as counts:
-        assert engine.answers(REQUESTS) == expected
+        assert engine.answers(REQUESTS) == recomputed
     assert counts["preemptions"] > 10
     assert counts["swapped_out"] == counts["swapped_in"] > 500
     assert counts["recomputed"] == counts["evicted"] == 0
@@ -36,9 +25,9 @@ def test_answers_are_the_same_and_nothing_is_computed_again(engine, expected):
 
 
 @pytest.mark.parametrize("directions", [("copy_out",), ("copy_in",), ("copy_out", "copy_in")])
-def test_answers_are_the_same_when_every_third_transfer_fails(engine, expected, directions):
+def test_answers_are_the_same_when_every_third_transfer_fails(engine, recomputed, directions):
     with engine.counted() as counts, every_third_fails(engine.worker, *directions) as failed:
-        assert engine.answers(REQUESTS) == expected
+        assert engine.answers(REQUESTS) == recomputed
     assert set(failed) == set(directions)
     assert len(failed) > 3
     assert 0 < counts["swapped_in"] < counts["swapped_out"]
@@ -46,7 +35,7 @@ def test_answers_are_the_same_when_every_third_transfer_fails(engine, expected, 
     assert engine.is_empty()
 
 
-def test_those_that_are_aborted_while_swapped_out_leave_nothing_behind(engine, expected):
+def test_those_that_are_aborted_while_swapped_out_leave_nothing_behind(engine, recomputed):
     for number, (prompt, tokens) in enumerate(REQUESTS):
         engine.add(str(number), prompt, tokens)
     ended = engine.step_until(lambda: len(list(engine.swap.held)) >= 2)
@@ -58,7 +47,7 @@ def test_those_that_are_aborted_while_swapped_out_leave_nothing_behind(engine, e
     ended += engine.finish()
     answers = dict(ended)
     assert answers.keys() == {str(number) for number in range(len(REQUESTS))} - gone
-    assert all(answers[str(n)] == e for n, e in enumerate(expected) if str(n) in answers)
+    assert all(answers[str(n)] == e for n, e in enumerate(recomputed) if str(n) in answers)
     assert engine.is_empty()
 
 
