@@ -100,7 +100,7 @@ test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
-	$(VLLM_BIN)/python -m pytest -n $(VLLM_TEST_WORKERS) --dist loadgroup $(VLLM_PYTEST_ARGS) tests/vllm
+	$(VLLM_BIN)/python -m pytest -n $(VLLM_TEST_WORKERS) $(VLLM_PYTEST_ARGS) tests/vllm
 
 test-ray: $(RAY_INSTALLED) ## run the tests of builds on Ray alone
 	PYTHONPATH=$(CURDIR) $(RAY_BIN)/python -m pytest $(RAY_PYTEST_ARGS) tests/ray

@@ -4,6 +4,8 @@ import os
 from importlib.util import find_spec
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # Before torch is imported: threads that wait for each other on a shared CPU take seconds per token.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,8 +16,11 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     core = cores[int(worker.removeprefix("gw")) % len(cores)]
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", str(core))
 
-STARTED_ONCE = ("engine", "llm_engine")
-"""Fixtures that take half a minute: the tests that share one run in one process."""
+SHARE_AN_ENGINE = ("test_failures.py", "test_serving.py")
+"""Files of tests of one engine, which takes half a minute to start: they run in one process."""
+
+START_THEIR_OWN = ("test_other_starts.py",)
+"""Files of tests that share nothing: whichever process has nothing to do takes the next of them."""
 
 if find_spec("vllm"):
     from tests.vllm.engines import engine, folder, llm, llm_engine, model, predictor
@@ -25,9 +30,23 @@ else:
     collect_ignore_glob = ["test_*.py"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests by the engine that they share, and others by their file."""
-    for item in items:
-        names: list[str] = getattr(item, "fixturenames", [])
-        shared = next((name for name in STARTED_ONCE if name in names), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(shared))
+class ByEngine(LoadFileScheduling):
+    """Deals tests out to processes file by file, but for those above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        if file.endswith(START_THEIR_OWN):
+            return nodeid
+        return "an engine" if file.endswith(SHARE_AN_ENGINE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByEngine:
+    return ByEngine(config, log)
+
+
+def pytest_runtest_setup() -> None:
+    """What an engine in this process tells its children, a server started later must not inherit.
+
+    It would take itself for such a child, and leave the page to its parent.
+    """
+    os.environ.pop("LENGTHWISE_METRICS_FOLDER", None)

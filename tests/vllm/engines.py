@@ -87,11 +87,12 @@ def llm_engine(model, predictor):
             scheduling_policy="priority",
             disable_log_stats=False,
         )
-        yield made
-        made.llm_engine.engine_core.shutdown()
-        del made
-        gc.collect()
-        cleanup_dist_env_and_memory()
+    # What was set ends here: a server that another test starts is one of its own.
+    yield made
+    made.llm_engine.engine_core.shutdown()
+    del made
+    gc.collect()
+    cleanup_dist_env_and_memory()
 
 
 @pytest.fixture
