@@ -15,13 +15,14 @@ async def order(caller, predictor, **queued):
 
     Args:
         caller: Asks.
-        predictor: Hears of every end.
-        queued: Requests, by a word that no other prompt of these tests holds.
+        predictor: Hears of every end, and may have heard of others before.
+        queued: Requests, by a word that none of the others' prompts holds.
     """
+    before = len(predictor.reported())
     await queue_up(caller, *queued.values())
 
     def ended():
-        prompts = [report["prompt"] for report in predictor.reported()]
+        prompts = [report["prompt"] for report in predictor.reported()[before:]]
         return [word for prompt in prompts for word in queued if word in prompt]
 
     await until(lambda: len(ended()) == len(queued), "the reports")

@@ -7,7 +7,6 @@ neighbours are near and many they drown the prior, where none is near the prior 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
