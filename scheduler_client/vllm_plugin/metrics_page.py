@@ -5,6 +5,7 @@ not in: it writes them into a file, and a collector reads it. With several, vLLM
 files that prometheus_client keeps for every process, the sidecar's too, and nothing is to be done.
 """
 
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from scheduler_client.vllm_plugin.log import LOGGER
 
 FOLDER = "LENGTHWISE_METRICS_FOLDER"
-"""Set by the process that starts first, inherited by those that it starts."""
+"""Set by the process of vLLM's that starts first, inherited by those that it starts."""
 
 PREFIX = "lengthwise_"
 """Of our metrics: what prometheus_client adds of the process itself is not shown."""
@@ -30,7 +31,10 @@ def show_metrics() -> None:
     """Have this process's default registry show the metrics of every sidecar; once."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or _kept:
         return
-    if FOLDER not in os.environ:
+    # vLLM starts its own processes by multiprocessing. One started otherwise that inherits a folder,
+    # as from a program that runs an engine of its own, is not the one whose page shows it.
+    starts_first = multiprocessing.parent_process() is None
+    if starts_first or FOLDER not in os.environ:
         _kept.append(tempfile.TemporaryDirectory(prefix="lengthwise-"))
         os.environ[FOLDER] = _kept[0].name
         REGISTRY.register(SidecarMetrics(Path(_kept[0].name)))

@@ -42,11 +42,3 @@ class ByEngine(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByEngine:
     return ByEngine(config, log)
-
-
-def pytest_runtest_setup() -> None:
-    """What an engine in this process tells its children, a server started later must not inherit.
-
-    It would take itself for such a child, and leave the page to its parent.
-    """
-    os.environ.pop("LENGTHWISE_METRICS_FOLDER", None)

@@ -11,7 +11,12 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
-from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
+from scheduler_client.vllm_plugin.metrics_page import (
+    FOLDER,
+    SidecarMetrics,
+    show_metrics,
+    write_metrics,
+)
 from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
@@ -124,6 +129,28 @@ def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(
     write_metrics(1)
     write_metrics(2)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+SHOW = f"""
+import multiprocessing, os
+from {show_metrics.__module__} import FOLDER, show_metrics
+print(os.environ[FOLDER])
+show_metrics()
+print(os.environ[FOLDER])
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    pool.apply(show_metrics)
+    print(pool.apply(os.getenv, (FOLDER,)))
+"""
+
+
+def test_a_server_has_a_folder_of_its_own_whatever_started_it_and_its_children_have_the_same(
+    tmp_path,
+):
+    done = run(SHOW, **{FOLDER: str(tmp_path)})
+    inherited, own, of_child = done.stdout.split()[-3:]
+    assert inherited == str(tmp_path), done.stderr
+    assert own != inherited
+    assert of_child == own
 
 
 @pytest.mark.parametrize("lacks", PREEMPTION_NEEDS)
