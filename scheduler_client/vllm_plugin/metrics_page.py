@@ -31,8 +31,8 @@ def show_metrics() -> None:
     """Have this process's default registry show the metrics of every sidecar; once."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or _kept:
         return
-    # vLLM starts its own processes by multiprocessing. A folder that one started otherwise inherits,
-    # as from a program that runs an engine of its own, is not shown on this one's page.
+    # vLLM starts its own processes by multiprocessing. One started otherwise may inherit a folder
+    # as well, from a program that runs an engine itself: its page would not show that one.
     starts_first = multiprocessing.parent_process() is None
     if starts_first or FOLDER not in os.environ:
         _kept.append(tempfile.TemporaryDirectory(prefix="lengthwise-"))
