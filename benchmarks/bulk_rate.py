@@ -19,17 +19,14 @@ from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.spread import Spread, ratio_spread
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.harness.workloads import VICUNA, learnt_and_asked, read_records
-from benchmarks.service_load.job import LoadJob, LoadResult
+from benchmarks.service_load.job import STREAM, LoadResult
 from benchmarks.service_load.measure import Measurer
 from benchmarks.service_load.servers import predictor_service
 
 BASELINE = "baseline"
 
-BULK = LoadJob("stream", callers=1, prompts=2_000, per_message=32, in_flight=8)
-"""One stream of batches of 32 mixed prompts, eight of them unanswered."""
-
-QUICK_PROMPTS = 256
-"""With --quick."""
+PROMPTS, QUICK_PROMPTS = 2_000, 256
+"""Asked in a round, and with --quick."""
 
 AIMS = {"2 narrow": 3.0, "static": 10.0}
 """Predictions a second over the baseline's, by the name of the index."""
@@ -66,9 +63,8 @@ def _measured(
     options: argparse.Namespace, stores: Mapping[str, Path]
 ) -> dict[str, list[LoadResult]]:
     _, asked = learnt_and_asked(read_records(options.data, VICUNA))
-    prompts = [record.prompt for record in asked]
-    count = QUICK_PROMPTS if options.quick else min(BULK.prompts, len(prompts))
-    job = replace(BULK, prompts=count)
+    prompts = [record.prompt for record in asked][:PROMPTS]
+    job = replace(STREAM, prompts=QUICK_PROMPTS if options.quick else PROMPTS)
     with TemporaryDirectory(prefix="lengthwise-bench-") as folder, ExitStack() as stack:
         prompt_file = Path(folder) / "prompts.json"
         prompt_file.write_text(json.dumps(prompts), "utf-8")
@@ -119,7 +115,7 @@ def _report(command: str, found: Mapping[str, Sequence[LoadResult]]) -> Report:
     ]
     notes = [
         f"{len(rates[BASELINE])} rounds in turns, every other in reverse; ratios round by round. "
-        f"One stream of messages of {BULK.per_message} prompts, {BULK.in_flight} of them "
+        f"One stream of messages of {STREAM.per_message} prompts, {STREAM.in_flight} of them "
         "unanswered, made before the clock starts; the prompts are the fifth of the Vicuna set "
         "that no index holds. The asking process shares the cores with the services.",
         "What each loses in accuracy stands with benchmarks.distillation.",

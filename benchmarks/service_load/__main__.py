@@ -20,7 +20,7 @@ from benchmarks.harness.raw_encoder import (
 )
 from benchmarks.harness.report import Report, finish, say
 from benchmarks.harness.workloads import RecordList, SplitWorkload
-from benchmarks.service_load.job import LoadJob, LoadResult
+from benchmarks.service_load.job import STREAM, LoadJob, LoadResult
 from benchmarks.service_load.measure import Measurer, ServicePass
 from benchmarks.service_load.servers import peer, predictor_service
 from benchmarks.service_load.tables import (
@@ -40,7 +40,6 @@ from lengthwise.index.store.layout import ArtifactLayout, read_manifest
 CALLERS = (1, 8, 32, 128)
 """That ask one prompt at a time each, all at once."""
 
-STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)
 BATCH = LoadJob("batch", callers=2, prompts=0, per_message=128)
 PEER_PAIRS = {
     "1 caller": LoadJob("unary", callers=1, prompts=0),

@@ -35,6 +35,10 @@ class LoadJob:
         return asdict(self)
 
 
+STREAM = LoadJob("stream", callers=1, prompts=0, per_message=32, in_flight=8)
+"""Bulk: one stream of batches of 32, eight of them unanswered; for as many prompts as one likes."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     """How a pass went.

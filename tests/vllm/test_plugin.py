@@ -11,12 +11,7 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
-from scheduler_client.vllm_plugin.metrics_page import (
-    FOLDER,
-    SidecarMetrics,
-    show_metrics,
-    write_metrics,
-)
+from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
 from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
@@ -131,9 +126,9 @@ def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-SHOW = f"""
+SHOW = """
 import multiprocessing, os
-from {show_metrics.__module__} import FOLDER, show_metrics
+from scheduler_client.vllm_plugin.metrics_page import FOLDER, show_metrics
 print(os.environ[FOLDER])
 show_metrics()
 print(os.environ[FOLDER])

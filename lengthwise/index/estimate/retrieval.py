@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lengthwise.index.arrays import IntMatrix, IntVector
+from lengthwise.index.arrays import IntMatrix, IntVector, in_columns
 from lengthwise.index.decoding import Decoding
 from lengthwise.index.estimate.familiarity import Familiarity
 from lengthwise.index.estimate.prior import ATOMS, LengthPrior
@@ -139,7 +139,7 @@ class RetrievalEstimator:
         weights = self._weights(hits, foreign, self._repeat_weights(hits, own, decodings))
         # Of an LLM that came after the build nobody knows how its usual length compares.
         weights = np.where(strange, 0.0, weights)
-        kept = _in_columns(np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours])
+        kept = in_columns(np.argsort(-weights, axis=1, kind="stable")[:, : p.neighbours])
         weights, rows, codes = weights[kept], hits.rows[kept], codes[kept]
         similarities = hits.similarities[kept]
         # Another LLM's length counts as that LLM's usual length is to the asked one's.
@@ -224,14 +224,6 @@ class RetrievalEstimator:
 
 def _distances(hits: Hits) -> FloatArray:
     return 1 - hits.similarities.astype(float)
-
-
-def _in_columns(columns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What an array is indexed with to have of each line the columns that are given for it.
-
-    As np.take_along_axis has it, whose checks take a lone prompt several times as long.
-    """
-    return np.arange(len(columns))[:, None], columns
 
 
 def _smeared_cdf(

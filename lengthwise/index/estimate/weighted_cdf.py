@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lengthwise.index.arrays import in_columns
 from lengthwise.index.length_scale import FloatArray
 
 
@@ -42,7 +43,7 @@ class WeightedCdf:
         # Of equal lengths, those that ended come first: a cut-off one outlived them.
         order = np.lexsort((censored, key), axis=1)
         values, weights = _in_order(order, key, weights)
-        events = ~np.take_along_axis(censored, order, axis=1)
+        events = ~censored[in_columns(order)]
         events[:, -1] = True  # what outlives every observation is put at the longest
         at_risk = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1]
         survival = np.cumprod(1 - np.where(events, weights / at_risk, 0), axis=1)
@@ -95,8 +96,7 @@ def _in_order(
 ) -> tuple[FloatArray, FloatArray]:
     """Values and weights in an order, each value at least the row's lowest that has weight."""
     lowest = np.where(np.isfinite(key), key, np.inf).min(axis=1, keepdims=True)
-    # As np.take_along_axis has it, whose checks take a lone prompt several times as long.
-    places = np.arange(len(order))[:, None], order
+    places = in_columns(order)
     return np.maximum(key[places], lowest), weights[places]
 
 
