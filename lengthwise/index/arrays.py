@@ -28,6 +28,6 @@ def in_columns(columns: IntMatrix) -> tuple[IntMatrix, IntMatrix]:
     As np.take_along_axis has it, whose checks take a lone prompt several times as long.
 
     Args:
-        columns: Shape (lines, n).
+        columns: Shape (lines, n): the places to take, in the order wanted; of each line its own.
     """
     return np.arange(len(columns))[:, None], columns
