@@ -30,9 +30,9 @@ PACKAGES := lengthwise autoscaler index_builder predictor_service scheduler_clie
 
 # Tests run side by side, one process for each core.
 TEST_WORKERS ?= auto
-# Those inside vLLM run one after the other; 2 has them in two processes, each on a core of its own and
-# with engines of its own, of 3 GB each: faster on cores that nothing else uses.
-VLLM_TEST_WORKERS ?= 0
+# Those inside vLLM, too, two at the most, if there is memory for their engines; 0 has them run one
+# after the other in one process.
+VLLM_TEST_WORKERS ?= auto
 
 # What the resources of deploy/ are checked against; kustomization.yaml is no resource, and KEDA's own
 # are not Kubernetes': tests/autoscaler looks at them.

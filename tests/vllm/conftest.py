@@ -16,6 +16,12 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     core = cores[int(worker.removeprefix("gw")) % len(cores)]
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", str(core))
 
+MAX_PROCESSES = 2
+"""More would share fewer engines, and each takes a core and half a minute to start."""
+
+PROCESS_BYTES = 8 << 30
+"""Of the machine's memory: a process of tests and the engines that it starts take most of it."""
+
 SHARE_AN_ENGINE = ("test_failures.py", "test_serving.py")
 """Files of tests of one engine, which takes half a minute to start: they run in one process."""
 
@@ -38,6 +44,13 @@ class ByEngine(LoadFileScheduling):
         if file.endswith(START_THEIR_OWN):
             return nodeid
         return "an engine" if file.endswith(SHARE_AN_ENGINE) else file
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // PROCESS_BYTES
+    cores = len(os.sched_getaffinity(0))
+    processes = min(MAX_PROCESSES, cores, room)
+    return processes if processes > 1 else 0
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByEngine:
