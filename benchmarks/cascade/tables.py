@@ -10,8 +10,12 @@ from benchmarks.harness.table import Column, Row, Table
 from index_builder.evaluation.evaluation import Evaluation
 from lengthwise.index.index import LengthIndex
 
-AIMED_LOSS = 0.005
-"""The allowed loss that the aims are set for, in tau-b."""
+AIMED = {0.005: (3.0, 0.005), 0.015: (10.0, 0.02)}
+"""For some allowed losses how many times as fast an index is to be, and what it may lose in tau-b,
+both beside the full encoder, of which a student has lost some already."""
+
+AIMED_COVERAGE_AT = 0.005
+"""The allowed loss at which each tier's intervals have aims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +136,28 @@ def repeats_table(by_text_us: float, by_search_us: float) -> Table:
 
 
 def tier_aims(beside: Tiered, tiered: Sequence[Tiered]) -> list[Aim]:
-    """What was to be reached at the aimed loss."""
+    """What was to be reached at the losses that have an aim."""
     aims: list[Aim] = []
     for one in tiered:
-        if one.allowed != AIMED_LOSS:
+        if one.allowed is None or one.allowed not in AIMED:
             continue
-        rate = ratio_spread(one.timed.rates, beside.timed.rates)
+        times, loss = AIMED[one.allowed]
+        rate, at = ratio_spread(one.timed.rates, beside.timed.rates), f"at {one.name}"
         aims += [
-            Aim(f"times as fast as {beside.words}", rate, at_least=3.0),
-            Aim("tau-b lost", beside.tau_b - one.tau_b, at_most=AIMED_LOSS, form="{:.4f}"),
+            Aim(f"times as fast as {beside.words}, {at}", rate, at_least=times),
+            Aim(f"tau-b lost, {at}", beside.tau_b - one.tau_b, at_most=loss, form="{:.4f}"),
         ]
-        for tier, found in one.evaluation.by_tier.items():
-            covered = found.coverage_90 or 0.0
-            aims += [
-                Aim(f"coverage, {tier} tier", covered, at_least=0.88, form="{:.1%}"),
-                Aim("the same, not too wide", covered, at_most=0.92, form="{:.1%}"),
-            ]
+        if one.allowed == AIMED_COVERAGE_AT:
+            aims += _coverage_aims(one)
+    return aims
+
+
+def _coverage_aims(one: Tiered) -> list[Aim]:
+    aims: list[Aim] = []
+    for tier, found in one.evaluation.by_tier.items():
+        covered = found.coverage_90 or 0.0
+        aims += [
+            Aim(f"coverage, {tier} tier", covered, at_least=0.88, form="{:.1%}"),
+            Aim("the same, not too wide", covered, at_most=0.92, form="{:.1%}"),
+        ]
     return aims

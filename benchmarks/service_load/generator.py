@@ -76,7 +76,12 @@ class Pass:
         return LoadResult(wall_s, len(sizes), self._latencies_ms, cpu_s, mean_batch)
 
     def _message(self, chunk: list[str]) -> Any:
-        requests = [pb.PredictRequest(prompt=prompt) for prompt in chunk]
+        requests = [
+            pb.PredictRequest(
+                prompt=prompt, model=self._job.model, neighbour_count=self._job.neighbour_count
+            )
+            for prompt in chunk
+        ]
         if self._job.kind == "unary":
             return requests[0]
         kind = pb.PredictBatchRequest if self._job.kind == "batch" else pb.PredictStreamRequest
@@ -122,7 +127,9 @@ class Pass:
             async def call() -> None:
                 for prompt in prompts:
                     sent_s = time.perf_counter()
-                    answer = await predictor.predict(prompt)
+                    answer = await predictor.predict(
+                        prompt, model=self._job.model, neighbour_count=self._job.neighbour_count
+                    )
                     self._latencies_ms.append((time.perf_counter() - sent_s) * 1_000)
                     sizes.append(answer.timing.batch_size)
 

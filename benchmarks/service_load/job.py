@@ -21,6 +21,9 @@ class LoadJob:
         per_message: Prompts in one message, at least 1.
         in_flight: Messages that one stream has unanswered at most.
         connections: HTTP/2 connections that the callers share.
+        model: The LLM that is said to answer; "" for any.
+        neighbour_count: Past prompts that each answer is to name; None leaves it to the service.
+            With 0 and the LLM's name, as the plugin and the gateways ask, a first tier may answer.
     """
 
     kind: JobKind
@@ -29,6 +32,8 @@ class LoadJob:
     per_message: int = 1
     in_flight: int = 1
     connections: int = 1
+    model: str = ""
+    neighbour_count: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
