@@ -68,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--keep",
         type=Path,
-        help="folder in which the first tier is kept, and found again; and a store for each allowed "
-        "loss",
+        help="folder in which the first tier is kept and found again, with a store for each loss",
     )
     options = parsed(parser, argv)
     workload = StudentWorkload.from_sets(options.data)
