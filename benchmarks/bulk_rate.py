@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="append",
         required=True,
         metavar="NAME=STORE",
-        help="an index and its name in the table; those of benchmarks.distillation's sizes have "
-        "aims (more than once)",
+        help="an index and its name in the table; some of benchmarks.distillation's sizes have an "
+        "aim, and cascade has (more than once)",
     )
     parser.add_argument(
         "--baseline", type=Path, required=True, help="a checkout that is measured beside this"

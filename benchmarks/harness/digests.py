@@ -65,9 +65,9 @@ HEADLINE = Digest(
         Line(
             (
                 "service",
-                "{peer[rate][median]:,.0f} predictions/s for 32 callers on two cores, by a small "
-                "encoder taught by the default one, {peer[of_peer][median]:.1f} times what "
-                "infinity-emb embeds with that",
+                "{peer[rate][median]:,.0f} predictions/s on two cores for 32 callers whose calls "
+                "are coalesced, by a student of two layers: {peer[of_peer][median]:.1f} times what "
+                "infinity-emb embeds with all six",
                 "`benchmarks.service_load`",
             ),
             {"peer": Pick("service_load_student", "peer", {"asked": "32 callers, coalesced"})},
