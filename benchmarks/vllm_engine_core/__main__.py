@@ -128,18 +128,23 @@ def _engine(folder: Path, slots: int, environment: dict[str, str]) -> Generator[
 def _idle(engines: dict[str, Engine], asked: Asked, count: int) -> dict[str, list[float]]:
     """Milliseconds to the first token of one request at a time, to each engine in turn.
 
-    Chance decides the order of each turn: after whom an engine comes is not the same every time.
+    Chance decides the order of each turn: after whom an engine comes is not the same every time. A
+    turn in which one fails counts for none, so that the others' figures stay side by side.
     """
     rng = random.Random(0)
     prompts = workload(asked.pairs, count, 1.0, burst, seed=0, tokens_per_s=1.0)
     order = [kind for kind in engines if kind != ALONE]
     found: dict[str, list[float]] = {kind: [] for kind in order}
     for drawn in prompts:
+        turn: dict[str, float] = {}
         for kind in rng.sample(order, len(order)):
             request = Request(drawn.prompt, IDLE_TOKENS, IDLE_GAP_S, LIMIT_TOKENS)
             (outcome,) = replay(engines[kind], [request])
             if not outcome.failed:
-                found[kind].append(1e3 * (outcome.first_token_after_s - outcome.lag_s))
+                turn[kind] = 1e3 * (outcome.first_token_after_s - outcome.lag_s)
+        if len(turn) == len(order):
+            for kind, ms in turn.items():
+                found[kind].append(ms)
     return found
 
 

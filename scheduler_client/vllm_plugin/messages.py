@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from lengthwise.length_distribution import LengthDistribution
+from scheduler_client.advisor.request import FinishedRequest
 
 Asking = Literal["ask", "no_text", "not_asked", "untouched", "policy", "again"]
 """ask: have it predicted; no_text, not_asked: count it so; untouched: the caller set a priority;
@@ -60,24 +61,19 @@ class Arrived(msgspec.Struct, array_like=True, tag=True):
 
 
 class Ended(msgspec.Struct, array_like=True, tag=True):
-    """Core to sidecar: a request that has ended; request.FinishedRequest says what each means.
+    """Core to sidecar: a request that has ended.
 
     Args:
         number: The same as its `Arrived` had.
         request_id: The id that vLLM knows it by, cut to MAX_ID_CHARS characters.
+        finished: How it has ended, as far as the core knows.
         stop: Strings that end an answer: the API server sees them, and aborts the request.
         output_ids: The answer's last tokens, where one of those may have ended it.
     """
 
     number: int
     request_id: str
-    output_tokens: int
-    input_tokens: int
-    finish_reason: Literal["stop", "length", "abort", "error"]
-    queued_s: float
-    prefill_s: float
-    decode_s: float
-    preemptions: int
+    finished: FinishedRequest
     stop: list[str] = []
     output_ids: list[int] = []
 

@@ -107,13 +107,7 @@ class Tracked:
         return Ended(
             self.number,
             engine_request.request_id[:MAX_ID_CHARS],
-            finished.output_tokens,
-            finished.input_tokens,
-            finished.finish_reason,
-            finished.queued_s,
-            finished.prefill_s,
-            finished.decode_s,
-            finished.preemptions,
+            finished,
             stop,
             list(engine_request.output_token_ids[-MAX_TAIL_TOKENS:]) if stop else [],
         )

@@ -10,6 +10,7 @@ import socket
 import pytest
 from prometheus_client import CollectorRegistry
 
+from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
@@ -99,9 +100,9 @@ HELLO = [7592]  # of MiniLM's vocabulary, as the next: "hello", "world", "."
 WORLD, POINT = 2088, 1012
 
 
-def ended(number, tokens=7, reason="stop", **options):
-    fields = {"queued_s": 0.0, "prefill_s": 0.01, "decode_s": 0.7, "preemptions": 0} | options
-    return Ended(number, f"cmpl-{number}", tokens, 1, reason, **fields)
+def ended(number, tokens=7, reason="stop", decode_s=0.7, **options):
+    finished = FinishedRequest(tokens, 1, reason, queued_s=0.0, prefill_s=0.01, decode_s=decode_s)
+    return Ended(number, f"cmpl-{number}", finished, **options)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.vllm_plugin import sidecar_process
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
@@ -32,8 +33,7 @@ from tests.wait_until import wait_until
 
 
 def ended(number, request_id="r", **options):
-    fields = {"queued_s": 0.0, "prefill_s": 0.0, "decode_s": 0.0, "preemptions": 0} | options
-    return Ended(number, request_id, 1, 1, "stop", **fields)
+    return Ended(number, request_id, FinishedRequest(1, 1, "stop", 0.0, 0.0, 0.0), **options)
 
 
 @pytest.fixture

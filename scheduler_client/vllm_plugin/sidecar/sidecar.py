@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 import uuid
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -205,7 +205,7 @@ class Sidecar:
     def _ended(self, ended: Ended) -> None:
         known = self._known.pop(ended.number)
         if known is None:
-            if ended.finish_reason in ("stop", "length"):
+            if ended.finished.completed:
                 self._metrics.unknown_end()
             return
         if known.answer is not None and not known.answer.done():
@@ -223,20 +223,15 @@ class Sidecar:
             self._report(ended, known, finished)
 
     def _finished(self, ended: Ended) -> FinishedRequest:
-        tokens, reason = ended.output_tokens, ended.finish_reason
-        if reason == "abort" and ended.stop:
-            stopped = tokens_until_stop(self._tokenizer, ended.output_ids, ended.stop)
-            if stopped is not None:
-                tokens, reason = tokens - len(ended.output_ids) + stopped, "stop"
-        return FinishedRequest(
-            output_tokens=tokens,
-            input_tokens=ended.input_tokens,
-            finish_reason=reason,
-            queued_s=ended.queued_s,
-            prefill_s=ended.prefill_s,
-            decode_s=ended.decode_s,
-            preemptions=ended.preemptions,
-        )
+        """How a request has ended: a caller's abort may be a stop string that the core sees not."""
+        finished = ended.finished
+        if finished.finish_reason != "abort" or not ended.stop:
+            return finished
+        stopped = tokens_until_stop(self._tokenizer, ended.output_ids, ended.stop)
+        if stopped is None:
+            return finished
+        tokens = finished.output_tokens - len(ended.output_ids) + stopped
+        return replace(finished, output_tokens=tokens, finish_reason="stop")
 
     def _report(self, ended: Ended, known: Known, finished: FinishedRequest) -> None:
         self._reporter.put(
