@@ -1,7 +1,7 @@
 """The tail guard: shortest first by as much as the queue's own wait allows.
 
-Three things keep the tail near that of first come first served. The longest fifth of the requests
-is not ordered by length at all, only by arrival. The others get a head start instead of the long
+Three things keep the tail near that of first come first served. The longest 27 % of the requests
+are not ordered by length at all, only by arrival. The others get a head start instead of the long
 ones a handicap, so that one who came early is never put off by what is learnt later. And the head
 start is measured in the wait that first come first served would give now, since a fixed one does
 nothing in a long queue and too much in a short one.
@@ -59,11 +59,11 @@ class GuardedRule(PriorityRule):
 
     def __init__(
         self,
-        steady: float = 0.6,
-        burst: float = 4.0,
-        floor: float = 0.4,
-        long_rank: float = 0.8,
-        shape: float = 1.8,
+        steady: float = 0.4,
+        burst: float = 16.0,
+        floor: float = 0.8,
+        long_rank: float = 0.73,
+        shape: float = 2.5,
     ) -> None:
         for name, value in (("steady", steady), ("burst", burst), ("floor", floor)):
             checked_not_negative(value, name)

@@ -36,9 +36,9 @@ REMEMBERED_TOGETHER = 256
 class QueueMeter:
     """Measures the work that waits, from requests that came and ended.
 
-    The work in flight, less what runs, over the slots that serve it. How many slots there are shows
-    in how many of the finished requests ran at once; that predictions are too high or too low on
-    the whole, in what they came to. All of it holds as well for one of several front ends, which
+    The work in flight, less what runs, over the slots that serve it. How many slots there are the
+    engine says, or it shows in how many of the finished requests ran at once; that predictions are
+    too high or too low on the whole, in what they came to. All of it holds as well for one of several front ends, which
     sees its share of the requests and so of the slots.
     """
 
@@ -74,7 +74,7 @@ class QueueMeter:
         start_s = job.arrival_s + job.queued_s
         self._starts_s.add(start_s)
         self._ends_s.add(start_s + job.service_s)
-        self._together.add(self._running_at(start_s))
+        self._together.add(job.batch_size or self._running_at(start_s))
         most = self._together.quantile(1.0)
         self._slots = most if len(self._starts_s) >= FIRST_FINISHED + most else 0.0
         self._finished = KEPT * self._finished + 1

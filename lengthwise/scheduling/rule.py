@@ -59,6 +59,7 @@ class FinishedJob:
         output_tokens: Tokens of its answer, as far as it came.
         censored: A limit or an abort cut the answer off: it would have been longer. One that was
             aborted before it ran has a service_s of 0.
+        batch_size: Requests that ran as it ended, itself included; 0 where nobody knows.
 
     Raises:
         ValueError: If the arrival is not finite, or another number is negative or not finite.
@@ -70,6 +71,7 @@ class FinishedJob:
     input_tokens: int
     output_tokens: int
     censored: bool = False
+    batch_size: int = 0
 
     def __post_init__(self) -> None:
         if not (

@@ -87,6 +87,7 @@ class KeyMaker:
                 input_tokens=finished.input_tokens,
                 output_tokens=finished.output_tokens,
                 censored=finished.censored,
+                batch_size=finished.batch_size,
             )
         )
 

@@ -285,7 +285,7 @@ class QueueOrder:
         tracked.told = self._sidecar.put(tracked)
 
     def _tell_end(self, tracked: Tracked) -> None:
-        finished = tracked.finished(self._clock())
+        finished = tracked.finished(self._clock(), len(self._scheduler.running))
         if tracked.keyed:
             self._keys.finished(tracked.request.arrival_s, finished)
         end = tracked.ended(finished)

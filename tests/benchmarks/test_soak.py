@@ -10,7 +10,7 @@ from benchmarks.soak.tables import Stretch, grown_mib, slope_mib_per_h
 
 def test_a_short_soak_ends_without_an_error_and_with_every_completion_stored(tmp_path, capsys):
     out = tmp_path / "soak.json"
-    soak.main(["--minutes", "0.2", "--capacity-s", "2", "--json", str(out)])
+    soak.main(["--minutes", "0.1", "--capacity-s", "1", "--json", str(out)])
     found = json.loads(out.read_text())
     assert found["errors"] == 0
     assert found["reported"] == found["predicted"] > 0

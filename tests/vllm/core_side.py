@@ -112,14 +112,17 @@ class CoreSide:
         for request in starting:
             request.status = RequestStatus.RUNNING
             self.scheduler.waiting.remove_request(request)
+            self.scheduler.running.append(request)
         started = [SimpleNamespace(req_id=request.request_id) for request in starting]
         self.order.after_step(SimpleNamespace(scheduled_new_reqs=started))
 
     def end(self, request, status=RequestStatus.FINISHED_STOPPED) -> None:
-        """A request ends."""
+        """A request ends: vLLM takes it from those that run after the step in which it does."""
         request.status = status
         del self.scheduler.requests[request.request_id]
         self.order.ended(request)
+        if request in self.scheduler.running:
+            self.scheduler.running.remove(request)
 
     def waiting(self) -> list[str]:
         """Who waits, in the queue's own order."""

@@ -31,6 +31,16 @@ def test_a_request_that_ends_before_its_first_step_is_told_of_once():
     assert said[0].asking == "not_asked"
 
 
+def test_who_ends_is_told_of_with_how_many_ran():
+    core = CoreSide()
+    first, second = core.come(), core.come()
+    core.step(first, second)
+    core.end(first)
+    core.end(second)
+    core.step()
+    assert [end.finished.batch_size for end in core.sidecar.heard(Ended)] == [2, 1]
+
+
 def test_an_id_that_comes_again_is_another_request():
     core = CoreSide()
     first = core.come("same")

@@ -1,5 +1,7 @@
 """What the queue meter sees of an engine from outside."""
 
+from dataclasses import replace
+
 import pytest
 
 from lengthwise.scheduling.queue_meter import MAX_IN_FLIGHT, QueueMeter
@@ -24,6 +26,15 @@ def busy(slots: int, rounds: int = 40, predicted_s: float = 1.0) -> tuple[QueueM
 def test_it_sees_how_many_run_at_once(slots):
     meter, _ = busy(slots)
     assert meter.slots == slots
+
+
+def test_an_engine_that_says_how_many_run_is_believed():
+    # Clocks of several processes make two requests overlap that followed each other.
+    meter = QueueMeter()
+    for i in range(40):
+        meter.arrived(float(i), 1.0)
+        meter.finished(replace(ending(float(i), service_s=1.5), batch_size=1))
+    assert meter.slots == 1
 
 
 @pytest.mark.parametrize("predicted_s", [0.1, 1.0, 30.0])
