@@ -11,11 +11,17 @@ from scheduler_client.advisor.service_time_fit import START
 from scheduler_client.advisor.typical_lengths import START_TOKENS
 
 
+PROVISIONAL_LENGTHS = 3.0
+"""Typical lengths that a request is taken for while its prediction is under way, some milliseconds:
+whoever is known to be shorter goes first. Taken for typical, many of a burst get a slot within those
+milliseconds, long ones among them, which then keep it for seconds."""
+
+
 class KeyMaker:
     """The rule, what it needs to know of the engine, and keys of which no two are equal.
 
-    A request whose length is not known yet has a provisional key, from what is typical of its LLM;
-    it ages like all others. Not thread-safe.
+    A request whose length is not known yet has a provisional key, by a multiple of what is typical
+    of its LLM; it ages like all others. Not thread-safe.
 
     Args:
         rule: Gives each request its place.
@@ -39,13 +45,16 @@ class KeyMaker:
         return self._rule.needs_distribution
 
     def provisional_key(self, request: Request, tokens: float | None = None) -> int:
-        """The place of a request until its length is known.
+        """The place of a request until its length is known, or known to stay unknown.
 
         Args:
             request: Whose arrival, prompt's tokens and limit the rule reads.
             tokens: Its `expected_tokens`, if they are at hand.
         """
         tokens = self.expected_tokens(request) if tokens is None else tokens
+        tokens *= PROVISIONAL_LENGTHS
+        if request.max_tokens is not None:
+            tokens = min(tokens, request.max_tokens)
         job = self._job(request, tokens, None)
         return self._keys.unique(self._rule.provisional_key(job))
 

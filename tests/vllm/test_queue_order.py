@@ -9,6 +9,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.request import RequestStatus
 
+from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.queue_order import COUNT_EVERY_S, COUNT_LATE_S
@@ -299,4 +300,5 @@ def test_what_finished_requests_taught_is_what_the_next_are_taken_for():
     core = CoreSide(rule="shortest")
     core.sidecar.send(encode(Learnt((0.0, 0.5, 0.0), {"llm": 40.0}, 30.0)))
     core.step()
-    assert core.come().priority == pytest.approx(40 * 0.5 * 1e6, abs=2)
+    taken_for = min(PROVISIONAL_LENGTHS * 40, 100)
+    assert core.come().priority == pytest.approx(taken_for * 0.5 * 1e6, abs=2)

@@ -8,7 +8,7 @@ import pytest
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import RULE_NAMES, make_rule
 from lengthwise.scheduling.keys import INT64_MAX, INT64_MIN
-from scheduler_client.advisor.key_maker import KeyMaker
+from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS, KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.typical_lengths import START_TOKENS
 from tests.scheduler_client.advisor.helpers import finished
@@ -34,7 +34,12 @@ def test_a_prediction_orders_short_before_long(keys):
 def test_without_a_prediction_the_key_is_that_of_the_typical_length(keys):
     shift_us = round(START_TOKENS * 0.02 * 1e6)
     assert keys.key(request()) == 1_000_000_000 + shift_us
+
+
+def test_while_it_is_asked_about_a_request_lets_those_go_first_that_are_known_to_be_shorter(keys):
+    shift_us = round(PROVISIONAL_LENGTHS * START_TOKENS * 0.02 * 1e6)
     assert keys.provisional_key(request(2_000.0)) == 2_000_000_000 + shift_us
+    assert keys.provisional_key(request(3_000.0, max_tokens=50)) == 3_000_000_000 + 1_000_000
 
 
 def test_what_is_typical_is_the_llms_own_within_the_limit_of_the_request(keys):
