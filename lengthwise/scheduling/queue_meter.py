@@ -38,8 +38,8 @@ class QueueMeter:
 
     The work in flight, less what runs, over the slots that serve it. How many slots there are the
     engine says, or it shows in how many of the finished requests ran at once; that predictions are
-    too high or too low on the whole, in what they came to. All of it holds as well for one of several front ends, which
-    sees its share of the requests and so of the slots.
+    too high or too low on the whole, in what they came to. All of it holds as well for one of
+    several front ends, which sees its share of the requests and so of the slots.
     """
 
     def __init__(self) -> None:

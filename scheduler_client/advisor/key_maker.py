@@ -10,11 +10,10 @@ from scheduler_client.advisor.request import FinishedRequest, Request
 from scheduler_client.advisor.service_time_fit import START
 from scheduler_client.advisor.typical_lengths import START_TOKENS
 
-
 PROVISIONAL_LENGTHS = 3.0
 """Typical lengths that a request is taken for while its prediction is under way, some milliseconds:
-whoever is known to be shorter goes first. Taken for typical, many of a burst get a slot within those
-milliseconds, long ones among them, which then keep it for seconds."""
+whoever is known to be shorter goes first. Taken for typical, many of a burst get a slot within
+those milliseconds, long ones among them, which then keep it for seconds."""
 
 
 class KeyMaker:
