@@ -18,7 +18,6 @@ ALONE = "Lengthwise, no predictor"
 WAITED_S = 0.1
 """Who waited less could hardly have been ordered by anything."""
 
-
 RESAMPLED = 2_000
 """Draws of the turns, for the interval of a difference of quantiles."""
 
@@ -139,8 +138,6 @@ def engine_core_report(command: str, measured: Measured) -> Report:
 def _added(ms: list[float], plain_ms: list[float], level: float) -> Spread:
     """What a quantile is later than plain vLLM's, with its 95 % interval by resampling turns."""
     shift = percentile(ms, level) - percentile(plain_ms, level)
-    if ms == plain_ms:
-        return Spread.from_values([shift])
     drawn = bootstrap(
         (ms, plain_ms),
         lambda own, plain, axis: (

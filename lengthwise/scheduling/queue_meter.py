@@ -1,4 +1,4 @@
-"""How long a request would wait now under first come first served, seen from outside the engine."""
+"""How long a request would wait now under first come first served, by what came and what ended."""
 
 import math
 

@@ -12,8 +12,8 @@ from scheduler_client.advisor.typical_lengths import START_TOKENS
 
 PROVISIONAL_LENGTHS = 3.0
 """Typical lengths that a request is taken for while its prediction is under way, some milliseconds:
-whoever is known to be shorter goes first. Taken for typical, many of a burst get a slot within
-those milliseconds, long ones among them, which then keep it for seconds."""
+whoever is known to be shorter goes first. Taken for typical, a long one may get a slot within those
+milliseconds before others that are known to be shorter than it is, and keep it for seconds."""
 
 
 class KeyMaker:
@@ -84,8 +84,14 @@ class KeyMaker:
             key = aged_key(time.time(), 0.0)
         return self._keys.unique(key)
 
-    def finished(self, arrival_s: float, finished: FinishedRequest) -> None:
-        """Learn from the end of a request that has a key; one that was given up counts as out."""
+    def finished(self, arrival_s: float, finished: FinishedRequest, batch_size: int = 0) -> None:
+        """Learn from the end of a request that has a key; one that was given up counts as out.
+
+        Args:
+            arrival_s: Its own, by which the rule knows it.
+            finished: How it has ended.
+            batch_size: Requests that ran as it ended, itself included; 0 if unknown.
+        """
         completed = finished.completed
         self._rule.finished(
             FinishedJob(
@@ -95,7 +101,7 @@ class KeyMaker:
                 input_tokens=finished.input_tokens,
                 output_tokens=finished.output_tokens,
                 censored=finished.censored,
-                batch_size=finished.batch_size,
+                batch_size=batch_size,
             )
         )
 

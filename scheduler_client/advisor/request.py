@@ -36,7 +36,6 @@ class FinishedRequest:
         prefill_s: From then until its first token, in seconds.
         decode_s: From its first token to its last, in seconds.
         preemptions: How often it was put back into the queue meanwhile.
-        batch_size: Requests that ran as it ended, itself included; 0 if unknown.
     """
 
     output_tokens: int
@@ -46,7 +45,6 @@ class FinishedRequest:
     prefill_s: float
     decode_s: float
     preemptions: int = 0
-    batch_size: int = 0
 
     @property
     def service_s(self) -> float:

@@ -16,15 +16,13 @@ from scheduler_client.advisor.asker import FALLBACK_CAUSES, Asker
 from scheduler_client.advisor.breaker import BreakerState
 from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.vllm_plugin.log import LOGGER
+from scheduler_client.vllm_plugin.metrics_page import PREFIX
 
 if TYPE_CHECKING:
     from scheduler_client.vllm_plugin.messages import Counted
 
 BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
 """As numbers of which the greatest is the worst: of several processes that one is shown."""
-
-PREFIX = "lengthwise_"
-"""Of the name of each."""
 
 LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
 """From a predictor on the same machine to one that is far too slow."""

@@ -17,10 +17,12 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.metrics import PREFIX
 
 FOLDER = "LENGTHWISE_METRICS_FOLDER"
 """Set by the process of vLLM's that starts first, inherited by those that it starts."""
+
+PREFIX = "lengthwise_"
+"""Of our metrics: what prometheus_client adds of the process itself is not shown."""
 
 _kept: list["tempfile.TemporaryDirectory[str]"] = []
 
@@ -49,7 +51,6 @@ def write_metrics(engine_index: int) -> None:
         file = _file(folder, engine_index)
         aside = file.with_suffix(".new")
         try:
-            # What prometheus_client adds of the process itself is not shown.
             aside.write_text("".join(line for line in lines if PREFIX in line))
             aside.replace(file)
         except OSError as error:

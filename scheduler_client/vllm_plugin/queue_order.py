@@ -285,9 +285,10 @@ class QueueOrder:
         tracked.told = self._sidecar.put(tracked)
 
     def _tell_end(self, tracked: Tracked) -> None:
-        finished = tracked.finished(self._clock(), len(self._scheduler.running))
+        finished = tracked.finished(self._clock())
         if tracked.keyed:
-            self._keys.finished(tracked.request.arrival_s, finished)
+            running = len(self._scheduler.running)  # vLLM takes it out after the step
+            self._keys.finished(tracked.request.arrival_s, finished, batch_size=running)
         end = tracked.ended(finished)
         tracked.reported &= finished.completed or bool(end.stop)
         if not tracked.told:

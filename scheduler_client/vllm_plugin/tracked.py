@@ -84,8 +84,8 @@ class Tracked:
             known_temperature(temperature),
         )
 
-    def finished(self, now_s: float, batch_size: int) -> FinishedRequest:
-        """How it has ended, just now, as one of so many that ran."""
+    def finished(self, now_s: float) -> FinishedRequest:
+        """How it has ended, just now."""
         engine_request = self.engine_request
         started_s = self.started_s or now_s
         first_s = self.first_token_s or now_s
@@ -97,7 +97,6 @@ class Tracked:
             prefill_s=first_s - started_s,
             decode_s=now_s - first_s,
             preemptions=engine_request.num_preemptions,
-            batch_size=batch_size,
         )
 
     def ended(self, finished: FinishedRequest) -> Ended:

@@ -9,6 +9,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.request import RequestStatus
 
+from lengthwise.scheduling.rules import AgedRule
 from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
@@ -32,14 +33,17 @@ def test_a_request_that_ends_before_its_first_step_is_told_of_once():
     assert said[0].asking == "not_asked"
 
 
-def test_who_ends_is_told_of_with_how_many_ran():
+def test_of_an_end_the_rule_is_told_how_many_ran(monkeypatch):
+    told = []
+    monkeypatch.setattr(AgedRule, "finished", lambda _rule, job: told.append(job.batch_size))
     core = CoreSide()
     first, second = core.come(), core.come()
     core.step(first, second)
+    core.sidecar.say((0, 7.0), (1, 7.0))
+    core.step()
     core.end(first)
     core.end(second)
-    core.step()
-    assert [end.finished.batch_size for end in core.sidecar.heard(Ended)] == [2, 1]
+    assert told == [2, 1]
 
 
 def test_an_id_that_comes_again_is_another_request():

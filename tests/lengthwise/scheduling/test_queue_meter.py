@@ -1,4 +1,4 @@
-"""What the queue meter sees of an engine from outside."""
+"""What the queue meter makes of requests that came and ended."""
 
 from dataclasses import replace
 
