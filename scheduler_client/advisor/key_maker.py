@@ -89,7 +89,7 @@ class KeyMaker:
 
         Args:
             arrival_s: Its own, by which the rule knows it.
-            finished: How it has ended.
+            finished: How it has ended, with what it waited and ran, in seconds.
             batch_size: Requests that ran as it ended, itself included; 0 if unknown.
         """
         completed = finished.completed
