@@ -96,7 +96,10 @@ demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=
 demo-scale: $(RAY_INSTALLED) ## build on Ray, a worker killed on the way, beside a local build (ROWS=50000)
 	@$(RAY_BIN)/python -m demo.scale_demo $(if $(ROWS),--rows $(ROWS))
 
-test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
+test: $(INSTALLED) $(VLLM_INSTALLED) ## run the tests, those inside a real vLLM too
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-vllm test-rest
+
+test-rest: $(INSTALLED) ## run the tests outside vLLM alone
 	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
