@@ -9,6 +9,11 @@ import pytest
 # without this a machine without network tries for a minute.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+# Read when torch is imported. There is a process of tests for each core: with threads for all cores
+# in each they wait for one another. A service that a test starts sets its own number.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 try:
     from hypothesis import settings
 except ImportError:
