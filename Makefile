@@ -41,7 +41,7 @@ RESOURCES = $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/
   deploy/kubernetes/autoscaling/autoscaler.yaml deploy/kubernetes/autoscaling/rbac.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-loop demo-scale demo-vllm test test-ray test-rest test-vllm test-gateways check fmt proto lock clean
+.PHONY: help setup setup-vllm setup-gateways demo demo-fleet demo-loop demo-scale demo-vllm test test-ray test-vllm test-gateways check fmt proto lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,12 +96,7 @@ demo-vllm: $(INSTALLED) $(VLLM_INSTALLED) ## the same inside a real vLLM (MODEL=
 demo-scale: $(RAY_INSTALLED) ## build on Ray, a worker killed on the way, beside a local build (ROWS=50000)
 	@$(RAY_BIN)/python -m demo.scale_demo $(if $(ROWS),--rows $(ROWS))
 
-# Both parts at once, since each leaves cores idle: while engines start, and at its end.
-test: $(INSTALLED) $(VLLM_INSTALLED) ## run the tests, those inside a real vLLM too
-	@echo 'Running both parts side by side: each shows its output when it ends, after some ten minutes'
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-vllm test-rest
-
-test-rest: $(INSTALLED) ## run the tests outside a real vLLM alone
+test: $(INSTALLED) test-vllm ## run the tests, those inside a real vLLM too
 	$(BIN)/python -m pytest --ignore=tests/vllm --ignore=tests/ray -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-vllm: $(VLLM_INSTALLED) $(INSTALLED) ## run the tests inside a real vLLM alone
