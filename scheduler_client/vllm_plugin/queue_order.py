@@ -12,7 +12,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
+from scheduler_client.vllm_plugin.messages import Counted, Learnt
 from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
@@ -100,8 +100,8 @@ class QueueOrder:
             return
         with self._guard("ordering the queue"):
             self._see_first_tokens()
-            if self._take_in():
-                reorder(self._scheduler, unique=not self._untouched)
+            if changed := self._take_in():
+                reorder(self._scheduler, changed, unique=not self._untouched)
             if self._preempts:
                 self._preempt()
 
@@ -177,40 +177,31 @@ class QueueOrder:
         tracked.keyed = True
         return self._keys.key(tracked.request, tokens)
 
-    def _take_in(self) -> bool:
-        """Read what the sidecar says; whether a place in the queue has changed."""
-        changed = False
+    def _take_in(self) -> list[EngineRequest]:
+        """Read what the sidecar says; the requests that wait and are to have another place."""
+        changed: list[EngineRequest] = []
         for message in self._sidecar.read():
             if isinstance(message, Learnt):
                 self._keys.service_time = ServiceTimeModel(*message.rates)
                 self._keys.typical_tokens = message.typical_tokens
                 self._keys.typical_of_all_tokens = message.typical_of_all_tokens
             else:
-                changed |= self._predicted(message)
+                for number, tokens, points in message.lengths:
+                    if (tracked := self._by_number.get(number)) is not None:
+                        tracked.expected = ExpectedLength(tokens, points)
+                        self._settle(tracked, changed)
+                for number in message.unknown:
+                    if (tracked := self._by_number.get(number)) is not None:
+                        self._settle(tracked, changed)
         return changed
 
-    def _predicted(self, message: Predicted) -> bool:
-        changed = False
-        for number, tokens, points in message.lengths:
-            if (tracked := self._by_number.get(number)) is not None:
-                tracked.expected = ExpectedLength(tokens, points)
-                changed |= self._settle(tracked)
-        for number in message.unknown:
-            if (tracked := self._by_number.get(number)) is not None:
-                changed |= self._settle(tracked)
-        return changed
-
-    def _settle(self, tracked: Tracked) -> bool:
-        """A request's length is known, or will not be: it gets its place.
-
-        Returns:
-            Whether it waits in a queue that is now out of order.
-        """
+    def _settle(self, tracked: Tracked, changed: list[EngineRequest]) -> None:
+        """A request's length is known, or never will be: it gets its key; noted if it waits."""
         if tracked.settled:
-            return False
+            return
         tracked.settled = True
         if not self._orders:
-            return False
+            return
         expected = tracked.expected
         tokens = expected.tokens if expected.predicted else None
         distribution = expected.distribution if self._keys.needs_distribution else None
@@ -218,7 +209,8 @@ class QueueOrder:
         tracked.keyed = True
         engine_request = tracked.engine_request
         engine_request.priority = key
-        return engine_request.status.name != "RUNNING"
+        if engine_request.status.name != "RUNNING":
+            changed.append(engine_request)
 
     def _preempt(self) -> None:
         try:

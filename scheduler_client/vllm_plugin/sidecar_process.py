@@ -75,7 +75,6 @@ class SidecarProcess:
         self._buffer = bytearray(MAX_PACKET_BYTES)
         self._socket: socket.socket | None = None
         self._bell: Bell | None = None
-        self._unread = False
         self._read_at_s = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._no_start_under_way = threading.Event()
@@ -134,26 +133,31 @@ class SidecarProcess:
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in."""
         messages: list[ToCore] = []
-        if not self._is_due():
+        bell = self._bell
+        if bell is None:
             return messages
+        rung = bell.rings  # what is sent after this look is left to the next step
         placed = packets = 0
         while self._socket is not None and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
+            if bell.heard >= rung and not self._is_due():
+                break
             packets += 1
             try:
                 count = self._socket.recv_into(self._buffer)
             except BlockingIOError:
-                return messages
+                bell.heard = rung
+                break
             except OSError:
                 count = 0
             if not count:
                 self._lost()
-                return messages
+                break
+            bell.heard += 1
             message = self._decoded(bytes(memoryview(self._buffer)[:count]))
             if message is not None:
                 messages.append(message)
             if isinstance(message, Predicted):
                 placed += len(message.lengths) + len(message.unknown)
-        self._unread = True
         return messages
 
     def close(self, timeout_s: float) -> None:
@@ -178,12 +182,10 @@ class SidecarProcess:
                 self._child.wait()
 
     def _is_due(self) -> bool:
-        """Whether the socket is to be asked: there may be something, or it was not for a while."""
-        rung = self._bell is not None and self._bell.rung()
+        """Whether the socket is to be asked though nothing rang."""
         now_s = self._clock()
-        if not (rung or self._unread or now_s >= self._read_at_s):
+        if now_s < self._read_at_s:
             return False
-        self._unread = False
         self._read_at_s = now_s + READ_EVERY_S
         return True
 

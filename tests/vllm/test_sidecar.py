@@ -149,7 +149,7 @@ async def test_it_rings_after_it_has_answered(start, arrived):
     core = start()
     core.tell(arrived(3))
     await core.hear()
-    await until(core.bell.rung)
+    await until(lambda: core.bell.rings)
 
 
 async def test_many_that_come_together_are_answered_together(start, arrived):

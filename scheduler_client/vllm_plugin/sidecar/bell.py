@@ -1,4 +1,4 @@
-"""A byte of memory that engine core and sidecar share: whether there is anything to read."""
+"""A number in memory that engine core and sidecar share: how much there is to read."""
 
 import mmap
 import os
@@ -16,7 +16,9 @@ class Bell:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._memory = mmap.mmap(descriptor, mmap.PAGESIZE)
+        self._memory = memoryview(mmap.mmap(descriptor, mmap.PAGESIZE)).cast("Q")
+        self.heard = 0
+        """Rings that whoever reads has seen to."""
 
     @staticmethod
     def new() -> int:
@@ -34,15 +36,10 @@ class Bell:
         return descriptor
 
     def ring(self) -> None:
-        """Something has been sent."""
-        self._memory[0] = 1
+        """A packet has been sent."""
+        self._memory[0] += 1
 
-    def rung(self) -> bool:
-        """Whether it rang since the last look.
-
-        What is sent after this look rings again, so that whoever reads on True misses nothing.
-        """
-        if not self._memory[0]:
-            return False
-        self._memory[0] = 0
-        return True
+    @property
+    def rings(self) -> int:
+        """How often it rang: so many packets at least have been sent."""
+        return self._memory[0]
