@@ -21,7 +21,7 @@ from scheduler_client.vllm_plugin.scheduler import (
     unexpected,
     with_lengthwise,
 )
-from tests.vllm.core_side import CoreSide, Spoken
+from tests.vllm.engine_core.core_side import CoreSide, Spoken
 
 
 def test_whatever_class_vllm_chooses_is_mixed_and_stays_what_it_was():

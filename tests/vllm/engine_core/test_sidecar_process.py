@@ -28,7 +28,7 @@ from scheduler_client.vllm_plugin.sidecar_process import (
     SidecarProcess,
 )
 from tests.scheduler_client.advisor.helpers import TurnedClock
-from tests.vllm.core_side import CoreSide, Spoken
+from tests.vllm.engine_core.core_side import CoreSide, Spoken
 from tests.wait_until import wait_until
 
 

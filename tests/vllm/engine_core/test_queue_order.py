@@ -16,7 +16,7 @@ from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.queue_order import COUNT_EVERY_S, COUNT_LATE_S
 from scheduler_client.vllm_plugin.text import MAX_DECODED_TOKENS
 from tests.scheduler_client.advisor.helpers import TurnedClock
-from tests.vllm.core_side import CoreSide
+from tests.vllm.engine_core.core_side import CoreSide
 
 
 def numbers(messages):
