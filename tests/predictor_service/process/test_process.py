@@ -42,6 +42,12 @@ class Process:
     async def connect(self) -> pb_grpc.LengthPredictorStub:
         """Wait until it serves, then connect."""
         assert "Lengthwise serves index" in await self.line()
+        return await self.connect_anew()
+
+    async def connect_anew(self) -> pb_grpc.LengthPredictorStub:
+        """Connect to whichever process takes the connection now."""
+        if self.channel is not None:
+            await self.channel.close()
         port = int((self.folder / "port").read_text())
         self.channel = grpc.aio.insecure_channel(
             f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]
@@ -159,6 +165,8 @@ async def test_a_worker_that_crashes_is_started_again_while_the_others_serve(lau
     with pytest.raises(grpc.aio.AioRpcError):
         await stub.Predict(pb.PredictRequest(prompt=KILL))
     assert "exit_code=-9" in await service.log_until("worker ended, restarting")
+    # On the old connection a first call may still fail, of which clients make a second.
+    stub = await service.connect_anew()
     answer = await stub.Predict(pb.PredictRequest(prompt="hello"), wait_for_ready=True, timeout=20)
     assert answer.index_version == "v1"
     await service.log_until("index switched")
