@@ -12,7 +12,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Counted, Learnt
+from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
 from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
@@ -186,14 +186,17 @@ class QueueOrder:
                 self._keys.typical_tokens = message.typical_tokens
                 self._keys.typical_of_all_tokens = message.typical_of_all_tokens
             else:
-                for number, tokens, points in message.lengths:
-                    if (tracked := self._by_number.get(number)) is not None:
-                        tracked.expected = ExpectedLength(tokens, points)
-                        self._settle(tracked, changed)
-                for number in message.unknown:
-                    if (tracked := self._by_number.get(number)) is not None:
-                        self._settle(tracked, changed)
+                self._predicted(message, changed)
         return changed
+
+    def _predicted(self, message: Predicted, changed: list[EngineRequest]) -> None:
+        for number, tokens, points in message.lengths:
+            if (tracked := self._by_number.get(number)) is not None:
+                tracked.expected = ExpectedLength(tokens, points)
+                self._settle(tracked, changed)
+        for number in message.unknown:
+            if (tracked := self._by_number.get(number)) is not None:
+                self._settle(tracked, changed)
 
     def _settle(self, tracked: Tracked, changed: list[EngineRequest]) -> None:
         """A request's length is known, or never will be: it gets its key; noted if it waits."""
