@@ -163,7 +163,6 @@ class Spoken(SidecarProcess):
         ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, self._theirs):
             end.setblocking(False)
-        self.generation += 1
         memory = Bell.new()
         self._bell = Bell(memory)
         os.close(memory)

@@ -7,7 +7,7 @@
 | queue_order, waiting_queues, tracked | what runs in the engine's loop: keys, order, ends |
 | preemption | a running request makes room for a much shorter one |
 | batch_limit | the engine's own limit on its batch follows the time between tokens |
-| sidecar_process, messages | the sidecar as the engine core sees it |
+| sidecar_process, outbox, messages | the sidecar as the engine core sees it |
 | sidecar | the child process that asks the predictor and reports to it |
 | text, chat_template_file | token ids as text |
 | metrics, metrics_page, log | what is counted and said |

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 from scheduler_client.vllm_plugin.tracked import Tracked, has_text, whether_to_ask
 from scheduler_client.vllm_plugin.waiting_queues import reorder
+
+TOLD_AT_ONCE = 64
+"""Requests in one step at the most: at some 10 us each under a millisecond."""
 
 COUNT_EVERY_S = 1.0
 """Counts reach the metrics so often; the scraper comes every few seconds."""
@@ -74,8 +78,9 @@ class QueueOrder:
         self._by_number: dict[int, Tracked] = {}
         self._new: list[Tracked] = []
         self._prefilling: list[Tracked] = []
+        self._to_tell: deque[Tracked] = deque()
         self._untouched = 0
-        self._generation = sidecar.generation
+        self._lost_sidecars = sidecar.lost
         self._counted = Counted()
         self._faults = 0
         self._count_at_s = 0.0
@@ -114,8 +119,9 @@ class QueueOrder:
             return
         with self._guard("telling the sidecar"):
             self._see_starts(output)
-            self._tell_again_if_new()
-            self._tell_new()
+            self._see_who_waits()
+            self._tell_again_if_lost()
+            self._tell_some()
             now_s = self._clock()
             if now_s >= self._count_at_s + (COUNT_LATE_S if self._prefilling else 0):
                 self._count(now_s)
@@ -135,7 +141,7 @@ class QueueOrder:
             self._tell_end(tracked)
             if not self._tracked:  # there may be no further step
                 self._count(self._clock())
-                self._sidecar.flush()
+                self._sidecar.flush_all()
 
     def close(self) -> None:
         """The engine ends: have the last reports sent."""
@@ -250,34 +256,35 @@ class QueueOrder:
                 continue
             if tracked.engine_request.num_output_tokens:
                 tracked.first_token_s = self._clock()
-                if not tracked.told:
-                    self._tell(tracked)
+                self._to_tell.append(tracked)
             else:
                 still.append(tracked)
         self._prefilling = still
 
-    def _tell_new(self) -> None:
-        """Tell of those that came and have to wait; who runs is asked about after a token."""
-        if not self._new:
-            return
+    def _see_who_waits(self) -> None:
+        """Those that came and have to wait are told of; who runs is after its first token."""
         for tracked in self._new:
             if tracked.number in self._by_number and not tracked.started_s:
                 tracked.waited = True
-                self._tell(tracked)
+                self._to_tell.append(tracked)
         self._new.clear()
 
-    def _tell_again_if_new(self) -> None:
-        """A new sidecar knows nothing: tell it of every request that the old one knew."""
-        if self._generation == self._sidecar.generation:
+    def _tell_again_if_lost(self) -> None:
+        """A sidecar has died: tell the next of every request that it knew."""
+        if self._lost_sidecars == self._sidecar.lost:
             return
-        self._generation = self._sidecar.generation
+        self._lost_sidecars = self._sidecar.lost
         for tracked in self._tracked.values():
             if tracked.told:
-                tracked.again = tracked.settled and not tracked.is_waiting
-                self._tell(tracked)
+                tracked.told, tracked.again = False, tracked.settled
+                self._to_tell.append(tracked)
 
-    def _tell(self, tracked: Tracked) -> None:
-        tracked.told = self._sidecar.put(tracked)
+    def _tell_some(self) -> None:
+        """Tell the sidecar of requests, as many as one step may."""
+        for _ in range(min(TOLD_AT_ONCE, len(self._to_tell))):
+            tracked = self._to_tell.popleft()
+            if tracked.number in self._by_number and not tracked.told:
+                tracked.told = self._sidecar.put(tracked.arrived())
 
     def _tell_end(self, tracked: Tracked) -> None:
         finished = tracked.finished(self._clock())
@@ -288,9 +295,7 @@ class QueueOrder:
         tracked.reported &= finished.completed or bool(end.stop)
         if not tracked.told:
             tracked.settled = True  # nobody needs to know any more
-            self._tell(tracked)
-        self._sidecar.keep(tracked)
-        del tracked.engine_request
+            tracked.told = self._sidecar.put(tracked.arrived())
         if tracked.told:
             self._sidecar.put(end)
 
@@ -322,6 +327,7 @@ class QueueOrder:
         except Exception:  # noqa: BLE001  that may be what is broken
             LOGGER.warning("Lengthwise's sidecar does not hear of it")
         self._tracked, self._by_number, self._new, self._prefilling = {}, {}, [], []
+        self._to_tell.clear()
         try:
             if self._orders:  # some priorities may have changed already
                 reorder(self._scheduler, unique=False)

@@ -6,14 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
-    MESSAGES_PER_PACKET,
     Arrived,
     Counted,
     Ended,
@@ -23,22 +21,11 @@ from scheduler_client.vllm_plugin.messages import (
     decode_to_core,
     encode,
 )
+from scheduler_client.vllm_plugin.outbox import Outbox
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
-from scheduler_client.vllm_plugin.tracked import Tracked
 
 MODULE = "scheduler_client.vllm_plugin.sidecar"
 """Run with `python -m`: an interpreter of its own, which shares no lock with the engine's."""
-
-MAX_WAITING = 20_000
-"""Messages kept for a sidecar that takes none; the next are not sent. Of requests in the engine
-they are made as they go, so that they are some hundred bytes each."""
-
-MAX_KEPT_TOKENS = 1_000_000
-"""Of the prompts of requests that have ended, in those messages: at some 40 bytes each 40 MB. The
-next go without their text."""
-
-SENT_AT_ONCE = 64
-"""Messages in one step at the most: at some 10 us each under a millisecond."""
 
 READ_AT_ONCE = 32
 """Packets in one step at the most,"""
@@ -57,8 +44,8 @@ longer than the latter."""
 class SidecarProcess:
     """Starts the sidecar, speaks to it, and starts it again if it dies. Not thread-safe.
 
-    Nothing here waits, but `close` for what is under way: what the socket does not take waits in a
-    bounded queue, and a new sidecar is started by a thread.
+    Nothing here waits, but `close` for what is under way: what the socket does not take waits in an
+    Outbox, and a new sidecar is started by a thread.
 
     Args:
         settled: Told to each new sidecar first.
@@ -68,10 +55,7 @@ class SidecarProcess:
     def __init__(self, settled: Settled, clock: Callable[[], float] = time.monotonic) -> None:
         self._settled = settled
         self._clock = clock
-        self._waiting: deque[Tracked | Ended | Counted] = deque()
-        self._packet: bytes | None = None
-        self._in_packet = 0
-        self._kept_tokens = 0
+        self._outbox = Outbox()
         self._buffer = bytearray(MAX_PACKET_BYTES)
         self._socket: socket.socket | None = None
         self._bell: Bell | None = None
@@ -82,53 +66,39 @@ class SidecarProcess:
         self._restart_after_s = FIRST_RESTART_S
         self._restart_at_s = 0.0
         self._started_s = clock()
-        self.unsent = 0
+        self._unsent = 0
         self.unreadable = 0
         """Packets that were no message."""
-        self.generation = 0
-        """How many sidecars there were: a new one knows nothing of the requests under way."""
+        self.lost = 0
+        """How many sidecars died: the next one knows nothing of the requests under way."""
         self._start()
 
-    def put(self, message: Tracked | Ended | Counted) -> bool:
-        """Have a message sent with one of the next `flush`; of a request that it has come.
+    @property
+    def unsent(self) -> int:
+        """Messages that no sidecar was told."""
+        return self._unsent + self._outbox.unsent
 
-        Returns:
-            False if too many wait: it is not sent.
-        """
-        if len(self._waiting) >= MAX_WAITING:
-            self.unsent += 1
-            return False
-        if isinstance(message, Tracked):
-            if message.is_waiting:
-                return True
-            message.is_waiting = True
-        self._waiting.append(message)
-        return True
+    def put(self, message: Arrived | Ended | Counted) -> bool:
+        """Have a message sent by one of the next `flush`; False if too much waits already."""
+        return self._outbox.put(message)
 
-    def keep(self, tracked: Tracked) -> None:
-        """The engine lets go of a request: what is still to be said of it must not hang on that."""
-        if not tracked.is_waiting:
-            return
-        kept = tracked.arrived()
-        if self._kept_tokens + len(kept.token_ids) > MAX_KEPT_TOKENS:
-            kept.token_ids = []
-            self.unsent += 1
-        self._kept_tokens += len(kept.token_ids)
-        tracked.kept = kept
-
-    def flush(self) -> None:
-        """Send what waits, as far as the socket takes it."""
+    def flush(self) -> bool:
+        """Send what waits, as far as the socket takes it; whether something is left to send."""
         if self._socket is None:
             self._restart_if_due()
-            return
+            return False
         try:
-            for _ in range(SENT_AT_ONCE // MESSAGES_PER_PACKET):
-                if not self._send_some(self._socket):
-                    break
-        except BlockingIOError:
-            pass
+            return self._outbox.send(self._socket)
         except OSError:
             self._lost()
+            return False
+
+    def flush_all(self) -> None:
+        """The same where no step may follow for long: a thread sends what is left, as it can."""
+        if self.flush():
+            threading.Thread(
+                target=self._outbox.send_all, args=(self._socket,), daemon=True
+            ).start()
 
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in."""
@@ -168,10 +138,9 @@ class SidecarProcess:
         """
         self._no_start_under_way.wait(timeout_s + 1.0)
         if self._socket is not None:
-            self._socket.settimeout(timeout_s)
+            self._outbox.send_all(self._socket, timeout_s)
             with suppress(OSError):
-                while self._send_some(self._socket):
-                    pass
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that still sends
             self._socket.close()
             self._socket = None
         if self._child is not None:
@@ -188,42 +157,6 @@ class SidecarProcess:
             return False
         self._read_at_s = now_s + READ_EVERY_S
         return True
-
-    def _send_some(self, to: socket.socket) -> bool:
-        """Send the oldest of what waits; False if nothing does."""
-        if self._packet is None:
-            if not self._waiting:
-                return False
-            self._fill_packet()
-        if self._packet is not None:
-            to.send(self._packet)  # what does not go is kept as it is
-            self._packet, self._in_packet = None, 0
-        return True
-
-    def _fill_packet(self) -> None:
-        """Encode the oldest; one that no packet holds is dropped, for the socket takes none."""
-        count = min(MESSAGES_PER_PACKET, len(self._waiting))
-        packet = encode([self._message(self._waiting[i]) for i in range(count)])
-        if len(packet) > MAX_PACKET_BYTES and count > 1:
-            count = 1
-            packet = encode([self._message(self._waiting[0])])
-        for _ in range(count):
-            self._took(self._waiting.popleft())
-        if len(packet) > MAX_PACKET_BYTES:
-            self.unsent += 1
-        else:
-            self._packet, self._in_packet = packet, count
-
-    @staticmethod
-    def _message(waiting: Tracked | Ended | Counted) -> Arrived | Ended | Counted:
-        return (waiting.kept or waiting.arrived()) if isinstance(waiting, Tracked) else waiting
-
-    def _took(self, waiting: Tracked | Ended | Counted) -> None:
-        if isinstance(waiting, Tracked):
-            waiting.is_waiting = False
-            if waiting.kept is not None:
-                self._kept_tokens -= len(waiting.kept.token_ids)
-                waiting.kept = None
 
     def _decoded(self, packet: bytes) -> ToCore | None:
         try:
@@ -244,7 +177,6 @@ class SidecarProcess:
             ours.close()
             raise
         ours.setblocking(False)
-        self.generation += 1
         self._started_s = self._clock()
         self._socket = ours
 
@@ -265,10 +197,9 @@ class SidecarProcess:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self.unsent += len(self._waiting) + self._in_packet
-        while self._waiting:
-            self._took(self._waiting.popleft())
-        self._packet, self._in_packet = None, 0
+        self._unsent += self._outbox.unsent + len(self._outbox)
+        self._outbox = Outbox()
+        self.lost += 1
         if self._clock() - self._started_s > MAX_RESTART_S:
             self._restart_after_s = FIRST_RESTART_S
         self._restart_at_s = self._clock() + self._restart_after_s

@@ -40,9 +40,7 @@ class Tracked:
         started_s: When it was first scheduled; 0 before.
         first_token_s: When its first token was seen; 0 before.
         waited: Whether it was still there after the step in which it came.
-        told: Whether the sidecar is to know of it.
-        is_waiting: Whether what the sidecar is to be told of it is still to be encoded.
-        kept: What is still to be encoded of it once the engine has let it go.
+        told: Whether the sidecar knows of it, or will.
         again: Whether an earlier sidecar has counted it, and nobody need be asked any more.
         settled: Whether its length is predicted, or known to stay unknown.
         keyed: Whether the rule counts it among those in the engine.
@@ -59,8 +57,6 @@ class Tracked:
     first_token_s: float = 0.0
     waited: bool = False
     told: bool = False
-    is_waiting: bool = False
-    kept: Arrived | None = None
     again: bool = False
     settled: bool = False
     keyed: bool = False

@@ -37,7 +37,6 @@ class Spoken(SidecarProcess):
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, self.theirs):
             end.setblocking(False)
-        self.generation += 1
         self._started_s = self._clock()
         memory = Bell.new()
         self._bell = Bell(memory)

@@ -17,6 +17,7 @@ from scheduler_client.vllm_plugin.queue_order import COUNT_EVERY_S, COUNT_LATE_S
 from scheduler_client.vllm_plugin.text import MAX_DECODED_TOKENS
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.engine_core.core_side import CoreSide
+from tests.wait_until import wait_until
 
 
 def numbers(messages):
@@ -126,17 +127,42 @@ def test_a_failure_in_preemption_ends_preemption_alone(caplog):
     assert core.sidecar.heard(Counted)[-1].internal_errors == 1
 
 
-def test_a_burst_is_told_in_bounded_steps_and_made_as_it_goes():
+def test_a_burst_is_told_in_bounded_steps():
     core = CoreSide()
     for _ in range(1_000):
         core.come()
     core.step()
     assert len(core.sidecar.heard(Arrived)) == 64
-    assert all(tracked.is_waiting for tracked in list(core.order._by_number.values())[64:])
-    for _ in range(20):
+    assert len(core.sidecar._outbox) == 0  # nothing more was written
+    told = 64
+    for _ in range(15):
         core.step()
-        core.sidecar.heard()
-    assert not any(tracked.is_waiting for tracked in core.order._by_number.values())
+        told += len(core.sidecar.heard(Arrived))
+    assert told == 1_000
+
+
+def test_where_no_step_follows_every_end_is_told_as_the_sidecar_reads():
+    core = CoreSide()
+    requests = [core.come(ids=range(2_000)) for _ in range(300)]
+    core.step()
+    for request in requests:
+        core.end(request)
+    told = []
+
+    def all_told():
+        told.extend(core.sidecar.heard())
+        return sum(isinstance(message, Ended) for message in told) == 300
+
+    wait_until(all_told, "300 ends")
+    assert [m.number for m in told if isinstance(m, Arrived)] == list(range(300))
+
+
+def test_all_of_a_burst_waited_though_the_sidecar_is_told_of_some_later():
+    core = CoreSide()
+    requests = [core.come() for _ in range(100)]
+    core.step()
+    core.step(*requests)
+    assert core.order._counted.waited_typical == 100
 
 
 def test_answers_are_taken_in_over_several_steps():
@@ -229,7 +255,7 @@ def test_long_ids_and_stop_strings_are_cut_to_what_the_sidecar_uses():
 
 
 def test_who_waited_untold_is_counted_as_ordered_by_what_is_typical(monkeypatch):
-    monkeypatch.setattr("scheduler_client.vllm_plugin.sidecar_process.MAX_WAITING", 1)
+    monkeypatch.setattr("scheduler_client.vllm_plugin.outbox.MAX_WAITING_BYTES", 1)
     core = CoreSide()
     requests = [core.come() for _ in range(3)]
     core.step()

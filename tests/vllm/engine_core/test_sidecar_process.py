@@ -11,10 +11,9 @@ from contextlib import suppress
 import pytest
 
 from scheduler_client.advisor.request import FinishedRequest
-from scheduler_client.vllm_plugin import sidecar_process
+from scheduler_client.vllm_plugin import outbox
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
-    Arrived,
     Counted,
     Ended,
     Predicted,
@@ -28,7 +27,7 @@ from scheduler_client.vllm_plugin.sidecar_process import (
     SidecarProcess,
 )
 from tests.scheduler_client.advisor.helpers import TurnedClock
-from tests.vllm.engine_core.core_side import CoreSide, Spoken
+from tests.vllm.engine_core.core_side import Spoken
 from tests.wait_until import wait_until
 
 
@@ -42,7 +41,8 @@ def sidecar():
 
 
 def test_beyond_the_most_that_may_wait_messages_are_counted_and_not_sent(sidecar, monkeypatch):
-    monkeypatch.setattr(sidecar_process, "MAX_WAITING", 10)
+    size_bytes = len(encode(ended(0)))
+    monkeypatch.setattr(outbox, "MAX_WAITING_BYTES", 10 * size_bytes)
     assert [sidecar.put(ended(n)) for n in range(15)] == [True] * 10 + [False] * 5
     assert sidecar.unsent == 5
     sidecar.flush()
@@ -59,18 +59,76 @@ def test_a_message_that_no_packet_holds_is_dropped_and_its_neighbours_go(sidecar
     assert sidecar._socket is not None
 
 
-def test_what_a_full_socket_does_not_take_goes_later_in_order(sidecar):
-    sent = 2_000
-    for number in range(sent):
+def fill(sidecar, count=2_000):
+    """More than a socket takes."""
+    for number in range(count):
         sidecar.put(ended(number, "x" * 900))
+
+
+def hear(sidecar, count):
+    """The numbers of so many endings, in the order in which they are heard."""
+    numbers = []
+
+    def all_heard():
+        numbers.extend(end.number for end in sidecar.heard(Ended))
+        return len(numbers) >= count
+
+    wait_until(all_heard, f"{count} endings")
+    return numbers
+
+
+def test_what_a_full_socket_does_not_take_goes_later_in_order(sidecar):
+    fill(sidecar)
     for _ in range(50):
         sidecar.flush()
     numbers = []
-    while len(numbers) < sent:
+    while len(numbers) < 2_000:
         numbers += [end.number for end in sidecar.heard(Ended)]
         sidecar.flush()
-    assert numbers == list(range(sent))
+    assert numbers == list(range(2_000))
     assert sidecar.unsent == 0
+
+
+def test_where_no_step_follows_what_is_left_goes_by_itself_in_order(sidecar):
+    fill(sidecar)
+    sidecar.flush_all()
+    sidecar.put(ended(2_000))
+    sidecar.flush_all()  # nothing goes past what is on its way
+    assert hear(sidecar, 2_001) == list(range(2_001))
+    assert sidecar.unsent == 0
+
+
+def test_what_a_step_says_while_the_rest_is_on_its_way_goes_after_it(sidecar):
+    fill(sidecar)
+    sidecar.flush_all()
+    heard = hear(sidecar, 100)
+    sidecar.put(ended(2_000))
+    assert sidecar.flush() is False  # the other thread sends
+    assert heard + hear(sidecar, 2_001 - len(heard)) == list(range(2_001))
+
+
+def test_one_thread_sends_what_is_left_however_often_the_engine_comes_to_rest(sidecar):
+    before = threading.active_count()
+    for _ in range(10):
+        fill(sidecar)
+        sidecar.flush_all()
+    assert threading.active_count() == before + 1
+    hear(sidecar, 20_000)
+    wait_until(lambda: threading.active_count() == before, "the thread's end")
+
+
+@pytest.mark.parametrize("ends_there", [True, False])
+def test_a_thread_that_sends_what_is_left_ends_with_the_socket(sidecar, ends_there):
+    before = threading.active_count()
+    fill(sidecar)
+    sidecar.flush_all()
+    if ends_there:
+        sidecar.end()
+        sidecar.read()
+        assert sidecar.unsent > 1_000
+    else:
+        sidecar.close(0.1)
+    wait_until(lambda: threading.active_count() == before, "the thread's end")
 
 
 def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
@@ -128,21 +186,6 @@ def test_a_sidecar_that_ends_without_a_ring_is_missed_within_a_while():
     clock.now_s += READ_EVERY_S
     sidecar.read()
     assert sidecar._socket is None
-
-
-def test_of_requests_that_ended_prompts_are_kept_within_a_bound(monkeypatch):
-    monkeypatch.setattr(sidecar_process, "MAX_KEPT_TOKENS", 10)
-    core = CoreSide()
-    requests = [core.come(ids=range(4)) for _ in range(5)]
-    for request in requests:
-        core.order._tell(core.order._tracked[request.request_id])
-    for request in requests:
-        core.end(request)
-    core.step()
-    told = core.sidecar.heard(Arrived)
-    assert [len(arrived.token_ids) for arrived in told] == [4, 4, 0, 0, 0]
-    assert core.sidecar._kept_tokens == 0
-    assert core.sidecar.unsent == 3
 
 
 def lose(sidecar):
@@ -205,6 +248,7 @@ def test_the_thread_that_started_a_sidecar_again_lives_as_long_as_that(real):
 
 def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
     process, clock = real
+    killed = process._child.pid
     kill(process)
     begun, go_on = threading.Event(), threading.Event()
     start = process._start
@@ -223,7 +267,7 @@ def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
     go_on.set()
     closing.join(40)
     assert process._child.poll() is not None
-    assert process.generation == 2
+    assert process._child.pid != killed
 
 
 def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
@@ -232,7 +276,7 @@ def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
     with suppress(BrokenPipeError):
         sidecar.flush()
     assert sidecar._socket is None
-    assert not sidecar._waiting
+    assert not sidecar._outbox
     assert sidecar.unsent == 1
     assert isinstance(sidecar.theirs, socket.socket)
 

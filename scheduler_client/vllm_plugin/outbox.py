@@ -1,0 +1,121 @@
+"""What the engine core has to say to its sidecar, until the socket takes it."""
+
+import select
+import socket
+from collections import deque
+from threading import Lock
+
+import msgspec
+
+from scheduler_client.vllm_plugin.messages import (
+    MAX_PACKET_BYTES,
+    MESSAGES_PER_PACKET,
+    Arrived,
+    Counted,
+    Ended,
+    encode,
+)
+
+MAX_WAITING_BYTES = 64 * 2**20
+"""Of messages for a sidecar that takes none, some ten thousand prompts; the next are not sent."""
+
+PACKETS_AT_ONCE = 16
+"""In one step at the most, which is twice what a step may write: a backlog goes, too."""
+
+
+class Outbox:
+    """Messages in their order. One thread puts them in, and whoever finds it free sends.
+
+    A packet holds a few, and goes whole or stays.
+    """
+
+    def __init__(self) -> None:
+        self._messages: deque[bytes] = deque()
+        self._put_bytes = 0
+        self._sent_bytes = 0
+        self._sending = Lock()
+        self.unsent = 0
+        """Messages that were not taken in."""
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, message: Arrived | Ended | Counted) -> bool:
+        """Have a message sent.
+
+        Returns:
+            False if too much waits, or no packet holds it: it is not sent.
+        """
+        encoded = encode(message)
+        waiting_bytes = self._put_bytes - self._sent_bytes
+        if len(encoded) >= MAX_PACKET_BYTES or waiting_bytes >= MAX_WAITING_BYTES:
+            self.unsent += 1
+            return False
+        self._put_bytes += len(encoded)
+        self._messages.append(encoded)
+        return True
+
+    def send(self, to: socket.socket) -> bool:
+        """Send as much as a step may, and as the socket takes without waiting.
+
+        Returns:
+            Whether something is left that no other thread sends.
+
+        Raises:
+            OSError: If the other end is closed.
+        """
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            for _ in range(PACKETS_AT_ONCE):
+                if not self._messages:
+                    break
+                self._send_packet(to)
+        except BlockingIOError:
+            pass
+        finally:
+            self._sending.release()
+        return bool(self._messages)
+
+    def send_all(self, to: socket.socket, timeout_s: float | None = None) -> None:
+        """Wait until everything is sent, or the other end is closed.
+
+        Args:
+            to: A socket that does not block.
+            timeout_s: Give up once it has taken nothing for so long, in seconds.
+        """
+        while self._messages:  # asked again once others may send: they left it to this thread
+            if not self._sending.acquire(timeout=-1 if timeout_s is None else timeout_s):
+                return
+            try:
+                while self._messages:
+                    try:
+                        self._send_packet(to)
+                    except BlockingIOError:
+                        if not _takes_more(to, timeout_s):
+                            return
+            except (OSError, ValueError):  # closed there, or here meanwhile
+                return
+            finally:
+                self._sending.release()
+
+    def _send_packet(self, to: socket.socket) -> None:
+        """Send the oldest; they stay if the socket does not take them."""
+        parts: list[bytes] = []
+        room_bytes = MAX_PACKET_BYTES - 1  # the number of messages takes one
+        for i in range(min(MESSAGES_PER_PACKET, len(self._messages))):
+            room_bytes -= len(self._messages[i])
+            if room_bytes < 0:
+                break
+            parts.append(self._messages[i])
+        to.send(encode([msgspec.Raw(part) for part in parts]))
+        for part in parts:
+            self._messages.popleft()
+            self._sent_bytes += len(part)
+
+
+def _takes_more(to: socket.socket, timeout_s: float | None) -> bool:
+    """Wait until a socket takes something; False if it does not within the time."""
+    poll = select.poll()
+    poll.register(to, select.POLLOUT)
+    return bool(poll.poll(None if timeout_s is None else timeout_s * 1_000))
