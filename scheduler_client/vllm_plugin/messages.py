@@ -28,18 +28,6 @@ else:
     """The same, encoded."""
 
 
-class Settled(msgspec.Struct, array_like=True, tag=True):
-    """Core to sidecar, first of all: what the engine is.
-
-    Args:
-        tokenizer: Arguments of vllm.tokenizers.get_tokenizer; None if the engine has none.
-        engine_index: Its number among data-parallel engines, from 0.
-    """
-
-    tokenizer: dict[str, Any] | None
-    engine_index: int
-
-
 class Arrived(msgspec.Struct, array_like=True, tag=True):
     """Core to sidecar: a request that came.
 
@@ -102,6 +90,25 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
     steps: int = 0
     batch_limit: int = 0
     itl_s: float = 0.0
+
+    def since(self, before: "Counted") -> "Counted":
+        """What was counted after another; of the last two, which are no counts, that has 0."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
+        return Counted(*(now - then for now, then in pairs))
+
+
+class Settled(msgspec.Struct, array_like=True, tag=True):
+    """Core to sidecar, first of all: what the engine is.
+
+    Args:
+        tokenizer: Arguments of vllm.tokenizers.get_tokenizer; None if the engine has none.
+        engine_index: Its number among data-parallel engines, from 0.
+        counted: What sidecars before have taken over into their metrics, which outlive them.
+    """
+
+    tokenizer: dict[str, Any] | None
+    engine_index: int
+    counted: Counted = msgspec.field(default_factory=Counted)
 
 
 class Predicted(msgspec.Struct, array_like=True, tag=True):

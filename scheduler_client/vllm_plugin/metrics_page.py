@@ -14,12 +14,16 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.core import Metric
+from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler_client.vllm_plugin.log import LOGGER
 
 FOLDER = "LENGTHWISE_METRICS_FOLDER"
 """Set by the process of vLLM's that starts first, inherited by those that it starts."""
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Set by vLLM where it has several API servers: the folder of prometheus_client's files."""
 
 PREFIX = "lengthwise_"
 """Of our metrics: what prometheus_client adds of the process itself is not shown."""
@@ -29,7 +33,7 @@ _kept: list["tempfile.TemporaryDirectory[str]"] = []
 
 def show_metrics() -> None:
     """Have this process's default registry show the metrics of every sidecar; once."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ or _kept:
+    if SHARED in os.environ or _kept:
         return
     # vLLM starts its own processes by multiprocessing. One started otherwise may inherit a folder
     # as well, from a program that runs an engine itself: its page would not show that one.
@@ -62,6 +66,13 @@ def withdraw_metrics(engine_index: int) -> None:
     if folder := os.environ.get(FOLDER):
         with suppress(OSError):
             _file(folder, engine_index).unlink()
+
+
+def forget(pid: int) -> None:
+    """A sidecar has died: with several API servers its gauges would be shown for ever."""
+    if SHARED in os.environ:
+        with suppress(OSError):
+            mark_process_dead(pid)
 
 
 def _file(folder: str, engine_index: int) -> Path:

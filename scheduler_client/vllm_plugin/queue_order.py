@@ -13,7 +13,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Counted, Learnt, Predicted
+from scheduler_client.vllm_plugin.messages import Learnt, Predicted
 from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
@@ -81,7 +81,7 @@ class QueueOrder:
         self._to_tell: deque[Tracked] = deque()
         self._untouched = 0
         self._lost_sidecars = sidecar.lost
-        self._counted = Counted()
+        self._counted = sidecar.counted
         self._faults = 0
         self._count_at_s = 0.0
 

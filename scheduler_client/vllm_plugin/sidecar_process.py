@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import msgspec
+
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
@@ -21,6 +23,7 @@ from scheduler_client.vllm_plugin.messages import (
     decode_to_core,
     encode,
 )
+from scheduler_client.vllm_plugin.metrics_page import forget
 from scheduler_client.vllm_plugin.outbox import Outbox
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
 
@@ -67,6 +70,8 @@ class SidecarProcess:
         self._restart_at_s = 0.0
         self._started_s = clock()
         self._unsent = 0
+        self.counted = Counted()
+        """What there is to count in the engine core; the message is the caller's to put."""
         self.unreadable = 0
         """Packets that were no message."""
         self.lost = 0
@@ -200,6 +205,7 @@ class SidecarProcess:
         self._unsent += self._outbox.unsent + len(self._outbox)
         self._outbox = Outbox()
         self.lost += 1
+        self._settled.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
         if self._clock() - self._started_s > MAX_RESTART_S:
             self._restart_after_s = FIRST_RESTART_S
         self._restart_at_s = self._clock() + self._restart_after_s
@@ -216,6 +222,7 @@ class SidecarProcess:
             return
         if self._child is not None:
             self._child.poll()  # collects what it leaves
+            forget(self._child.pid)
         self._restart_at_s = self._clock() + self._restart_after_s
         self._no_start_under_way.clear()
         threading.Thread(target=self._start_again, daemon=True).start()

@@ -193,3 +193,22 @@ async def until(holds: Callable[[], bool], what: str) -> None:
 
 def counted(engine: Engine, name: str, **labels: str) -> float:
     return total(parse_metrics(engine.get("/metrics")), name, **labels)
+
+
+PREDICTIONS = "lengthwise_predictions_total"
+
+
+def asked_again(engine) -> Callable[[], bool]:
+    """Whether requests are predicted from now on, found by asking; a new sidecar counts from 0."""
+    before = counted(engine, PREDICTIONS)
+
+    def holds() -> bool:
+        asyncio.run(one(engine))
+        return counted(engine, PREDICTIONS) not in (0, before)
+
+    return holds
+
+
+async def one(engine) -> None:
+    async with Caller(engine) as caller:
+        await caller.complete("are you there", 2)

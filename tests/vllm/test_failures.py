@@ -5,16 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.vllm.engines import Caller, counted, sidecars_of, until
+from tests.vllm.engines import Caller, asked_again, counted, sidecars_of, until
 from tests.wait_until import wait_until
 
 REQUESTS = 60
-PREDICTIONS = "lengthwise_predictions_total"
 
 
 @pytest.fixture
@@ -24,22 +22,6 @@ def healed(engine, predictor):
     predictor.kill()
     predictor.start()
     wait_until(asked_again(engine), "predictions after the predictor's return")
-
-
-def asked_again(engine) -> Callable[[], bool]:
-    """Whether requests are predicted from now on, found by asking; a new sidecar counts from 0."""
-    before = counted(engine, PREDICTIONS)
-
-    def holds() -> bool:
-        asyncio.run(one(engine))
-        return counted(engine, PREDICTIONS) not in (0, before)
-
-    return holds
-
-
-async def one(engine) -> None:
-    async with Caller(engine) as caller:
-        await caller.complete("are you there", 2)
 
 
 async def serve_while(engine, *happenings) -> int:

@@ -1,6 +1,8 @@
 """Engines that are started otherwise; one start each."""
 
 import asyncio
+import os
+import signal
 
 from testbed.engine import running_engine
 from testbed.engine_options import EngineOptions
@@ -10,6 +12,7 @@ from tests.vllm.engines import (
     SETTINGS,
     STEP_S,
     Caller,
+    asked_again,
     counted,
     queue_up,
     sidecars_of,
@@ -19,6 +22,8 @@ from tests.wait_until import wait_until
 
 SCHEDULER = "scheduler_client.vllm_plugin.scheduler.LengthwiseScheduler"
 MIDDLEWARE = "scheduler_client.vllm_plugin.middleware.LengthwiseMiddleware"
+
+STEPS = "lengthwise_steps_total"
 
 
 def options(predictor, **more):
@@ -101,4 +106,10 @@ async def test_several_api_servers_count_together_and_the_scheduler_class_hears_
         wait_until(lambda: sum(counted(engine, name) for name in counts) == 43, "every count")
         assert counted(engine, "lengthwise_preemptions_total") == 1
         wait_until(lambda: counted(engine, "lengthwise_reports_total", outcome="sent") == 43, "it")
+        (pid,) = sidecars_of(engine)
+        steps = counted(engine, STEPS)
+        os.kill(pid, signal.SIGKILL)
+        await until(asked_again(engine), "predictions through another sidecar")
+        wait_until(lambda: counted(engine, STEPS) > steps, "what another sidecar counts")
+        assert counted(engine, "lengthwise_preemptions_total") == 1
     assert sidecars_of(engine) == []

@@ -95,7 +95,7 @@ class Sidecar:
         self._known = KnownRequests[int, Known](settings.max_known, settings.max_known_chars)
         self._tokenizer: Any = None
         self._template: ChatTemplate | None = None
-        self._core_counted = Counted()
+        self._counted_before = self._core_counted = Counted()
         self._engine_index = 0
         # Ids come again (a restarted engine counts from 0, callers choose them): reports must not.
         self._run_id = uuid.uuid4().hex[:12]
@@ -108,6 +108,7 @@ class Sidecar:
         (settled,) = first
         assert isinstance(settled, Settled)  # noqa: S101  the core's first message
         self._engine_index = settled.engine_index
+        self._counted_before = settled.counted
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.metrics_port + settled.engine_index)
         if self._settings.report:
@@ -156,7 +157,7 @@ class Sidecar:
             elif isinstance(message, Ended):
                 self._ended(message)
             elif isinstance(message, Counted):
-                self._core_counted = message
+                self._core_counted = message.since(self._counted_before)
         except Exception as error:  # noqa: BLE001  one request's fault must not be another's
             self._log.fault(f"taking in {type(message).__name__}", error)
 

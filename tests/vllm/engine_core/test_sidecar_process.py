@@ -281,6 +281,31 @@ def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
     assert isinstance(sidecar.theirs, socket.socket)
 
 
+def test_a_sidecar_is_told_what_those_before_it_were_told_of_counts(real):
+    process, clock = real
+    process.counted.steps, process.counted.batch_limit = 7, 3
+    told = []
+    process._start = lambda: told.append(process._settled.counted)
+    kill(process)
+    process.counted.steps = 9
+    start_again(process, clock)
+    assert told == [Counted(steps=7)]
+
+
+def test_where_metrics_are_kept_in_files_those_of_now_go_with_their_sidecar(
+    real, monkeypatch, tmp_path
+):
+    process, clock = real
+    pid = process._child.pid
+    for name in ("gauge_livemax", "counter"):
+        (tmp_path / f"{name}_{pid}.db").touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    process._start = lambda: None
+    kill(process)
+    start_again(process, clock)
+    assert [file.name for file in tmp_path.iterdir()] == [f"counter_{pid}.db"]
+
+
 RINGER = """
 import sys
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
