@@ -25,7 +25,7 @@ from vllm.v1.core.sched.request_queue import PriorityRequestQueue
 from vllm.v1.request import Request, RequestStatus
 
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.messages import MAX_PACKET_BYTES, Settled
+from scheduler_client.vllm_plugin.messages import MAX_PACKET_BYTES, EngineInfo
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
@@ -80,7 +80,7 @@ class Timed:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.sidecar = Spoken(Settled(None, 0))
+        self.sidecar = Spoken(EngineInfo(None, 0))
         self.scheduler = stand_in()
         self.order = QueueOrder(self.scheduler, AdvisorSettings("127.0.0.1:1"), self.sidecar)
         self.parts_us: dict[str, list[float]] = {part: [] for part in PARTS}

@@ -1,4 +1,4 @@
-"""Everything of an engine's plugin that does not need the engine.
+"""What asks the predictor and makes keys, whichever engine or gateway it is for.
 
 | module | is |
 |---|---|
@@ -9,6 +9,7 @@
 | known_requests | requests that have not ended, within bounds |
 | reporter | true lengths back to the predictor |
 | key_maker | places in the queue, by a rule |
+| placing | predictions and places for requests that no engine has seen yet, within a deadline |
 | typical_lengths, service_time_fit, least_squares | what finished requests teach |
 
 Of the standard library and grpc alone, and grpc is imported by whoever connects.

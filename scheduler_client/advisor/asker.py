@@ -202,9 +202,10 @@ class Asker:
             self._out.popleft().give(answer)
         # A refused prompt is an answer: the predictor is well.
         if any(isinstance(answer, Prediction) or answer == "refused" for answer in answers):
-            if self.breaker.state != "closed":
-                self._log.warn("breaker_closed", "the predictor answers again")
+            before = self.breaker.state
             self.breaker.succeeded()
+            if before != self.breaker.state == "closed":
+                self._log.warn("breaker_closed", "the predictor answers again")
         else:
             self._failed(1)
 

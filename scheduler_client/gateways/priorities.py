@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from lengthwise.scheduling.keys import US_PER_S
-from scheduler_client.advisor.asker import FallbackCause
+from scheduler_client.advisor.placing import PlacedRequest
 
 VLLM_HEADER = "X-Vllm-Priority"
 """It beats the `priority` of the body, and on /v1/messages it alone counts."""
@@ -39,23 +39,6 @@ MAX_LENGTH_CLASS = 23
 
 DEADLINE_OFFSET_MS = 24 * 3_600_000
 """Deadlines are no earlier than the arrival, keys may be: all are put off by the same day."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedRequest:
-    """A request that has its place.
-
-    Args:
-        key: In microseconds since 1970; lower goes first.
-        arrival_s: When it came, in seconds since 1970.
-        expected_tokens: What its answer is taken for, in tokens: predicted, or typical of its LLM.
-        fallback: Why it was not predicted; None if it was.
-    """
-
-    key: int
-    arrival_s: float
-    expected_tokens: float
-    fallback: FallbackCause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
         return Counted(*(now - then for now, then in pairs))
 
 
-class Settled(msgspec.Struct, array_like=True, tag=True):
+class EngineInfo(msgspec.Struct, array_like=True, tag=True):
     """Core to sidecar, first of all: what the engine is.
 
     Args:
@@ -143,7 +143,7 @@ def encode_points(distribution: LengthDistribution) -> Points:
     return msgspec.Raw(encode((distribution.levels, distribution.tokens)))
 
 
-ToSidecar = Settled | Arrived | Ended | Counted
+ToSidecar = EngineInfo | Arrived | Ended | Counted
 ToCore = Predicted | Learnt
 
 MESSAGES_PER_PACKET = 8

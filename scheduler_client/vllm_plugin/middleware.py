@@ -11,13 +11,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from lengthwise.prediction import Prediction
 from scheduler_client.advisor.api_request import MAX_BODY_BYTES, read_api_body
-from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
-from scheduler_client.advisor.key_maker import KeyMaker
+from scheduler_client.advisor.placing import Placing
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
-from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.log import log_with_vllm
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
@@ -88,22 +85,22 @@ class LengthwiseMiddleware:
     def __init__(self, app: Application) -> None:
         self._app = app
         settings = AdvisorSettings.from_environment(os.environ)
-        self._placing = Placing(settings) if settings is not None and not is_on() else None
+        self._priorities = Priorities(settings) if settings is not None and not is_on() else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with a priority."""
-        if self._placing is None or not _is_prompt(scope):
+        if self._priorities is None or not _is_prompt(scope):
             await self._app(scope, receive, send)
             return
         body = await read_body(receive)
-        key = await self._placing.key(body)
+        key = await self._priorities.of(body)
         if key is not None:
             scope = {**scope, "headers": [*scope["headers"], (PRIORITY, b"%d" % key)]}
         await self._app(scope, body.replayed(receive), send)
 
 
-class Placing:
-    """Gives a request its place before the engine sees it, within a deadline.
+class Priorities:
+    """Gives a request its priority before the engine sees it, within a deadline.
 
     It hears of no end, so it learns nothing of the engine: the rule's start values hold.
 
@@ -123,42 +120,38 @@ class Placing:
         metrics: PluginMetrics | None = None,
     ) -> None:
         log_with_vllm()
-        self._settings = settings
+        self._shadow = settings.shadow
         self._clock = clock
         self._log = RateLimitedLog(time.monotonic)
-        self._asker = Asker(settings, connection or Connection(settings), self._log)
-        self._keys = KeyMaker(settings.make_rule())
+        self._placing = Placing(settings, connection or Connection(settings), self._log)
         self.metrics = metrics or PluginMetrics()
 
-    async def key(self, body: HttpBody) -> int | None:
-        """The priority of a request by its body; None where it is left as it is. Never raises."""
+    async def of(self, body: HttpBody) -> int | None:
+        """That of a request by its body; None where it is left as it is. Never raises."""
         arrival_s = self._clock()
         try:
             key = await self._key(body, arrival_s)
         except Exception as error:  # noqa: BLE001  the request goes on by its arrival
             self._log.fault("choosing a priority in the middleware", error)
             self.metrics.internal_error()
-            key = self._keys.arrival_key(arrival_s)
-        return None if self._settings.shadow else key
+            key = self._placing.place_by_arrival(arrival_s).key
+        return None if self._shadow else key
 
     async def _key(self, body: HttpBody, arrival_s: float) -> int | None:
         if not body.whole:
-            self.metrics.fell_back("no_text")
-            return self._keys.arrival_key(arrival_s)
-        http = read_api_body(body.content)
-        if http is None:  # nothing that vLLM will take
+            placed = self._placing.place_by_arrival(arrival_s)
+        elif (call := read_api_body(body.content)) is None:  # nothing that vLLM will take
             return None
-        if http.priority:
+        elif call.priority:
             self.metrics.not_asked("untouched")
             return None
-        model = self._settings.model or http.model
-        request = Request(model, http.max_tokens, 0, arrival_s)
-        answer = await self._asker.answer(http.query(model), self._settings.deadline_s)
-        if isinstance(answer, Prediction):
+        else:
+            placed = await self._placing.place(call, arrival_s)
+        if placed.fallback is None:
             self.metrics.predicted(self._clock() - arrival_s)
-            return self._keys.key(request, answer.expected_tokens, answer.distribution())
-        self.metrics.fell_back(answer)
-        return self._keys.key(request)
+        else:
+            self.metrics.fell_back(placed.fallback)
+        return placed.key
 
 
 def _is_prompt(scope: Scope) -> bool:

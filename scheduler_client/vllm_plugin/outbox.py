@@ -1,7 +1,9 @@
 """What the engine core has to say to its sidecar, until the socket takes it."""
 
+import math
 import select
 import socket
+import time
 from collections import deque
 from threading import Lock
 
@@ -82,17 +84,18 @@ class Outbox:
 
         Args:
             to: A socket that does not block.
-            timeout_s: Give up once it has taken nothing for so long, in seconds.
+            timeout_s: Give up after so long, in seconds; None never does.
         """
+        ends_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while self._messages:  # asked again once others may send: they left it to this thread
             if not self._sending.acquire(timeout=-1 if timeout_s is None else timeout_s):
-                return
+                return  # another thread has waited as long
             try:
                 while self._messages:
                     try:
                         self._send_packet(to)
                     except BlockingIOError:
-                        if not _takes_more(to, timeout_s):
+                        if not _takes_more(to, ends_s - time.monotonic()):
                             return
             except (OSError, ValueError):  # closed there, or here meanwhile
                 return
@@ -114,8 +117,10 @@ class Outbox:
             self._sent_bytes += len(part)
 
 
-def _takes_more(to: socket.socket, timeout_s: float | None) -> bool:
+def _takes_more(to: socket.socket, timeout_s: float) -> bool:
     """Wait until a socket takes something; False if it does not within the time."""
+    if timeout_s <= 0:
+        return False
     poll = select.poll()
     poll.register(to, select.POLLOUT)
-    return bool(poll.poll(None if timeout_s is None else timeout_s * 1_000))
+    return bool(poll.poll(None if timeout_s == math.inf else timeout_s * 1_000))

@@ -36,7 +36,7 @@ def register() -> None:
     except (ImportError, AttributeError) as error:
         LOGGER.warning(
             "Lengthwise is off: this vLLM does not choose its scheduler as expected (%s); requests "
-            "keep vLLM's own order (the middleware may still serve, see docs/vllm.md)",
+            "keep vLLM's own order (the middleware may serve instead, see docs/vllm.md)",
             error,
         )
         return

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lengthwise.scheduling.service_time import ServiceTimeModel
@@ -133,6 +134,7 @@ class QueueOrder:
         if not self._on:
             return
         with self._guard("taking in the end of a request"):
+            self._tell_again_if_lost()
             tracked = self._tracked.pop(engine_request.request_id, None)
             if tracked is None:
                 return
@@ -288,13 +290,15 @@ class QueueOrder:
 
     def _tell_end(self, tracked: Tracked) -> None:
         finished = tracked.finished(self._clock())
+        end = tracked.ended(finished)
+        if end.stop:  # whether a string ended it the sidecar finds out; the rule needs to know now
+            finished = replace(finished, finish_reason="stop")
         if tracked.keyed:
             running = len(self._scheduler.running)  # vLLM takes it out after the step
             self._keys.finished(tracked.request.arrival_s, finished, batch_size=running)
-        end = tracked.ended(finished)
-        tracked.reported &= finished.completed or bool(end.stop)
         if not tracked.told:
             tracked.settled = True  # nobody needs to know any more
+            tracked.reported &= finished.completed
             tracked.told = self._sidecar.put(tracked.arrived())
         if tracked.told:
             self._sidecar.put(end)

@@ -13,11 +13,14 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.messages import Settled
+from scheduler_client.vllm_plugin.messages import EngineInfo
 from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS, Preempting
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.seams import missing
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+
+ORDERING_NEEDS = ("requests", "running", "waiting", "vllm_config")
+"""Of vLLM's scheduler, looked up at its start."""
 
 if TYPE_CHECKING:
     _Base = Scheduler
@@ -37,7 +40,10 @@ class LengthwiseMixin(_Base):
         super().__init__(*args, **kwargs)
         sees_steps = hasattr(super(), "update_from_output")
         self.live_limit = limit_batch(self, os.environ, sees_steps=sees_steps)
-        self.lengthwise = order_queue(self, preempts=self.preempts, live_limit=self.live_limit)
+        sees_ends = hasattr(super(), "_free_request")
+        self.lengthwise = order_queue(
+            self, preempts=self.preempts, live_limit=self.live_limit, sees_ends=sees_ends
+        )
 
     def add_request(self, request: Any) -> None:
         """A request comes."""
@@ -98,7 +104,11 @@ def with_lengthwise(scheduler_class: type[Any]) -> type[Any]:
 
 
 def order_queue(
-    scheduler: Any, *, preempts: bool, live_limit: LiveLimit | None = None
+    scheduler: Any,
+    *,
+    preempts: bool,
+    live_limit: LiveLimit | None = None,
+    sees_ends: bool = True,
 ) -> QueueOrder | None:
     """What orders a scheduler's queue; None where nothing does, and then the log says why.
 
@@ -106,16 +116,18 @@ def order_queue(
         scheduler: vLLM's, after its own `__init__`.
         preempts: Take slots even without LENGTHWISE_PREEMPTION.
         live_limit: Of its batch, if there is one: the metrics show it.
+        sees_ends: Whether it calls what tells of a request's end.
     """
     try:
         settings = AdvisorSettings.from_environment(os.environ)
         if settings is None:
             return None
         policy = scheduler.scheduler_config.policy
-        if (trouble := unexpected(scheduler, policy)) is not None:
+        trouble = unexpected(scheduler, policy) if sees_ends else "has no _free_request"
+        if trouble is not None:
             LOGGER.warning(
                 "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
-                "(the middleware may still serve, see docs/vllm.md)",
+                "(the middleware may serve instead, see docs/vllm.md)",
                 trouble,
             )
             return None
@@ -128,7 +140,7 @@ def order_queue(
                 lacks,
             )
         preempting = Preempting(scheduler, settings.make_preemption_rule()) if wanted else None
-        sidecar = SidecarProcess(_settled(scheduler.vllm_config))
+        sidecar = SidecarProcess(_engine_info(scheduler.vllm_config))
         order = QueueOrder(
             scheduler, settings, sidecar, preempting=preempting, live_limit=live_limit
         )
@@ -141,15 +153,14 @@ def order_queue(
 
 def unexpected(scheduler: Any, policy: str) -> str | None:
     """What is unexpected of a scheduler, in words; None if nothing is."""
-    for name in ("requests", "running", "waiting", "vllm_config"):
-        if not hasattr(scheduler, name):
-            return f"has no {name!r}"
+    if lacks := missing(scheduler, ORDERING_NEEDS):
+        return f"has no {lacks}"
     if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
         return "keeps its waiting requests in no heap"
     return None
 
 
-def _settled(vllm_config: Any) -> Settled:
+def _engine_info(vllm_config: Any) -> EngineInfo:
     model = vllm_config.model_config
     arguments: dict[str, Any] | None = None
     if not model.skip_tokenizer_init:
@@ -160,7 +171,7 @@ def _settled(vllm_config: Any) -> Settled:
             "revision": model.tokenizer_revision,
             "trust_remote_code": model.trust_remote_code,
         }
-    return Settled(arguments, vllm_config.parallel_config.data_parallel_index)
+    return EngineInfo(arguments, vllm_config.parallel_config.data_parallel_index)
 
 
 def _say_start(settings: AdvisorSettings, policy: str, *, preempts: bool) -> None:

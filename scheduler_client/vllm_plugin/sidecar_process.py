@@ -17,8 +17,8 @@ from scheduler_client.vllm_plugin.messages import (
     Arrived,
     Counted,
     Ended,
+    EngineInfo,
     Predicted,
-    Settled,
     ToCore,
     decode_to_core,
     encode,
@@ -51,12 +51,12 @@ class SidecarProcess:
     Outbox, and a new sidecar is started by a thread.
 
     Args:
-        settled: Told to each new sidecar first.
+        engine: Told to each new sidecar first.
         clock: Monotonic time in seconds, by which a sidecar that died is started again.
     """
 
-    def __init__(self, settled: Settled, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settled = settled
+    def __init__(self, engine: EngineInfo, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
         self._clock = clock
         self._outbox = Outbox()
         self._buffer = bytearray(MAX_PACKET_BYTES)
@@ -64,8 +64,8 @@ class SidecarProcess:
         self._bell: Bell | None = None
         self._read_at_s = 0.0
         self._child: subprocess.Popen[bytes] | None = None
-        self._no_start_under_way = threading.Event()
-        self._no_start_under_way.set()
+        self._start_is_over = threading.Event()
+        self._start_is_over.set()
         self._restart_after_s = FIRST_RESTART_S
         self._restart_at_s = 0.0
         self._started_s = clock()
@@ -114,7 +114,7 @@ class SidecarProcess:
         rung = bell.rings  # what is sent after this look is left to the next step
         placed = packets = 0
         while self._socket is not None and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
-            if bell.heard >= rung and not self._is_due():
+            if bell.heard >= rung and not self._look_is_due():
                 break
             packets += 1
             try:
@@ -139,23 +139,24 @@ class SidecarProcess:
         """Send what waits and let the sidecar end by itself; then kill it.
 
         Args:
-            timeout_s: How long each send may wait, in seconds, and the end a second longer.
+            timeout_s: How long that may take, in seconds: at most a second longer.
         """
-        self._no_start_under_way.wait(timeout_s + 1.0)
+        ends_s = time.monotonic() + timeout_s
+        self._start_is_over.wait(timeout_s)
         if self._socket is not None:
-            self._outbox.send_all(self._socket, timeout_s)
+            self._outbox.send_all(self._socket, max(0.0, ends_s - time.monotonic()))
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that still sends
             self._socket.close()
             self._socket = None
         if self._child is not None:
             try:
-                self._child.wait(timeout_s + 1.0)
+                self._child.wait(max(0.0, ends_s - time.monotonic()) + 1.0)
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
 
-    def _is_due(self) -> bool:
+    def _look_is_due(self) -> bool:
         """Whether the socket is to be asked though nothing rang."""
         now_s = self._clock()
         if now_s < self._read_at_s:
@@ -177,7 +178,7 @@ class SidecarProcess:
         try:
             with theirs:
                 self._start_child(theirs.fileno())
-            ours.send(encode([self._settled]))
+            ours.send(encode([self._engine]))
         except OSError:
             ours.close()
             raise
@@ -205,7 +206,7 @@ class SidecarProcess:
         self._unsent += self._outbox.unsent + len(self._outbox)
         self._outbox = Outbox()
         self.lost += 1
-        self._settled.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
+        self._engine.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
         if self._clock() - self._started_s > MAX_RESTART_S:
             self._restart_after_s = FIRST_RESTART_S
         self._restart_at_s = self._clock() + self._restart_after_s
@@ -218,13 +219,13 @@ class SidecarProcess:
 
     def _restart_if_due(self) -> None:
         """Start another one in a thread: making a process of a large one takes milliseconds."""
-        if not self._no_start_under_way.is_set() or self._clock() < self._restart_at_s:
+        if not self._start_is_over.is_set() or self._clock() < self._restart_at_s:
             return
         if self._child is not None:
             self._child.poll()  # collects what it leaves
             forget(self._child.pid)
         self._restart_at_s = self._clock() + self._restart_after_s
-        self._no_start_under_way.clear()
+        self._start_is_over.clear()
         threading.Thread(target=self._start_again, daemon=True).start()
 
     def _start_again(self) -> None:
@@ -238,6 +239,6 @@ class SidecarProcess:
             LOGGER.warning("Lengthwise's sidecar cannot be started: %s", error)
             return
         finally:
-            self._no_start_under_way.set()
+            self._start_is_over.set()
         if self._child is not None:
             self._child.wait()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lengthwise.scheduling.keys import INT64_MAX, INT64_MIN, aged_key
+from scheduler_client.advisor.placing import PlacedRequest
 from scheduler_client.gateways.priorities import (
     DEADLINE_OFFSET_MS,
     ENGINES,
@@ -15,7 +16,6 @@ from scheduler_client.gateways.priorities import (
     INT32_MAX,
     MAX_LENGTH_CLASS,
     UINT32_MAX,
-    PlacedRequest,
     deadline_ms,
     int32_priority,
     length_class,

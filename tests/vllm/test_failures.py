@@ -92,9 +92,9 @@ async def test_requests_go_on_while_the_sidecar_stands_still_and_the_socket_is_f
 
 HOLDER = """
 import sys, time
-from scheduler_client.vllm_plugin.messages import Settled
+from scheduler_client.vllm_plugin.messages import EngineInfo
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
-process = SidecarProcess(Settled(None, 0))
+process = SidecarProcess(EngineInfo(None, 0))
 print(process._child.pid, flush=True)
 time.sleep(600)
 """

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Placing, read_body
+from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Priorities, read_body
 from tests.scheduler_client.advisor.helpers import ScriptedClient
 
 ARRIVAL_KEY = b"1000000000"
@@ -44,25 +44,24 @@ async def client():
 
 
 @pytest.fixture
-async def placing(client):
+async def priorities(client):
     """Places by arrival and length, at a time of the test's own."""
     weight = {"weight": 1.0}
     settings = AdvisorSettings("127.0.0.1:1", rule="aged", rule_options=weight, deadline_s=10.0)
-    made = Placing(
+    made = Priorities(
         settings,
         clock=lambda: 1000.0,
         connection=Connection(settings, lambda _: client),
         metrics=PluginMetrics(CollectorRegistry()),
     )
-    asker = made._asker
     yield made
-    await asker.close()
+    await made._placing.close()
 
 
 @pytest.fixture
-def middleware(served, placing):
+def middleware(served, priorities):
     made = LengthwiseMiddleware(served)
-    made._placing = placing
+    made._priorities = priorities
     return made
 
 
@@ -131,16 +130,17 @@ async def test_what_has_no_text_goes_by_the_typical_length(middleware, served, c
 
 
 async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
-    middleware, served, client, placing
+    middleware, served, client, priorities
 ):
+    placing = priorities._placing
     placing._settings = replace(placing._settings, deadline_s=0.05)
     client.hold.clear()
     await post(middleware, {"prompt": "hello"})
     assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
 
 
-async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, placing):
-    placing._settings = replace(placing._settings, shadow=True)
+async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, priorities):
+    priorities._shadow = True
     await post(middleware, {"prompt": "hello"})
     assert client.batches == [["hello"]]
     assert served.headers == {}
@@ -184,8 +184,8 @@ async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeyp
     assert served.headers == {}
 
 
-async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, placing):
-    placing._asker.ask = None  # calling it raises
+async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, priorities):
+    priorities._placing._asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY

@@ -46,7 +46,7 @@ def test_the_documented_classes_are_the_same_with_preemption_on():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"running": None}, "no 'running'"),
+        ({"running": None}, "has no running"),
         ({"waiting": SimpleNamespace(_heap=())}, "in no heap"),
         ({"waiting": []}, "in no heap"),
     ],
@@ -69,6 +69,26 @@ def test_a_scheduler_that_is_not_as_expected_is_left_alone_with_one_line(
     assert order_queue(scheduler, preempts=False) is None
     lines = {r.getMessage() for r in caplog.records if "Lengthwise is off" in r.getMessage()}
     assert len(lines) == 1
+
+
+def test_a_scheduler_that_tells_of_no_end_is_left_alone(monkeypatch):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+
+    class Endless:
+        scheduler_config = SimpleNamespace(policy="priority")
+
+    class Ending(Endless):
+        def _free_request(self, request):
+            pass
+
+    said = []
+    monkeypatch.setattr(scheduler_module.LOGGER, "warning", lambda *said_of: said.append(said_of))
+    for made in (Endless, Ending):
+        assert with_lengthwise(made)().lengthwise is None
+    assert [trouble for _, trouble in said] == [
+        "has no _free_request",
+        "has no requests, running, waiting, vllm_config",
+    ]
 
 
 def run(code: str, **env: str) -> subprocess.CompletedProcess:

@@ -16,9 +16,9 @@ from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,
     Ended,
+    EngineInfo,
     Learnt,
     Predicted,
-    Settled,
     decode_points,
     decode_to_core,
     encode,
@@ -45,7 +45,7 @@ class Core:
         self.sidecar = Sidecar(settings, theirs, self.bell, PluginMetrics(self.registry))
         self.run = asyncio.create_task(self.sidecar.run())
         arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
-        self.tell(Settled(arguments, 0))
+        self.tell(EngineInfo(arguments, 0))
         self.learnt: Learnt | None = None
 
     def asks(self, client) -> None:
@@ -256,6 +256,27 @@ async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arriv
 async def test_what_is_no_message_does_not_end_it(start, arrived):
     core = start()
     core.tell(arrived(1, temperature=float("nan")), arrived(2))
+    while 2 not in [number for number, *_ in (await core.hear()).lengths]:
+        pass
+
+
+async def test_a_fault_in_speaking_to_the_core_costs_what_was_being_said_alone(
+    start, arrived, monkeypatch
+):
+    core = start()
+    monkeypatch.setattr(sidecar_module, "AGAIN_AFTER_S", 0.01)
+    packet, faults = core.sidecar._link._packet, [RuntimeError("on purpose")]
+
+    def faulty():
+        made = packet()
+        if faults:
+            raise faults.pop()
+        return made
+
+    core.sidecar._link._packet = faulty
+    core.tell(arrived(1))
+    await until(lambda: not faults)
+    core.tell(arrived(2))
     while 2 not in [number for number, *_ in (await core.hear()).lengths]:
         pass
 

@@ -96,9 +96,8 @@ class Preempting:
 
     def give_back(self) -> None:
         """The step is made: put its victims into the queue."""
-        for victim in self._victims:
-            self._scheduler.waiting.add_request(victim)
-        self._victims.clear()
+        while self._victims:
+            self._scheduler.waiting.add_request(self._victims.pop())
 
     def _is_due(self, now_s: float) -> bool:
         """Whether some wait for a slot or for memory, and something has changed.

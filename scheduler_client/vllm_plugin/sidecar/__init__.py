@@ -6,5 +6,4 @@
 | sidecar | takes in what the core says; asks, reports and counts |
 | core_link | the socket to the core: what is read from it, and the one who writes to it |
 | bell | tells the core that there is something to read |
-| known | what is remembered of a request until that ends |
 """

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 import uuid
+from collections.abc import Callable, Coroutine
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,8 +25,8 @@ from scheduler_client.vllm_plugin.messages import (
     Arrived,
     Counted,
     Ended,
+    EngineInfo,
     Learnt,
-    Settled,
     ToSidecar,
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
@@ -63,6 +64,9 @@ class Known:
 
 TELL_EVERY_S = 1.0
 """What was learnt changes slowly."""
+
+AGAIN_AFTER_S = 1.0
+"""What failed by a fault of ours may fail at once again."""
 
 INFO_TIMEOUT_S = 5.0
 """A predictor that is there answers in milliseconds; nobody waits for this one."""
@@ -105,21 +109,21 @@ class Sidecar:
         first = await self._link.read()
         if first is None:
             return
-        (settled,) = first
-        assert isinstance(settled, Settled)  # noqa: S101  the core's first message
-        self._engine_index = settled.engine_index
-        self._counted_before = settled.counted
+        (engine,) = first
+        assert isinstance(engine, EngineInfo)  # noqa: S101  the core's first message
+        self._engine_index = engine.engine_index
+        self._counted_before = engine.counted
         if self._settings.metrics_port:
-            self._metrics.serve(self._settings.metrics_port + settled.engine_index)
+            self._metrics.serve(self._settings.metrics_port + engine.engine_index)
         if self._settings.report:
             self._reporter.start()
         background = [
-            asyncio.create_task(self._link.write()),
-            asyncio.create_task(self._tell()),
+            asyncio.create_task(self._go_on("speaking to the engine core", self._link.write)),
+            asyncio.create_task(self._go_on("telling what was learnt", self._tell)),
             asyncio.create_task(self._seed()),
         ]
-        if settled.tokenizer is not None:
-            await self._load_tokenizer(settled.tokenizer)
+        if engine.tokenizer is not None:
+            await self._load_tokenizer(engine.tokenizer)
         await self._read()
         for task in background:
             task.cancel()
@@ -128,6 +132,15 @@ class Sidecar:
         await self._connection.close()
         self._follow()
         withdraw_metrics(self._engine_index)
+
+    async def _go_on(self, doing: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do what never ends; after a fault again, or nothing would be said for good."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  the next message may do
+                self._log.fault(doing, error)
+            await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _load_tokenizer(self, arguments: dict[str, Any]) -> None:
         try:
@@ -163,7 +176,7 @@ class Sidecar:
 
     def _arrived(self, arrived: Arrived) -> None:
         number = arrived.number
-        if number in self._known:  # a core whose sidecar was started anew may tell of it twice
+        if number in self._known:  # whoever it was told by: it is asked about and counted once
             return
         prompt = prompt_text(self._tokenizer, arrived.token_ids, self._template)
         known = Known(prompt, arrived.model, arrived.max_tokens or None, arrived.temperature)

@@ -182,7 +182,7 @@ async def test_any_exception_of_the_client_is_an_answer(make_asker, client, faul
 
 
 async def test_after_enough_failures_nobody_is_asked_and_one_query_finds_it_back(
-    make_asker, client
+    make_asker, client, caplog
 ):
     clock = TurnedClock()
     asker = make_asker(client=client, clock=clock, breaker_failures=3, breaker_open_s=1.0)
@@ -200,7 +200,22 @@ async def test_after_enough_failures_nobody_is_asked_and_one_query_finds_it_back
     assert await asker.ask(query()) == "breaker_open", "one probe at a time"
     client.hold.set()
     assert isinstance(await probe, Prediction)
+    assert "answers again" in caplog.text
     assert isinstance(await asker.ask(query()), Prediction)
+
+
+async def test_an_answer_that_comes_late_does_not_say_that_the_predictor_is_asked_again(
+    make_asker, client, caplog
+):
+    asker = make_asker(client=client, breaker_failures=1)
+    client.hold.clear()
+    late = asker.ask(query())
+    await until(lambda: client.batches)
+    asker.breaker.failed()
+    client.hold.set()
+    assert isinstance(await late, Prediction)
+    assert asker.breaker.state == "open"
+    assert "answers again" not in caplog.text
 
 
 async def test_a_query_that_was_to_find_it_back_and_is_given_up_unsent_is_followed_by_another(

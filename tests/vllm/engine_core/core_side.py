@@ -15,8 +15,8 @@ from lengthwise.length_distribution import LengthDistribution
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
+    EngineInfo,
     Predicted,
-    Settled,
     decode_to_sidecar,
     encode,
     encode_points,
@@ -72,7 +72,7 @@ class CoreSide:
     """A QueueOrder over a queue that holds vLLM's own requests."""
 
     def __init__(self, *, preempting=None, clock=time.monotonic, policy="priority", **options):
-        self.sidecar = Spoken(Settled(None, 0), clock)
+        self.sidecar = Spoken(EngineInfo(None, 0), clock)
         self.scheduler = SimpleNamespace(
             requests={},
             running=[],

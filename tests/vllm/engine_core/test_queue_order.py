@@ -9,6 +9,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.request import RequestStatus
 
+from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.rules import AgedRule
 from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS
 from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
@@ -100,6 +101,28 @@ def test_after_a_bad_length_the_queue_is_a_heap_and_nothing_of_it_is_kept():
     assert len(core.waiting()) == 40
     late = core.come("late")
     assert late.priority > max(request.arrival_time for request in requests) * 1e6
+
+
+def test_a_victim_that_cannot_be_given_back_costs_the_others_no_second_place(monkeypatch):
+    core = CoreSide()
+    preempting = Preempting(core.scheduler, PreemptionRule())
+    core.order._preempting = preempting
+    first, second = core.come(), core.come()
+    for victim in (first, second):
+        core.scheduler.waiting.remove_request(victim)
+    preempting._victims = [first, "no request", second]
+    add = core.scheduler.waiting.add_request
+
+    def adds_requests(victim):
+        if victim == "no request":
+            raise TypeError("on purpose")
+        add(victim)
+
+    monkeypatch.setattr(core.scheduler.waiting, "add_request", adds_requests)
+    core.step()
+    assert not core.order._on
+    core.step()
+    assert sorted(core.waiting()) == sorted([first.request_id, second.request_id])
 
 
 class Unwilling:
@@ -243,6 +266,44 @@ def test_a_prompt_is_told_where_its_text_is_used(options, came, told):
     assert bool(arrived.token_ids) == told
 
 
+@pytest.mark.parametrize(
+    ("stop", "runs_s"),
+    [(None, 0.0), (["END"], 3.0)],
+)
+def test_an_abort_that_a_stop_string_may_have_caused_is_an_end_to_the_rule(
+    stop, runs_s, monkeypatch
+):
+    """To the engine core both are aborts; of answers that end so, the rule learns the slots."""
+    told = []
+    monkeypatch.setattr(AgedRule, "finished", lambda _rule, job: told.append(job.service_s))
+    clock = TurnedClock()
+    core = CoreSide(clock=clock)
+    request = core.come(params=SamplingParams(max_tokens=9, stop=stop))
+    core.step(request)
+    core.sidecar.say((0, 7.0))
+    core.step()
+    clock.now_s += 3.0
+    core.end(request, RequestStatus.FINISHED_ABORTED)
+    assert told == [runs_s]
+
+
+def test_what_ends_before_the_next_step_is_told_to_the_sidecar_that_follows():
+    clock = TurnedClock()
+    core = CoreSide(clock=clock)
+    request = core.come()
+    core.step()
+    core.sidecar.heard()
+    core.sidecar.end()
+    core.order.before_step()  # in which its end is seen
+    core.end(request)
+    clock.now_s += 100
+    core.step()
+    assert core.sidecar._start_is_over.wait(20)
+    core.step()
+    said = core.sidecar.heard((Arrived, Ended))
+    assert [(type(m), m.number) for m in said] == [(Arrived, 0), (Ended, 0)]
+
+
 def test_long_ids_and_stop_strings_are_cut_to_what_the_sidecar_uses():
     core = CoreSide()
     stop = ["x" * 5_000, *(f"stop {n}" for n in range(40))]
@@ -314,7 +375,7 @@ def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unset
     core.step()  # told while there is no sidecar
     clock.now_s += 100
     core.step()
-    core.sidecar._no_start_under_way.wait(20)
+    core.sidecar._start_is_over.wait(20)
     for _ in range(3):
         core.step()
     said = core.sidecar.heard(Arrived)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +17,8 @@ from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Counted,
     Ended,
+    EngineInfo,
     Predicted,
-    Settled,
     encode,
 )
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
@@ -37,7 +38,7 @@ def ended(number, request_id="r", **options):
 
 @pytest.fixture
 def sidecar():
-    return Spoken(Settled(None, 0))
+    return Spoken(EngineInfo(None, 0))
 
 
 def test_beyond_the_most_that_may_wait_messages_are_counted_and_not_sent(sidecar, monkeypatch):
@@ -141,7 +142,7 @@ def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
 
 def test_the_socket_is_asked_when_it_rings_and_else_once_in_a_while():
     clock = TurnedClock()
-    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar = Spoken(EngineInfo(None, 0), clock)
     sidecar.read()
     sidecar.say((1, 7.0))
     assert len(sidecar.read()) == 1
@@ -152,7 +153,7 @@ def test_the_socket_is_asked_when_it_rings_and_else_once_in_a_while():
 
 
 def test_what_one_step_leaves_unread_the_next_reads_without_another_ring():
-    sidecar = Spoken(Settled(None, 0), TurnedClock())
+    sidecar = Spoken(EngineInfo(None, 0), TurnedClock())
     for number in range(READ_AT_ONCE + 5):
         sidecar.say(unknown=[number])
     assert [len(sidecar.read()) for _ in range(3)] == [READ_AT_ONCE, 5, 0]
@@ -160,7 +161,7 @@ def test_what_one_step_leaves_unread_the_next_reads_without_another_ring():
 
 def test_what_was_read_before_its_ring_does_not_hide_what_comes_after():
     clock = TurnedClock()
-    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar = Spoken(EngineInfo(None, 0), clock)
     sidecar.theirs.send(encode(Predicted([], [1])))
     assert len(sidecar.read()) == 1  # the first look asks the socket in any case
     sidecar.say(unknown=[2])
@@ -169,7 +170,7 @@ def test_what_was_read_before_its_ring_does_not_hide_what_comes_after():
 
 
 def test_a_ring_for_nothing_does_not_hide_what_comes_after():
-    sidecar = Spoken(Settled(None, 0), TurnedClock())
+    sidecar = Spoken(EngineInfo(None, 0), TurnedClock())
     sidecar._bell.ring()
     assert sidecar.read() == []
     sidecar.say(unknown=[1])
@@ -178,7 +179,7 @@ def test_a_ring_for_nothing_does_not_hide_what_comes_after():
 
 def test_a_sidecar_that_ends_without_a_ring_is_missed_within_a_while():
     clock = TurnedClock()
-    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar = Spoken(EngineInfo(None, 0), clock)
     sidecar.read()
     sidecar.theirs.close()
     sidecar.read()
@@ -198,12 +199,12 @@ def lose(sidecar):
 def start_again(sidecar, clock):
     clock.now_s = sidecar._restart_at_s
     sidecar.flush()
-    assert sidecar._no_start_under_way.wait(20)
+    assert sidecar._start_is_over.wait(20)
 
 
 def test_a_sidecar_that_dies_again_and_again_is_started_ever_later_and_a_long_life_forgives():
     clock = TurnedClock()
-    sidecar = Spoken(Settled(None, 0), clock)
+    sidecar = Spoken(EngineInfo(None, 0), clock)
     pauses_s = []
     for lived_s in (1, 1, 1, 3_600, 1):
         clock.now_s += lived_s
@@ -217,7 +218,7 @@ def real(monkeypatch):
     """A sidecar in a process of its own."""
     monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
     clock = TurnedClock()
-    process = SidecarProcess(Settled(None, 0), clock)
+    process = SidecarProcess(EngineInfo(None, 0), clock)
     yield process, clock
     process.close(1.0)
 
@@ -270,6 +271,22 @@ def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
     assert process._child.pid != killed
 
 
+def test_closing_takes_no_longer_than_it_may_however_slowly_the_sidecar_reads(sidecar, monkeypatch):
+    clock = TurnedClock()
+
+    def takes_more(_to, timeout_s):
+        clock.now_s += 1.0
+        sidecar.theirs.recv(MAX_PACKET_BYTES)
+        return timeout_s > 0
+
+    monkeypatch.setattr(outbox, "_takes_more", takes_more)
+    monkeypatch.setattr(outbox, "time", SimpleNamespace(monotonic=clock))
+    fill(sidecar)
+    sidecar._outbox.send_all(sidecar._socket, 5.0)
+    assert len(sidecar._outbox) > 0
+    assert clock.now_s == 1_006.0
+
+
 def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
     sidecar.put(Counted())
     sidecar.end()
@@ -285,7 +302,7 @@ def test_a_sidecar_is_told_what_those_before_it_were_told_of_counts(real):
     process, clock = real
     process.counted.steps, process.counted.batch_limit = 7, 3
     told = []
-    process._start = lambda: told.append(process._settled.counted)
+    process._start = lambda: told.append(process._engine.counted)
     kill(process)
     process.counted.steps = 9
     start_again(process, clock)
