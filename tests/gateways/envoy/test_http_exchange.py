@@ -249,7 +249,8 @@ async def test_what_answers_teach_is_what_others_are_taken_for(make, client):
 async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, told):
     processor = make()
     ended = []
-    processor._advisor._gateway._placing.keys.finished = lambda arrival_s, finished: ended.append(finished)
+    keys = processor._advisor._gateway._placing.keys
+    keys.finished = lambda arrival_s, finished: ended.append(finished)
     await exchanged(processor, request_messages(body))
     for _ in range(2):
         messages = request_messages(body, observes=True) + observed(response_messages("stream"))
