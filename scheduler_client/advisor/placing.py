@@ -34,7 +34,7 @@ class Placing:
 
     Args:
         settings: The rule, the deadline and how the predictor is asked.
-        connection: To the predictor.
+        connection: Gives the client that asks; whoever made it closes it.
         log: One line a minute for each kind of failure.
     """
 
