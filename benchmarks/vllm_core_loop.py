@@ -28,7 +28,7 @@ from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.messages import MAX_PACKET_BYTES, EngineInfo
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
-from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from scheduler_client.vllm_plugin.sidecar_process import Line, SidecarProcess
 
 PROMPT_TOKENS = 500
 POINTS = ((0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0), (1.0, 20.0, 80.0, 150.0, 260.0, 500.0, 900.0))
@@ -80,7 +80,7 @@ class Timed:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.sidecar = Spoken(EngineInfo(None, 0))
+        self.sidecar = Spoken()
         self.scheduler = stand_in()
         self.order = QueueOrder(self.scheduler, AdvisorSettings("127.0.0.1:1"), self.sidecar)
         self.parts_us: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -157,23 +157,24 @@ class Timed:
 class Spoken(SidecarProcess):
     """A sidecar that says what the benchmark puts into its mouth."""
 
-    _theirs: socket.socket
-
-    def _start(self) -> None:
+    def __init__(self) -> None:
+        super().__init__(EngineInfo(None, 0))
         ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, self._theirs):
             end.setblocking(False)
         memory = Bell.new()
         self._bell = Bell(memory)
         os.close(memory)
-        self._socket = ours
+        self._line = Line(ours, self._bell)
+
+    def _keep_running(self) -> None:
+        """There is no process."""
 
     def say(self, lengths: list[tuple[int, float]]) -> None:
         """Answer that these numbers have such lengths."""
         answer = ["Predicted", [(number, tokens, POINTS) for number, tokens in lengths], []]
         self._theirs.send(msgspec.msgpack.encode(answer))
-        if self._bell is not None:
-            self._bell.ring()
+        self._bell.ring()
 
     def drain(self) -> None:
         """Read what the core sent."""

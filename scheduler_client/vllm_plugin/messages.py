@@ -7,6 +7,7 @@ or does not go. MessagePack, by vLLM's own library for it: microseconds for a pr
 # pyright: reportGeneralTypeIssues=false, reportCallIssue=false
 # msgspec comes with vLLM: it is not in the environment that types are checked in.
 
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -72,7 +73,7 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
     Args:
         waited_predicted: Requests that had to wait and were ordered by a prediction.
         waited_typical: Requests that had to wait and were not.
-        unsent: Requests and endings that the sidecar was too slow for.
+        unsent: Requests of whose end the sidecar was too slow to be told.
         internal_errors: Exceptions of Lengthwise's own that were swallowed.
         preemptions: Running requests that made room for a shorter one.
         step_s: Seconds that Lengthwise took of the engine's steps.
@@ -94,7 +95,7 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
     def since(self, before: "Counted") -> "Counted":
         """What was counted after another; of the last two, which are no counts, that has 0."""
         pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
-        return Counted(*(now - then for now, then in pairs))
+        return Counted(*(max(0, now - then) for now, then in pairs))
 
 
 class EngineInfo(msgspec.Struct, array_like=True, tag=True):
@@ -146,13 +147,10 @@ def encode_points(distribution: LengthDistribution) -> Points:
 ToSidecar = EngineInfo | Arrived | Ended | Counted
 ToCore = Predicted | Learnt
 
-MESSAGES_PER_PACKET = 8
-"""A send costs as much as writing a prompt; eight of 2,048 token ids take 80 KB."""
-
 MAX_PACKET_BYTES = 128 * 1024
 """A packet must fit the kernel's socket buffer, 208 KB."""
 
-encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder(enc_hook=index).encode  # token ids may be NumPy's
 decode_points = msgspec.msgpack.Decoder(LengthPoints).decode
 decode_to_sidecar = msgspec.msgpack.Decoder(list[ToSidecar]).decode
 decode_to_core = msgspec.msgpack.Decoder(ToCore).decode

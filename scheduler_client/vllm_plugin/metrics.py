@@ -34,7 +34,7 @@ _COUNTERS = {
     "judged_predictions": "Predicted requests that ended by themselves",
     "absolute_error_tokens": "Of those: |predicted - true|, summed",
     "internal_errors": "Faults of the plugin that were swallowed; see the log",
-    "sidecar_unsent": "What the engine core could not tell its sidecar",
+    "sidecar_unsent": "Requests of whose end the sidecar was too slow to be told",
     "preemptions": "Running requests that made room for a shorter one",
     "step_seconds": "Time that ordering the queue took of the engine's steps",
     "steps": "Those steps",

@@ -11,7 +11,6 @@ import msgspec
 
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
-    MESSAGES_PER_PACKET,
     Arrived,
     Counted,
     Ended,
@@ -21,14 +20,17 @@ from scheduler_client.vllm_plugin.messages import (
 MAX_WAITING_BYTES = 64 * 2**20
 """Of messages for a sidecar that takes none, some ten thousand prompts; the next are not sent."""
 
+PACKET_BYTES = 32 * 1024
+"""What a packet is filled up to: some prompts, or some hundred endings."""
+
 PACKETS_AT_ONCE = 16
-"""In one step at the most, which is twice what a step may write: a backlog goes, too."""
+"""In one step at the most: a send takes some 10 us."""
 
 
 class Outbox:
     """Messages in their order. One thread puts them in, and whoever finds it free sends.
 
-    A packet holds a few, and goes whole or stays.
+    They outlive a sidecar: what it was not sent the next one is.
     """
 
     def __init__(self) -> None:
@@ -36,8 +38,6 @@ class Outbox:
         self._put_bytes = 0
         self._sent_bytes = 0
         self._sending = Lock()
-        self.unsent = 0
-        """Messages that were not taken in."""
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -51,7 +51,6 @@ class Outbox:
         encoded = encode(message)
         waiting_bytes = self._put_bytes - self._sent_bytes
         if len(encoded) >= MAX_PACKET_BYTES or waiting_bytes >= MAX_WAITING_BYTES:
-            self.unsent += 1
             return False
         self._put_bytes += len(encoded)
         self._messages.append(encoded)
@@ -61,12 +60,12 @@ class Outbox:
         """Send as much as a step may, and as the socket takes without waiting.
 
         Returns:
-            Whether something is left that no other thread sends.
+            Whether something is left that no other thread is sending.
 
         Raises:
             OSError: If the other end is closed.
         """
-        if not self._sending.acquire(blocking=False):
+        if not self._messages or not self._sending.acquire(blocking=False):
             return False
         try:
             for _ in range(PACKETS_AT_ONCE):
@@ -79,16 +78,16 @@ class Outbox:
             self._sending.release()
         return bool(self._messages)
 
-    def send_all(self, to: socket.socket, timeout_s: float | None = None) -> None:
+    def send_all(self, to: socket.socket, timeout_s: float = math.inf) -> None:
         """Wait until everything is sent, or the other end is closed.
 
         Args:
             to: A socket that does not block.
-            timeout_s: Give up after so long, in seconds; None never does.
+            timeout_s: Give up after so long, in seconds.
         """
-        ends_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        ends_s = time.monotonic() + timeout_s
         while self._messages:  # asked again once others may send: they left it to this thread
-            if not self._sending.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            if not self._sending.acquire(timeout=-1 if timeout_s == math.inf else timeout_s):
                 return  # another thread has waited as long
             try:
                 while self._messages:
@@ -104,9 +103,9 @@ class Outbox:
 
     def _send_packet(self, to: socket.socket) -> None:
         """Send the oldest; they stay if the socket does not take them."""
-        parts: list[bytes] = []
-        room_bytes = MAX_PACKET_BYTES - 1  # the number of messages takes one
-        for i in range(min(MESSAGES_PER_PACKET, len(self._messages))):
+        parts = [self._messages[0]]
+        room_bytes = PACKET_BYTES - len(parts[0])
+        for i in range(1, len(self._messages)):
             room_bytes -= len(self._messages[i])
             if room_bytes < 0:
                 break

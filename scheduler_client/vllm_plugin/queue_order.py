@@ -143,7 +143,7 @@ class QueueOrder:
             self._tell_end(tracked)
             if not self._tracked:  # there may be no further step
                 self._count(self._clock())
-                self._sidecar.flush_all()
+                self._sidecar.flush()
 
     def close(self) -> None:
         """The engine ends: have the last reports sent."""
@@ -283,10 +283,12 @@ class QueueOrder:
 
     def _tell_some(self) -> None:
         """Tell the sidecar of requests, as many as one step may."""
-        for _ in range(min(TOLD_AT_ONCE, len(self._to_tell))):
+        told = 0
+        while self._to_tell and told < TOLD_AT_ONCE:
             tracked = self._to_tell.popleft()
             if tracked.number in self._by_number and not tracked.told:
                 tracked.told = self._sidecar.put(tracked.arrived())
+                told += 1
 
     def _tell_end(self, tracked: Tracked) -> None:
         finished = tracked.finished(self._clock())
@@ -300,13 +302,12 @@ class QueueOrder:
             tracked.settled = True  # nobody needs to know any more
             tracked.reported &= finished.completed
             tracked.told = self._sidecar.put(tracked.arrived())
-        if tracked.told:
-            self._sidecar.put(end)
+        if not (tracked.told and self._sidecar.put(end)):
+            self._counted.unsent += 1
 
     def _count(self, now_s: float) -> None:
         self._count_at_s = now_s + COUNT_EVERY_S
         self._counted.step_s = self._guard.spent_s
-        self._counted.unsent = self._sidecar.unsent
         self._counted.internal_errors = self._faults + self._sidecar.unreadable
         if self._preempting is not None:
             self._counted.preemptions = self._preempting.done

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import msgspec
 
@@ -36,23 +37,37 @@ READ_AT_ONCE = 32
 PLACED_AT_ONCE = 128
 """and after so many requests that they speak of no more: at some 10 us each about a millisecond."""
 
-READ_EVERY_S = 1.0
-"""The socket is asked so often though nothing rang, since it alone tells that the sidecar died."""
-
 FIRST_RESTART_S, MAX_RESTART_S = 1.0, 60.0
 """Until a sidecar that died is started again; doubles each time it dies, unless it had lived for
 longer than the latter."""
 
 
-class SidecarProcess:
-    """Starts the sidecar, speaks to it, and starts it again if it dies. Not thread-safe.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """To a sidecar that runs: both hold it, and it is closed once nobody here does.
 
-    Nothing here waits, but `close` for what is under way: what the socket does not take waits in an
-    Outbox, and a new sidecar is started by a thread.
+    Args:
+        socket: Ours, which does not block.
+        bell: Rung by the sidecar when there is something to read.
+    """
+
+    socket: socket.socket
+    bell: Bell
+
+    def __del__(self) -> None:
+        self.socket.close()
+
+
+class SidecarProcess:
+    """Keeps a sidecar running, and speaks to it.
+
+    `put`, `flush` and `read` are for one thread, the engine's, and never wait. A thread of its own
+    starts the sidecar, waits for its end and starts the next; another sends what the socket does
+    not take at once, since the engine may come to rest, and makes no steps then.
 
     Args:
         engine: Told to each new sidecar first.
-        clock: Monotonic time in seconds, by which a sidecar that died is started again.
+        clock: Monotonic time in seconds, by which a sidecar has lived for long.
     """
 
     def __init__(self, engine: EngineInfo, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,72 +75,52 @@ class SidecarProcess:
         self._clock = clock
         self._outbox = Outbox()
         self._buffer = bytearray(MAX_PACKET_BYTES)
-        self._socket: socket.socket | None = None
-        self._bell: Bell | None = None
-        self._read_at_s = 0.0
+        self._line: Line | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        self._start_is_over = threading.Event()
-        self._start_is_over.set()
-        self._restart_after_s = FIRST_RESTART_S
-        self._restart_at_s = 0.0
-        self._started_s = clock()
-        self._unsent = 0
+        self._closing = threading.Event()
+        self._left = threading.Event()
         self.counted = Counted()
         """What there is to count in the engine core; the message is the caller's to put."""
         self.unreadable = 0
         """Packets that were no message."""
         self.lost = 0
         """How many sidecars died: the next one knows nothing of the requests under way."""
-        self._start()
-
-    @property
-    def unsent(self) -> int:
-        """Messages that no sidecar was told."""
-        return self._unsent + self._outbox.unsent
+        self._keeper = threading.Thread(target=self._keep_running, daemon=True)
+        self._keeper.start()
+        threading.Thread(target=self._send_what_is_left, daemon=True).start()
 
     def put(self, message: Arrived | Ended | Counted) -> bool:
         """Have a message sent by one of the next `flush`; False if too much waits already."""
         return self._outbox.put(message)
 
-    def flush(self) -> bool:
-        """Send what waits, as far as the socket takes it; whether something is left to send."""
-        if self._socket is None:
-            self._restart_if_due()
-            return False
-        try:
-            return self._outbox.send(self._socket)
-        except OSError:
-            self._lost()
-            return False
-
-    def flush_all(self) -> None:
-        """The same where no step may follow for long: a thread sends what is left, as it can."""
-        if self.flush():
-            threading.Thread(
-                target=self._outbox.send_all, args=(self._socket,), daemon=True
-            ).start()
+    def flush(self) -> None:
+        """Send what waits, as far as the socket takes it; the rest follows by itself."""
+        line = self._line
+        if line is None:
+            return
+        with suppress(OSError):  # it died: whoever waits for that starts the next
+            if self._outbox.send(line.socket):
+                self._left.set()
 
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in."""
         messages: list[ToCore] = []
-        bell = self._bell
-        if bell is None:
+        line = self._line
+        if line is None:
             return messages
+        bell = line.bell
         rung = bell.rings  # what is sent after this look is left to the next step
         placed = packets = 0
-        while self._socket is not None and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
-            if bell.heard >= rung and not self._look_is_due():
-                break
+        while bell.heard < rung and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
             packets += 1
             try:
-                count = self._socket.recv_into(self._buffer)
+                count = line.socket.recv_into(self._buffer)
             except BlockingIOError:
                 bell.heard = rung
                 break
             except OSError:
-                count = 0
+                break
             if not count:
-                self._lost()
                 break
             bell.heard += 1
             message = self._decoded(bytes(memoryview(self._buffer)[:count]))
@@ -142,27 +137,28 @@ class SidecarProcess:
             timeout_s: How long that may take, in seconds: at most a second longer.
         """
         ends_s = time.monotonic() + timeout_s
-        self._start_is_over.wait(timeout_s)
-        if self._socket is not None:
-            self._outbox.send_all(self._socket, max(0.0, ends_s - time.monotonic()))
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that still sends
-            self._socket.close()
-            self._socket = None
-        if self._child is not None:
-            try:
-                self._child.wait(max(0.0, ends_s - time.monotonic()) + 1.0)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+        self._closing.set()
+        if (line := self._line) is not None:
+            self._outbox.send_all(line.socket, timeout_s)
+        if self._outbox:
+            LOGGER.warning(
+                "Lengthwise's sidecar was not told of %d messages before the engine ended: the "
+                "last true lengths are not reported",
+                len(self._outbox),
+            )
+        self._hang_up()
+        self._left.set()
+        self._keeper.join(max(0.0, ends_s - time.monotonic()) + 1.0)
+        if self._keeper.is_alive() and self._child is not None:
+            self._child.kill()
+            self._keeper.join()
 
-    def _look_is_due(self) -> bool:
-        """Whether the socket is to be asked though nothing rang."""
-        now_s = self._clock()
-        if now_s < self._read_at_s:
-            return False
-        self._read_at_s = now_s + READ_EVERY_S
-        return True
+    def _hang_up(self) -> None:
+        """Have the sidecar see the end, and whoever sends to it; what was sent it still reads."""
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(OSError):
+                line.socket.shutdown(socket.SHUT_RDWR)
 
     def _decoded(self, packet: bytes) -> ToCore | None:
         try:
@@ -173,72 +169,67 @@ class SidecarProcess:
             self.unreadable += 1
             return None
 
+    def _keep_running(self) -> None:
+        """Start sidecars, one after another.
+
+        To the kernel the thread that makes a process is its parent: at the end of that a sidecar
+        that stands still is woken.
+        """
+        pause_s = FIRST_RESTART_S
+        while True:
+            started_s = self._clock()
+            try:
+                self._start()
+                if self._closing.is_set():
+                    self._hang_up()
+                self._left.set()
+                self._wait_for_end()
+                self._see_end()
+                ended = "has ended: requests go on by what is typical"
+            except Exception as error:  # noqa: BLE001  it may do later
+                ended = f"cannot be started: {error}"
+            if self._closing.is_set():
+                return
+            if self._clock() - started_s > MAX_RESTART_S:
+                pause_s = FIRST_RESTART_S
+            LOGGER.warning("Lengthwise's sidecar %s; it is started again in %g s", ended, pause_s)
+            if self._closing.wait(pause_s):
+                return
+            pause_s = min(2 * pause_s, MAX_RESTART_S)
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            with theirs:
-                self._start_child(theirs.fileno())
-            ours.send(encode([self._engine]))
-        except OSError:
-            ours.close()
-            raise
+        for end in (ours, theirs):  # a small default would refuse large packets
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_PACKET_BYTES)
+        ours.send(encode([self._engine]))
         ours.setblocking(False)
-        self._started_s = self._clock()
-        self._socket = ours
-
-    def _start_child(self, descriptor: int) -> None:
         memory = Bell.new()
-        try:
-            self._bell = Bell(memory)
-            self._child = subprocess.Popen(  # noqa: S603  our own module
-                [sys.executable, "-m", MODULE, str(descriptor), str(memory)],
-                pass_fds=[descriptor, memory],
-                stdin=subprocess.DEVNULL,
-            )
-        finally:
-            os.close(memory)
+        with theirs:
+            try:
+                line = Line(ours, Bell(memory))
+                self._child = subprocess.Popen(  # noqa: S603  our own module
+                    [sys.executable, "-m", MODULE, str(theirs.fileno()), str(memory)],
+                    pass_fds=[theirs.fileno(), memory],
+                    stdin=subprocess.DEVNULL,
+                )
+            finally:
+                os.close(memory)
+        self._line = line
 
-    def _lost(self) -> None:
-        """It died: nothing that waits would make sense to another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        self._unsent += self._outbox.unsent + len(self._outbox)
-        self._outbox = Outbox()
-        self.lost += 1
-        self._engine.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
-        if self._clock() - self._started_s > MAX_RESTART_S:
-            self._restart_after_s = FIRST_RESTART_S
-        self._restart_at_s = self._clock() + self._restart_after_s
-        LOGGER.warning(
-            "Lengthwise's sidecar has ended: requests go on by what is typical, and it is started "
-            "again in %g s",
-            self._restart_after_s,
-        )
-        self._restart_after_s = min(2 * self._restart_after_s, MAX_RESTART_S)
-
-    def _restart_if_due(self) -> None:
-        """Start another one in a thread: making a process of a large one takes milliseconds."""
-        if not self._start_is_over.is_set() or self._clock() < self._restart_at_s:
-            return
-        if self._child is not None:
-            self._child.poll()  # collects what it leaves
-            forget(self._child.pid)
-        self._restart_at_s = self._clock() + self._restart_after_s
-        self._start_is_over.clear()
-        threading.Thread(target=self._start_again, daemon=True).start()
-
-    def _start_again(self) -> None:
-        """Start it, and stay: to the kernel the thread that made a process is its parent.
-
-        At the end of its parent a sidecar that stands still is woken.
-        """
-        try:
-            self._start()
-        except OSError as error:
-            LOGGER.warning("Lengthwise's sidecar cannot be started: %s", error)
-            return
-        finally:
-            self._start_is_over.set()
+    def _wait_for_end(self) -> None:
         if self._child is not None:
             self._child.wait()
+            forget(self._child.pid)
+
+    def _see_end(self) -> None:
+        """What it knew of requests is gone; what it was not sent goes to the next one."""
+        self._line = None
+        self.lost += 1
+        self._engine.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
+
+    def _send_what_is_left(self) -> None:
+        while not self._closing.is_set():
+            self._left.wait()
+            self._left.clear()
+            if (line := self._line) is not None:
+                self._outbox.send_all(line.socket)

@@ -98,7 +98,7 @@ class Tracked:
     def ended(self, finished: FinishedRequest) -> Ended:
         """What the sidecar is told last."""
         engine_request = self.engine_request
-        aborted = finished.finish_reason == "abort"
+        aborted = finished.finish_reason == "abort" and finished.output_tokens > 0
         stop = _stop_strings(engine_request.sampling_params) if aborted else []
         return Ended(
             self.number,

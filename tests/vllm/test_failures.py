@@ -95,6 +95,8 @@ import sys, time
 from scheduler_client.vllm_plugin.messages import EngineInfo
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 process = SidecarProcess(EngineInfo(None, 0))
+while process._line is None:
+    time.sleep(0.01)
 print(process._child.pid, flush=True)
 time.sleep(600)
 """

@@ -23,7 +23,7 @@ from scheduler_client.vllm_plugin.messages import (
 )
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
-from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from scheduler_client.vllm_plugin.sidecar_process import Line, SidecarProcess
 
 SPREAD = LengthDistribution((0.0, 0.5, 1.0), (1.0, 10.0, 100.0))
 
@@ -31,17 +31,22 @@ SPREAD = LengthDistribution((0.0, 0.5, 1.0), (1.0, 10.0, 100.0))
 class Spoken(SidecarProcess):
     """A sidecar whose part the test plays; each start is another pair of sockets."""
 
-    theirs: socket.socket
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        self.start()
 
-    def _start(self) -> None:
+    def _keep_running(self) -> None:
+        """The test does."""
+
+    def start(self) -> None:
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, self.theirs):
             end.setblocking(False)
-        self._started_s = self._clock()
         memory = Bell.new()
-        self._bell = Bell(memory)
+        self.bell = Bell(memory)
         os.close(memory)
-        self._socket = ours
+        self._line = Line(ours, self.bell)
+        self._left.set()
 
     def heard(self, kind=object) -> list:
         """What the core has said since, of one kind."""
@@ -60,12 +65,12 @@ class Spoken(SidecarProcess):
     def send(self, packet: bytes) -> None:
         """Say what may be no message."""
         self.theirs.send(packet)
-        self._bell.ring()
+        self.bell.ring()
 
     def end(self) -> None:
-        """Die; the core reads at its next look."""
+        """Die."""
         self.theirs.close()
-        self._bell.ring()
+        self._see_end()
 
 
 class CoreSide:

@@ -164,6 +164,58 @@ def test_a_burst_is_told_in_bounded_steps():
     assert told == 1_000
 
 
+def test_who_has_ended_keeps_nobody_from_being_told_of_and_is_let_go():
+    core = CoreSide()
+    gone = [core.come() for _ in range(1_000)]
+    core.step()
+    core.sidecar.heard()
+    for request in gone:
+        core.end(request, RequestStatus.FINISHED_ABORTED)
+    core.step(core.come("starts at once"))
+    late = core.come()
+    core.step()
+    (arrived,) = [m for m in core.sidecar.heard(Arrived) if m.asking == "ask"]
+    assert core.order._tracked[late.request_id].number == arrived.number
+    assert not core.order._to_tell
+
+
+def test_of_who_never_started_no_stop_string_is_sought():
+    core = CoreSide()
+    request = core.come(params=SamplingParams(max_tokens=9, stop=["END"]))
+    core.end(request, RequestStatus.FINISHED_ABORTED)
+    (end,) = core.sidecar.heard(Ended)
+    assert end.stop == []
+
+
+@pytest.mark.parametrize("room_bytes", [0, 64 * 2**20])
+def test_a_request_that_the_sidecar_is_not_told_of_counts_once(room_bytes, monkeypatch):
+    monkeypatch.setattr("scheduler_client.vllm_plugin.outbox.MAX_WAITING_BYTES", room_bytes)
+    core = CoreSide()
+    request = core.come()
+    core.step(request)
+    request.append_output_token_ids(7)
+    core.step()
+    core.end(request)
+    assert core.order._counted.unsent == (room_bytes == 0)
+
+
+def test_what_turned_it_off_is_heard_of_though_the_socket_was_full():
+    core = CoreSide()
+    requests = [core.come(ids=range(2_000)) for _ in range(300)]
+    core.step()
+    for request in requests:
+        core.end(request)
+    core.order.after_step(None)  # a fault
+    assert not core.order._on
+    told = []
+
+    def all_told():
+        told.extend(core.sidecar.heard())
+        return [m.internal_errors for m in told if isinstance(m, Counted)][-1:] == [1]
+
+    wait_until(all_told, "the count of the fault")
+
+
 def test_where_no_step_follows_every_end_is_told_as_the_sidecar_reads():
     core = CoreSide()
     requests = [core.come(ids=range(2_000)) for _ in range(300)]
@@ -282,23 +334,20 @@ def test_an_abort_that_a_stop_string_may_have_caused_is_an_end_to_the_rule(
     core.step(request)
     core.sidecar.say((0, 7.0))
     core.step()
+    request.append_output_token_ids(7)
     clock.now_s += 3.0
     core.end(request, RequestStatus.FINISHED_ABORTED)
     assert told == [runs_s]
 
 
 def test_what_ends_before_the_next_step_is_told_to_the_sidecar_that_follows():
-    clock = TurnedClock()
-    core = CoreSide(clock=clock)
+    core = CoreSide()
     request = core.come()
     core.step()
     core.sidecar.heard()
     core.sidecar.end()
-    core.order.before_step()  # in which its end is seen
     core.end(request)
-    clock.now_s += 100
-    core.step()
-    assert core.sidecar._start_is_over.wait(20)
+    core.sidecar.start()
     core.step()
     said = core.sidecar.heard((Arrived, Ended))
     assert [(type(m), m.number) for m in said] == [(Arrived, 0), (Ended, 0)]
@@ -309,6 +358,7 @@ def test_long_ids_and_stop_strings_are_cut_to_what_the_sidecar_uses():
     stop = ["x" * 5_000, *(f"stop {n}" for n in range(40))]
     request = core.come("i" * 5_000, params=SamplingParams(max_tokens=9, stop=stop))
     core.step(request)
+    request.append_output_token_ids(7)
     core.end(request, RequestStatus.FINISHED_ABORTED)
     (end,) = core.sidecar.heard(Ended)
     assert end.request_id == "i" * 900
@@ -362,8 +412,7 @@ def test_time_for_coming_and_ending_is_counted():
 
 
 def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unsettled():
-    clock = TurnedClock()
-    core = CoreSide(clock=clock)
+    core = CoreSide()
     for _ in range(3):
         core.come()
     core.step()
@@ -373,9 +422,7 @@ def test_another_sidecar_is_told_of_every_request_once_and_asked_about_the_unset
     core.step()
     core.come()
     core.step()  # told while there is no sidecar
-    clock.now_s += 100
-    core.step()
-    core.sidecar._start_is_over.wait(20)
+    core.sidecar.start()
     for _ in range(3):
         core.step()
     said = core.sidecar.heard(Arrived)

@@ -1,32 +1,27 @@
 """The sidecar as the engine core sees it: nothing of it may hold up or end the engine."""
 
+import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from types import SimpleNamespace
 
 import pytest
 
 from scheduler_client.advisor.request import FinishedRequest
-from scheduler_client.vllm_plugin import outbox
+from scheduler_client.vllm_plugin import sidecar_process
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Counted,
     Ended,
     EngineInfo,
     Predicted,
+    decode_to_sidecar,
     encode,
 )
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
-from scheduler_client.vllm_plugin.sidecar_process import (
-    READ_AT_ONCE,
-    READ_EVERY_S,
-    SidecarProcess,
-)
+from scheduler_client.vllm_plugin.sidecar_process import READ_AT_ONCE, SidecarProcess
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.engine_core.core_side import Spoken
 from tests.wait_until import wait_until
@@ -38,26 +33,9 @@ def ended(number, request_id="r", **options):
 
 @pytest.fixture
 def sidecar():
-    return Spoken(EngineInfo(None, 0))
-
-
-def test_beyond_the_most_that_may_wait_messages_are_counted_and_not_sent(sidecar, monkeypatch):
-    size_bytes = len(encode(ended(0)))
-    monkeypatch.setattr(outbox, "MAX_WAITING_BYTES", 10 * size_bytes)
-    assert [sidecar.put(ended(n)) for n in range(15)] == [True] * 10 + [False] * 5
-    assert sidecar.unsent == 5
-    sidecar.flush()
-    assert [end.number for end in sidecar.heard(Ended)] == list(range(10))
-    assert sidecar.put(ended(99))
-
-
-def test_a_message_that_no_packet_holds_is_dropped_and_its_neighbours_go(sidecar):
-    for message in (ended(1), ended(2, "x" * MAX_PACKET_BYTES), ended(3)):
-        sidecar.put(message)
-    sidecar.flush()
-    assert [end.number for end in sidecar.heard(Ended)] == [1, 3]
-    assert sidecar.unsent == 1
-    assert sidecar._socket is not None
+    made = Spoken(EngineInfo(None, 0))
+    yield made
+    made.close(0.0)
 
 
 def fill(sidecar, count=2_000):
@@ -78,58 +56,42 @@ def hear(sidecar, count):
     return numbers
 
 
-def test_what_a_full_socket_does_not_take_goes_later_in_order(sidecar):
-    fill(sidecar)
-    for _ in range(50):
-        sidecar.flush()
-    numbers = []
-    while len(numbers) < 2_000:
-        numbers += [end.number for end in sidecar.heard(Ended)]
-        sidecar.flush()
-    assert numbers == list(range(2_000))
-    assert sidecar.unsent == 0
-
-
 def test_where_no_step_follows_what_is_left_goes_by_itself_in_order(sidecar):
     fill(sidecar)
-    sidecar.flush_all()
+    sidecar.flush()
     sidecar.put(ended(2_000))
-    sidecar.flush_all()  # nothing goes past what is on its way
+    sidecar.flush()  # nothing goes past what is on its way
     assert hear(sidecar, 2_001) == list(range(2_001))
-    assert sidecar.unsent == 0
 
 
-def test_what_a_step_says_while_the_rest_is_on_its_way_goes_after_it(sidecar):
+def test_what_a_sidecar_was_not_sent_goes_to_the_next_without_another_step(sidecar):
     fill(sidecar)
-    sidecar.flush_all()
-    heard = hear(sidecar, 100)
-    sidecar.put(ended(2_000))
-    assert sidecar.flush() is False  # the other thread sends
-    assert heard + hear(sidecar, 2_001 - len(heard)) == list(range(2_001))
+    sidecar.flush()
+    heard = decode_to_sidecar(sidecar.theirs.recv(MAX_PACKET_BYTES))
+    sidecar.end()
+    sidecar.start()
+    later = hear(sidecar, 1)
+    while later[-1] < 1_999:
+        later += hear(sidecar, 1)
+    assert later == list(range(later[0], 2_000))
+    assert later[0] > heard[-1].number, "none is told twice"
 
 
-def test_one_thread_sends_what_is_left_however_often_the_engine_comes_to_rest(sidecar):
-    before = threading.active_count()
-    for _ in range(10):
-        fill(sidecar)
-        sidecar.flush_all()
-    assert threading.active_count() == before + 1
-    hear(sidecar, 20_000)
-    wait_until(lambda: threading.active_count() == before, "the thread's end")
-
-
-@pytest.mark.parametrize("ends_there", [True, False])
-def test_a_thread_that_sends_what_is_left_ends_with_the_socket(sidecar, ends_there):
-    before = threading.active_count()
+def test_a_thread_that_sends_what_is_left_ends_with_the_rest():
+    before = set(threading.enumerate())
+    sidecar = Spoken(EngineInfo(None, 0))
     fill(sidecar)
-    sidecar.flush_all()
-    if ends_there:
-        sidecar.end()
-        sidecar.read()
-        assert sidecar.unsent > 1_000
-    else:
-        sidecar.close(0.1)
-    wait_until(lambda: threading.active_count() == before, "the thread's end")
+    sidecar.flush()
+    sidecar.close(0.1)
+    wait_until(lambda: not set(threading.enumerate()) - before, "the thread's end")
+
+
+def test_what_is_left_at_the_end_is_said(sidecar, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("vllm"), "propagate", True)
+    sidecar.put(ended(1))
+    sidecar.end()
+    sidecar.close(0.1)
+    assert "was not told of 1 messages" in caplog.text
 
 
 def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
@@ -140,187 +102,141 @@ def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
     assert sidecar.unreadable == 1
 
 
-def test_the_socket_is_asked_when_it_rings_and_else_once_in_a_while():
-    clock = TurnedClock()
-    sidecar = Spoken(EngineInfo(None, 0), clock)
-    sidecar.read()
-    sidecar.say((1, 7.0))
-    assert len(sidecar.read()) == 1
-    sidecar.theirs.send(encode(Predicted([], [2])))  # without a ring
-    assert sidecar.read() == []
-    clock.now_s += READ_EVERY_S
-    assert len(sidecar.read()) == 1
-
-
-def test_what_one_step_leaves_unread_the_next_reads_without_another_ring():
-    sidecar = Spoken(EngineInfo(None, 0), TurnedClock())
-    for number in range(READ_AT_ONCE + 5):
-        sidecar.say(unknown=[number])
-    assert [len(sidecar.read()) for _ in range(3)] == [READ_AT_ONCE, 5, 0]
-
-
-def test_what_was_read_before_its_ring_does_not_hide_what_comes_after():
-    clock = TurnedClock()
-    sidecar = Spoken(EngineInfo(None, 0), clock)
+def test_the_socket_is_asked_when_it_rings_alone(sidecar):
     sidecar.theirs.send(encode(Predicted([], [1])))
-    assert len(sidecar.read()) == 1  # the first look asks the socket in any case
-    sidecar.say(unknown=[2])
-    sidecar._bell.ring()  # that of the first, late
+    assert sidecar.read() == []
+    sidecar.bell.ring()
     assert len(sidecar.read()) == 1
 
 
-def test_a_ring_for_nothing_does_not_hide_what_comes_after():
-    sidecar = Spoken(EngineInfo(None, 0), TurnedClock())
-    sidecar._bell.ring()
+def test_a_ring_for_nothing_does_not_hide_what_comes_after(sidecar):
+    sidecar.bell.ring()
     assert sidecar.read() == []
     sidecar.say(unknown=[1])
     assert len(sidecar.read()) == 1
 
 
-def test_a_sidecar_that_ends_without_a_ring_is_missed_within_a_while():
-    clock = TurnedClock()
-    sidecar = Spoken(EngineInfo(None, 0), clock)
-    sidecar.read()
-    sidecar.theirs.close()
-    sidecar.read()
-    assert sidecar._socket is not None
-    clock.now_s += READ_EVERY_S
-    sidecar.read()
-    assert sidecar._socket is None
+def test_what_one_step_leaves_unread_the_next_reads_without_another_ring(sidecar):
+    for number in range(READ_AT_ONCE + 5):
+        sidecar.say(unknown=[number])
+    assert [len(sidecar.read()) for _ in range(3)] == [READ_AT_ONCE, 5, 0]
 
 
-def lose(sidecar):
-    """Its end is seen."""
-    sidecar.end()
-    sidecar.read()
-    return sidecar._restart_at_s - sidecar._clock()
+class Pauses:
+    """In place of the event that ends pauses: so many pass at once, then all ends."""
+
+    def __init__(self, count):
+        self.seen_s = []
+        self._count = count
+
+    def is_set(self):
+        return False
+
+    def wait(self, pause_s):
+        self.seen_s.append(pause_s)
+        return len(self.seen_s) == self._count
 
 
-def start_again(sidecar, clock):
-    clock.now_s = sidecar._restart_at_s
-    sidecar.flush()
-    assert sidecar._start_is_over.wait(20)
+def test_a_sidecar_that_dies_again_and_again_is_started_ever_later_and_a_long_life_forgives(
+    sidecar,
+):
+    clock = sidecar._clock = TurnedClock()
+    lives_s = [1, 1, 1, 3_600, 1]
+    sidecar._closing = pauses = Pauses(len(lives_s))
+    sidecar._start = lambda: None
+
+    def live():
+        clock.now_s += lives_s.pop(0)
+
+    sidecar._wait_for_end = live
+    SidecarProcess._keep_running(sidecar)
+    assert pauses.seen_s == [1, 2, 4, 1, 2]
+    assert sidecar.lost == 5
+    sidecar._closing = threading.Event()
 
 
-def test_a_sidecar_that_dies_again_and_again_is_started_ever_later_and_a_long_life_forgives():
-    clock = TurnedClock()
-    sidecar = Spoken(EngineInfo(None, 0), clock)
-    pauses_s = []
-    for lived_s in (1, 1, 1, 3_600, 1):
-        clock.now_s += lived_s
-        pauses_s.append(lose(sidecar))
-        start_again(sidecar, clock)
-    assert pauses_s == [1, 2, 4, 1, 2]
+def test_a_sidecar_that_cannot_be_started_is_tried_again_and_was_none(sidecar):
+    def cannot():
+        raise OSError("no more processes")
+
+    sidecar._closing = pauses = Pauses(3)
+    sidecar._start = cannot
+    SidecarProcess._keep_running(sidecar)
+    assert pauses.seen_s == [1, 2, 4]
+    assert sidecar.lost == 0
+    sidecar._closing = threading.Event()
 
 
 @pytest.fixture
 def real(monkeypatch):
-    """A sidecar in a process of its own."""
+    """A sidecar in a process of its own, started again at once."""
     monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
-    clock = TurnedClock()
-    process = SidecarProcess(EngineInfo(None, 0), clock)
-    yield process, clock
+    monkeypatch.setattr(sidecar_process, "FIRST_RESTART_S", 0.01)
+    process = SidecarProcess(EngineInfo(None, 0))
+    wait_until(lambda: process._line is not None, "the start")
+    yield process
     process.close(1.0)
 
 
 def kill(process):
+    """Kill it, and wait for the next."""
+    lost = process.lost
     os.kill(process._child.pid, signal.SIGKILL)
-
-    def lost():
-        process._clock.now_s += READ_EVERY_S
-        process.read()
-        return process._socket is None
-
-    wait_until(lost, "the sidecar's end")
+    wait_until(lambda: process.lost > lost and process._line is not None, "another sidecar")
 
 
-def test_the_thread_that_started_a_sidecar_again_lives_as_long_as_that(real):
-    """To the kernel it is the parent, whose end wakes a sidecar that stands still."""
-    process, clock = real
-    before = set(threading.enumerate())
-    kill(process)
-    start_again(process, clock)
-    (thread,) = set(threading.enumerate()) - before
-    assert thread.is_alive()
-    kill(process)
-    thread.join(20)
-    assert not thread.is_alive()
+def test_a_sidecar_that_died_is_followed_by_another_though_the_engine_makes_no_step(real):
+    before = real._child.pid
+    kill(real)
+    assert real._child.pid != before
 
 
-def test_closing_ends_a_sidecar_that_is_being_started(real, monkeypatch):
-    process, clock = real
-    killed = process._child.pid
-    kill(process)
+def test_closing_ends_a_sidecar_that_is_being_started(real):
     begun, go_on = threading.Event(), threading.Event()
-    start = process._start
+    start, before = real._start, real._child
 
     def slowly():
         begun.set()
         go_on.wait(20)
         start()
 
-    monkeypatch.setattr(process, "_start", slowly)
-    clock.now_s += 10
-    process.flush()
+    real._start = slowly
+    before.kill()
     assert begun.wait(20)
-    closing = threading.Thread(target=process.close, args=(20.0,))
+    closing = threading.Thread(target=real.close, args=(20.0,))
     closing.start()
+    wait_until(real._closing.is_set, "closing")
     go_on.set()
     closing.join(40)
-    assert process._child.poll() is not None
-    assert process._child.pid != killed
+    assert real._child is not before
+    assert real._child.poll() is not None
 
 
-def test_closing_takes_no_longer_than_it_may_however_slowly_the_sidecar_reads(sidecar, monkeypatch):
-    clock = TurnedClock()
-
-    def takes_more(_to, timeout_s):
-        clock.now_s += 1.0
-        sidecar.theirs.recv(MAX_PACKET_BYTES)
-        return timeout_s > 0
-
-    monkeypatch.setattr(outbox, "_takes_more", takes_more)
-    monkeypatch.setattr(outbox, "time", SimpleNamespace(monotonic=clock))
-    fill(sidecar)
-    sidecar._outbox.send_all(sidecar._socket, 5.0)
-    assert len(sidecar._outbox) > 0
-    assert clock.now_s == 1_006.0
-
-
-def test_counts_are_not_kept_for_a_sidecar_that_is_gone(sidecar):
-    sidecar.put(Counted())
-    sidecar.end()
-    with suppress(BrokenPipeError):
-        sidecar.flush()
-    assert sidecar._socket is None
-    assert not sidecar._outbox
-    assert sidecar.unsent == 1
-    assert isinstance(sidecar.theirs, socket.socket)
+def test_closing_ends_a_sidecar_that_stands_still_with_its_socket_full(real):
+    os.kill(real._child.pid, signal.SIGSTOP)
+    fill(real)
+    real.flush()
+    real.close(0.2)
+    assert real._child.poll() is not None
+    assert not real._keeper.is_alive()
 
 
 def test_a_sidecar_is_told_what_those_before_it_were_told_of_counts(real):
-    process, clock = real
-    process.counted.steps, process.counted.batch_limit = 7, 3
-    told = []
-    process._start = lambda: told.append(process._engine.counted)
-    kill(process)
-    process.counted.steps = 9
-    start_again(process, clock)
-    assert told == [Counted(steps=7)]
+    real.counted.steps, real.counted.batch_limit = 7, 3
+    kill(real)
+    assert real._engine.counted == Counted(steps=7)
 
 
 def test_where_metrics_are_kept_in_files_those_of_now_go_with_their_sidecar(
     real, monkeypatch, tmp_path
 ):
-    process, clock = real
-    pid = process._child.pid
+    pid = real._child.pid
     for name in ("gauge_livemax", "counter"):
         (tmp_path / f"{name}_{pid}.db").touch()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    process._start = lambda: None
-    kill(process)
-    start_again(process, clock)
-    assert [file.name for file in tmp_path.iterdir()] == [f"counter_{pid}.db"]
+    kill(real)
+    kept = {file.name for file in tmp_path.iterdir() if f"_{pid}." in file.name}
+    assert kept == {f"counter_{pid}.db"}
 
 
 RINGER = """
