@@ -6,8 +6,8 @@ import pytest
 from vllm import LLM
 from vllm.distributed import cleanup_dist_env_and_memory
 
+from scheduler_client.vllm_plugin.messages import Arrived
 from scheduler_client.vllm_plugin.plugin import register
-from scheduler_client.vllm_plugin.tracked import Tracked
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_embeddings_are_made_as_ever_and_nothing_is_asked(pooling, predictor):
     put = order._sidecar.put
 
     def noted(message):
-        if isinstance(message, Tracked):
-            told.append(message.arrived())
+        if isinstance(message, Arrived):
+            told.append(message)
         return put(message)
 
     order._sidecar.put = noted

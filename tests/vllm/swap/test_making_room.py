@@ -55,7 +55,8 @@ def settle(engine) -> None:
 
     def known() -> bool:
         order._see_first_tokens()
-        order._tell_new()
+        order._see_who_waits()
+        order._tell_some()
         order._sidecar.flush()
         order._take_in()
         return all(tracked.settled for tracked in order._tracked.values())
