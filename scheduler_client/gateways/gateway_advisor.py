@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.api_request import ApiRequest
@@ -80,7 +81,7 @@ class GatewayAdvisor:
         """
         finished = self._finished(arrival_s, ending)
         if was_placed:
-            self._placing.keys.finished(arrival_s, finished)
+            self._placing.keys.finished(arrival_s, _ran(finished, ending))
         if call is None or not finished.completed or call.max_tokens == 1:  # one token says nothing
             return
         self._typical.add(self._placing.model(call), finished.output_tokens)
@@ -130,3 +131,9 @@ class GatewayAdvisor:
                 temperature=call.temperature,
             )
         )
+
+
+def _ran(finished: FinishedRequest, ending: Ending) -> FinishedRequest:
+    """The same to a rule, which asks how long a call ran: of a stream that is known without usage."""
+    is_timed = ending.kind == "no_usage" and ending.first_token_s is not None
+    return replace(finished, finish_reason="stop") if is_timed else finished

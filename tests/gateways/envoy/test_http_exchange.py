@@ -258,6 +258,18 @@ async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, to
     assert [one.output_tokens for one in ended] == [7] * told
 
 
+@pytest.mark.parametrize(("answer", "runs"), [("no-usage", True), ("cut", False)])
+async def test_of_a_stream_that_says_no_length_the_rule_learns_how_long_it_ran(make, answer, runs):
+    processor = make()
+    ended = []
+    keys = processor._advisor._gateway._placing.keys
+    keys.finished = lambda arrival_s, finished: ended.append(finished)
+    await exchanged(processor, request_messages())
+    messages = request_messages(observes=True) + observed(response_messages(answer))
+    await exchanged(processor, messages)
+    assert [one.completed for one in ended] == [runs]
+
+
 async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make):
     processor = make(max_known=3)
     for second in range(10, 20):
