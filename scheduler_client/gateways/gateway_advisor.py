@@ -134,6 +134,6 @@ class GatewayAdvisor:
 
 
 def _ran(finished: FinishedRequest, ending: Ending) -> FinishedRequest:
-    """The same to a rule, which asks how long a call ran: of a stream that is known without usage."""
+    """The same to a rule, which asks how long a call ran: a stream shows that without usage."""
     is_timed = ending.kind == "no_usage" and ending.first_token_s is not None
     return replace(finished, finish_reason="stop") if is_timed else finished

@@ -80,6 +80,7 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
         steps: Steps of the engine that these seconds were taken of.
         batch_limit: Requests that the live limit lets run at once, now; 0 without one.
         itl_s: Seconds between two tokens of a request, as it sees them of late.
+        number: Of this message: each is greater than the one before.
     """
 
     waited_predicted: int = 0
@@ -91,9 +92,10 @@ class Counted(msgspec.Struct, array_like=True, tag=True):
     steps: int = 0
     batch_limit: int = 0
     itl_s: float = 0.0
+    number: int = 0
 
     def since(self, before: "Counted") -> "Counted":
-        """What was counted after another; of the last two, which are no counts, that has 0."""
+        """What was counted after another; of the limit and what it sees that has 0."""
         pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
         return Counted(*(max(0, now - then) for now, then in pairs))
 

@@ -288,6 +288,9 @@ class QueueOrder:
             tracked = self._to_tell.popleft()
             if tracked.number in self._by_number and not tracked.told:
                 tracked.told = self._sidecar.put(tracked.arrived())
+                if not tracked.told:  # too much waits: it may be less at the next step
+                    self._to_tell.appendleft(tracked)
+                    return
                 told += 1
 
     def _tell_end(self, tracked: Tracked) -> None:
@@ -302,6 +305,9 @@ class QueueOrder:
             tracked.settled = True  # nobody needs to know any more
             tracked.reported &= finished.completed
             tracked.told = self._sidecar.put(tracked.arrived())
+        elif self._sidecar.is_behind:  # the end may come to another sidecar than was told of it
+            tracked.again = tracked.settled
+            self._sidecar.put(tracked.arrived())
         if not (tracked.told and self._sidecar.put(end)):
             self._counted.unsent += 1
 
@@ -314,7 +320,7 @@ class QueueOrder:
         if self._live_limit is not None:
             self._counted.batch_limit = self._live_limit.requests
             self._counted.itl_s = self._live_limit.itl_s
-        self._sidecar.put(self._counted)
+        self._sidecar.put_counts()
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""

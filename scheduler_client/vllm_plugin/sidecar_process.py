@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,13 +30,17 @@ from scheduler_client.vllm_plugin.outbox import Outbox
 from scheduler_client.vllm_plugin.sidecar.bell import Bell
 
 MODULE = "scheduler_client.vllm_plugin.sidecar"
-"""Run with `python -m`: an interpreter of its own, which shares no lock with the engine's."""
+"""Run with `python -P -m`: an interpreter of its own, which shares no lock with the engine's, and
+takes no module from the folder that it happens to be started in."""
 
 READ_AT_ONCE = 32
 """Packets in one step at the most,"""
 
 PLACED_AT_ONCE = 128
 """and after so many requests that they speak of no more: at some 10 us each about a millisecond."""
+
+MAX_COUNTS = 3_600
+"""Kept of a sidecar that shows none: an hour's."""
 
 FIRST_RESTART_S, MAX_RESTART_S = 1.0, 60.0
 """Until a sidecar that died is started again; doubles each time it dies, unless it had lived for
@@ -79,8 +84,11 @@ class SidecarProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._closing = threading.Event()
         self._left = threading.Event()
+        self.is_behind = False
+        """Whether something was left to send after the last `flush`."""
         self.counted = Counted()
-        """What there is to count in the engine core; the message is the caller's to put."""
+        """What there is to count in the engine core; see `put_counts`."""
+        self._counts = deque([Counted()])
         self.unreadable = 0
         """Packets that were no message."""
         self.lost = 0
@@ -93,14 +101,28 @@ class SidecarProcess:
         """Have a message sent by one of the next `flush`; False if too much waits already."""
         return self._outbox.put(message)
 
+    def put_counts(self) -> None:
+        """Have the counts sent as they are now."""
+        line, counts = self._line, self._counts
+        shown = line.bell.shown if line is not None else 0
+        while len(counts) > 1 and counts[1].number <= shown:
+            counts.popleft()
+        if len(counts) > MAX_COUNTS:
+            del counts[1]
+        self.counted.number += 1
+        counts.append(msgspec.structs.replace(self.counted))
+        self._outbox.put(self.counted)
+
     def flush(self) -> None:
         """Send what waits, as far as the socket takes it; the rest follows by itself."""
         line = self._line
         if line is None:
+            self.is_behind = True
             return
         with suppress(OSError):  # it died: whoever waits for that starts the next
             if self._outbox.send(line.socket):
                 self._left.set()
+        self.is_behind = bool(self._outbox)
 
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in."""
@@ -150,6 +172,7 @@ class SidecarProcess:
         self._left.set()
         self._keeper.join(max(0.0, ends_s - time.monotonic()) + 1.0)
         if self._keeper.is_alive() and self._child is not None:
+            LOGGER.warning("Lengthwise's sidecar did not end in time: it is killed")
             self._child.kill()
             self._keeper.join()
 
@@ -208,7 +231,7 @@ class SidecarProcess:
             try:
                 line = Line(ours, Bell(memory))
                 self._child = subprocess.Popen(  # noqa: S603  our own module
-                    [sys.executable, "-m", MODULE, str(theirs.fileno()), str(memory)],
+                    [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), str(memory)],
                     pass_fds=[theirs.fileno(), memory],
                     stdin=subprocess.DEVNULL,
                 )
@@ -223,9 +246,12 @@ class SidecarProcess:
 
     def _see_end(self) -> None:
         """What it knew of requests is gone; what it was not sent goes to the next one."""
-        self._line = None
+        shown = self._line.bell.shown if self._line is not None else 0
+        self._hang_up()  # whoever sends might wait for ever, if another process has the other end
         self.lost += 1
-        self._engine.counted = msgspec.structs.replace(self.counted, batch_limit=0, itl_s=0.0)
+        for counted in tuple(self._counts):
+            if 0 < counted.number <= shown:
+                self._engine.counted = msgspec.structs.replace(counted, batch_limit=0, itl_s=0.0)
 
     def _send_what_is_left(self) -> None:
         while not self._closing.is_set():

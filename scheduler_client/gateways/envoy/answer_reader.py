@@ -99,7 +99,7 @@ class AnswerReader:
         if reason is None:
             return Ending("abort")
         if tokens is None and reason in ("stop", "length"):
-            return Ending("no_usage")
+            return Ending("no_usage", first_token_s=self._first_token_s)
         return Ending(reason, tokens or 0, self._parts.input_tokens, self._first_token_s)
 
     def _take(self, data: bytes) -> None:

@@ -1,11 +1,11 @@
-"""A number in memory that engine core and sidecar share: how much there is to read."""
+"""Numbers in memory that engine core and sidecar share, so that neither asks the other."""
 
 import mmap
 import os
 
 
 class Bell:
-    """Rung by one process after it has sent, looked at by another before it reads.
+    """Rung by the sidecar after it has sent, looked at by the engine core before it reads.
 
     The engine core looks between any two steps, and mostly there is nothing. Asking the socket is a
     system call, for which Python gives its lock away, and another thread of the engine may keep it
@@ -38,6 +38,15 @@ class Bell:
     def ring(self) -> None:
         """A packet has been sent."""
         self._memory[0] += 1
+
+    def show(self, number: int) -> None:
+        """The metrics have come to a `Counted` with this number."""
+        self._memory[1] = number
+
+    @property
+    def shown(self) -> int:
+        """The number of the last that they have come to; 0 before the first."""
+        return self._memory[1]
 
     @property
     def rings(self) -> int:

@@ -95,6 +95,10 @@ class CoreLink:
         self._learnt = learnt
         self._due.set()
 
+    def shown(self, number: int) -> None:
+        """Let the core know which of its counts the metrics have come to."""
+        self._bell.show(number)
+
     async def write(self) -> None:
         """Send what is to be said, everything of one turn of the loop together, for ever."""
         loop = asyncio.get_running_loop()

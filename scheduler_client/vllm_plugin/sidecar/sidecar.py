@@ -100,6 +100,7 @@ class Sidecar:
         self._tokenizer: Any = None
         self._template: ChatTemplate | None = None
         self._counted_before = self._core_counted = Counted()
+        self._counted_number = 0
         self._engine_index = 0
         # Ids come again (a restarted engine counts from 0, callers choose them): reports must not.
         self._run_id = uuid.uuid4().hex[:12]
@@ -171,6 +172,7 @@ class Sidecar:
                 self._ended(message)
             elif isinstance(message, Counted):
                 self._core_counted = message.since(self._counted_before)
+                self._counted_number = message.number
         except Exception as error:  # noqa: BLE001  one request's fault must not be another's
             self._log.fault(f"taking in {type(message).__name__}", error)
 
@@ -278,6 +280,7 @@ class Sidecar:
             self._asker, self._reporter, self._core_counted, self._speed.model, self._log.faults
         )
         write_metrics(self._engine_index)
+        self._link.shown(self._counted_number)
 
     async def _seed(self) -> None:
         """Ask until the predictor answers what its history knows of LLMs."""

@@ -221,10 +221,37 @@ def test_closing_ends_a_sidecar_that_stands_still_with_its_socket_full(real):
     assert not real._keeper.is_alive()
 
 
-def test_a_sidecar_is_told_what_those_before_it_were_told_of_counts(real):
-    real.counted.steps, real.counted.batch_limit = 7, 3
-    kill(real)
-    assert real._engine.counted == Counted(steps=7)
+def test_a_sidecar_is_told_of_the_counts_that_those_before_it_have_shown(sidecar):
+    sidecar.counted.steps, sidecar.counted.batch_limit = 7, 3
+    sidecar.put_counts()
+    sidecar.bell.show(1)
+    sidecar.counted.steps = 9
+    sidecar.put_counts()  # which it does not live to see
+    sidecar.end()
+    assert sidecar._engine.counted == Counted(steps=7, number=1)
+    sidecar.start()
+    sidecar.end()  # before it has shown any
+    assert sidecar._engine.counted == Counted(steps=7, number=1)
+
+
+def test_of_counts_that_nobody_shows_a_bounded_number_is_kept(sidecar, monkeypatch):
+    monkeypatch.setattr(sidecar_process, "MAX_COUNTS", 5)
+    for _ in range(20):
+        sidecar.put_counts()
+    assert len(sidecar._counts) <= 7
+    sidecar.bell.show(20)
+    sidecar.put_counts()
+    assert [one.number for one in sidecar._counts] == [20, 21]
+
+
+def test_a_dead_sidecars_socket_that_another_process_has_open_holds_nobody_up(sidecar):
+    fill(sidecar)
+    sidecar.flush()
+    theirs = sidecar.theirs.dup()
+    sidecar.end()
+    sidecar.start()
+    assert hear(sidecar, 1)
+    theirs.close()
 
 
 def test_where_metrics_are_kept_in_files_those_of_now_go_with_their_sidecar(
