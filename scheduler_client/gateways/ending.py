@@ -9,6 +9,12 @@ EndingKind = FinishReason | Literal["no_usage", "unreadable"]
 """How a call ended; "no_usage" where the answer does not say its length, "unreadable" where it is
 compressed, too long or no JSON."""
 
+NO_USAGE = (
+    "streamed answers do not say how many tokens they have, so their lengths are not learnt: have "
+    "vLLM say it with --enable-force-include-usage, or callers ask for stream_options.include_usage"
+)
+"""Said in the log, since otherwise nobody would know why nothing is learnt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

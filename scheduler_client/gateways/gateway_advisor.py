@@ -42,7 +42,7 @@ class GatewayAdvisor:
         self._clock = clock
         self._connection = connection or Connection(settings)
         self._placing = Placing(settings, self._connection, log)
-        self._reporter = Reporter(settings, self._connection, log)
+        self.reporter = Reporter(settings, self._connection, log)
         self._typical = TypicalLengths()
         # Callers may choose their calls' ids, and choose one again: reports must not.
         self._run_id = uuid.uuid4().hex[:12]
@@ -51,7 +51,7 @@ class GatewayAdvisor:
     def start(self) -> None:
         """Begin to report, on the event loop that runs."""
         if self._settings.report:
-            self._reporter.start()
+            self.reporter.start()
 
     async def place(self, call: ApiRequest, arrival_s: float) -> PlacedRequest:
         """Give a call its place, within the deadline."""
@@ -93,7 +93,7 @@ class GatewayAdvisor:
     async def close(self) -> None:
         """Send what is left to report, and end."""
         await self._placing.close()
-        await self._reporter.close()
+        await self.reporter.close()
         await self._connection.close()
 
     def _finished(self, arrival_s: float, ending: Ending) -> FinishedRequest:
@@ -120,7 +120,7 @@ class GatewayAdvisor:
 
     def _report(self, name: str, call: ApiRequest, text: str, finished: FinishedRequest) -> None:
         self._reports += 1
-        self._reporter.put(
+        self.reporter.put(
             CompletedRequest(
                 request_id=f"{name}{self._run_id}-{self._reports}",
                 output_tokens=finished.output_tokens,

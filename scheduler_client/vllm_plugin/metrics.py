@@ -126,6 +126,14 @@ class PluginMetrics:
         """A true length came of a request that is not known here."""
         self._labelled["reports"].labels("unknown").inc()
 
+    def reports(self, reporter: Reporter) -> None:
+        """True lengths were sent, or wait to be."""
+        self._gauges["reports_waiting"].set(reporter.waiting)
+        outcomes = self._labelled["reports"]
+        self._rises_to(outcomes.labels("sent"), reporter.sent)
+        self._rises_to(outcomes.labels("dropped"), reporter.dropped)
+        self._rises_to(outcomes.labels("failed"), reporter.failed)
+
     def internal_error(self) -> None:
         """An exception was swallowed."""
         self._counters["internal_errors"].inc()
@@ -141,15 +149,12 @@ class PluginMetrics:
         """Take over what others counted."""
         gauges, counters = self._gauges, self._counters
         gauges["breaker_state"].set(BREAKER_LEVELS[asker.breaker.state])
-        gauges["reports_waiting"].set(reporter.waiting)
         gauges["decode_seconds_per_output_token"].set(speed.decode_s_per_output_token)
         gauges["batch_limit"].set(core.batch_limit)
         gauges["inter_token_seconds"].set(core.itl_s)
-        reports, waited = self._labelled["reports"], self._labelled["waited"]
+        self.reports(reporter)
+        waited = self._labelled["waited"]
         for counter, value in (
-            (reports.labels("sent"), reporter.sent),
-            (reports.labels("dropped"), reporter.dropped),
-            (reports.labels("failed"), reporter.failed),
             (waited.labels("prediction"), core.waited_predicted),
             (waited.labels("typical"), core.waited_typical),
             (counters["internal_errors"], core.internal_errors + faults),
@@ -158,5 +163,8 @@ class PluginMetrics:
             (counters["step_seconds"], core.step_s),
             (counters["steps"], core.steps),
         ):
-            counter.inc(max(0.0, value - self._seen.get(counter, 0.0)))
-            self._seen[counter] = value
+            self._rises_to(counter, value)
+
+    def _rises_to(self, counter: Counter, value: float) -> None:
+        counter.inc(max(0.0, value - self._seen.get(counter, 0.0)))
+        self._seen[counter] = value

@@ -1,5 +1,6 @@
 """The middleware, called as an ASGI server calls it."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -9,8 +10,20 @@ from prometheus_client import CollectorRegistry
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware, Priorities, read_body
-from tests.scheduler_client.advisor.helpers import ScriptedClient
+from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware
+from scheduler_client.vllm_plugin.middleware.calls import Calls
+from scheduler_client.vllm_plugin.middleware.request_body import read_body
+from tests.scheduler_client.advisor.helpers import ScriptedClient, until
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 7}
+WHOLE = {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}], "usage": USAGE}
+
+
+def event(reason=None, usage=None):
+    """What vLLM sends of a stream, token by token."""
+    choices = [] if usage else [{"index": 0, "text": "a", "finish_reason": reason}]
+    return {"choices": choices, "usage": usage}
+
 
 ARRIVAL_KEY = b"1000000000"
 TYPICAL_KEY = b"1004000000"
@@ -18,11 +31,15 @@ TYPICAL_KEY = b"1004000000"
 
 
 class Served:
-    """An application that notes what reached it."""
+    """An application that notes what reached it, and answers in pieces."""
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
         self.body = b""
+        self.answer = json.dumps(WHOLE).encode(), b""
+        self.kind = b"application/json"
+        self.status = 200
+        self.leaves_before = -1
 
     async def __call__(self, scope, receive, send) -> None:
         self.headers = dict(scope["headers"])
@@ -31,6 +48,18 @@ class Served:
             message = await receive()
             self.body += message.get("body", b"")
             more = message.get("more_body", False)
+        headers = [(b"Content-Type", self.kind)]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        for number, part in enumerate(self.answer):
+            if number == self.leaves_before:
+                raise asyncio.CancelledError
+            more = number < len(self.answer) - 1
+            await send({"type": "http.response.body", "body": part, "more_body": more})
+
+    def stream(self, *events) -> None:
+        self.kind = b"text/event-stream; charset=utf-8"
+        parts = [f"data: {json.dumps(one, separators=(',', ':'))}\n\n".encode() for one in events]
+        self.answer = (*parts, b"data: [DONE]\n\n", b"")
 
 
 @pytest.fixture
@@ -44,24 +73,30 @@ async def client():
 
 
 @pytest.fixture
-async def priorities(client):
+async def calls(client):
     """Places by arrival and length, at a time of the test's own."""
     weight = {"weight": 1.0}
-    settings = AdvisorSettings("127.0.0.1:1", rule="aged", rule_options=weight, deadline_s=10.0)
-    made = Priorities(
+    settings = AdvisorSettings(
+        "127.0.0.1:1",
+        rule="aged",
+        rule_options=weight,
+        deadline_s=10.0,
+        report_interval_s=0.01,
+    )
+    made = Calls(
         settings,
         clock=lambda: 1000.0,
         connection=Connection(settings, lambda _: client),
         metrics=PluginMetrics(CollectorRegistry()),
     )
     yield made
-    await made._placing.close()
+    await made.close()
 
 
 @pytest.fixture
-def middleware(served, priorities):
+def middleware(served, calls):
     made = LengthwiseMiddleware(served)
-    made._priorities = priorities
+    made._calls = calls
     return made
 
 
@@ -78,7 +113,13 @@ async def post(middleware, body, *, path="/v1/completions", headers=(), parts=1,
     async def receive():
         return messages.pop(0)
 
-    await middleware(scope, receive, None)
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await middleware(scope, receive, send)
+    assert [message.get("body") for message in sent[1:]] == list(middleware._app.answer)
     return content
 
 
@@ -130,17 +171,17 @@ async def test_what_has_no_text_goes_by_the_typical_length(middleware, served, c
 
 
 async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
-    middleware, served, client, priorities
+    middleware, served, client, calls
 ):
-    placing = priorities._placing
+    placing = calls._gateway._placing
     placing._settings = replace(placing._settings, deadline_s=0.05)
     client.hold.clear()
     await post(middleware, {"prompt": "hello"})
     assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
 
 
-async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, priorities):
-    priorities._shadow = True
+async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, calls):
+    calls._shadow = True
     await post(middleware, {"prompt": "hello"})
     assert client.batches == [["hello"]]
     assert served.headers == {}
@@ -179,13 +220,13 @@ async def test_other_requests_are_not_looked_at(middleware, served, path, method
 
 async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeypatch):
     monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
-    monkeypatch.setattr("scheduler_client.vllm_plugin.middleware.is_on", lambda: True)
+    monkeypatch.setattr("scheduler_client.vllm_plugin.middleware.asgi.is_on", lambda: True)
     await post(LengthwiseMiddleware(served), {"prompt": "hi"})
     assert served.headers == {}
 
 
-async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, priorities):
-    priorities._placing._asker.ask = None  # calling it raises
+async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, calls):
+    calls._gateway._placing._asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
@@ -195,3 +236,84 @@ async def test_without_a_target_nothing_happens(served, monkeypatch):
     monkeypatch.delenv("LENGTHWISE_TARGET", raising=False)
     await post(LengthwiseMiddleware(served), {"prompt": "hi"})
     assert served.headers == {}
+
+
+@pytest.fixture
+def heard(calls, monkeypatch):
+    """What the rule hears of ends."""
+    ends = []
+    keys = calls._gateway._placing.keys
+    monkeypatch.setattr(keys, "finished", lambda _arrival_s, finished: ends.append(finished))
+    return ends
+
+
+ENDS = {
+    "whole": ([], "stop"),
+    "stream": ([event(), event(), event("stop"), event(usage=USAGE)], "stop"),
+    "cut off": ([event(), event("length"), event(usage=USAGE)], "length"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_the_rule_hears_of_an_end_and_the_predictor_of_the_length(
+    name, middleware, served, client, heard
+):
+    events, reason = ENDS[name]
+    if events:
+        served.stream(*events)
+    await post(middleware, {"prompt": "hello", "model": "llm", "max_tokens": 9, "temperature": 0})
+    assert [(one.finish_reason, one.output_tokens) for one in heard] == [(reason, 7)]
+    await until(lambda: client.reported)
+    (report,) = client.reported
+    assert (report.prompt, report.model, report.output_tokens) == ("hello", "llm", 7)
+    assert (report.finish_reason, report.max_tokens, report.temperature) == (reason, 9, 0)
+    judged = middleware._calls.metrics._counters["judged_predictions"]
+    assert judged._value.get() == (reason == "stop")
+
+
+async def test_of_a_stream_without_usage_the_rule_hears_that_it_ended_and_the_log_says_why_no_more(
+    middleware, served, heard, caplog
+):
+    served.stream(event(), event("stop"))
+    await post(middleware, {"prompt": "hello"})
+    assert [one.completed for one in heard] == [True]
+    assert "--enable-force-include-usage" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 200])
+async def test_what_failed_or_was_left_is_out_and_teaches_nothing(
+    status, middleware, served, client, heard
+):
+    served.status = status
+    if status == 200:
+        served.stream(event(), event("stop"), event(usage=USAGE))
+        served.leaves_before = 1
+        with pytest.raises(asyncio.CancelledError):
+            await post(middleware, {"prompt": "hello"})
+    else:
+        await post(middleware, {"prompt": "hello"})
+    assert [one.completed for one in heard] == [False]
+    await asyncio.sleep(0.05)
+    assert not client.reported
+
+
+async def test_a_fault_in_reading_an_answer_does_not_reach_it(middleware, calls, monkeypatch):
+    def faulty(*_):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("scheduler_client.gateways.answer_reader.AnswerReader.feed", faulty)
+    monkeypatch.setattr(calls._gateway, "ended", faulty)
+    await post(middleware, {"prompt": "hello"})
+
+
+async def test_the_last_lengths_are_reported_when_the_server_ends(middleware, calls, client):
+    calls._gateway.reporter._settings = replace(calls._gateway._settings, report_interval_s=3_600.0)
+    await post(middleware, {"prompt": "hello"})
+    assert not client.reported
+
+    async def application(scope, receive, send):
+        assert scope["type"] == "lifespan"
+
+    middleware._app = application
+    await middleware({"type": "lifespan"}, None, None)
+    assert [report.prompt for report in client.reported] == ["hello"]

@@ -55,7 +55,10 @@ async def test_in_shadow_under_fcfs_all_is_done_but_what_would_change_the_order(
     assert sidecars_of(engine) == []
 
 
-async def test_the_middleware_alone_orders_requests(model, predictor, folder):
+async def test_the_middleware_alone_orders_requests_and_reports_their_lengths(
+    model, predictor, folder
+):
+    before = len(predictor.reported())
     started = options(
         predictor,
         # Nothing hangs here, and a busy machine may take its time.
@@ -68,6 +71,7 @@ async def test_the_middleware_alone_orders_requests(model, predictor, folder):
         async with Caller(engine) as caller:
             answer = await caller.chat("hello", 5)
             assert answer["usage"]["completion_tokens"] == 5
+            wait_until(lambda: len(predictor.reported()) == before + 3, "the lengths so far")
             predictor.kill()
             try:
                 answers = await asyncio.gather(*(caller.complete("hi", 3) for _ in range(20)))
@@ -76,6 +80,11 @@ async def test_the_middleware_alone_orders_requests(model, predictor, folder):
         assert len(answers) == 20
         assert counted(engine, "lengthwise_predictions_total") == 4
         assert counted(engine, "lengthwise_fallbacks_total") == 20
+        # What it had stored and not acknowledged as it was killed comes again.
+        wait_until(lambda: len(predictor.reported()) >= before + 23, "every length")
+        sent = "lengthwise_reports_total"
+        wait_until(lambda: counted(engine, sent, outcome="sent") == 23, "the count of them")
+        assert predictor.reported()[-1]["output_tokens"] == 3
 
 
 async def test_several_api_servers_count_together_and_the_scheduler_class_hears_of_all(

@@ -7,7 +7,6 @@
 | http_exchange | one HTTP request and its response, message by message |
 | messages | what Envoy's messages say, and what goes back |
 | api_call | an HTTP request as a call for text |
-| answer_reader, sse_events | how an answer ended, read off its bytes |
 | envoy_advisor | places calls and learns from their ends |
 | activity | what was done of late, for the log |
 """

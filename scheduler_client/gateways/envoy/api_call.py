@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
+from scheduler_client.gateways.answer_reader import is_plain
 from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
 
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
@@ -33,11 +34,6 @@ class RequestHead:
             has_priority=PRIORITY_HEADER in headers,
             is_plain=is_plain(headers),
         )
-
-
-def is_plain(headers: Mapping[str, str]) -> bool:
-    """Whether a body is sent as it is: nobody decompresses anything here."""
-    return headers.get("content-encoding", "").strip().lower() in ("", "identity")
 
 
 def read_call(body: bytes) -> ApiRequest | None:

@@ -7,19 +7,13 @@ from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.gateways.ending import Ending
+from scheduler_client.gateways.ending import NO_USAGE, Ending
 from scheduler_client.gateways.envoy.activity import Activity
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
 from scheduler_client.gateways.priorities import INT32_MAX, int32_priority
 
 INT32_MIN = -(2**31)
 """Of a priority that a caller chose; ours are never negative."""
-
-NO_USAGE = (
-    "streamed answers do not say how many tokens they have, so they are not learnt from: have vLLM "
-    "say it with --enable-force-include-usage, or callers ask for stream_options.include_usage"
-)
-"""Said in the log, since otherwise nobody would know why nothing is learnt."""
 
 
 class EnvoyAdvisor:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from scheduler_client.gateways import answer_reader, sse_events
+from scheduler_client.gateways.answer_reader import AnswerReader
 from scheduler_client.gateways.ending import Ending
-from scheduler_client.gateways.envoy import answer_reader, sse_events
-from scheduler_client.gateways.envoy.answer_reader import AnswerReader
-from scheduler_client.gateways.envoy.sse_events import SseEvents
+from scheduler_client.gateways.sse_events import SseEvents
 from tests.gateways.envoy.backend import ANSWERS, Answer, chat_choice, chunk, events, whole
 
 KNOWN = {

@@ -6,12 +6,16 @@ from typing import Any, Protocol, cast
 
 from scheduler_client.gateways.answer_parts import AnswerParts
 from scheduler_client.gateways.ending import Ending
-from scheduler_client.gateways.envoy.api_call import is_plain
-from scheduler_client.gateways.envoy.sse_events import SseEvents
+from scheduler_client.gateways.sse_events import SseEvents
 
 MAX_ANSWER_BYTES = 8 * 2**20
 """An answer that is not streamed and longer than this is not looked at: with log probabilities of
 ten thousand tokens."""
+
+
+def is_plain(headers: Mapping[str, str]) -> bool:
+    """Whether a body is sent as it is: nobody decompresses anything here."""
+    return headers.get("content-encoding", "").strip().lower() in ("", "identity")
 
 
 class _Parser(Protocol):

@@ -1,0 +1,66 @@
+"""How an answer ended, read as it is sent."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.gateways.answer_reader import AnswerReader
+from scheduler_client.gateways.ending import Ending
+from scheduler_client.vllm_plugin.middleware.request_body import Message
+
+Send = Callable[[Message], Awaitable[None]]
+
+GOES_ON, USAGE = b'"finish_reason":null', b'"usage":{'
+"""What vLLM writes into each event of a stream but the last, and into those that say a length."""
+
+
+class Answer:
+    """Reads how an answer ended, as it is sent.
+
+    Args:
+        send: Where it goes.
+        log: Told of what fails in reading: that must not touch the answer.
+    """
+
+    def __init__(self, send: Send, log: RateLimitedLog) -> None:
+        self._send = send
+        self._log = log
+        self._reader: AnswerReader | None = None
+        self._is_whole = False
+        self._failed = False
+
+    async def send(self, message: Message) -> None:
+        """Send a message on."""
+        try:
+            self._read(message)
+        except Exception as error:  # noqa: BLE001  as above
+            self._failed = True
+            self._log.fault("reading an answer in the middleware", error)
+        await self._send(message)
+
+    def ending(self) -> Ending:
+        """How it ended, now that nothing more comes."""
+        if self._reader is None or self._failed:
+            return Ending("abort")
+        return self._reader.ending(whole=self._is_whole)
+
+    def _read(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = {name.decode("latin-1").lower(): text for name, text in message["headers"]}
+            said = {name: text.decode("latin-1") for name, text in headers.items()}
+            self._reader = AnswerReader({**said, ":status": str(message["status"])})
+        elif message["type"] == "http.response.body" and self._reader is not None:
+            content = message.get("body", b"")
+            self._reader.feed(b":\n" if _says_nothing(content) else content, time.time())
+            self._is_whole = not message.get("more_body", False)
+
+
+def _says_nothing(content: bytes) -> bool:
+    """Whether a piece of a stream is the event of one token: reading each would take its time."""
+    return (
+        content.startswith(b"data:")
+        and content.endswith(b"\n\n")
+        and content.count(b"\n\n") == 1
+        and GOES_ON in content
+        and USAGE not in content
+    )
