@@ -18,7 +18,7 @@ class Answer:
     """Reads how an answer ended, as it is sent.
 
     Args:
-        send: Where it goes.
+        send: What the server gave, by which messages reach the caller.
         log: Told of what fails in reading: that must not touch the answer.
     """
 
