@@ -13,6 +13,9 @@ _T = TypeVar("_T")
 MAX_BODY_BYTES = 4 * 2**20
 """A prompt longer than this is not looked at: reading it would hold up all the others."""
 
+MAX_MESSAGES = 10_000
+"""Of a chat: reading more would hold up all the others, too."""
+
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 """Names of the limit: OpenAI's chats, their old name and Anthropic's, and Responses."""
 
@@ -69,7 +72,8 @@ def read_api_request(fields: Mapping[str, Any]) -> ApiRequest:
     return ApiRequest(
         text=_text(fields),
         model=_a(str, fields, "model") or "",
-        max_tokens=next((limit for limit in limits if limit), None),
+        # At a limit of 0, with which prompts are scored, vLLM makes one token.
+        max_tokens=next((max(1, limit) for limit in limits if limit is not None), None),
         temperature=known_temperature(fields.get("temperature")),
         priority=_a(int, fields, "priority") or 0,
     )
@@ -95,6 +99,8 @@ def _conversation(system: Any, messages: Any) -> str | None:
     if not isinstance(messages, list):
         return None
     turns = cast("list[Any]", messages)
+    if len(turns) > MAX_MESSAGES:
+        return None
     if system is not None:
         turns = [{"role": "system", "content": system}, *turns]
     texts = [_message_text(message) for message in turns]

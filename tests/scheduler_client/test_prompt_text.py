@@ -86,3 +86,12 @@ def test_the_middleware_asks_by_the_same_text():
     request = read_api_body(body.encode())
     assert request is not None
     assert request.text == render_conversation(MESSAGES)
+
+
+def test_a_chat_of_too_many_messages_is_not_read():
+    """Each costs as much as a long one, before anybody has been asked for a key."""
+    message = {"role": "user", "content": "hi"}
+    body = {"model": "llm", "messages": [message] * 10_001}
+    assert read_api_body(json.dumps(body).encode()).text is None
+    body["messages"].pop()
+    assert read_api_body(json.dumps(body).encode()).text.startswith("user: hi")

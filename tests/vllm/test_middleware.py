@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -165,7 +168,7 @@ async def test_a_chat_is_asked_about_by_the_text_of_its_messages(middleware, cli
     ],
 )
 async def test_what_has_no_text_goes_by_the_typical_length(middleware, served, client, body):
-    await post(middleware, body)
+    await post(middleware, {**body, "max_tokens": 500})
     assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
     assert not client.batches
 
@@ -176,7 +179,7 @@ async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
     placing = calls._gateway._placing
     placing._settings = replace(placing._settings, deadline_s=0.05)
     client.hold.clear()
-    await post(middleware, {"prompt": "hello"})
+    await post(middleware, {"prompt": "hello", "max_tokens": 500})
     assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
 
 
@@ -311,9 +314,68 @@ async def test_the_last_lengths_are_reported_when_the_server_ends(middleware, ca
     await post(middleware, {"prompt": "hello"})
     assert not client.reported
 
+    done = []
+
     async def application(scope, receive, send):
-        assert scope["type"] == "lifespan"
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def send(message):  # after this a server waits no more
+        done.append((message["type"], len(client.reported)))
 
     middleware._app = application
-    await middleware({"type": "lifespan"}, None, None)
+    await middleware({"type": "lifespan"}, None, send)
+    assert done == [("lifespan.shutdown.complete", 1)]
     assert [report.prompt for report in client.reported] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "limit"),
+    [
+        ("/v1/completions", {}, 16),
+        ("/v1/completions", {"max_tokens": None}, 16),
+        ("/v1/completions", {"max_tokens": 0, "echo": True}, 1),
+        ("/v1/completions", {"max_tokens": 9}, 9),
+        ("/v1/chat/completions", {}, None),
+    ],
+)
+async def test_a_limit_that_is_not_named_is_vllms_own(middleware, client, path, said, limit):
+    said = {"prompt": "hello", "messages": [{"role": "user", "content": "hello"}], **said}
+    del said["messages" if path == "/v1/completions" else "prompt"]
+    await post(middleware, said, path=path)
+    (query,) = client.queries
+    assert query.max_tokens == limit
+
+
+async def test_of_several_answers_that_were_left_when_one_had_ended_nothing_is_learnt(
+    middleware, served, heard, caplog
+):
+    served.stream(event(), event("stop"), event(), event())
+    served.leaves_before = 3
+    with pytest.raises(asyncio.CancelledError):
+        await post(middleware, {"prompt": "hello", "n": 2})
+    assert [one.completed for one in heard] == [False]
+    assert "usage" not in caplog.text
+
+
+async def test_headers_that_may_be_read_once_only_reach_the_caller(calls):
+    sent = []
+
+    async def send(message):
+        sent.append(list(message.get("headers", ())))
+
+    answer = calls.answer(send)
+    headers = ((b"a", b"b") for _ in range(2))
+    await answer.send({"type": "http.response.start", "status": 200, "headers": headers})
+    assert sent == [[(b"a", b"b"), (b"a", b"b")]]
+
+
+def test_a_bad_value_stops_the_import_and_names_the_variable():
+    done = subprocess.run(
+        [sys.executable, "-c", "import scheduler_client.vllm_plugin.middleware"],
+        env=os.environ | {"LENGTHWISE_TARGET": "127.0.0.1:1", "LENGTHWISE_DEADLINE_S": "50ms"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "LENGTHWISE_DEADLINE_S" in done.stderr

@@ -13,6 +13,13 @@ gateway does. Where the plugin is on it steps aside.
 | calls | priorities, and what ends teach |
 """
 
+import os
+
+from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.middleware.asgi import LengthwiseMiddleware
 
 __all__ = ["LengthwiseMiddleware"]
+
+# A bad value stops the start of vLLM, which imports this then. It makes a middleware at the first
+# call, and serves on, with an error for each request, where that fails.
+AdvisorSettings.from_environment(os.environ)

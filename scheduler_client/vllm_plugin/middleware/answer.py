@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.answer_reader import AnswerReader
@@ -26,7 +27,7 @@ class Answer:
         self._send = send
         self._log = log
         self._reader: AnswerReader | None = None
-        self._is_whole = False
+        self._ended_s: float | None = None
         self._failed = False
 
     async def send(self, message: Message) -> None:
@@ -42,17 +43,24 @@ class Answer:
         """How it ended, now that nothing more comes."""
         if self._reader is None or self._failed:
             return Ending("abort")
-        return self._reader.ending(whole=self._is_whole)
+        is_whole = self._ended_s is not None
+        ending = self._reader.ending(whole=is_whole)
+        if ending.kind == "no_usage" and not is_whole:  # of several answers others went on
+            return Ending("abort")
+        return replace(ending, ended_s=self._ended_s)
 
     def _read(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = {name.decode("latin-1").lower(): text for name, text in message["headers"]}
-            said = {name: text.decode("latin-1") for name, text in headers.items()}
-            self._reader = AnswerReader({**said, ":status": str(message["status"])})
+            said = message.get("headers", ())
+            pairs = said if isinstance(said, list | tuple) else ()  # others may be read once only
+            headers = {name.decode("latin-1").lower(): text for name, text in pairs}
+            texts = {name: text.decode("latin-1") for name, text in headers.items()}
+            self._reader = AnswerReader({**texts, ":status": str(message["status"])})
         elif message["type"] == "http.response.body" and self._reader is not None:
-            content = message.get("body", b"")
+            content = bytes(message.get("body", b""))
             self._reader.feed(b":\n" if _says_nothing(content) else content, time.time())
-            self._is_whole = not message.get("more_body", False)
+            if not message.get("more_body", False):
+                self._ended_s = time.time()
 
 
 def _says_nothing(content: bytes) -> bool:

@@ -15,6 +15,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 PRIORITY = b"x-vllm-priority"
 """The header that vLLM reads, in lower case as ASGI has all names."""
 
+ENDS = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
+"""What an application says last of all."""
+
 PATHS = ("/v1/completions", "/v1/chat/completions")
 """Where prompts come in."""
 
@@ -38,18 +41,25 @@ class LengthwiseMiddleware:
         """Pass a request on, with a priority."""
         calls = self._calls
         if calls is not None and scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            await calls.close()
+
+            async def send_last(message: Message) -> None:
+                if message["type"] in ENDS:  # once that is said nobody waits any more
+                    await calls.close()
+                await send(message)
+
+            await self._app(scope, receive, send_last)
         elif calls is None or not _is_prompt(scope):
             await self._app(scope, receive, send)
         else:
             body = await read_body(receive)
-            call = await calls.place(body)
+            call = await calls.place(body, scope["path"])
             if call.key is not None:
                 scope = {**scope, "headers": [*scope["headers"], (PRIORITY, b"%d" % call.key)]}
             answer = calls.answer(send)
+            receive = body.replayed(receive)
+            del body  # the application takes it, message by message
             try:
-                await self._app(scope, body.replayed(receive), answer.send)
+                await self._app(scope, receive, answer.send)
             finally:
                 calls.ended(call, answer)
 

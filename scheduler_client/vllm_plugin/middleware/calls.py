@@ -16,6 +16,12 @@ from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.middleware.answer import Answer, Send
 from scheduler_client.vllm_plugin.middleware.request_body import HttpBody
 
+CHATS = "/chat/completions"
+"""How their path ends."""
+
+COMPLETION_TOKENS = 16
+"""What vLLM takes for the limit of a completion that names none; a chat has none then."""
+
 FOLLOW_EVERY_S = 1.0
 """A scraper comes every few seconds."""
 
@@ -65,14 +71,14 @@ class Calls:
         self._gateway = GatewayAdvisor(settings, self._log, clock=clock, connection=connection)
         self.metrics = metrics or PluginMetrics()
 
-    async def place(self, body: HttpBody) -> Call:
+    async def place(self, body: HttpBody, path: str) -> Call:
         """Give a request its priority by its body. Never raises."""
         arrival_s = self._clock()
         try:
             if self._following is None:  # the first to come finds an event loop
                 self._gateway.start()
                 self._following = asyncio.create_task(self._follow())
-            call = await self._place(body, arrival_s)
+            call = await self._place(body, path, arrival_s)
         except Exception as error:  # noqa: BLE001  the request goes on by its arrival
             self._log.fault("choosing a priority in the middleware", error)
             self.metrics.internal_error()
@@ -85,13 +91,15 @@ class Calls:
             self.metrics.reports(self._gateway.reporter)
             await asyncio.sleep(FOLLOW_EVERY_S)
 
-    async def _place(self, body: HttpBody, arrival_s: float) -> Call:
+    async def _place(self, body: HttpBody, path: str, arrival_s: float) -> Call:
         if not body.whole:
             self.metrics.fell_back("no_text")
             return Call(arrival_s, self._gateway.place_by_arrival(arrival_s).key)
         asked = read_api_body(body.content)
         if asked is None:  # nothing that vLLM will take
             return Call(arrival_s)
+        if asked.max_tokens is None and not path.endswith(CHATS):
+            asked = replace(asked, max_tokens=COMPLETION_TOKENS)
         if asked.priority:
             self.metrics.not_asked("untouched")
             return Call(arrival_s, asked=asked)
