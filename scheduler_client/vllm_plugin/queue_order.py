@@ -301,9 +301,9 @@ class QueueOrder:
         if tracked.keyed:
             running = len(self._scheduler.running)  # vLLM takes it out after the step
             self._keys.finished(tracked.request.arrival_s, finished, batch_size=running)
+        tracked.reported &= finished.completed
         if not tracked.told:
             tracked.settled = True  # nobody needs to know any more
-            tracked.reported &= finished.completed
             tracked.told = self._sidecar.put(tracked.arrived())
         elif self._sidecar.is_behind:  # the end may come to another sidecar than was told of it
             tracked.again = tracked.settled

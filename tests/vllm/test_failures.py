@@ -94,9 +94,9 @@ HOLDER = """
 import sys, time
 from scheduler_client.vllm_plugin.messages import EngineInfo
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
+from tests.wait_until import wait_until
 process = SidecarProcess(EngineInfo(None, 0))
-while process._line is None:
-    time.sleep(0.01)
+wait_until(lambda: process._line is not None, "the start")
 print(process._child.pid, flush=True)
 time.sleep(600)
 """
