@@ -19,7 +19,7 @@ from benchmarks.vllm.engines import Host, measured_capacity, run_one, warm_up
 from benchmarks.vllm.picture import draw_picture
 from benchmarks.vllm.plan import EngineRuns, Plan, known_capacity
 from benchmarks.vllm.policies import parse_policies
-from benchmarks.vllm.rows import JctRow, read_rows, write_rows
+from benchmarks.vllm.rows import BY_ITSELF, ENDS, JctRow, read_rows, write_rows
 from benchmarks.vllm.tables import jct_report
 from lengthwise.index.errors import LengthIndexError
 from testbed.engine import CACHE, VLLM
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--requests-per-run", type=int, help="default: 60 at 1 slot, 270 at 8, 600 at 32")
     add("--arrivals", default="poisson", help="poisson, burst or trace:FILE (scaled to the load)")
     add("--step-ms", type=float, help="the engine's pace; 0: none (default: 8 + slots / 2)")
+    add("--ends", default=BY_ITSELF, choices=ENDS, help="what ends the answers")
     add("--index", type=Path, help="the store to use, built there unless it is there")
     add("--train", action="store_true", help="train the encoder where an index is built")
     add("--model", help="serve this instead of the tiny model (a name or folder)")
@@ -97,6 +98,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         options.arrivals,
         options.requests_per_run,
         {n: default_step_ms(n) if pace_ms is None else pace_ms for n in slots},
+        options.ends,
     )
 
 
@@ -131,7 +133,7 @@ def _run_engine(
         _progress(what, sum(key.requests for key in runs.keys)) as advance,
         host.engine(runs.policy, runs.slots, step_ms, asked.model) as engine,
     ):
-        warm_up(engine, asked, runs.slots)
+        warm_up(engine, asked, runs.slots, runs.keys[0].ends)
         capacity = known_capacity(rows, runs.slots, step_ms)
         capacity = capacity or measured_capacity(engine, asked, runs.slots)
         for key in runs.keys:

@@ -31,6 +31,8 @@ def body_of(request: Request, model: str) -> bytes:
     }
     if request.priority is not None:
         body["priority"] = request.priority
+    if request.stop is not None:
+        body["stop"] = request.stop
     if ends_itself:
         body["vllm_xargs"] = {TRUE_TOKENS: request.output_tokens}
     return json.dumps(body).encode()

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 
+WARM_UP_SEED = 20_000
+"""Of the draw of requests that warm an engine up: no run's."""
+
 TRUE_TOKENS = "true_tokens"
 """The key in `vllm_xargs` under which an engine of the testbed finds how long to answer."""
 
@@ -27,6 +30,9 @@ class Request:
             answer off there on any engine, and tells its length to whoever reads the limit. A
             number lets the answer end by itself, on an engine with `true_lengths`.
         priority: The body's `priority`, if the caller sets one; lower goes first.
+        stop: The body's `stop`, if the caller sets one: on an engine with `true_lengths` an answer
+            that ends by itself ends with this string, a token of the LLM's, in place of the end of
+            the text.
     """
 
     prompt: str
@@ -34,6 +40,7 @@ class Request:
     arrival_s: float
     limit_tokens: int | None = None
     priority: int | None = None
+    stop: str | None = None
 
 
 Arrivals = Callable[[int, float, random.Random], list[float]]
@@ -122,10 +129,11 @@ def workload(
 
 
 def warm_up_requests(asked: Sequence[tuple[str, int]], count: int) -> list[Request]:
-    """The shortest of what is asked, all at once: what is slower the first time runs once."""
-    shortest = sorted(asked, key=lambda pair: pair[1])[:count]
-    limit = max(tokens for _, tokens in shortest) + 1
-    return [Request(prompt, tokens, 0.0, limit) for prompt, tokens in shortest]
+    """Some of what is asked, all at once: what is slower the first time runs once.
+
+    They are as long as requests usually are, since rules learn from what they see.
+    """
+    return workload(asked, min(count, len(asked)), 1.0, burst, WARM_UP_SEED, tokens_per_s=1.0)
 
 
 def _accumulated(gaps: Sequence[float]) -> list[float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from benchmarks.frontier.workload import COST
 from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, make_rule
 from lengthwise.scheduling.guarded import GuardedRule
+from serving_sim.job import Job
 from serving_sim.policies.policy import Policy
 from serving_sim.policies.rule_policy import PreemptingPolicy, RulePolicy
 
@@ -25,6 +26,7 @@ class Contender:
         options: The rule's own options, by name.
         knows_lengths: It is told the true lengths.
         preempts: With the preemption rule on top.
+        hears_ends: Its rule is told of the requests that end, and learns from them.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Contender:
     options: Mapping[str, float] = field(default_factory=dict[str, float])
     knows_lengths: bool = False
     preempts: bool = False
+    hears_ends: bool = True
 
     def policy(self, mean_tokens: float) -> Policy:
         """A new one, for one simulation."""
@@ -40,7 +43,14 @@ class Contender:
             review_s = SERVICE_TIME.service_time_s(mean_tokens) / REVIEWS_PER_SERVICE
             preemption = PreemptionRule(SERVICE_TIME)
             return PreemptingPolicy(rule, preemption, SERVICE_TIME, review_s=review_s)
-        return RulePolicy(rule, SERVICE_TIME)
+        return (RulePolicy if self.hears_ends else _HearsNoEnd)(rule, SERVICE_TIME)
+
+
+class _HearsNoEnd(RulePolicy):
+    """An engine or a gateway that does not see how its requests end."""
+
+    def finished(self, job: Job) -> None:
+        """The rule keeps its start values."""
 
 
 FCFS = Contender("first come first served", "off")
@@ -54,6 +64,7 @@ KNOWING = tuple(
 
 CONTENDERS = (
     *(Contender(name, name) for name in ("shortest", "gittins", "aged", "capped", "guarded")),
+    Contender(f"{DEFAULT_RULE}, told of no end", DEFAULT_RULE, hears_ends=False),
     *KNOWING,
     replace(PREEMPTING, name=f"{PREEMPTING.name}, told the truth", knows_lengths=True),
     PREEMPTING,

@@ -1,23 +1,28 @@
 """Runs workloads on real engines, one start for each policy and number of slots."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.vllm.asked import Asked
 from benchmarks.vllm.ordered import Ordered
 from benchmarks.vllm.policies import Policy
-from benchmarks.vllm.rows import JctRow, RunKey
+from benchmarks.vllm.rows import BY_STOP_STRING, JctRow, RunKey
 from testbed.engine import VLLM, Engine, running_engine
 from testbed.engine_options import CPU_NICENESS, EngineOptions
 from testbed.errors import TestbedError
 from testbed.replay import replay, tokens_per_s_when_full
-from testbed.workload import burst, named_arrivals, warm_up_requests, workload
+from testbed.workload import Request, burst, named_arrivals, warm_up_requests, workload
 
-WARM_UP_PER_SLOT = 2
+WARM_UP_PER_SLOT = 4
+"""So many that a rule has seen all slots taken."""
+
 CALIBRATION_PER_SLOT = 6
 CALIBRATION_SEED = 10_000
+STOP = "¶"
+"""Ends answers in runs with a stop string: a token of the tiny model."""
+
 STREAM_INTERVAL = 1_000
 """A first event and a last one: many small ones would cost the CPU more than the model does."""
 
@@ -63,9 +68,9 @@ class Host:
             yield engine
 
 
-def warm_up(engine: Engine, asked: Asked, slots: int) -> None:
+def warm_up(engine: Engine, asked: Asked, slots: int, ends: str) -> None:
     """Let everything run once that is slower the first time."""
-    replay(engine, warm_up_requests(asked.pairs, WARM_UP_PER_SLOT * slots))
+    replay(engine, _ending(warm_up_requests(asked.pairs, WARM_UP_PER_SLOT * slots), ends))
 
 
 def measured_capacity(engine: Engine, asked: Asked, slots: int) -> float:
@@ -106,7 +111,8 @@ def run_one(
         tokens_per_s=capacity,
     )
     before = Ordered.read(engine)
-    outcomes = replay(engine, policy.requests(requests), on_finished=on_finished)
+    asked_for = _ending(policy.requests(requests), key.ends)
+    outcomes = replay(engine, asked_for, on_finished=on_finished)
     ordered = Ordered.read(engine).since(before)
     if policy.predicts and not ordered.all:
         raise TestbedError(
@@ -116,3 +122,10 @@ def run_one(
     return JctRow.from_outcomes(
         key, outcomes, fallback_causes=dict(ordered.by_cause), capacity=capacity
     )
+
+
+def _ending(requests: Sequence[Request], ends: str) -> list[Request]:
+    """Requests whose answers end as is wanted."""
+    if ends != BY_STOP_STRING:
+        return list(requests)
+    return [replace(request, stop=STOP) for request in requests]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from benchmarks.vllm.policies import Policy
-from benchmarks.vllm.rows import JctRow, RunKey
+from benchmarks.vllm.rows import BY_ITSELF, JctRow, RunKey
 
 MOST_REQUESTS = 600
 
@@ -42,6 +42,7 @@ class Plan:
         arrivals: As `testbed.workload.named_arrivals` takes them.
         requests: Of each run; None depends on the slots.
         step_ms: The engine's pace for each number of slots.
+        ends: What ends the answers, one of ENDS.
     """
 
     policies: Sequence[Policy]
@@ -51,12 +52,15 @@ class Plan:
     arrivals: str
     requests: int | None
     step_ms: dict[int, float]
+    ends: str = BY_ITSELF
 
     def keys(self, policy: Policy, slots: int) -> list[RunKey]:
         """The runs of a policy; all loads of a seed before the next seed."""
         count = self.requests or default_requests(slots)
         return [
-            RunKey(policy.name, slots, load, seed, count, self.arrivals, self.step_ms[slots])
+            RunKey(
+                policy.name, slots, load, seed, count, self.arrivals, self.step_ms[slots], self.ends
+            )
             for seed, load in product(range(self.seeds), self.loads)
         ]
 

@@ -9,6 +9,10 @@ from typing import Any
 from benchmarks.harness.spread import percentile
 from testbed.replay import Outcome
 
+BY_ITSELF, BY_STOP_STRING = ENDS = ("end-of-text", "stop-string")
+"""The LLM's token for it, or a string that the caller named: the engine core takes the latter for
+an abort."""
+
 QUANTILES = tuple(i / 20 for i in range(21))
 SHORT_SHARE = 0.5
 LONG_SHARE = 0.2
@@ -27,6 +31,7 @@ class RunKey:
         requests: How many.
         arrivals: "poisson" or the trace's name.
         step_ms: The engine's pace; 0 means none.
+        ends: What ends the answers, one of ENDS.
     """
 
     policy: str
@@ -36,6 +41,7 @@ class RunKey:
     requests: int
     arrivals: str
     step_ms: float
+    ends: str = BY_ITSELF
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class JctRow:
     """What one run gave; times from a request's arrival.
 
     Args:
-        policy: As in RunKey, with the next six.
+        policy: As in RunKey, with the next six and `ends`.
         mean_jct_s: Completion time: to the last token.
         mean_ttft_s: To the first token.
         max_wait_s: The longest time to a first token.
@@ -78,6 +84,7 @@ class JctRow:
     max_lag_s: float
     short_jct_s: list[float]
     long_jct_s: list[float]
+    ends: str = BY_ITSELF
 
     @classmethod
     def from_outcomes(

@@ -7,7 +7,7 @@ from benchmarks.harness.report import Report
 from benchmarks.harness.table import Column, Row, Table
 from benchmarks.vllm.aims import vllm_aims
 from benchmarks.vllm.compare import Compared, Interval, compared
-from benchmarks.vllm.rows import JctRow
+from benchmarks.vllm.rows import BY_STOP_STRING, JctRow
 
 NO_QUEUE = "no queue"
 
@@ -135,6 +135,11 @@ def _notes(rows: Sequence[JctRow]) -> list[str]:
         f"Requests in a run: {', '.join(f'{c} at {n} slots' for n, c in counts.items())}; "
         f"{seeds} seeds. The client sent no request more than {1e3 * lag_s:.0f} ms late.",
     ]
+    if any(row.ends == BY_STOP_STRING for row in rows):
+        notes.append(
+            "A stop string is what is forced: the API server finds it and has the engine core "
+            "abort the request."
+        )
     if paces:
         shown = ", ".join(f"{pace:g} ms at {n} slots" for n, pace in paces.items())
         notes.append(

@@ -54,6 +54,14 @@ def test_first_come_first_served_gains_nothing_and_the_oracle_everything():
     assert oracle.oracle_gain.lowest > 0.3
 
 
+def test_the_default_rule_gains_less_of_a_burst_if_it_hears_of_no_end():
+    hearing = Contender("hearing", "guarded")
+    deaf = Contender("deaf", "guarded", hears_ends=False)
+    scenario = Scenario("set", "poisson", 1, 2.0, 600)
+    one, other = compare(DrawnWorkloads(), scenario, (hearing, deaf), seeds=3)
+    assert one.gain.median > 1.2 * other.gain.median
+
+
 def test_every_contender_serves_every_request():
     requests = DrawnWorkloads().requests(Scenario("set", "poisson", 4, 2.0, 60), 0)
     for one in (*CONTENDERS, *SWEPT):

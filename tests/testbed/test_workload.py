@@ -85,5 +85,8 @@ def test_a_trace_without_times_is_refused(tmp_path):
         named_arrivals(f"trace:{path}")
 
 
-def test_the_shortest_requests_warm_an_engine_up():
-    assert [r.output_tokens for r in warm_up_requests(ASKED, 3)] == [1, 1, 1]
+def test_an_engine_is_warmed_up_by_requests_of_usual_lengths_all_at_once():
+    requests = warm_up_requests(ASKED, 100)
+    assert sum(r.output_tokens for r in requests) / 100 == pytest.approx(25.5, rel=0.2)
+    assert {r.arrival_s for r in requests} == {0.0}
+    assert len(warm_up_requests(ASKED, 600)) == len(ASKED)
