@@ -26,7 +26,7 @@ class TrueLength(LogitsProcessor):
         """Take what vLLM passes."""
         config = vllm_config.model_config.hf_config
         end = getattr(config, "eos_token_id", None)
-        self._end = end[0] if isinstance(end, list) else end
+        self._end: Any = end[0] if isinstance(end, list) else end
         self._model_config = vllm_config.model_config
         # Row of the batch to true length, last token, and the tokens so far, a list that vLLM
         # appends to.
