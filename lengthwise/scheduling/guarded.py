@@ -1,6 +1,6 @@
 """The tail guard: shortest first by as much as the queue's own wait allows.
 
-Three things keep the tail near that of first come first served. The longest 27 % of the requests
+Three things keep the tail near that of first come first served. The longest 28 % of the requests
 are not ordered by length at all, only by arrival. The others get a head start instead of the long
 ones a handicap, so that one who came early is never put off by what is learnt later. And the head
 start is measured in the wait that first come first served would give now, since a fixed one does
@@ -62,7 +62,7 @@ class GuardedRule(PriorityRule):
         steady: float = 0.4,
         burst: float = 16.0,
         floor: float = 0.8,
-        long_rank: float = 0.73,
+        long_rank: float = 0.72,
         shape: float = 2.5,
     ) -> None:
         for name, value in (("steady", steady), ("burst", burst), ("floor", floor)):
