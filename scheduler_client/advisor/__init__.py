@@ -9,7 +9,6 @@
 | known_requests | requests that have not ended, within bounds |
 | reporter | true lengths back to the predictor |
 | key_maker | places in the queue, by a rule |
-| placing | predictions and places for requests that no engine has seen yet, within a deadline |
 | typical_lengths, service_time_fit, least_squares | what finished requests teach |
 
 Of the standard library and grpc alone, and grpc is imported by whoever connects.

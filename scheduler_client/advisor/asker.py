@@ -84,14 +84,7 @@ class Asker:
         self._connection = connection
         self._log = log
         self._clock = clock
-        self.breaker = CircuitBreaker(
-            failures=settings.breaker_failures,
-            failure_rate=settings.breaker_failure_rate,
-            window=settings.breaker_window,
-            open_s=settings.breaker_open_s,
-            max_open_s=settings.breaker_max_open_s,
-            clock=clock,
-        )
+        self.breaker = CircuitBreaker(settings, clock)
         self._waiting: deque[_Asked] = deque()
         self._out: deque[_Asked] = deque()
         self._gathered = asyncio.Event()

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
+from scheduler_client.advisor.settings import AdvisorSettings
+
 BreakerState = Literal["closed", "open", "half_open"]
 
 _BACKOFF_FACTOR = 2.0
@@ -21,33 +23,17 @@ class CircuitBreaker:
     closes it and forgets the failures. Not thread-safe.
 
     Args:
-        failures: In a row, that open it.
-        failure_rate: Share of failed calls in a full window that opens it, in (0, 1].
-        window: The latest calls, as many as that share is taken of.
-        open_s: How long it stays open at first, in seconds.
-        max_open_s: What that grows to at most, in seconds.
+        settings: Those that begin with `breaker`.
         clock: Monotonic time in seconds, by which it opens for a while.
     """
 
-    def __init__(
-        self,
-        *,
-        failures: int,
-        failure_rate: float,
-        window: int,
-        open_s: float,
-        max_open_s: float,
-        clock: Callable[[], float],
-    ) -> None:
-        self._failures = failures
-        self._failure_rate = failure_rate
-        self._recent: deque[bool] = deque(maxlen=window)
-        self._first_open_s = open_s
-        self._max_open_s = max_open_s
+    def __init__(self, settings: AdvisorSettings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._recent: deque[bool] = deque(maxlen=settings.breaker_window)
         self._clock = clock
         self._state: BreakerState = "closed"
         self._in_a_row = 0
-        self._open_s = open_s
+        self._open_s = settings.breaker_open_s
         self._opened_at_s = 0.0
         """When it opened, or was half opened by a call."""
 
@@ -74,7 +60,7 @@ class CircuitBreaker:
         """A call was answered."""
         if self._state == "half_open":
             self._state = "closed"
-            self._open_s = self._first_open_s
+            self._open_s = self._settings.breaker_open_s
             self._recent.clear()
         self._in_a_row = 0
         self._recent.append(True)
@@ -84,7 +70,7 @@ class CircuitBreaker:
         self._in_a_row += 1
         self._recent.append(False)
         if self._state == "half_open":
-            self._open_s = min(self._open_s * _BACKOFF_FACTOR, self._max_open_s)
+            self._open_s = min(self._open_s * _BACKOFF_FACTOR, self._settings.breaker_max_open_s)
             self._open()
         elif self._state == "closed" and self._too_many():
             self._open()
@@ -94,8 +80,10 @@ class CircuitBreaker:
         self._opened_at_s = self._clock()
 
     def _too_many(self) -> bool:
-        if self._in_a_row >= self._failures:
+        if self._in_a_row >= self._settings.breaker_failures:
             return True
-        window = self._recent.maxlen or 1
-        full = len(self._recent) == window
-        return full and self._recent.count(False) >= self._failure_rate * window
+        window = self._settings.breaker_window
+        failed = self._recent.count(False)
+        return (
+            len(self._recent) == window and failed >= self._settings.breaker_failure_rate * window
+        )

@@ -1,38 +1,14 @@
 """The connection to the predictor, made when it is needed and anew when it seems dead."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from lengthwise.index_info import IndexInfo
-from lengthwise.request import CompletedRequest, PredictionQuery, ReportReceipt
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.config import MAX_DEADLINE_S
-from scheduler_client.outcome import Outcome
 
-
-class PredictorClient(Protocol):
-    """The calls that are made; AsyncLengthPredictorClient says what each does."""
-
-    def predict_batches(
-        self, batches: AsyncIterable[Sequence[PredictionQuery]], *, max_in_flight: int
-    ) -> AsyncIterator[list[Outcome]]:
-        """Outcomes of every query, in the queries' order."""
-        ...
-
-    async def report(
-        self, completions: Iterable[CompletedRequest], *, timeout_s: float
-    ) -> ReportReceipt:
-        """Hand true lengths over; the same ids again change nothing."""
-        ...
-
-    async def info(self, *, timeout_s: float) -> IndexInfo:
-        """What the predictor's index holds."""
-        ...
-
-    async def close(self) -> None:
-        """End the connection."""
-        ...
+if TYPE_CHECKING:
+    from scheduler_client.aio import AsyncLengthPredictorClient
 
 
 class Connection:
@@ -46,14 +22,14 @@ class Connection:
     def __init__(
         self,
         settings: AdvisorSettings,
-        connect: Callable[[AdvisorSettings], PredictorClient] | None = None,
+        connect: "Callable[[AdvisorSettings], AsyncLengthPredictorClient] | None" = None,
     ) -> None:
         self._settings = settings
         self._connect = connect or _connect
-        self._client: PredictorClient | None = None
+        self._client: AsyncLengthPredictorClient | None = None
         self._making = asyncio.Lock()
 
-    async def client(self) -> PredictorClient:
+    async def client(self) -> "AsyncLengthPredictorClient":
         """The client; it raises what making one raises."""
         async with self._making:
             if self._client is None:
@@ -76,7 +52,7 @@ class Connection:
             await self._client.close()
 
 
-def _connect(settings: AdvisorSettings) -> PredictorClient:
+def _connect(settings: AdvisorSettings) -> "AsyncLengthPredictorClient":
     # gRPC is imported by who connects: a process that loads plugins and serves nothing needs none.
     from scheduler_client.aio import AsyncLengthPredictorClient  # noqa: PLC0415
 

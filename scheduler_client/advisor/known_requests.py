@@ -1,6 +1,6 @@
 """Requests that have not ended, within bounds."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
 
@@ -31,18 +31,8 @@ class KnownRequests(Generic[Id, Known]):
         self._known: dict[Id, Known] = {}
         self.chars = 0
 
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def __iter__(self) -> Iterator[Id]:
-        return iter(self._known)
-
     def __contains__(self, request_id: Id) -> bool:
         return request_id in self._known
-
-    def values(self) -> Iterable[Known]:
-        """From the oldest to the latest."""
-        return self._known.values()
 
     def add(self, request_id: Id, known: Known) -> None:
         """Remember a request that is not known yet."""

@@ -37,7 +37,6 @@ class RunningLeastSquares:
 
     Args:
         start: The rates before any observation.
-        scale: The usual size of each feature, which makes the sums comparable.
         memory: Observations that it looks back on, in all but name.
         start_weights: Observations that the start of each rate counts as; forgotten like them. What
             a few observations leave open stays near a start that counts as many.
@@ -47,16 +46,14 @@ class RunningLeastSquares:
     def __init__(
         self,
         start: Sequence[float],
-        scale: Sequence[float],
         *,
         memory: int = 1_000,
         start_weights: Sequence[float],
         floor: float = 1e-3,
     ) -> None:
         size = range(len(start))
-        self._scale = tuple(scale)
-        self._start = [rate * unit for rate, unit in zip(start, scale, strict=True)]
-        self._rates = list(self._start)
+        self._start = tuple(start)
+        self._rates = list(start)
         self._gram = [[0.0 for _ in size] for _ in size]
         self._moment = [0.0 for _ in size]
         self._keep = 1 - 1 / memory
@@ -69,20 +66,19 @@ class RunningLeastSquares:
     @property
     def rates(self) -> tuple[float, ...]:
         """The rates as fitted so far."""
-        return tuple(rate / unit for rate, unit in zip(self._rates, self._scale, strict=True))
+        return tuple(self._rates)
 
     def add(self, features: Sequence[float], y: float) -> None:
         """Learn from an observation; what is not finite, or negative, is left out."""
         if not all(math.isfinite(v) and v >= 0 for v in (*features, y)) or not any(features):
             return
-        scaled = [x / unit for x, unit in zip(features, self._scale, strict=True)]
-        weight = self._weight(sum(r * x for r, x in zip(self._rates, scaled, strict=True)), y)
+        weight = self._weight(sum(r * x for r, x in zip(self._rates, features, strict=True)), y)
         self.observations += 1
         self._start_weights = [weight * self._keep for weight in self._start_weights]
         self._weight_of_all = self._keep * self._weight_of_all + 1
-        for i, x in enumerate(scaled):
+        for i, x in enumerate(features):
             self._moment[i] = self._keep * self._moment[i] + weight * x * y
-            for j, z in enumerate(scaled):
+            for j, z in enumerate(features):
                 self._gram[i][j] = self._keep * self._gram[i][j] + weight * x * z
         self._solve()
 

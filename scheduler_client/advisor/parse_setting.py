@@ -1,5 +1,9 @@
 """One setting out of the text of its environment variable."""
 
+from typing import TypeVar
+
+_Number = TypeVar("_Number", int, float)
+
 _TRUE = ("true", "1", "yes", "on")
 """Spellings of a switch that is on, in any case."""
 
@@ -25,28 +29,17 @@ def parse_bool(text: str, variable: str) -> bool:
     raise ValueError(f"{variable} is {text!r}: expected true or false")
 
 
-def parse_int(text: str, variable: str) -> int:
-    """Read a whole number.
+def parse_number(text: str, variable: str, kind: type[_Number]) -> _Number:
+    """Read a number, whole or not.
 
     Raises:
         ValueError: If it is none.
     """
     try:
-        return int(text)
+        return kind(text)
     except ValueError:
-        raise ValueError(f"{variable} is {text!r}: expected a whole number") from None
-
-
-def parse_float(text: str, variable: str) -> float:
-    """Read a number.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{variable} is {text!r}: expected a number") from None
+        whole = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{variable} is {text!r}: expected {whole}") from None
 
 
 def parse_options(text: str, variable: str) -> dict[str, float]:
@@ -62,5 +55,5 @@ def parse_options(text: str, variable: str) -> dict[str, float]:
             raise ValueError(
                 f"{variable} is {text!r}: expected name=number, several separated by commas"
             )
-        options[name.strip()] = parse_float(number.strip(), f"{name.strip()} in {variable}")
+        options[name.strip()] = parse_number(number.strip(), f"{name.strip()} in {variable}", float)
     return options

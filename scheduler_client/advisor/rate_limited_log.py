@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 from collections.abc import Callable
 
 LOGGER = logging.getLogger("lengthwise.advisor")
@@ -16,7 +15,7 @@ MAX_CAUSES = 64
 
 
 class RateLimitedLog:
-    """Logs a cause at most once a minute, with how often it came since. Thread-safe.
+    """Logs a cause at most once a minute, with how often it came since. Not thread-safe.
 
     Args:
         clock: Monotonic time in seconds, by which a minute has passed.
@@ -26,7 +25,6 @@ class RateLimitedLog:
         self._clock = clock
         self._said_at_s: dict[str, float] = {}
         self._unsaid: dict[str, int] = {}
-        self._lock = threading.Lock()
         self.faults = 0
 
     def fault(self, what: str, error: Exception) -> None:
@@ -36,8 +34,7 @@ class RateLimitedLog:
             what: What failed, as the start of a sentence.
             error: The exception that was swallowed.
         """
-        with self._lock:
-            self.faults += 1
+        self.faults += 1
         cause = f"{what}: {type(error).__name__}"
         self.warn(cause, f"{what}; requests go on without it: {error}", error)
 
@@ -49,8 +46,7 @@ class RateLimitedLog:
             message: For people: what happened, and what follows from it.
             error: Given where the fault is on this side: its traceback is logged.
         """
-        with self._lock:
-            unsaid = self._due(cause)
+        unsaid = self._due(cause)
         if unsaid is not None:
             since = f" ({unsaid} more since it was last logged)" if unsaid else ""
             LOGGER.warning("%s%s", message, since, exc_info=error)

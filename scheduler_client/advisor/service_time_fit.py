@@ -19,12 +19,6 @@ _NO_ALPHA_OBSERVATIONS = 30.0
 """What it counts as that attention takes no time: a few steps' noise over short prompts is taken
 for it otherwise, which then outweighs what the answers' lengths differ by."""
 
-_USUAL_INPUT_TOKENS = 500.0
-"""Of a prompt: a scale for sums, on which the fitted rates do not depend."""
-
-_USUAL_OUTPUT_TOKENS = 200.0
-"""Of an answer, to the same end."""
-
 
 class ServiceTimeFit:
     """Fits T = s * T0 + n * (alpha * s + beta) (ALISE, Zhao and Wang 2024, arXiv 2410.23537).
@@ -44,12 +38,10 @@ class ServiceTimeFit:
     def __init__(self) -> None:
         self._prefill = RunningLeastSquares(
             [START.prefill_s_per_input_token, 0.0],
-            [_USUAL_INPUT_TOKENS, 1.0],
             start_weights=[_START_OBSERVATIONS, _START_OBSERVATIONS],
         )
         self._decode = RunningLeastSquares(
             [START.decode_s_per_output_and_input_token, START.decode_s_per_output_token],
-            [_USUAL_INPUT_TOKENS * _USUAL_OUTPUT_TOKENS, _USUAL_OUTPUT_TOKENS],
             start_weights=[_NO_ALPHA_OBSERVATIONS, _START_OBSERVATIONS],
         )
         self._model = START

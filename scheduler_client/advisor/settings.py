@@ -41,14 +41,14 @@ value and what was expected.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
+from functools import partial
 from typing import Any, Self
 
 from lengthwise.scheduling import DEFAULT_RULE, PreemptionRule, PriorityRule, make_rule
 from scheduler_client.access import Access
 from scheduler_client.advisor.parse_setting import (
     parse_bool,
-    parse_float,
-    parse_int,
+    parse_number,
     parse_options,
     parse_text,
 )
@@ -216,7 +216,7 @@ def _parser(field: "Field[Any]") -> Callable[[str, str], Any]:
         return parse_options
     parsers: dict[type, Callable[[str, str], Any]] = {
         bool: parse_bool,
-        int: parse_int,
-        float: parse_float,
+        int: partial(parse_number, kind=int),
+        float: partial(parse_number, kind=float),
     }
     return parsers.get(type(field.default), parse_text)

@@ -5,16 +5,19 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+from lengthwise.prediction import Prediction
 from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.api_request import ApiRequest
+from scheduler_client.advisor.asker import Asker, FallbackCause
 from scheduler_client.advisor.connection import Connection
-from scheduler_client.advisor.placing import PlacedRequest, Placing
+from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.reporter import Reporter
-from scheduler_client.advisor.request import FinishedRequest
+from scheduler_client.advisor.request import FinishedRequest, Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
 from scheduler_client.gateways.ending import Ending
+from scheduler_client.gateways.placed_request import PlacedRequest
 
 
 class GatewayAdvisor:
@@ -41,7 +44,8 @@ class GatewayAdvisor:
         self._log = log
         self._clock = clock
         self._connection = connection or Connection(settings)
-        self._placing = Placing(settings, self._connection, log)
+        self._asker = Asker(settings, self._connection, log)
+        self._keys = KeyMaker(settings.make_rule())
         self.reporter = Reporter(settings, self._connection, log)
         self._typical = TypicalLengths()
         # Callers may choose their calls' ids, and choose one again: reports must not.
@@ -54,12 +58,28 @@ class GatewayAdvisor:
             self.reporter.start()
 
     async def place(self, call: ApiRequest, arrival_s: float) -> PlacedRequest:
-        """Give a call its place, within the deadline."""
-        return await self._placing.place(call, arrival_s)
+        """Give a call its place, within the deadline.
+
+        Args:
+            call: Its text, and what limits the answer.
+            arrival_s: When it came, in seconds since 1970: keys of several processes share it.
+        """
+        model = self._model(call)
+        request = Request(model, call.max_tokens, 0, arrival_s)
+        answer = await self._asker.answer(call.query(model), self._settings.deadline_s)
+        if not isinstance(answer, Prediction):
+            return self._typically_placed(request, answer)
+        try:
+            key = self._keys.key(request, answer.expected_tokens, answer.distribution())
+        except (ArithmeticError, ValueError) as error:
+            self._log.warn("nonsense", f"the prediction cannot be one: {error}")
+            return self._typically_placed(request, "predictor_error")
+        return PlacedRequest(key, arrival_s, answer.expected_tokens)
 
     def place_by_arrival(self, arrival_s: float) -> PlacedRequest:
         """The place of a call that cannot be read; the rule is to hear nothing of its end."""
-        return self._placing.place_by_arrival(arrival_s)
+        key, tokens = self._keys.arrival_key(arrival_s), self._keys.typical_of_all_tokens
+        return PlacedRequest(key, arrival_s, tokens, "no_text")
 
     def ended(
         self,
@@ -81,20 +101,28 @@ class GatewayAdvisor:
         """
         finished = self._finished(arrival_s, ending)
         if was_placed:
-            self._placing.keys.finished(arrival_s, _ran(finished, ending))
+            self._keys.finished(arrival_s, _ran(finished, ending))
         if call is None or not finished.completed or call.max_tokens == 1:  # one token says nothing
             return
-        self._typical.add(self._placing.model(call), finished.output_tokens)
-        self._placing.keys.typical_tokens = self._typical.of_models()
-        self._placing.keys.typical_of_all_tokens = self._typical.of_all_tokens
+        self._typical.add(self._model(call), finished.output_tokens)
+        self._keys.typical_tokens = self._typical.of_models()
+        self._keys.typical_of_all_tokens = self._typical.of_all_tokens
         if self._settings.report and call.text:
             self._report(report_name, call, call.text, finished)
 
     async def close(self) -> None:
         """Send what is left to report, and end."""
-        await self._placing.close()
+        await self._asker.close()
         await self.reporter.close()
         await self._connection.close()
+
+    def _model(self, call: ApiRequest) -> str:
+        """The LLM's name in the predictor's history."""
+        return self._settings.model or call.model
+
+    def _typically_placed(self, request: Request, cause: FallbackCause) -> PlacedRequest:
+        tokens = self._keys.expected_tokens(request)
+        return PlacedRequest(self._keys.key(request), request.arrival_s, tokens, cause)
 
     def _finished(self, arrival_s: float, ending: Ending) -> FinishedRequest:
         """What the rule learns from: how long the call waited and ran.
@@ -105,7 +133,7 @@ class GatewayAdvisor:
         ended_s = self._clock() if ending.ended_s is None else ending.ended_s
         stay_s = max(0.0, ended_s - arrival_s)
         if ending.first_token_s is None:
-            running_s = self._placing.keys.service_time.service_time_s(ending.output_tokens)
+            running_s = self._keys.service_time.service_time_s(ending.output_tokens)
         else:
             running_s = max(0.0, ended_s - ending.first_token_s)
         running_s = min(stay_s, running_s)
@@ -125,7 +153,7 @@ class GatewayAdvisor:
                 request_id=f"{name}{self._run_id}-{self._reports}",
                 output_tokens=finished.output_tokens,
                 prompt=text,
-                model=self._placing.model(call),
+                model=self._model(call),
                 max_tokens=call.max_tokens,
                 finish_reason="length" if finished.censored else "stop",
                 temperature=call.temperature,

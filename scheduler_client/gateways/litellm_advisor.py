@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.known_requests import KnownRequests
-from scheduler_client.advisor.placing import PlacedRequest
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
+from scheduler_client.gateways.placed_request import PlacedRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from lengthwise.scheduling.keys import US_PER_S
-from scheduler_client.advisor.placing import PlacedRequest
+from scheduler_client.gateways.placed_request import PlacedRequest
 
 VLLM_HEADER = "X-Vllm-Priority"
 """It beats the `priority` of the body, and on /v1/messages it alone counts."""

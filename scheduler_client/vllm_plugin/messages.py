@@ -58,6 +58,8 @@ class Ended(msgspec.Struct, array_like=True, tag=True):
         finished: How it has ended, as far as the core knows.
         stop: Strings that end an answer: the API server sees them, and aborts the request.
         output_ids: The answer's last tokens, where one of those may have ended it.
+        skip_special_tokens: Whether the API server leaves special tokens out of the text in which
+            it looks for them.
     """
 
     number: int
@@ -65,6 +67,7 @@ class Ended(msgspec.Struct, array_like=True, tag=True):
     finished: FinishedRequest
     stop: list[str] = []
     output_ids: list[int] = []
+    skip_special_tokens: bool = True
 
 
 class Counted(msgspec.Struct, array_like=True, tag=True):

@@ -98,7 +98,10 @@ class PluginMetrics:
         """Serve them at a port of their own."""
         try:
             start_http_server(port)
-        except OSError as error:
+        except (
+            OSError,
+            OverflowError,
+        ) as error:  # taken, or beyond 65,535: the engine's index counts
             LOGGER.warning("Lengthwise's metrics are not served at port %d: %s", port, error)
 
     def predicted(self, latency_s: float) -> None:

@@ -28,6 +28,12 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "lengthwise_"
 """Of our metrics: what prometheus_client adds of the process itself is not shown."""
 
+_Sample = tuple[str, tuple[tuple[str, str], ...]]
+"""Its name, and its labels."""
+
+_Place = tuple[Path, _Sample]
+"""Of a sample: its sidecar's file, too."""
+
 _kept: list["tempfile.TemporaryDirectory[str]"] = []
 
 
@@ -88,6 +94,10 @@ class SidecarMetrics:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # A sidecar that is started again counts from 0. Of the sum over several nobody could see
+        # that: it would fall by a part, and the rest count as new.
+        self._latest: dict[_Place, float] = {}
+        self._ended: dict[_Sample, float] = {}
 
     def describe(self) -> list[Metric]:
         """Nothing is known before a sidecar runs."""
@@ -96,7 +106,7 @@ class SidecarMetrics:
     def collect(self) -> Iterator[Metric]:
         """The metrics of all sidecars; of the same samples the sum, of gauges the greatest."""
         families: dict[str, Metric] = {}
-        values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+        values: dict[str, dict[_Sample, float]] = {}
         for file in sorted(self._folder.glob("*.prom")):
             with suppress(OSError, ValueError):
                 for family in text_string_to_metric_families(file.read_text()):
@@ -104,13 +114,22 @@ class SidecarMetrics:
                     known = values.setdefault(family.name, {})
                     for sample in family.samples:
                         key = sample.name, tuple(sorted(sample.labels.items()))
-                        before = known.get(key, 0.0)
-                        greatest = family.type == "gauge"
-                        known[key] = (
-                            max(before, sample.value) if greatest else before + sample.value
-                        )
+                        if family.type == "gauge":
+                            known[key] = max(known.get(key, 0.0), sample.value)
+                        else:
+                            known.setdefault(key, self._ended.get(key, 0.0))
+                            known[key] += sample.value + self._restarted(file, key, sample.value)
         for name, family in families.items():
             merged = Metric(name, family.documentation, family.type)
             for (sample, labels), value in values[name].items():
                 merged.add_sample(sample, dict(labels), value)
             yield merged
+
+    def _restarted(self, file: Path, key: _Sample, value: float) -> float:
+        """What the sidecar before had counted, if this is another one; once, to be kept."""
+        before = self._latest.get((file, key), 0.0)
+        self._latest[file, key] = value
+        if value >= before:
+            return 0.0
+        self._ended[key] = self._ended.get(key, 0.0) + before
+        return before

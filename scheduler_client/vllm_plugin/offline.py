@@ -15,6 +15,7 @@ from lengthwise.prediction import Prediction
 from lengthwise.request import CompletedRequest, PredictionQuery, known_temperature
 from lengthwise.scheduling.keys import shortest_first_key
 from lengthwise.scheduling.service_time import ServiceTimeModel
+from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.errors import LengthPredictorError
 from scheduler_client.outcome import Outcome
@@ -56,15 +57,18 @@ def generate_shortest_first(
         llm: vLLM's, made with scheduling_policy="priority", without which priorities are ignored.
         prompts: Texts as the LLM is to read them, chat templates rendered.
         sampling_params: One for all prompts, or a list with one for each; handed to `llm.generate`.
-        target: Address of the predictor; None takes LENGTHWISE_TARGET.
+        target: Address of the predictor; None takes LENGTHWISE_TARGET. What it is shown, and the
+            LLM's name in its history, the other LENGTHWISE_ variables say, as for the plugin.
         report: Report the true lengths to the predictor afterwards.
         options: Further arguments of `llm.generate`, handed to it.
 
     Raises:
-        ValueError: If there is no target, or the engine ignores priorities.
+        ValueError: If there is no target, a variable has a bad value, or the engine ignores
+            priorities.
     """
-    target = target or os.environ.get("LENGTHWISE_TARGET", "")
-    if not target:
+    named = {"LENGTHWISE_TARGET": target} if target else {}
+    settings = AdvisorSettings.from_environment({**os.environ, **named})
+    if settings is None:
         raise ValueError("no predictor: expected target=HOST:PORT or LENGTHWISE_TARGET to be set")
     policy = llm.llm_engine.vllm_config.scheduler_config.policy
     if policy != "priority":
@@ -72,14 +76,21 @@ def generate_shortest_first(
             f"the engine's scheduling_policy is {policy!r}, which ignores priorities: expected "
             'LLM(..., scheduling_policy="priority")'
         )
-    model = llm.llm_engine.vllm_config.model_config.served_model_name
-    # Of a list of parameters, one for each prompt, there is no one temperature.
-    temperature = known_temperature(getattr(sampling_params, "temperature", None))
-    with LengthPredictorClient(target) as client:
-        priorities = predicted_priorities(client, prompts, model=model, temperature=temperature)
+    asked = PredictionQuery(
+        model=settings.model or llm.llm_engine.vllm_config.model_config.served_model_name,
+        # Of a list of parameters, one for each prompt, there is no one limit or temperature.
+        max_tokens=getattr(sampling_params, "max_tokens", None),
+        temperature=known_temperature(getattr(sampling_params, "temperature", None)),
+    )
+    with LengthPredictorClient(
+        settings.target, access=settings.access, use_proxy=settings.use_proxy
+    ) as client:
+        priorities = predicted_priorities(
+            client, prompts, model=asked.model, **asked.sampling_options()
+        )
         outputs = llm.generate(prompts, sampling_params, priority=priorities, **options)
         if report and not is_on():  # the plugin reports by itself
-            _report(client, prompts, outputs, model, temperature)
+            _report(client, prompts, outputs, asked)
     return outputs
 
 
@@ -104,7 +115,12 @@ def predicted_priorities(
         temperature: Of the sampling of all prompts; None if unknown.
         service_time: Of the engine; None orders by length alone.
     """
-    asked = PredictionQuery(model=model, max_tokens=max_tokens, temperature=temperature)
+    asked = PredictionQuery(
+        model=model,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        neighbour_count=0,  # none is shown to anyone
+    )
     queries = [replace(asked, prompt=prompt) for prompt in prompts]
     try:
         outcomes: list[Outcome] = client.predict_many(queries, timeout_s=TIMEOUT_S)
@@ -125,8 +141,7 @@ def _report(
     client: LengthPredictorClient,
     prompts: Sequence[str],
     outputs: Sequence[Any],
-    model: str,
-    temperature: float | None,
+    asked: PredictionQuery,
 ) -> None:
     run = uuid4().hex  # the engine counts its requests from 0 in every process
     completions = [
@@ -134,9 +149,9 @@ def _report(
             f"{run}-{number}-{answer.index}",
             len(answer.token_ids),
             prompt,
-            model=model,
             finish_reason="length" if answer.finish_reason == "length" else "stop",
-            temperature=temperature,
+            model=asked.model,
+            **asked.sampling_options(),
         )
         for number, (prompt, output) in enumerate(zip(prompts, outputs, strict=True))
         for answer in output.outputs

@@ -170,6 +170,7 @@ class QueueOrder:
             ExpectedLength(self._keys.expected_tokens(request)),
             self._clock(),
             reported=self._settings.report and readable and request.max_tokens != 1,
+            streams=engine_request.resumable,
             settled=asking != "ask",
         )
         self._tracked[engine_request.request_id] = tracked

@@ -48,7 +48,11 @@ def prompt_text(
 
 
 def tokens_until_stop(
-    tokenizer: Tokenizer | None, output_ids: Sequence[int], stop: Sequence[str]
+    tokenizer: Tokenizer | None,
+    output_ids: Sequence[int],
+    stop: Sequence[str],
+    *,
+    skip_special_tokens: bool = True,
 ) -> int | None:
     """The tokens of an answer's end up to the one that completed a stop string.
 
@@ -59,6 +63,7 @@ def tokens_until_stop(
         tokenizer: The engine's; None if it has none, and then no string is found.
         output_ids: Ids of the answer's last tokens, up to MAX_TAIL_TOKENS of them.
         stop: The strings that were to end it, any of them.
+        skip_special_tokens: As the request has it: one of them may be such a token.
 
     Returns:
         None if none of them is there: the caller has left.
@@ -67,7 +72,8 @@ def tokens_until_stop(
         return None
 
     def stopped(tokens: int) -> bool:
-        text = tokenizer.decode(list(output_ids[:tokens]), skip_special_tokens=True)
+        ids = list(output_ids[:tokens])
+        text = tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         return any(string in text for string in stop)
 
     if not stopped(len(output_ids)):

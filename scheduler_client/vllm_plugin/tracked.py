@@ -1,7 +1,6 @@
 """A request in the engine, and what the sidecar is told of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from lengthwise.request import known_temperature
 from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
@@ -37,6 +36,8 @@ class Tracked:
         expected: Its length: what is typical of its LLM, then what was predicted.
         came_s: When, on the monotonic clock, as the next two.
         reported: Whether its end is reported, for which its text is needed.
+        streams: Whether its input comes as a stream: then vLLM keeps the tokens of the last answer
+            alone, and the times are those of all.
         started_s: When it was first scheduled; 0 before.
         first_token_s: When its first token was seen; 0 before.
         waited: Whether it was still there after the step in which it came.
@@ -53,6 +54,7 @@ class Tracked:
     expected: ExpectedLength
     came_s: float
     reported: bool
+    streams: bool = False
     started_s: float = 0.0
     first_token_s: float = 0.0
     waited: bool = False
@@ -85,10 +87,11 @@ class Tracked:
         engine_request = self.engine_request
         started_s = self.started_s or now_s
         first_s = self.first_token_s or now_s
+        reason = "error" if self.streams else REASONS.get(engine_request.status.name, "error")
         return FinishedRequest(
             output_tokens=engine_request.num_output_tokens,
             input_tokens=engine_request.num_prompt_tokens,
-            finish_reason=REASONS.get(engine_request.status.name, "error"),
+            finish_reason=reason,
             queued_s=started_s - self.came_s,
             prefill_s=first_s - started_s,
             decode_s=now_s - first_s,
@@ -98,15 +101,15 @@ class Tracked:
     def ended(self, finished: FinishedRequest) -> Ended:
         """What the sidecar is told last."""
         engine_request = self.engine_request
-        aborted = finished.finish_reason == "abort" and finished.output_tokens > 0
-        stop = _stop_strings(engine_request.sampling_params) if aborted else []
-        return Ended(
-            self.number,
-            engine_request.request_id[:MAX_ID_CHARS],
-            finished,
-            stop,
-            list(engine_request.output_token_ids[-MAX_TAIL_TOKENS:]) if stop else [],
-        )
+        ended = Ended(self.number, engine_request.request_id[:MAX_ID_CHARS], finished)
+        if finished.finish_reason == "abort" and finished.output_tokens > 0:
+            params = engine_request.sampling_params
+            strings = [string for string in params.stop if len(string) <= MAX_STOP_CHARS]
+            if strings:
+                ended.stop = strings[:MAX_STOP_STRINGS]
+                ended.output_ids = list(engine_request.output_token_ids[-MAX_TAIL_TOKENS:])
+                ended.skip_special_tokens = params.skip_special_tokens
+        return ended
 
 
 def has_text(engine_request: EngineRequest) -> bool:
@@ -132,9 +135,3 @@ def whether_to_ask(engine_request: EngineRequest, *, readable: bool) -> Asking:
     if not readable:
         return "no_text"
     return "not_asked" if engine_request.max_tokens == 1 else "ask"
-
-
-def _stop_strings(params: Any) -> list[str]:
-    stop = getattr(params, "stop", None) or []
-    strings = [stop] if isinstance(stop, str) else stop
-    return [string for string in strings if len(string) <= MAX_STOP_CHARS][:MAX_STOP_STRINGS]

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from lengthwise.scheduling.keys import aged_key
-from scheduler_client.advisor.placing import PlacedRequest
+from scheduler_client.gateways.placed_request import PlacedRequest
 from scheduler_client.gateways.priorities import FIELDS_OF_ENGINE
 from testbed.gateway_seams.sources import functions_of, tree_of
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lengthwise.scheduling.keys import aged_key
-from scheduler_client.advisor.placing import PlacedRequest
+from scheduler_client.gateways.placed_request import PlacedRequest
 from scheduler_client.gateways.priorities import FIELDS_OF_ENGINE
 from testbed.gateway_seams.sources import fields_of, functions_of, names_in, tree_of
 

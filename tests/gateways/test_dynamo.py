@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from lengthwise.scheduling.keys import INT64_MAX, aged_key
-from scheduler_client.advisor.placing import PlacedRequest
+from scheduler_client.gateways.placed_request import PlacedRequest
 from scheduler_client.gateways.priorities import FIELDS_OF_ENGINE
 from testbed.engine import ROOT
 from testbed.server_process import free_port, running_server

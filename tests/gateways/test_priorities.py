@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lengthwise.scheduling.keys import INT64_MAX, INT64_MIN, aged_key
-from scheduler_client.advisor.placing import PlacedRequest
+from scheduler_client.gateways.placed_request import PlacedRequest
 from scheduler_client.gateways.priorities import (
     DEADLINE_OFFSET_MS,
     ENGINES,

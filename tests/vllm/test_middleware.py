@@ -176,8 +176,8 @@ async def test_what_has_no_text_goes_by_the_typical_length(middleware, served, c
 async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
     middleware, served, client, calls
 ):
-    placing = calls._gateway._placing
-    placing._settings = replace(placing._settings, deadline_s=0.05)
+    gateway = calls._gateway
+    gateway._settings = replace(gateway._settings, deadline_s=0.05)
     client.hold.clear()
     await post(middleware, {"prompt": "hello", "max_tokens": 500})
     assert served.headers[b"x-vllm-priority"] == TYPICAL_KEY
@@ -229,7 +229,7 @@ async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeyp
 
 
 async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, calls):
-    calls._gateway._placing._asker.ask = None  # calling it raises
+    calls._gateway._asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
@@ -245,7 +245,7 @@ async def test_without_a_target_nothing_happens(served, monkeypatch):
 def heard(calls, monkeypatch):
     """What the rule hears of ends."""
     ends = []
-    keys = calls._gateway._placing.keys
+    keys = calls._gateway._keys
     monkeypatch.setattr(keys, "finished", lambda _arrival_s, finished: ends.append(finished))
     return ends
 

@@ -55,6 +55,33 @@ def test_outputs_come_in_the_prompts_order_and_are_reported(predictor, monkeypat
     wait_until(lambda: any(r["prompt"] == PROMPTS[0] for r in predictor.reported()), "the report")
 
 
+def test_the_predictor_is_shown_and_asked_what_the_variables_and_parameters_say(
+    monkeypatch, tmp_path
+):
+    class Client(LengthPredictorClient):
+        def __init__(self, target, **options):
+            made.append((target, options["access"].token, options["use_proxy"]))
+            super().__init__(target, **options)
+
+        def predict_many(self, queries, **_):
+            asked.extend(queries)
+            return []
+
+    made, asked = [], []
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setenv("LENGTHWISE_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("LENGTHWISE_USE_PROXY", "true")
+    monkeypatch.setenv("LENGTHWISE_MODEL", "mine")
+    monkeypatch.setattr("scheduler_client.vllm_plugin.offline.LengthPredictorClient", Client)
+    parameters = SimpleNamespace(max_tokens=30, temperature=0.5)
+    generate_shortest_first(OfflineLLM(), ["hi"], parameters, report=False)
+    assert made == [("127.0.0.1:1", str(tmp_path / "token"), True)]
+    (query,) = asked
+    assert (query.model, query.max_tokens, query.temperature) == ("mine", 30, 0.5)
+    assert query.neighbour_count == 0
+
+
 def test_without_a_predictor_prompts_run_as_they_came():
     llm = OfflineLLM()
     outputs = generate_shortest_first(llm, PROMPTS, target="127.0.0.1:1")

@@ -7,10 +7,12 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from prometheus_client import CollectorRegistry
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
 from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
@@ -133,6 +135,26 @@ def test_the_metrics_of_several_sidecars_are_one(tmp_path):
         "lengthwise_predictions_total": 7,
         "lengthwise_breaker_state": 2,
     }
+
+
+def test_of_several_sidecars_one_that_counts_anew_takes_nothing_from_the_sum(tmp_path):
+    def predictions(*of_each) -> float:
+        for engine, value in enumerate(of_each):
+            text = f"# TYPE lengthwise_predictions_total counter\nlengthwise_predictions_total {value}\n"
+            (tmp_path / f"{engine}.prom").write_text(text)
+        (metric,) = page.collect()
+        return metric.samples[0].value
+
+    page = SidecarMetrics(tmp_path)
+    assert predictions(500, 300) == 800
+    assert predictions(2, 310) == 812  # the first was started again
+    assert predictions(5, 1) == 816
+    assert predictions(6, 2) == 818
+
+
+def test_a_port_that_there_is_not_costs_the_metrics_at_it_alone(caplog):
+    PluginMetrics(CollectorRegistry()).serve(65_536)
+    assert "not served at port 65536" in caplog.text
 
 
 def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(

@@ -196,6 +196,42 @@ async def test_an_abort_by_a_stop_string_is_an_end_at_the_token_that_completed_i
     assert (report["output_tokens"], report["finish_reason"]) == (101, STOP)
 
 
+async def test_a_stop_string_may_be_a_special_token(start, arrived, stored):
+    """Where a request keeps special tokens in its text, as the parsers of tool calls have it."""
+    core = start()
+    separator = 102  # MiniLM's "[SEP]"
+    tail = [*HELLO * 3, separator, POINT]
+    options = {"stop": ["[SEP]"], "output_ids": tail}
+    core.tell(arrived(1), ended(1, 5, "abort", skip_special_tokens=False, **options))
+    core.tell(arrived(2), ended(2, 5, "abort", **options))
+    await until(stored)
+    await core.end()
+    assert [one["output_tokens"] for one in stored()] == [4]
+
+
+async def test_a_prompt_that_cannot_be_read_is_said_to_be_unknown(start, arrived, monkeypatch):
+    def fails(*_):
+        raise KeyError("on purpose")
+
+    monkeypatch.setattr(sidecar_module, "prompt_text", fails)
+    core = start()
+    core.tell(arrived(3), ended(3))
+    assert (await core.hear()).unknown == [3]
+    await core.end()
+    assert core.counted("lengthwise_fallbacks_total", cause="no_text") == 1
+    assert core.counted("lengthwise_reports_total", outcome="unknown") == 0
+
+
+async def test_what_a_core_said_before_it_was_killed_is_taken_in(start, arrived, stored):
+    """One that is killed with an answer unread resets the connection, once."""
+    core = start()
+    core.tell(arrived(1))
+    await until(lambda: core.counted("lengthwise_predictions_total") == 1)
+    core.tell(ended(1), arrived(2), ended(2, 9))  # and the answer about 1 is never read
+    await core.end()
+    assert [one["output_tokens"] for one in stored()] == [7, 9]
+
+
 async def test_what_ended_teaches_the_typical_length_and_the_speed(start, arrived):
     core = start()
     model = arrived(0).model
@@ -248,8 +284,8 @@ async def test_errors_of_predictions_are_counted_where_the_length_is_known(start
 async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arrived):
     core = start(max_known=10, target="127.0.0.1:1")
     core.tell(*(arrived(n) for n in range(50)))
-    await until(lambda: max(core.sidecar._known, default=0) == 49)
-    assert len(core.sidecar._known) == 10
+    await until(lambda: max(core.sidecar._known._known, default=0) == 49)
+    assert len(core.sidecar._known._known) == 10
     assert core.sidecar._known.chars == 10 * len("hello")
 
 
@@ -397,7 +433,7 @@ async def test_of_a_prompt_its_text_alone_is_kept(start, arrived):
     core = start()
     core.tell(arrived(1))
     await core.hear()
-    (known,) = core.sidecar._known.values()
+    (known,) = core.sidecar._known._known.values()
     assert str(HELLO[0]) not in repr(known)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from scheduler_client.advisor.parse_setting import parse_float
+from scheduler_client.advisor.parse_setting import parse_number
 
 SLO_VARIABLE = "LENGTHWISE_ITL_SLO_MS"
 """Milliseconds between two tokens of a request that are promised; unset or empty limits nothing."""
@@ -19,7 +19,7 @@ def itl_slo_s(environment: Mapping[str, str]) -> float | None:
     """
     if not (text := environment.get(SLO_VARIABLE, "").strip()):
         return None
-    slo_ms = parse_float(text, SLO_VARIABLE)
+    slo_ms = parse_number(text, SLO_VARIABLE, float)
     if not LEAST_SLO_MS <= slo_ms <= MOST_SLO_MS:
         raise ValueError(
             f"{SLO_VARIABLE} is {text}: expected {LEAST_SLO_MS:g} to {MOST_SLO_MS:,.0f}"

@@ -10,6 +10,8 @@ give up their blocks.
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import nsmallest
+from itertools import islice
 
 from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
@@ -20,7 +22,7 @@ from scheduler_client.vllm_plugin.preemption.device_blocks import (
 )
 from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
-from scheduler_client.vllm_plugin.waiting_queues import ORDER
+from scheduler_client.vllm_plugin.waiting_queues import ORDER, PRIORITY
 
 SAFE = 1 << 30
 """Preemptions of a request that is not to be preempted: more than any cap."""
@@ -30,6 +32,10 @@ REVIEW_S = 0.25
 
 MAX_SHARE = 0.05
 """Of its time that the scheduler may spend on deciding."""
+
+MAX_WAITING = 512
+"""Requests of the queue, from its front, that a decision looks at, some microseconds for each: of a
+longer queue it sees that much work."""
 
 PREEMPTION_NEEDS = (
     "max_num_active_reqs",
@@ -89,10 +95,15 @@ class Preempting:
         if not self._is_due(now_s):
             return
         began_s = self._stopwatch()
-        decided = self._decide(expected, service_time, now_s)
-        self._next_s = now_s + (self._stopwatch() - began_s) / MAX_SHARE
-        for victim in decided:
-            self._take_off(self._scheduler.requests[victim.request_id])
+        try:
+            if not self._has_free_slot() or self._lacking_blocks() >= 1:
+                self._seen, self._decided_s = self._present(), now_s
+                for victim in self._decide(expected, service_time, now_s):
+                    self._take_off(self._scheduler.requests[victim.request_id])
+        finally:
+            if self._victims:  # they were taken out of it
+                self._scheduler.waiting._heap.sort(key=ORDER)  # noqa: SLF001  as in waiting_queues
+            self._next_s = now_s + (self._stopwatch() - began_s) / MAX_SHARE
 
     def give_back(self) -> None:
         """The step is made: put its victims into the queue."""
@@ -100,7 +111,7 @@ class Preempting:
             self._scheduler.waiting.add_request(self._victims.pop())
 
     def _is_due(self, now_s: float) -> bool:
-        """Whether some wait for a slot or for memory, and something has changed.
+        """Whether some wait, and something has changed.
 
         While more run than a live limit now admits, a slot that is taken is nobody's: whoever was
         to have it would wait on.
@@ -112,13 +123,12 @@ class Preempting:
             return False
         if now_s < self._next_s:
             return False
-        seen = len(scheduler.requests), next(reversed(scheduler.requests), None)
-        if seen == self._seen and now_s - self._decided_s < REVIEW_S:
-            return False
-        if self._has_free_slot() and self._lacking_blocks() < 1:
-            return False
-        self._seen, self._decided_s = seen, now_s
-        return True
+        return self._present() != self._seen or now_s - self._decided_s >= REVIEW_S
+
+    def _present(self) -> tuple[int, str | None]:
+        """Changes with whoever comes or ends."""
+        requests = self._scheduler.requests
+        return len(requests), next(reversed(requests), None)
 
     def _taken(self) -> int:
         return len(self._scheduler.running) + self._scheduler.num_waiting_for_streaming_input
@@ -140,16 +150,22 @@ class Preempting:
         self, expected: Expected, service_time: ServiceTimeModel, now_s: float
     ) -> list[ScheduledJob]:
         """Who is to go."""
+        rule = replace(self._rule, service_time=service_time)
         heap = self._scheduler.waiting._heap  # noqa: SLF001  in no order: iterating would sort it
+        ready = [request for request in islice(heap, MAX_WAITING) if _is_ready(request)]
+        favoured = nsmallest(rule.max_at_once, ready, key=PRIORITY)
         waiting = [
-            _job(request, expected(request.request_id), request.num_preemptions)
-            for request in heap
-            if _is_ready(request)
+            _job(
+                request,
+                expected(request.request_id),
+                request.num_preemptions,
+                spread=request in favoured,  # of the others none reads it, and making it takes time
+            )
+            for request in ready
         ]
         running = [
             _running(request, expected(request.request_id)) for request in self._scheduler.running
         ]
-        rule = replace(self._rule, service_time=service_time)
         if not self._has_free_slot():
             return [preemption.victim for preemption in rule.decide(running, waiting, now_s)]
         manager = self._scheduler.kv_cache_manager
@@ -161,11 +177,17 @@ class Preempting:
         scheduler = self._scheduler
         if not scheduler._request_blocks_can_be_freed(victim):  # noqa: SLF001  vLLM's own means
             return
-        scheduler.running.remove(victim)
-        scheduler._preempt_request(  # noqa: SLF001  as above
-            victim, time.monotonic(), drop_stale_output=scheduler.requires_kv_delivery
-        )
-        scheduler.waiting.remove_request(victim)
+        place = scheduler.running.index(victim)
+        del scheduler.running[place]
+        try:
+            scheduler._preempt_request(  # noqa: SLF001  as above
+                victim, time.monotonic(), drop_stale_output=scheduler.requires_kv_delivery
+            )
+        except Exception:
+            if victim.status.name == "RUNNING":  # vLLM would know it, and never look at it again
+                scheduler.running.insert(place, victim)
+            raise
+        scheduler.waiting._heap.remove(victim)  # noqa: SLF001  put into order once, by `preempt`
         self._victims.append(victim)
         self.done += 1
 
@@ -181,7 +203,13 @@ def _running(request: EngineRequest, expected: ExpectedLength | None) -> Schedul
     return _job(request, expected, request.num_preemptions if known and movable else SAFE)
 
 
-def _job(request: EngineRequest, expected: ExpectedLength | None, preemptions: int) -> ScheduledJob:
+def _job(
+    request: EngineRequest,
+    expected: ExpectedLength | None,
+    preemptions: int,
+    *,
+    spread: bool = True,
+) -> ScheduledJob:
     length = expected or ExpectedLength()
     return ScheduledJob(
         request_id=request.request_id,
@@ -190,7 +218,7 @@ def _job(request: EngineRequest, expected: ExpectedLength | None, preemptions: i
         input_tokens=request.num_prompt_tokens,
         generated_tokens=request.num_output_tokens,
         predicted_tokens=length.tokens,
-        distribution=length.distribution,
+        distribution=length.distribution if spread else None,
         preemptions=preemptions,
     )
 

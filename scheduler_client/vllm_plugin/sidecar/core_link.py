@@ -59,6 +59,8 @@ class CoreLink:
         while True:
             try:
                 packet = await loop.sock_recv(self._core, MAX_PACKET_BYTES)
+            except ConnectionResetError:  # once, if it was killed with packets unread; ours follow
+                continue
             except OSError:
                 return None
             if not packet:

@@ -180,7 +180,7 @@ class Sidecar:
         number = arrived.number
         if number in self._known:  # whoever it was told by: it is asked about and counted once
             return
-        prompt = prompt_text(self._tokenizer, arrived.token_ids, self._template)
+        prompt = self._text(arrived.token_ids)
         known = Known(prompt, arrived.model, arrived.max_tokens or None, arrived.temperature)
         self._known.add(number, known)
         if arrived.asking != "ask":
@@ -195,6 +195,13 @@ class Sidecar:
         )
         known.answer = self._asker.ask(query)
         known.answer.add_done_callback(partial(self._answered, number, known, time.monotonic()))
+
+    def _text(self, token_ids: list[int]) -> str:
+        try:
+            return prompt_text(self._tokenizer, token_ids, self._template)
+        except Exception as error:  # noqa: BLE001  a request without text has an end all the same
+            self._log.fault("reading a prompt", error)
+            return ""
 
     def _answered(
         self, number: int, known: Known, asked_s: float, done: "asyncio.Future[Answer]"
@@ -243,7 +250,12 @@ class Sidecar:
         finished = ended.finished
         if finished.finish_reason != "abort" or not ended.stop:
             return finished
-        stopped = tokens_until_stop(self._tokenizer, ended.output_ids, ended.stop)
+        stopped = tokens_until_stop(
+            self._tokenizer,
+            ended.output_ids,
+            ended.stop,
+            skip_special_tokens=ended.skip_special_tokens,
+        )
         if stopped is None:
             return finished
         tokens = finished.output_tokens - len(ended.output_ids) + stopped

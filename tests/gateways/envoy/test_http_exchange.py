@@ -226,7 +226,7 @@ async def test_a_prediction_that_can_be_none_is_taken_for_none(make, client):
 
 async def test_a_fault_of_ours_lets_the_request_go_on(make, client):
     processor = make()
-    processor._advisor._gateway._placing._asker.ask = None  # calling it raises
+    processor._advisor._gateway._asker.ask = None  # calling it raises
     answers, _ = await exchanged(processor, request_messages())
     assert [priority_of(answer) for answer in answers] == [None, None]
 
@@ -249,7 +249,7 @@ async def test_what_answers_teach_is_what_others_are_taken_for(make, client):
 async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, told):
     processor = make()
     ended = []
-    keys = processor._advisor._gateway._placing.keys
+    keys = processor._advisor._gateway._keys
     keys.finished = lambda arrival_s, finished: ended.append(finished)
     await exchanged(processor, request_messages(body))
     for _ in range(2):
@@ -262,7 +262,7 @@ async def test_the_rule_hears_of_the_ends_of_those_that_it_placed(make, body, to
 async def test_of_a_stream_that_says_no_length_the_rule_learns_how_long_it_ran(make, answer, runs):
     processor = make()
     ended = []
-    keys = processor._advisor._gateway._placing.keys
+    keys = processor._advisor._gateway._keys
     keys.finished = lambda arrival_s, finished: ended.append(finished)
     await exchanged(processor, request_messages())
     messages = request_messages(observes=True) + observed(response_messages(answer))

@@ -3,6 +3,7 @@
 import pytest
 
 from scheduler_client.advisor.breaker import CircuitBreaker
+from scheduler_client.advisor.settings import AdvisorSettings
 from tests.scheduler_client.advisor.helpers import TurnedClock
 
 
@@ -13,9 +14,15 @@ def clock():
 
 @pytest.fixture
 def breaker(clock):
-    return CircuitBreaker(
-        failures=3, failure_rate=0.5, window=10, open_s=1.0, max_open_s=5.0, clock=clock
+    settings = AdvisorSettings(
+        "127.0.0.1:1",
+        breaker_failures=3,
+        breaker_failure_rate=0.5,
+        breaker_window=10,
+        breaker_open_s=1.0,
+        breaker_max_open_s=5.0,
     )
+    return CircuitBreaker(settings, clock)
 
 
 def fail(breaker, times=3):

@@ -124,7 +124,7 @@ def test_a_request_that_was_preempted_says_nothing_of_the_speed():
 
 
 def test_rates_stay_non_negative_where_the_best_fit_is_below_zero():
-    squares = RunningLeastSquares([1.0, 1.0], [1.0, 1.0], start_weights=[0.0, 0.0])
+    squares = RunningLeastSquares([1.0, 1.0], start_weights=[0.0, 0.0])
     for x in (1.0, 2.0, 3.0) * 50:
         squares.add([x, 1.0], max(0.0, 2 * x - 1))
     assert min(squares.rates) >= 0

@@ -12,7 +12,7 @@ from vllm.v1.request import RequestStatus
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.rules import AgedRule
 from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS
-from scheduler_client.vllm_plugin.messages import Arrived, Counted, Learnt, encode
+from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.engine_core.core_side import CoreSide
@@ -210,6 +210,18 @@ def test_an_abort_that_a_stop_string_may_have_caused_is_an_end_to_the_rule(
     clock.now_s += 3.0
     core.end(request, RequestStatus.FINISHED_ABORTED)
     assert told == [runs_s]
+
+
+def test_of_a_request_whose_input_streams_nothing_is_learnt():
+    """VLLM keeps the tokens of its last answer alone, and the times are those of all."""
+    core = CoreSide()
+    request = core.come(resumable=True)
+    core.step(request)
+    request.append_output_token_ids(7)
+    core.end(request)
+    core.sidecar.flush()
+    (ended,) = core.sidecar.heard(Ended)
+    assert not ended.finished.completed
 
 
 def test_who_waited_untold_is_counted_as_ordered_by_what_is_typical(monkeypatch):
