@@ -140,8 +140,9 @@ def test_the_metrics_of_several_sidecars_are_one(tmp_path):
 def test_of_several_sidecars_one_that_counts_anew_takes_nothing_from_the_sum(tmp_path):
     def predictions(*of_each) -> float:
         for engine, value in enumerate(of_each):
-            text = f"# TYPE lengthwise_predictions_total counter\nlengthwise_predictions_total {value}\n"
-            (tmp_path / f"{engine}.prom").write_text(text)
+            name = "lengthwise_predictions_total"
+            file = tmp_path / f"{engine}.prom"
+            file.write_text(f"# TYPE {name} counter\n{name} {value}\n")
         (metric,) = page.collect()
         return metric.samples[0].value
 
