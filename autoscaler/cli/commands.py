@@ -84,7 +84,9 @@ def keda(*, config: ConfigPath) -> None:
     def told(fault: str) -> None:
         typer.echo(fault or "what was wrong is over", err=True)
 
-    process = process_from_config(read, time.time, told)
+    # Seconds since 1970 as files have them, and no step of the machine's clock.
+    since_s = time.time() - time.monotonic()
+    process = process_from_config(read, lambda: since_s + time.monotonic(), told)
 
     def decided(decision: Decision) -> None:
         process.metrics.decided(decision)

@@ -56,7 +56,9 @@ def process_from_config(
     """
     options = config.options()
     metrics = AutoscalerMetrics()
-    engines = FleetObserver(config.observe.engines, options, config.observe.mean_tokens)
+    engines = FleetObserver(
+        config.observe.engines, options, config.observe.mean_tokens, patient=True
+    )
     requests = _open_requests(config)
     controller = Controller(
         _sources(config, options, engines, requests, on_fault),

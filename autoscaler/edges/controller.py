@@ -48,6 +48,10 @@ class Controller:
         state = self._observe(now_s, tuple(self._needs))
         if state is None:
             return None
+        if self._decision is None and self._options.down_window_s:  # what is there was needed
+            there = {pool: state.instances(pool).wanted for pool in Pool}
+            self._needs.append(PastNeed(now_s, there))
+            state = replace(state, past_needs=(*state.past_needs, self._needs[-1]))
         decision = decide(self._with_asked(state, now_s), now_s, self._options)
         if decision.need is not None:
             self._needs.append(decision.need)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http.client import HTTPException
 from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import ProxyHandler, build_opener
@@ -104,7 +105,7 @@ def scrape(url: str) -> EngineSample | None:
     try:
         with DIRECT.open(url, timeout=TIMEOUT_S) as answer:
             return EngineSample.from_text(answer.read().decode("utf-8", "replace"))
-    except (URLError, OSError, ValueError):
+    except (URLError, OSError, ValueError, OverflowError, HTTPException):  # the last: cut off
         return None
 
 

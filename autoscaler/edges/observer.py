@@ -37,6 +37,8 @@ class FleetObserver:
         options: Their SLOs and capacity say what occupancy to expect.
         mean_tokens: Mean answer while nothing has ended.
         look: Looks at the engine behind a URL; None if it does not answer.
+        patient: For a while, before the first state, wait until all engines have answered: of one
+            that has not nothing is known, and it may hold much.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class FleetObserver:
         options: DecisionOptions,
         mean_tokens: float,
         look: Callable[[str], EngineSample | None] = scrape,
+        *,
+        patient: bool = False,
     ) -> None:
         self._engines = engines
         self._options = options
         self._lengths = MeanLengths(mean_tokens)
         self._look = look
+        self._looks_for_all = LOOKS_KEPT if patient else 0
         self._before: dict[str, EngineSample] = {}
         self._missed: dict[str, int] = {}
         self._before_s: float | None = None
@@ -74,6 +79,9 @@ class FleetObserver:
         answers = {url: self._look(url) for urls in engines.values() for url in urls}
         if not any(answers.values()) and not self._is_at_zero(answers, past_needs):
             return self._state
+        if self._state is None and self._looks_for_all and not all(answers.values()):
+            self._looks_for_all -= 1
+            return None
         seen = {
             pool: {url: sample for url in urls if (sample := self._kept(url, answers[url]))}
             for pool, urls in engines.items()

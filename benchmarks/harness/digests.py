@@ -38,7 +38,7 @@ HEADLINE = Digest(
                 "{jct[mean]} %, median {jct[p50]} %",
                 "`benchmarks.vllm_jct`",
             ),
-            {"jct": Pick("vllm_jct", "vllm_changes", _BURST)},
+            {"jct": Pick("vllm_jct_nine_bursts", "vllm_changes", _BURST)},
         ),
         Line(
             (
@@ -46,7 +46,7 @@ HEADLINE = Digest(
                 "in the same burst: 99th percentile {jct[p99]} %, longest wait {jct[longest]} %",
                 "`benchmarks.vllm_jct`",
             ),
-            {"jct": Pick("vllm_jct", "vllm_changes", _BURST)},
+            {"jct": Pick("vllm_jct_nine_bursts", "vllm_changes", _BURST)},
         ),
         Line(
             (

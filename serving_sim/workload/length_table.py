@@ -101,6 +101,8 @@ class LengthTable:
                     times_s.append(float(row["timestamp_s"]))
                 if "prompt" in row:
                     prompts.append(str(row["prompt"]))
+                if times_s and len(times_s) != len(outputs):
+                    raise ValueError("some rows have a time and some have none")
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
             row_number = len(outputs) + trace.left_out.total() + 1
             raise InvalidWorkloadError(

@@ -24,8 +24,9 @@ class ArrivalRate:
         self._began_s = now_s if self._began_s is None else self._began_s
 
     def add(self, arrived_s: float) -> None:
-        """One came."""
-        self._arrivals_s.append(arrived_s)
+        """One came; of those before it began to count, which are told again, it does not."""
+        if self._began_s is None or arrived_s >= self._began_s:
+            self._arrivals_s.append(arrived_s)
 
     def per_s(self, now_s: float) -> float:
         """Arrivals per second of the window, or of the time that it has been counted for."""

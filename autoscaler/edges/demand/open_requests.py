@@ -123,8 +123,11 @@ class OpenRequests:
         if request.request_id in self._ended:
             return None
         if known is not None:
-            if known.predicted is None and request.predicted is not None:
-                self._open[request.request_id] = replace(known, predicted=request.predicted)
+            self._open[request.request_id] = replace(
+                known,
+                reporter=request.reporter,  # a gateway that follows another tells them again
+                predicted=request.predicted if known.predicted is None else known.predicted,
+            )
             return None
         if len(self._open) >= self._most_requests:
             return (
@@ -158,7 +161,12 @@ class OpenRequests:
     def _forget(self, now_s: float) -> None:
         cut_s = now_s - self._expire_after_s
         self._heard_s = {name: at_s for name, at_s in self._heard_s.items() if at_s >= cut_s}
-        for request_id in [name for name, one in self._open.items() if one.due_s < cut_s]:
+        gone = [
+            name
+            for name, one in self._open.items()
+            if one.due_s < cut_s or one.reporter not in self._heard_s
+        ]
+        for request_id in gone:
             del self._open[request_id]
 
     def _counts(self, request: OpenRequest, silent_s: float) -> bool:

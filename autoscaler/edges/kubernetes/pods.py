@@ -14,6 +14,9 @@ from autoscaler.errors import InvalidConfigError, KubernetesError
 ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 """Kubernetes' own: pods of lower cost are stopped first."""
 
+ENDED = ("Failed", "Succeeded")
+"""Phases of pods that a ReplicaSet counts no more: evicted ones stay listed."""
+
 TIMEOUT_S = 2.0
 """For one call: a decision waits for it, and KEDA is answered with the one before meanwhile."""
 
@@ -73,7 +76,7 @@ class KubernetesPods:
         return cls(namespace, client.CoreV1Api())
 
     def alive(self, selector: str) -> list[Pod]:
-        """Those with these labels that are not being deleted.
+        """Those with these labels that run, or will, and are not being deleted.
 
         Raises:
             KubernetesError: If the API server cannot be asked, or refuses.
@@ -87,7 +90,7 @@ class KubernetesPods:
         return [
             Pod(one.metadata.name, one.status.pod_ip or "", _cost(one.metadata.annotations))
             for one in listed.items
-            if one.metadata.deletion_timestamp is None
+            if one.metadata.deletion_timestamp is None and one.status.phase not in ENDED
         ]
 
     def set_cost(self, name: str, cost: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -147,6 +148,18 @@ async def test_while_metrics_are_stale_nothing_goes_down_and_when_all_is_gone_th
         await twin.run(240, 420, tick)
         assert twin.replicas == 7
         assert "old: expected at most 200 s" in twin.errors[0]
+
+
+def test_an_autoscaler_that_is_started_anew_takes_nothing_away_before_its_window_is_over():
+    twin = SimpleNamespace(replicas=8)
+    fleet = Fleet()
+    fleet.twin = twin
+    controller = Controller(fleet.observe, options(limits=LIMITS, down_window_s=120.0))
+    for now_s in range(0, 121, 15):
+        controller.step(float(now_s))
+        assert controller.wanted(Pool.INTERACTIVE, float(now_s)) == 8
+    controller.step(135.0)
+    assert controller.wanted(Pool.INTERACTIVE, 135.0) == 0
 
 
 async def test_before_any_engine_answered_every_question_is_refused_not_answered_with_zero():

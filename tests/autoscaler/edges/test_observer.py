@@ -1,6 +1,8 @@
 """The state of a fleet from its engines' metrics."""
 
 import math
+import socket
+from threading import Thread
 
 import pytest
 
@@ -68,6 +70,36 @@ def test_a_url_is_one_engine_or_with_dns_before_it_one_for_each_address():
 
 def test_an_engine_that_is_not_there_does_not_answer():
     assert scrape("http://127.0.0.1:9/metrics") is None
+
+
+@pytest.mark.parametrize(
+    "said", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", b"SSH-2.0-x\r\n"]
+)
+def test_an_engine_that_dies_in_its_answer_or_speaks_no_http_does_not_answer(said):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(said)
+
+        Thread(target=serve, daemon=True).start()
+        assert scrape(f"http://127.0.0.1:{server.getsockname()[1]}/metrics") is None
+
+
+def test_a_patient_observer_waits_at_first_for_all_engines_but_not_for_ever():
+    busy = EngineSample(4, 0, 0, 0, 0)
+    engines = Engines(a=busy)
+    urls = {Pool.INTERACTIVE: ["a", "b"]}
+    waits = FleetObserver(urls, options(), 256.0, engines.look, patient=True)
+    assert waits.observe(0.0) is None
+    engines.samples["b"] = busy
+    state = waits.observe(15.0)
+    assert state is not None
+    assert state.instances(Pool.INTERACTIVE).ready == 2
+    gone = FleetObserver(urls, options(), 256.0, Engines(a=busy).look, patient=True)
+    assert [gone.observe(15.0 * n) is None for n in range(4)] == [True, True, False, False]
 
 
 def test_a_counter_that_fell_began_again():

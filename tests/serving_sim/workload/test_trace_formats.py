@@ -117,3 +117,12 @@ def test_the_command_tells_what_it_left_out(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert "read as BurstGPT\nrows left out: 1 failed" in result.stderr
+
+
+def test_a_log_of_which_some_rows_have_no_time_is_refused(tmp_path):
+    """Each length would have the time of another row."""
+    path = tmp_path / "log.jsonl"
+    times = ["", ', "timestamp_s": 1', ', "timestamp_s": 2']
+    path.write_text("".join(f'{{"output_tokens": 10{time}}}\n' for time in times))
+    with pytest.raises(InvalidWorkloadError, match="some rows have a time and some have none"):
+        LengthTable.from_file(path, input_tokens=5)

@@ -142,6 +142,33 @@ def test_reporters_that_make_up_new_names_are_refused_beyond_a_number(monkeypatc
     requests.take(Report("a"), 1.0)
 
 
+def test_what_a_gateway_tells_again_after_another_counts_as_its_own():
+    requests = OpenRequests(256.0)
+    requests.take(came(request("x", promise=BATCH)), 0.0)
+    requests.take(came(request("x", promise=BATCH, reporter="b"), reporter="b"), 300.0)
+    assert open_now(requests, 301.0) == ["x"]
+
+
+def test_a_gateway_that_is_gone_for_long_leaves_its_places_to_others():
+    requests = OpenRequests(256.0, most_requests=1, expire_after_s=600.0)
+    late = RequestPromise(RequestClass.BATCH, 1e6)
+    requests.take(came(request("x", promise=late)), 0.0)
+    assert requests.take(came(request("y", 10.0, reporter="b"), reporter="b"), 10.0)
+    requests.take(Report("b"), 605.0)
+    assert open_now(requests, 610.0) == []
+    assert not requests.take(came(request("z", 611.0, reporter="b"), reporter="b"), 611.0)
+    assert open_now(requests, 612.0) == ["z"]
+
+
+def test_requests_that_came_before_anybody_counted_are_no_flood():
+    requests = OpenRequests(256.0)
+    requests.take(came(*(request(f"r{n}", -float(n)) for n in range(1, 600))), 0.0)
+    known = requests.snapshot(1.0)
+    assert known is not None
+    assert len(known.requests) == 599
+    assert known.arrivals_per_s == 0.0
+
+
 def test_arrivals_are_counted_over_two_minutes():
     requests = OpenRequests(256.0)
     for second in range(300):

@@ -80,6 +80,14 @@ def test_pods_that_go_already_and_those_of_others_do_not_count(api):
     assert api.costs == {"vllm-3": "-1"}
 
 
+def test_pods_that_were_evicted_are_no_surplus(api):
+    api.pods["vllm-2"]["status"]["phase"] = "Failed"
+    api.pods["vllm-3"]["status"]["phase"] = "Succeeded"
+    marks_of(api).prepare(decided(1, 1))
+    assert api.costs == {}
+    assert [pod.name for pod in pods_of(api).alive("app=vllm")] == ["vllm-1"]
+
+
 def test_a_pod_without_an_address_and_one_with_a_strange_cost_are_pods_too(api):
     api.add("vllm-0", None)
     api.add("vllm-5", "10.0.0.5", cost="high")
