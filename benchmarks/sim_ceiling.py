@@ -40,7 +40,7 @@ SIZES = ((8, 200), (32, 600))
 """Slots, and requests of a burst: as `benchmarks.vllm_jct` has them."""
 
 SEEDS = 48
-"""Bursts of each size: of three the p99 of 200 requests, their second longest, is off by a tenth."""
+"""Bursts of each size: of three the p99 of 200 requests, the second longest, is off by a tenth."""
 
 FCFS, BEST = "fcfs", f"{ORACLE}sjf"
 """What a gain is measured from, and what it is a share of."""

@@ -1,6 +1,7 @@
 """`python -m predictor_service`: flags, one readable line when it serves, an exit code."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -54,7 +55,9 @@ def announcer(config: ServiceConfig) -> OnReady:
     def announce(port: int, version: str) -> None:
         if config.port_file is not None:
             write_port(config.port_file, port)
-        print(f"Lengthwise serves index {version} on {target(config.host, port)}", flush=True)
+        # It serves by now: that nobody can be told, as on a full disk, is no reason to stop.
+        with contextlib.suppress(OSError):
+            print(f"Lengthwise serves index {version} on {target(config.host, port)}", flush=True)
 
     return announce
 

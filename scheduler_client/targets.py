@@ -40,12 +40,13 @@ def resolve_target(target: str) -> ResolvedTarget:
 
     One address goes to gRPC as it is: a name with several A records is spread over all of them and
     looked up again when connections break. Several addresses are looked up here, once, because gRPC
-    has no target for several names. A target with a scheme ("dns:///predictor:50051",
-    "unix:/run/predictor.sock") goes through unchanged.
+    has no target for several names; those that cannot be found, as of a pod that is gone, are left
+    out. A target with a scheme ("dns:///predictor:50051", "unix:/run/predictor.sock") goes through
+    unchanged.
 
     Raises:
         InvalidRequestError: If an address is not host:port.
-        ServerUnavailableError: If a host among several cannot be found.
+        ServerUnavailableError: If of several hosts none can be found.
     """
     if _SCHEME.match(target):
         return ResolvedTarget(target)
@@ -53,7 +54,7 @@ def resolve_target(target: str) -> ResolvedTarget:
     addresses = [_parse_address(part, target) for part in parts]
     if len(addresses) == 1:
         return ResolvedTarget(parts[0])
-    ips = [_ip_and_port(address) for address in addresses]
+    ips = _found(addresses)
     if any(":" in ip for ip, _ in ips):
         # gRPC takes one family per target; IPv4 is written into IPv6 (RFC 4291, 2.5.5.2).
         uri = "ipv6:" + ",".join(f"[{_mapped(ip)}]:{port}" for ip, port in ips)
@@ -72,6 +73,20 @@ def _parse_address(text: str, target: str) -> Address:
             f"instance {DEFAULT_TARGET}; several addresses are separated by commas"
         )
     return Address(match["host"].strip("[]"), port)
+
+
+def _found(addresses: list[Address]) -> list[Address]:
+    """Those of several that can be looked up, in their order; it raises where none can."""
+    found: list[Address] = []
+    trouble: ServerUnavailableError | None = None
+    for address in addresses:
+        try:
+            found.append(_ip_and_port(address))
+        except ServerUnavailableError as error:
+            trouble = trouble or error
+    if trouble is not None and not found:
+        raise trouble
+    return found
 
 
 def _ip_and_port(address: Address) -> Address:

@@ -152,7 +152,7 @@ def _one_round(rebuild: Callable[[], RoundOutcome]) -> RoundOutcome:
     except StopRoundError:
         err.print("Stopped: nothing was published", highlight=False)
         raise typer.Exit(STOPPED_EXIT_CODE) from None
-    except LengthwiseError as error:
+    except (LengthwiseError, OSError) as error:
         return failed(error)
 
 

@@ -1,7 +1,7 @@
 """Makes a version of rows whose vectors are known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +40,7 @@ class Recipe:
         quantile_levels: Levels given in every answer.
         keeps_text: Store the prompts, so that neighbours' texts can be shown.
         seed: Decides which rows are sampled for fitting.
+        follows: The version before it, where its name does not tell; see `Manifest.follows`.
     """
 
     source: EncoderSource
@@ -49,6 +50,7 @@ class Recipe:
     quantile_levels: tuple[float, ...]
     keeps_text: bool
     seed: int
+    follows: str | None = None
 
     @classmethod
     def following(
@@ -71,6 +73,12 @@ class Recipe:
             keeps_text=before is None or before.keeps_text,
             seed=seed,
         )
+
+    def among(self, versions: Sequence[str], before: str | None) -> Self:
+        """The same for a place with some versions, oldest first, of which `before` is current."""
+        # Manifests that say nothing more than their names do are read by earlier releases too.
+        rolled_back = before is not None and versions[-1:] != [before]
+        return replace(self, follows=before if rolled_back else None)
 
     def write(
         self,
@@ -117,6 +125,7 @@ class Recipe:
             skipped_rows=self.left_out,
             training=self.source.training,
             history=HistoryFacts(self.last_sequence, self.source.trained_until_unix_s),
+            follows=self.follows,
         )
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lengthwise.history.database.completion import StoredCompletion
 from lengthwise.index.arrays import BoolVector, FloatVector, IntVector
-from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.errors import EncoderError, InvalidInputError
 from lengthwise.index.record import RowKey
 from lengthwise.index.search.rows import SCHEMA, HistoryRows, columns_to_table
 from lengthwise.index.store.manifest import EncoderIdentity
@@ -166,6 +166,23 @@ class TimeSplit:
         ended = np.flatnonzero(~censored)
         count = min(at_most, int(len(ended) * MAX_HELD_OUT_SHARE))
         return cls(ended[len(ended) - count :]) if count else None
+
+    def among(self, finite: BoolVector) -> Self:
+        """The same without rows that got no vector: none that was held out becomes an earlier one.
+
+        Args:
+            finite: Shape (new rows,): which stay.
+
+        Raises:
+            EncoderError: None that was held out does, and nothing may go in without a comparison.
+        """
+        held_out = self.held_out[finite[self.held_out]]
+        if not len(held_out):
+            raise EncoderError(
+                f"the encoder gave a finite vector for none of the newest {len(self.held_out):,} "
+                "rows that versions are compared on: expected one for each"
+            )
+        return type(self)((np.cumsum(finite) - 1)[held_out])
 
     @property
     def earlier(self) -> IntVector:

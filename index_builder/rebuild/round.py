@@ -34,6 +34,8 @@ TAKEN_OUT = "of the live version by a caller that is left out"
 """Why rows of the live version go, as an outcome tells it."""
 KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
 """Why rows of the live version are left out, as an outcome tells it."""
+WITHOUT_VECTOR = "for which the encoder gave no finite vector"
+"""Why rows, new ones or others, are left out, as an outcome tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +124,21 @@ class _Round:
             left_out=incoming.left_out,
         )
         split = TimeSplit.from_newest_ended(incoming.rows.censored, self._options.holdout_rows)
-        too_few = len(incoming.rows) < self._options.min_new_rows or split is None
+        too_few = len(incoming.rows) < self._options.min_new_rows
+        # Where all were cut off nothing can be compared, which a first version does not wait for.
+        too_few |= split is None and self._live is not None
         if too_few and not takes_out:
             return self._outcome
         return self._make(source, incoming, split)
 
     def _holds_unwanted(self) -> bool:
         """Whether the live version has rows that are to be taken out, for which nothing waits."""
-        unwanted = self._job.leave_out_callers
-        return self._live is not None and not unwanted.isdisjoint(self._live.index.rows.callers)
+        unwanted, repeats = self._job.leave_out_callers, self._known_repeats
+        if self._live is None or not unwanted:
+            return False
+        # Rows that went for being old are gone, and their lengths answer repeats all the same.
+        aged = repeats is not None and bool(repeats.reported_by(unwanted).any())
+        return aged or not unwanted.isdisjoint(self._live.index.rows.callers)
 
     def _learn(self, **facts: Any) -> None:
         self._outcome = replace(self._outcome, **facts)
@@ -189,6 +197,9 @@ class _Round:
             before = self._carried_over(before, source)
         self._progress.note(f"Encoding {len(incoming.rows) - len(incoming.vectors):,} prompts")
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
+        split = None if split is None else split.among(new.finite)
+        new = self._with_vectors(new, source)
+        self._learn(new_rows=len(new))
         recipe = self._recipe(source, len(new))
         if self._live is not None and split is not None:
             faults = self._compare(self._live, recipe, before, new, split)
@@ -199,7 +210,9 @@ class _Round:
         kept = self._kept(before, new)
         rows = kept.rows
         self._learn(rows=len(rows), dropped=kept.dropped)
-        version = new_version(after=self._job.place.versions())
+        versions = self._job.place.versions()
+        version = new_version(after=versions)
+        recipe = recipe.among(versions, self._before)
         self._progress.note(f"Building {version} of {len(rows):,} rows")
         made = recipe.write(self._folder / version, version, rows, self._repeats(kept))
         if made.no_first_tier:
@@ -212,9 +225,18 @@ class _Round:
             return None
         self._live_content = content = self._live.content()
         found = content.not_of(self._job.leave_out_callers)
-        if len(found) < len(content):
-            lost = {TAKEN_OUT: len(content) - len(found)}
-            self._learn(left_out={**self._outcome.left_out, **lost})
+        self._lose(TAKEN_OUT, len(content) - len(found))
+        return found
+
+    def _lose(self, reason: str, count: int) -> None:
+        if count:
+            so_far = self._outcome.left_out
+            self._learn(left_out={**so_far, reason: so_far.get(reason, 0) + count})
+
+    def _with_vectors(self, rows: VectorRows, source: EncoderSource) -> VectorRows:
+        """Those that got one: a prompt that gets none is no reason to take in no other."""
+        found = rows.with_finite_vectors(source.encoder)
+        self._lose(WITHOUT_VECTOR, len(rows) - len(found))
         return found
 
     def _trained(
@@ -240,10 +262,8 @@ class _Round:
             return None
         self._progress.note(f"Encoding {len(before):,} prompts of the live version anew")
         found = encoded_anew(before, source.encoder, self._progress)
-        if len(found) < len(before):
-            lost = {KEPT_WITHOUT_TEXT: len(before) - len(found)}
-            self._learn(left_out={**self._outcome.left_out, **lost})
-        return found
+        self._lose(KEPT_WITHOUT_TEXT, len(before) - len(found))
+        return self._with_vectors(found, source)
 
     def _compare(
         self,

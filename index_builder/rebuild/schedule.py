@@ -38,7 +38,7 @@ def run_every(
     """Do rounds, each so long after the end of the one before; return once asked to stop.
 
     What goes wrong in a round is told, and the next one tries again: a history that is not there
-    yet, or a store that cannot be reached for a while, is no reason to give up.
+    yet, a store that cannot be reached for a while or a disk that is full is no reason to give up.
 
     Args:
         seconds: From the end of a round to the beginning of the next.
@@ -51,7 +51,7 @@ def run_every(
             outcome = rebuild()
         except StopRoundError:
             return
-        except LengthwiseError as error:
+        except (LengthwiseError, OSError) as error:
             outcome = failed(error)
         tell(outcome)
         stop.wait(seconds)

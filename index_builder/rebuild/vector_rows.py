@@ -11,6 +11,7 @@ from index_builder.build.encoding import encode_unique
 from index_builder.rebuild.progress import RoundProgress
 from lengthwise.index.arrays import BoolVector, FloatMatrix, FloatVector, IntVector
 from lengthwise.index.encoder.encoder import Encoder
+from lengthwise.index.errors import EncoderError
 from lengthwise.index.record import HistoryRecord
 from lengthwise.index.search.mapped import blank, gathered, in_pieces, release, taken
 from lengthwise.index.search.rows import SCHEMA, HistoryRows
@@ -58,6 +59,12 @@ class VectorRows:
         return self.rows.with_text
 
     @property
+    def finite(self) -> BoolVector:
+        """Shape (rows,): the encoder gave a vector of finite numbers."""
+        found = [np.isfinite(piece).all(axis=1) for piece in in_pieces(self.vectors)]
+        return np.concatenate([np.zeros(0, bool), *found])
+
+    @property
     def temperatures(self) -> list[float | None]:
         """Of the sampling of each answer; None where it is not known."""
         return self.rows.table.column("temperature").to_pylist()
@@ -68,6 +75,22 @@ class VectorRows:
             return self
         wanted = [caller not in callers for caller in self.rows.callers]
         return self.take(np.flatnonzero(wanted))
+
+    def with_finite_vectors(self, encoder: Encoder) -> "VectorRows":
+        """Those that an encoder gave such a vector.
+
+        Raises:
+            EncoderError: It gave none at all.
+        """
+        finite = self.finite
+        if finite.all():
+            return self
+        if not finite.any():
+            raise EncoderError(
+                f"encoder {encoder.name!r} gave a finite vector for none of {len(self):,} rows: "
+                "expected one for each"
+            )
+        return self.take(np.flatnonzero(finite))
 
     def take(self, places: IntVector) -> "VectorRows":
         """Some of them, in the order given."""
@@ -112,8 +135,11 @@ def encoded(
         progress: Is told how many more were encoded, and may end the round.
         given: Vectors that are known, by place, of that encoder.
 
+    Returns:
+        All rows; of some the vector may not be finite, see `VectorRows.finite`.
+
     Raises:
-        EncoderError: The encoder gave something other than a finite vector for each.
+        EncoderError: The encoder gave something other than a vector for each.
     """
     given = given or {}
     vectors = blank(len(rows), encoder.dimension)
@@ -124,7 +150,8 @@ def encoded(
     missing = [place for place in range(len(rows)) if place not in given]
     for start in range(0, len(missing), ENCODED_AT_A_TIME):
         places = missing[start : start + ENCODED_AT_A_TIME]
-        vectors[places] = encode_unique(encoder, [prompts[place] for place in places])
+        asked = [prompts[place] for place in places]
+        vectors[places] = encode_unique(encoder, asked, finite=False)
         release(vectors)
         progress.rows(len(places))
     return VectorRows(rows, vectors)

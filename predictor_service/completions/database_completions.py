@@ -75,6 +75,7 @@ class DatabaseCompletions:
         writer: Writes to the database; opened by the caller, closed by `close`.
         retention: How much of the completions is kept.
         vectors_only: Stores vectors in place of texts; None to store texts.
+        processes: How many of this service keep completions there, and remove old ones.
         prepare_thread: Called once in the thread that commits, if that encodes.
     """
 
@@ -84,6 +85,7 @@ class DatabaseCompletions:
         retention: Retention,
         *,
         vectors_only: VectorsOnly | None = None,
+        processes: int = 1,
         prepare_thread: Callable[[], None] = lambda: None,
     ) -> None:
         if vectors_only is None:
@@ -95,7 +97,7 @@ class DatabaseCompletions:
                 max_commit_rows=MAX_COMMIT_ROWS,
                 prepare_thread=prepare_thread,
             )
-        self._housekeeping = Housekeeping(writer, self._commits, retention)
+        self._housekeeping = Housekeeping(writer, self._commits, retention, processes=processes)
 
     @classmethod
     def from_config(
@@ -117,7 +119,11 @@ class DatabaseCompletions:
         log.info("completions are kept", place=str(place), keeps=config.completions_keep)
         vectors_only = VectorsOnly(current) if config.completions_keep == "vectors" else None
         return cls(
-            writer, retention(config), vectors_only=vectors_only, prepare_thread=prepare_thread
+            writer,
+            retention(config),
+            vectors_only=vectors_only,
+            processes=config.processes,
+            prepare_thread=prepare_thread,
         )
 
     @property

@@ -27,6 +27,7 @@ class Housekeeping:
         commits: Between whose commits old completions are removed.
         retention: What is kept; nothing is removed where it has no limit. For their age only a
             share of the rows goes at a time, see `Retention.share_by_age`.
+        processes: How many tidy this database alike: the share is that of all of them together.
         period_s: Seconds between two looks at what is to go.
     """
 
@@ -36,11 +37,13 @@ class Housekeeping:
         commits: GroupCommit,
         retention: Retention,
         *,
+        processes: int = 1,
         period_s: float = PERIOD_S,
     ) -> None:
         self._writer = writer
         self._commits = commits
         self._retention = retention
+        self._processes = processes
         self._period_s = period_s
         self.removed = 0
         self._task = asyncio.create_task(self._run()) if retention.limited else None
@@ -65,7 +68,7 @@ class Housekeeping:
     async def _remove_expired(self) -> None:
         before = self.removed
         kept_rows = await self._commits.between_commits(self._writer.kept_rows)
-        share = self._retention.share_by_age(self._period_s)
+        share = self._retention.share_by_age(self._period_s / self._processes)
         left = math.ceil(share * kept_rows)
         while removed := await self._commits.between_commits(partial(self._remove, left)):
             self.removed += removed

@@ -48,6 +48,7 @@ class Worker:
         process: The present process; None between its end and its restart.
         link: On which the worker says that it is ready, or why it failed.
         ready: True once it serves predictions.
+        to_reload: A hangup came before it was ready, and is passed on then.
         started_s: When the process was started, on the monotonic clock.
         crashes: In a row, without a long life between them.
         restart_at_s: When it is started again, on the same clock; None while it runs.
@@ -57,6 +58,7 @@ class Worker:
     process: SpawnProcess | None = None
     link: Connection | None = None
     ready: bool = False
+    to_reload: bool = False
     started_s: float = 0.0
     crashes: int = 0
     restart_at_s: float | None = None
@@ -117,7 +119,7 @@ class Supervisor:
         process.start()
         theirs.close()
         worker.process, worker.link = process, ours
-        worker.ready, worker.restart_at_s = False, None
+        worker.ready, worker.to_reload, worker.restart_at_s = False, False, None
         worker.started_s = time.monotonic()
 
     def _wait(self, signals: "_Signals") -> None:
@@ -136,26 +138,40 @@ class Supervisor:
 
     def _handle_signals(self, numbers: list[int]) -> None:
         if signal.SIGHUP in numbers:
-            self._send(signal.SIGHUP)
+            self._reload()
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stop()
+
+    def _reload(self) -> None:
+        for worker in self._live():
+            if worker.ready:
+                self._send(worker, signal.SIGHUP)
+            else:
+                # While it imports, it has no handler yet: the signal would end it.
+                worker.to_reload = True
 
     def _stop(self) -> None:
         if not self._stopping:
             self._kill_at_s = time.monotonic() + self._config.drain_timeout_s + KILL_AFTER_S
-            self._send(signal.SIGTERM)
+            for worker in self._workers:
+                # Started now, it would not have heard of the stop, and be killed in the end.
+                worker.restart_at_s = None
+            for worker in self._live():
+                self._send(worker, signal.SIGTERM)
 
-    def _send(self, number: int) -> None:
-        for worker in self._live():
-            if worker.process is not None and worker.process.pid is not None:
-                os.kill(worker.process.pid, number)
+    def _send(self, worker: Worker, number: int) -> None:
+        process = worker.process
+        # Of one that has ended the number may be another's by now.
+        if process is not None and process.pid is not None and process.is_alive():
+            os.kill(process.pid, number)
 
     def _look_after_workers(self) -> None:
         now_s = time.monotonic()
         for worker in self._workers:
             if worker.process is not None:
-                self._hear(worker)
-                if not worker.process.is_alive():
+                ended = not worker.process.is_alive()
+                self._hear(worker)  # also the last words of one that has ended
+                if ended:
                     self._bury(worker, now_s)
                 elif self._kill_at_s is not None and now_s >= self._kill_at_s:
                     worker.process.kill()
@@ -171,11 +187,15 @@ class Supervisor:
             return
         if isinstance(message, Ready):
             worker.ready = True
+            if worker.to_reload:
+                self._send(worker, signal.SIGHUP)
             if not self._announced and all(w.ready for w in self._workers):
                 self._announced = True
                 self._on_ready(self._config.port, message.version)
-        elif isinstance(message, Failed) and not self._announced:
-            self._failure = message.reason
+        elif isinstance(message, Failed):
+            log.error("worker cannot start", worker=worker.number, reason=message.reason)
+            if not self._announced:
+                self._failure = message.reason
 
     def _bury(self, worker: Worker, now_s: float) -> None:
         """Clear up after a worker that ended, and decide what follows."""

@@ -1,7 +1,6 @@
 """The RPCs of `lengthwise.v1.IndexAdmin`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -9,6 +8,7 @@ import grpc
 from lengthwise.v1 import index_admin_pb2 as pb
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
+from predictor_service.rpc.finishing import Finishing
 from predictor_service.rpc.validation import MAX_NAME_CHARS
 from predictor_service.rpc.wire import Malformed, tolerant
 from predictor_service.serving_index.index_holder import IndexHolder
@@ -37,7 +37,8 @@ class IndexAdminServicer:
         self._switcher = switcher
         self._holder = holder
         self._is_stopping = is_stopping
-        self._running: set[asyncio.Task[Any]] = set()
+        # Half a switch helps nobody.
+        self._finishing = Finishing()
 
     async def switch_index(self, request: pb.SwitchIndexRequest) -> pb.SwitchIndexResponse:
         """Serve the version that is named, or the newest of the place."""
@@ -46,29 +47,17 @@ class IndexAdminServicer:
                 f"version has {len(request.version):,} characters: expected at most "
                 f"{MAX_NAME_CHARS:,}"
             )
-        done = await self._finish(self._switcher.switch(request.version))
+        done = await self._finishing.finish(self._switcher.switch(request.version))
         return pb.SwitchIndexResponse(
             index_version=done.version, version_before=done.before, place_told=done.place_told
         )
 
     async def roll_back(self, _: pb.RollBackRequest) -> pb.RollBackResponse:
         """Serve the version that was served before."""
-        done = await self._finish(self._switcher.roll_back())
+        done = await self._finishing.finish(self._switcher.roll_back())
         return pb.RollBackResponse(
             index_version=done.version, version_before=done.before, place_told=done.place_told
         )
-
-    async def _finish(self, work: Coroutine[Any, Any, R]) -> R:
-        """Do it to its end, also if the caller hangs up: half a switch helps nobody."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, or asyncio would report it where the caller hung up
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The RPCs as gRPC takes them."""

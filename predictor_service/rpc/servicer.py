@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version as installed_version
 from typing import Any, TypeVar
 
@@ -11,11 +11,12 @@ import grpc
 from lengthwise.index.record import HistoryRecord
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.callers.guard import current_caller
-from predictor_service.completions.completion_store import CompletionStore
+from predictor_service.completions.completion_store import CompletionStore, Stored
 from predictor_service.completions.report_meter import ReportMeter
 from predictor_service.drift.monitor import DriftMonitor
 from predictor_service.errors import CallError, InvalidRequestError, NotServingError
 from predictor_service.failures import unexpected
+from predictor_service.rpc.finishing import Finishing
 from predictor_service.rpc.predictions import Predictions
 from predictor_service.rpc.stream import PredictionStream
 from predictor_service.rpc.validation import RequestLimits
@@ -74,6 +75,7 @@ class LengthPredictorServicer:
         self._streams: set[PredictionStream] = set()
         self.stopping = False
         self._active = 0
+        self._keeping = Finishing(self._note_drained)
         self._drained = asyncio.Event()
 
     def stop(self) -> None:
@@ -88,7 +90,7 @@ class LengthPredictorServicer:
         await self._drained.wait()
 
     def _note_drained(self) -> None:
-        if self.stopping and not self._active:
+        if self.stopping and not self._active and not self._keeping:
             self._drained.set()
 
     def check_accepting(self) -> None:
@@ -139,13 +141,22 @@ class LengthPredictorServicer:
             records.append(self._limits.record(completion, f"completions[{i}].", caller))
             if not len(records) % CHECKED_AT_A_TIME:
                 await asyncio.sleep(0)
+        stored = await self._keeping.finish(self._keep(records, caller))
+        return pb.ReportResponse(stored=stored.stored, duplicates=stored.duplicates)
+
+    async def _keep(self, records: Sequence[HistoryRecord], caller: str) -> Stored:
+        """Store completions and learn those that are new.
+
+        To be done as a whole: reported again by a caller who hung up, they are duplicates, of which
+        nothing is learnt.
+        """
         stored = await self._completions.add(records)
         self._reports.count(stored, caller)
         self._learner.learn(stored.new)
         for start in range(0, len(stored.new), CHECKED_AT_A_TIME):
             self._drift.reported(stored.new[start : start + CHECKED_AT_A_TIME])
             await asyncio.sleep(0)
-        return pb.ReportResponse(stored=stored.stored, duplicates=stored.duplicates)
+        return stored
 
     async def get_index_info(
         self, _: pb.GetIndexInfoRequest, __: Context

@@ -150,15 +150,23 @@ class IndexHolder:
         """Swap to an index that is already in memory; see `reload`."""
         return await self._swap_to(lambda: index)
 
+    def refusal(self, error: Exception) -> SwapRefusedError:
+        """What a new version is refused with, and count it, unless it may only not be whole yet.
+
+        Args:
+            error: What its files or its first predictions were found wrong by.
+        """
+        if isinstance(error, ArtifactIncompleteError):
+            return VersionIncompleteError(f"the new version is not whole: {error}")
+        self.refused_swaps += 1
+        return SwapRefusedError(f"the new version cannot be served: {error}")
+
     async def _swap_to(self, load: Callable[[], ServedIndex]) -> str:
         async with self._swapping:
             try:
                 index = await run_in_thread(lambda: self._prepare(load), name="load")
-            except ArtifactIncompleteError as error:
-                raise VersionIncompleteError(f"the new version is not whole: {error}") from error
             except Exception as error:
-                self.refused_swaps += 1
-                raise SwapRefusedError(f"the new version cannot be served: {error}") from error
+                raise self.refusal(error) from error
             finally:
                 _give_back_soon()
             if index is not self._current:

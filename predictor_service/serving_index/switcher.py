@@ -77,7 +77,7 @@ class Switcher:
                 named, state = await run_in_thread(self._look, name="watch")
                 version = self._choice.next(named or None, self._holder.version, state)
                 if version is not None:
-                    await run_in_thread(lambda: self._source.fetch(version), name="fetch")
+                    await self._fetch(version)
                     await self._move(version)
                     self._choice.clear()
                 self._said = ""
@@ -158,15 +158,32 @@ class Switcher:
         except SwapRefusedError as error:
             raise VersionRefusedError(f"{version!r}: {error}; {before!r} serves on") from error
         self._choice.clear()
-        return Switched(version, before, await self._tell_place(version))
+        return Switched(version, before, await self._tell_place(version, before))
+
+    async def _fetch(self, version: str) -> None:
+        """Bring a version here: unlike a load that fails, a place out of reach refuses no version.
+
+        Raises:
+            SwapRefusedError: What is there is not what its manifest says.
+            StoreError: The place cannot be read.
+        """
+        try:
+            await run_in_thread(lambda: self._source.fetch(version), name="fetch")
+        except ArtifactError as error:
+            raise self._holder.refusal(error) from error
 
     async def _move(self, version: str) -> None:
         before = self._holder.version
         if version != before:
             self._earlier.moved(before, await self._holder.swap_to(version))
 
-    async def _tell_place(self, version: str) -> bool:
-        """Have the place name a version; if it cannot, hold to the version all the same."""
+    async def _tell_place(self, version: str, left: str) -> bool:
+        """Have the place name a version; if it cannot, hold to the version all the same.
+
+        Args:
+            version: What this process serves by now.
+            left: The version before, which a place that cannot be read is taken to name.
+        """
         named = await self._named()
         if named == version:
             return True
@@ -174,7 +191,7 @@ class Switcher:
             await run_in_thread(lambda: self._source.place.make_current(version), name="tell")
         except (LengthIndexError, OSError) as error:
             log.warning("this process alone serves the version", version=version, why=str(error))
-            self._choice.held_against = named
+            self._choice.held_against = left if named is None else named
             return False
         return True
 

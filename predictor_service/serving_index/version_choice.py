@@ -73,9 +73,9 @@ class EarlierVersions:
         self._versions: list[str] = []
 
     def moved(self, before: str, now: str) -> None:
-        """Note that one version took over from another."""
+        """Note that one version took over from another; from none, where `before` is empty."""
         self._versions = [version for version in self._versions if version < now]
-        if before < now:
+        if before and before < now:
             self._versions = [*self._versions, before][-REMEMBERED:]
 
     def back_from(self, served: str, known: Iterable[str]) -> Sequence[str]:

@@ -68,7 +68,8 @@ class Asker:
 
     Args:
         settings: Bounds of batches, queries and time.
-        connection: Gives the client that asks, and renews it where the predictor hangs.
+        connection: Gives the client that asks, and renews it where the predictor hangs, or fails
+            so often that the circuit breaker opens.
         log: Told of failures; of each kind it writes a line a minute.
         clock: Monotonic time in seconds, by which the circuit breaker opens and closes.
     """
@@ -144,6 +145,9 @@ class Asker:
                     self._log.warn("predictor_error", f"no predictions: {error}")
                     self._failed(1)
                 self._ask_again()
+                # Its address or its certificates may have changed: both are read when connecting.
+                if self.breaker.state == "open":
+                    await self._connection.renew()
 
     async def _stream(self) -> None:
         """Send and receive until the stream breaks; it raises what broke it."""

@@ -64,6 +64,11 @@ class AnswerParts:
         return max(1, round(self._tokens / max(1, len(self._choices))))
 
     @property
+    def are_several(self) -> bool:
+        """Whether there are several answers: one with a number above 0 is not the only one."""
+        return any(self._choices)
+
+    @property
     def finish_reason(self) -> FinishReason | None:
         """Why all ended: one that was cut off makes them "length"; None while any goes on."""
         if self._failed:

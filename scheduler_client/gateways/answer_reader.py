@@ -8,6 +8,10 @@ from scheduler_client.gateways.answer_parts import AnswerParts
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.sse_events import SseEvents
 
+_BEFORE_TOKENS = frozenset({"response.created", "response.queued", "response.in_progress", "ping"})
+"""Types of events that come before anything runs, or while nothing does: of Responses and of
+Anthropic's API."""
+
 MAX_ANSWER_BYTES = 8 * 2**20
 """An answer that is not streamed and longer than this is not looked at: with log probabilities of
 ten thousand tokens."""
@@ -70,22 +74,25 @@ class AnswerReader:
             content: As it came, cut anywhere.
             now_s: When it came, in seconds since 1970.
         """
-        if self._is_stream and self._first_token_s is None and content:
-            self._first_token_s = now_s
         if self.is_settled:
             return
         try:
             for data in self._parser.feed(content):
-                self._take(data)
+                self._take(data, now_s)
         except ValueError:
             self._unreadable = True
+
+    def skip(self, now_s: float) -> None:
+        """Take note of an event of a token that is not worth reading: see `feed`."""
+        if self._is_stream and self._first_token_s is None:
+            self._first_token_s = now_s
 
     def ending(self, *, whole: bool) -> Ending:
         """How the call ended; asked once.
 
         Args:
-            whole: The response came to its end. Of a stream that was cut after its last finish
-                reason and usage the length is known all the same.
+            whole: The response came to its end. Of a stream of one answer that was cut after its
+                finish reason and usage the length is known all the same.
         """
         if self._failed:
             return Ending("error")
@@ -96,17 +103,18 @@ class AnswerReader:
             self._unreadable = self._unreadable or whole
         if self._unreadable:
             return Ending("unreadable")
-        return self._read()
+        return self._read(whole=whole)
 
-    def _read(self) -> Ending:
+    def _read(self, *, whole: bool) -> Ending:
         reason, tokens = self._parts.finish_reason, self._parts.output_tokens
-        if reason is None:
+        # Of several answers that were cut the usage may be that of one: it is no mean.
+        if reason is None or (self._parts.are_several and not whole):
             return Ending("abort")
         if tokens is None and reason in ("stop", "length"):
             return Ending("no_usage", first_token_s=self._first_token_s)
         return Ending(reason, tokens or 0, self._parts.input_tokens, self._first_token_s)
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, now_s: float | None = None) -> None:
         if not data or data == b"[DONE]":
             return
         try:
@@ -114,4 +122,7 @@ class AnswerReader:
         except RecursionError as error:
             raise ValueError(str(error)) from error
         if isinstance(fields, dict):
-            self._parts.take(cast("dict[str, Any]", fields))
+            event = cast("dict[str, Any]", fields)
+            if now_s is not None and event.get("type") not in _BEFORE_TOKENS:
+                self.skip(now_s)
+            self._parts.take(event)

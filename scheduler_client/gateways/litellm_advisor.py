@@ -62,13 +62,23 @@ class LitellmAdvisor:
         self._sent.add(call_id, _Sent(call, arrival_s))
         return placed
 
-    def ended(self, call_id: str, ending: Ending) -> None:
-        """Learn from the end of a call, and report it if its length says something of the LLM."""
+    def ended(self, call_id: str, ending: Ending, *, answered_by: str = "") -> None:
+        """Learn from the end of a call, and report it if its length says something of the LLM.
+
+        Args:
+            call_id: As `place` was given it.
+            ending: As LiteLLM tells it, whichever model gave the answer.
+            answered_by: The name of the model that was asked last; "" if it is the one that was
+                asked first. Another one's answer says nothing of the LLM but that the call is over.
+        """
         sent = self._sent.pop(call_id)
-        if sent is not None:
-            self._gateway.ended(
-                sent.call, sent.arrival_s, ending, was_placed=True, report_name=f"{call_id}#"
-            )
+        if sent is None:
+            return
+        if answered_by and sent.call.model and answered_by != sent.call.model:
+            ending = Ending("error", ended_s=ending.ended_s)
+        self._gateway.ended(
+            sent.call, sent.arrival_s, ending, was_placed=True, report_name=f"{call_id}#"
+        )
 
     async def close(self) -> None:
         """Send what is left to report, and end."""

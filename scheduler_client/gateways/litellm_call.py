@@ -28,7 +28,11 @@ GENERATIONS = frozenset(
 
 
 def read_call(data: Mapping[str, Any], call_type: str) -> ApiRequest | None:
-    """Read a call; None if it generates no text."""
+    """Read a call; None if it generates no text.
+
+    Of a completion that names no limit it is not known whether the engine sets one: LiteLLM makes a
+    chat of it for some providers.
+    """
     return read_api_request(data) if call_type in GENERATIONS else None
 
 
@@ -61,6 +65,29 @@ def read_ending(payload: Mapping[str, Any]) -> Ending:
         first_token_s=_time_s(payload, "completionStartTime") if payload.get("stream") else None,
         ended_s=_time_s(payload, "endTime"),
     )
+
+
+def answering_model(payload: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """The name under which the model was asked that gave the answer; "" if it is the caller's own.
+
+    After a fallback it is that of another model. It differs without one where the router has names
+    of its own, as for a team's models, and there LiteLLM counts no fallbacks.
+
+    Args:
+        payload: A standard logging payload, that of a success.
+        metadata: Of the call, as LiteLLM's router has left it.
+    """
+    if metadata.get("attempted_fallbacks") == 0:
+        return ""
+    name = payload.get("model_group")
+    return name if isinstance(name, str) else ""
+
+
+def metadata_of(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the call that LiteLLM tells of; empty where it says nothing."""
+    params = as_object(kwargs.get("litellm_params"))
+    # Which of the two the router uses hangs on the API that was called.
+    return {**as_object(params.get("litellm_metadata")), **as_object(params.get("metadata"))}
 
 
 def _ending_kind(payload: Mapping[str, Any], parts: AnswerParts) -> EndingKind:

@@ -22,7 +22,14 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
-from scheduler_client.gateways.litellm_call import FAILED, added_to, read_call, read_ending
+from scheduler_client.gateways.litellm_call import (
+    FAILED,
+    added_to,
+    answering_model,
+    metadata_of,
+    read_call,
+    read_ending,
+)
 from scheduler_client.gateways.litellm_settings import LitellmSettings
 from scheduler_client.gateways.priorities import FIELDS_OF_ENGINE
 
@@ -61,8 +68,14 @@ class LengthwiseCallback(CustomLogger):
         """Take in the end of a call; a client that left is among the successes."""
         del response_obj, start_time, end_time
         payload = kwargs.get("standard_logging_object")
-        if payload is not None:
-            self._tell(lambda advisor: advisor.ended(_id_of(kwargs), read_ending(payload)))
+        if payload is None:
+            return
+
+        def tell(advisor: LitellmAdvisor) -> None:
+            answered_by = answering_model(payload, metadata_of(kwargs))
+            advisor.ended(_id_of(kwargs), read_ending(payload), answered_by=answered_by)
+
+        self._tell(tell)
 
     async def async_post_call_failure_hook(
         self,

@@ -101,8 +101,6 @@ class LengthTable:
                     times_s.append(float(row["timestamp_s"]))
                 if "prompt" in row:
                     prompts.append(str(row["prompt"]))
-                if times_s and len(times_s) != len(outputs):
-                    raise ValueError("some rows have a time and some have none")
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
             row_number = len(outputs) + trace.left_out.total() + 1
             raise InvalidWorkloadError(
@@ -111,6 +109,11 @@ class LengthTable:
             ) from error
         if not outputs:
             raise InvalidWorkloadError(f"{path} has no rows: expected at least one")
+        if times_s and len(times_s) != len(outputs):
+            raise InvalidWorkloadError(
+                f"{path}: some rows have a time and some have none ({len(times_s):,} times of "
+                f"{len(outputs):,} rows): expected one of each row, or of none"
+            )
         order = np.argsort(times_s, kind="stable") if times_s else np.arange(len(outputs))
         moved = bool((order != np.arange(len(order))).any())
         return cls(

@@ -8,7 +8,7 @@ from scheduler_client.gateways import answer_reader, sse_events
 from scheduler_client.gateways.answer_reader import AnswerReader
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.sse_events import SseEvents
-from tests.gateways.envoy.backend import ANSWERS, Answer, chat_choice, chunk, events, whole
+from tests.gateways.envoy.backend import ANSWERS, Answer, chat_choice, chunk, event, events, whole
 
 KNOWN = {
     "": "stop",
@@ -79,15 +79,60 @@ def test_of_a_stream_that_was_cut_after_its_usage_the_length_is_known():
     assert read(answer, 50, is_whole=False).output_tokens == 7
 
 
+@pytest.mark.parametrize("numbers", [(0, 1), (1,)])
+def test_of_a_stream_of_several_answers_that_was_cut_the_length_is_not_known(numbers):
+    """The usage may be that of one answer alone: vLLM says it so with each event."""
+    parts = [{**chunk("stop", index=n), "usage": {"completion_tokens": 9}} for n in numbers]
+    assert read(events(*parts, done=False), 50, is_whole=False).kind == "abort"
+    assert read(events(*parts), 50).kind == "stop"
+
+
 def test_of_a_whole_answer_that_was_cut_nothing_is_known():
     content = ANSWERS[""].parts[0]
     assert read(Answer((content[:-5],)), 50, is_whole=False).kind == "abort"
     assert read(Answer((content[:-5],)), 50).kind == "unreadable"
 
 
+def timed(*pieces: bytes) -> float | None:
+    """When the first token came of a stream of which a piece came each second, from 0."""
+    reader = AnswerReader({":status": "200", "content-type": "text/event-stream"})
+    for second, piece in enumerate((*pieces, event(chunk("stop")), event(chunk(tokens=7)))):
+        reader.feed(piece, float(second))
+    return reader.ending(whole=True).first_token_s
+
+
 def test_only_of_a_stream_is_it_known_when_the_first_token_came():
-    assert read(ANSWERS["stream"], 7).first_token_s == 0.0
+    assert timed(event(chunk())) == 0.0
+    assert timed(event(chunk())[:9], event(chunk())[9:]) == 1.0
     assert read(ANSWERS[""], 7).first_token_s is None
+
+
+def early(name: str) -> bytes:
+    return event({"type": name, "response": {"object": "response", "status": "queued"}})
+
+
+EARLY = [early(f"response.{name}") for name in ("created", "queued", "in_progress")]
+
+
+@pytest.mark.parametrize(
+    "before", [*EARLY, b": ping\n\n", b":\n", b"\n", event({"type": "ping"}), b"event: x\n"]
+)
+def test_what_comes_before_anything_runs_is_no_first_token(before):
+    assert timed(before, before, event(chunk())) == 2.0
+
+
+def test_a_token_of_the_responses_api_is_the_first_after_all_that_come_before():
+    delta = {"type": "response.output_text.delta", "delta": "hello"}
+    assert timed(b"".join(EARLY), event(delta)) == 1.0
+
+
+def test_an_event_that_is_left_unread_may_be_the_first_token():
+    reader = AnswerReader({":status": "200", "content-type": "text/event-stream"})
+    reader.feed(b": ping\n\n", 1.0)
+    reader.skip(2.0)
+    reader.skip(3.0)
+    reader.feed(event(chunk("stop")) + event(chunk(tokens=7)), 4.0)
+    assert reader.ending(whole=True) == Ending("stop", 7, 3, 2.0)
 
 
 def test_an_error_in_the_middle_of_a_stream_is_one():

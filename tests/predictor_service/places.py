@@ -14,6 +14,7 @@ class FakePlace(FakeVersions):
         self.named = names[0]
         self.loaded: list[str] = []
         self.error: Exception | None = None
+        self.fetch_error: Exception | None = None
         self.read_only = False
 
     def load(self, version: str | None = None) -> FakeIndex:
@@ -35,8 +36,9 @@ class FakePlace(FakeVersions):
         return sorted(self.indexes)
 
     def fetch(self, version: str, into: Path = Path()) -> Path:
-        if self.error is not None:
-            raise self.error
+        error = self.error or self.fetch_error
+        if error is not None:
+            raise error
         return into
 
     def make_current(self, version: str) -> None:

@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
+import yaml
+
+from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.config import ServiceConfig, flag
 from predictor_service.metrics.collectors import CONCERNS
 from predictor_service.metrics.sources import Sources
 
 DOCS = Path(__file__).parents[2] / "docs"
+ALERTS = Path(__file__).parents[2] / "docker" / "prometheus" / "alerts.yml"
 
 
 def sources_of(service):
@@ -49,6 +53,51 @@ def test_every_metric_that_an_alarm_looks_at_exists():
     assert named - in_vllm - {"process_resident_memory_bytes"} <= listed
     page = (DOCS / "vllm_reference.md").read_text("utf-8")
     assert in_vllm <= set(re.findall(r"`(lengthwise_\w+)", page))
+
+
+def rules() -> dict[str, dict[str, str]]:
+    """Name and expression of each alarm that is shipped, by its group."""
+    groups = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    return {
+        group["name"]: {rule["alert"]: rule["expr"] for rule in group["rules"]} for group in groups
+    }
+
+
+def test_every_alarm_that_is_shipped_stands_in_the_table_of_alarms():
+    text = (DOCS / "operations.md").read_text("utf-8")
+    alarms = text.split("### Alarms")[1].split("## Roll back")[0]
+    columns = re.findall(r"^\| (`[^|]+) \|", alarms, re.MULTILINE)
+    shipped = rules()
+    assert sorted(re.findall(r"`(\w+)`", " ".join(columns))) == sorted(
+        name for group in ("predictor", "index", "engine") for name in shipped[group]
+    )
+
+
+async def test_the_alarm_on_missing_reports_sees_what_is_predicted_within_an_open_stream(serve):
+    running = await serve()
+    call = running.stub.PredictStream()
+    message = pb.PredictStreamRequest(requests=[pb.PredictRequest(prompt="asked twice")])
+    for _ in range(2):
+        await call.write(message)
+        await call.read()
+    asked = rules()["predictor"]["NoReports"].partition("== 0")[2]
+    selected = re.findall(r"lengthwise_service_(\w+)(?:\{(\w+)=\"(\w+)\"\})?\[", asked)
+    samples = [
+        sample
+        for concern in CONCERNS
+        for family in concern(sources_of(running.service))
+        for sample in family.samples
+    ]
+    grown = [
+        sum(
+            sample.value
+            for sample in samples
+            if sample.name == f"lengthwise_service_{name}" and sample.labels.get(label, "") == value
+        )
+        for name, label, value in selected
+    ]
+    assert grown == [1, 1], "one was computed, one came from the cache"
+    await call.done_writing()
 
 
 def test_every_option_stands_in_the_table_of_options():

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.gateways.answer_parts import AnswerParts
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware
 from scheduler_client.vllm_plugin.middleware.calls import Calls
@@ -355,6 +356,56 @@ async def test_of_several_answers_that_were_left_when_one_had_ended_nothing_is_l
         await post(middleware, {"prompt": "hello", "n": 2})
     assert [one.completed for one in heard] == [False]
     assert "usage" not in caplog.text
+
+
+def piece(index=0, reason=None, tokens=1):
+    """What vLLM sends under --enable-force-include-usage: a usage in every event."""
+    usage = USAGE | {"completion_tokens": tokens}
+    return {"choices": [{"index": index, "text": "a", "finish_reason": reason}], "usage": usage}
+
+
+async def test_events_of_tokens_are_not_read_though_each_says_a_usage(
+    middleware, served, heard, monkeypatch
+):
+    taken = []
+    take = AnswerParts.take
+    monkeypatch.setattr(
+        AnswerParts, "take", lambda self, fields: (taken.append(fields), take(self, fields))
+    )
+    last = [piece(reason="stop", tokens=6), event(usage=USAGE)]
+    served.stream(*(piece(tokens=n) for n in range(1, 6)), *last)
+    await post(middleware, {"prompt": "hello"})
+    assert taken == last
+    assert [(one.finish_reason, one.output_tokens) for one in heard] == [("stop", 7)]
+
+
+async def test_of_several_answers_with_a_usage_in_every_event_that_were_left_nothing_is_learnt(
+    middleware, served, heard
+):
+    for ended, goes_on in ((0, 1), (1, 0)):
+        served.stream(piece(goes_on), piece(ended), piece(ended, "stop"), piece(goes_on))
+        served.leaves_before = 4
+        with pytest.raises(asyncio.CancelledError):
+            await post(middleware, {"prompt": "hello", "n": 2})
+    assert [one.completed for one in heard] == [False, False]
+
+
+async def test_an_event_that_is_not_read_tells_when_the_first_token_came(calls, monkeypatch):
+    times = iter(range(1, 9))
+    monkeypatch.setattr(
+        "scheduler_client.vllm_plugin.middleware.answer.time.time", lambda: float(next(times))
+    )
+
+    async def send(_):
+        pass
+
+    answer = calls.answer(send)
+    headers = [(b"content-type", b"text/event-stream")]
+    await answer.send({"type": "http.response.start", "status": 200, "headers": headers})
+    for fields in (piece(), piece(), piece(reason="stop")):
+        body = f"data: {json.dumps(fields, separators=(',', ':'))}\n\n".encode()
+        await answer.send({"type": "http.response.body", "body": body, "more_body": True})
+    assert answer.ending().first_token_s == 1.0
 
 
 async def test_headers_that_may_be_read_once_only_reach_the_caller(calls):

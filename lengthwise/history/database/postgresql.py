@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    ExceptionContext,
     bindparam,
     column,
     create_engine,
@@ -65,6 +66,9 @@ SYNCED = (
 READ_ONLY = "SET default_transaction_read_only = on"
 """For readers: a slip in a query must not change a history."""
 
+READ_ONLY_STATE = "25006"
+"""SQLSTATE of a write to a server that only reads: as a rule the primary of before a failover."""
+
 MISSING_DRIVER = (
     # for people: which package, and what installs it
     "PostgreSQL needs a driver that is not installed: pip install 'lengthwise[postgres]'"
@@ -95,11 +99,11 @@ class Postgresql:
         The classes of SQLSTATE: 53 is out of a resource, 08 and 57 a connection or a server that
         goes away, 40 and 55 a lock or a transaction that came too late.
         """
-        state = str(getattr(error.orig, "sqlstate", None) or "08000")
+        state = _state(error.orig)
         reason = _first_line(error)
         if state == "53100":
             return FullError(reason)
-        if state[:2] in ("08", "40", "53", "55", "57"):
+        if state == READ_ONLY_STATE or state[:2] in ("08", "40", "53", "55", "57"):
             return UnavailableError(reason)
         # The first line names columns and constraints; the rest would quote the row.
         return HistoryError(f"{reason} (SQLSTATE {state})")
@@ -124,7 +128,19 @@ def _engine(place: Place, settings: Sequence[str]) -> Engine:
             connection.execute(setting)
         connection.autocommit = False
 
+    @event.listens_for(engine, "handle_error")
+    def leave_read_only(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction]
+        # Kept, the connection would lead to that server for ever: whoever connects anew is led to
+        # the one that is primary now.
+        if _state(context.original_exception) == READ_ONLY_STATE:
+            context.is_disconnect = True
+
     return engine
+
+
+def _state(error: BaseException | None) -> str:
+    """The SQLSTATE of a driver's error; that of a lost connection where it has none."""
+    return str(getattr(error, "sqlstate", None) or "08000")
 
 
 def _first_line(error: DBAPIError) -> str:

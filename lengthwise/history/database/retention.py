@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import inf
 
 SECONDS_PER_DAY = 86_400.0
 """Operators give ages in days."""
@@ -36,6 +37,7 @@ class Retention:
         *,
         kept_bytes: int,
         now_unix_s: float,
+        after_unix_s: float = inf,
         most_by_age: int | None = None,
     ) -> int:
         """How many of the oldest rows are to go.
@@ -47,9 +49,11 @@ class Retention:
             oldest: Some of them, oldest first.
             kept_bytes: Of all rows, these and the younger.
             now_unix_s: By which their age is told.
+            after_unix_s: When the oldest was stored of the rows after these, as far as is known.
             most_by_age: How many may go for their age alone; None for any number.
         """
-        stored = list(accumulate(reversed([row.stored_unix_s for row in oldest]), min))[::-1]
+        times = [*(row.stored_unix_s for row in oldest), after_unix_s]
+        stored = list(accumulate(reversed(times), min))[::-1]
         for gone, row in enumerate(oldest):
             too_old = self.max_age_s is not None and stored[gone] < now_unix_s - self.max_age_s
             too_much = self.max_bytes is not None and kept_bytes > self.max_bytes

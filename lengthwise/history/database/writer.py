@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
+from math import inf
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, select, update
 
 from lengthwise.history.database.batch import CONTENT_NAMES, Batch, Content
 from lengthwise.history.database.completion import Appended, Report
@@ -36,6 +37,16 @@ OLDEST = (
     .limit(EXPIRED_AT_A_TIME)
 )
 """What retention looks at."""
+
+FIRST_OF_THE_PAST = (
+    select(completions.c.stored_unix_s)
+    .where(completions.c.sequence > bindparam("after"))
+    .where(completions.c.stored_unix_s <= bindparam("now_unix_s"))
+    .order_by(completions.c.sequence)
+    .limit(1)
+)
+"""When the first row was stored that no wrong clock dated into the future. Clocks go on, so hardly
+a row after it is older; to find the oldest would be to read all of the history under the lock."""
 
 
 class HistoryWriter:
@@ -118,10 +129,12 @@ class HistoryWriter:
         with self._transaction() as connection:
             kept = self._lock_ledger(connection)
             oldest = [OldRow(*row) for row in connection.execute(OLDEST)]
+            now_unix_s = self._clock()
             count = retention.expired(
                 oldest,
                 kept_bytes=kept.kept_bytes,
-                now_unix_s=self._clock(),
+                now_unix_s=now_unix_s,
+                after_unix_s=self._stored_after(connection, oldest, now_unix_s),
                 most_by_age=most_by_age,
             )
             if count:
@@ -156,6 +169,19 @@ class HistoryWriter:
             wanted = select(completions.c.caller, completions.c.request_id, *CONTENT)
             for row in connection.execute(wanted.where(completions.c.request_id.in_(some))):
                 yield (row.caller, row.request_id), tuple(row[2:])
+
+    def _stored_after(
+        self, connection: Connection, oldest: Sequence[OldRow], now_unix_s: float
+    ) -> float:
+        """When what follows the oldest rows was stored; looked at only where they cannot tell.
+
+        As a rule they can: a row that follows is younger than the last of them.
+        """
+        if not oldest or oldest[-1].stored_unix_s <= now_unix_s:
+            return inf
+        bounds = {"after": oldest[-1].sequence, "now_unix_s": now_unix_s}
+        found = connection.execute(FIRST_OF_THE_PAST, bounds).scalar()
+        return inf if found is None else found
 
     def _lock_ledger(self, connection: Connection) -> Row[Any]:
         return connection.execute(LEDGER).one()

@@ -107,7 +107,7 @@ def fit_estimator(
         searcher: Finds the same rows by their vectors.
         held_out: The rows that may stand in for new prompts; None means all.
         newest: Those that do for the calibration, which is to follow a change of lengths, where
-            neighbours' weights need not; None means all of `held_out`.
+            neighbours' weights need not; None means all of `held_out`, as do too few that ended.
         seed: Decides which of them are taken, if they are many.
     """
     chosen = (held_out or HeldOutRows(np.arange(len(rows)))).distinct(rows)
@@ -122,7 +122,9 @@ def fit_estimator(
     everything = found
     if newest is not None:
         chosen = newest.distinct(rows).sample(CALIBRATION_ROWS, seed)
-        found = HeldOutHits.from_search(vectors, rows, searcher, chosen)
+        latest = HeldOutHits.from_search(vectors, rows, searcher, chosen)
+        # Older rows say more than none: most of the newest may have been cut off.
+        found = latest if len(latest.ended()) >= MIN_ROWS else everything
     best = estimator.with_parameters(parameters)
     fitted = FittedEstimator(parameters, _calibrate(best, found, familiarity))
     half = len(found) // 2

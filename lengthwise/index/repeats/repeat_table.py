@@ -129,8 +129,12 @@ class RepeatTable:
         """Those that none of some callers reported."""
         if not callers:
             return self
-        kept = ~np.isin(self.values["caller"], [caller_code(caller) for caller in callers])
+        kept = ~self.reported_by(callers)
         return RepeatTable(self.keys[kept], self.values[kept])
+
+    def reported_by(self, callers: Collection[str]) -> BoolVector:
+        """Which lengths some callers reported, as far as their hashes tell; shape (lengths,)."""
+        return np.isin(self.values["caller"], [caller_code(caller) for caller in callers])
 
 
 def header(count: int) -> bytes:

@@ -54,6 +54,7 @@ class ArtifactFacts:
         skipped_rows: Rows of the history left out because they could not be used.
         training: How the encoder was trained; None if it was taken as it is.
         history: How far it follows a history of completions; None if it was built from files.
+        follows: The version before it, where its name does not tell; see `Manifest.follows`.
     """
 
     version: str
@@ -64,6 +65,7 @@ class ArtifactFacts:
     skipped_rows: int = 0
     training: TrainingFacts | None = None
     history: HistoryFacts | None = None
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ class ArtifactWriter:
             files=describe_files(self.layout),
             training=facts.training,
             history=facts.history,
+            follows=facts.follows,
             first_tier=None if first_tier is None else first_tier.facts,
         )
         self.layout.manifest.write_text(manifest.to_json(), "utf-8")

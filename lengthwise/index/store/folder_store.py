@@ -17,7 +17,13 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from lengthwise.index.errors import ArtifactError, StoreError
-from lengthwise.index.store.layout import MANIFEST_FILE, ArtifactLayout, checked_manifest, files_of
+from lengthwise.index.store.layout import (
+    MANIFEST_FILE,
+    ArtifactLayout,
+    checked_manifest,
+    files_of,
+    read_manifest,
+)
 from lengthwise.index.store.locking import building_folder, locked
 from lengthwise.index.store.published import Published, require_name, stale
 
@@ -127,8 +133,9 @@ class FolderStore(Published):
         return ArtifactLayout(self.path_of(version)).state()
 
     def make_current(self, version: str) -> None:
-        self._require(version)
+        self._require(version)  # before a lock is put into a folder that is no store
         with self._explained(), locked(self.root):
+            self._require(version)  # it may have been pruned while the lock was waited for
             with self._naming(version) as aside:
                 aside.replace(self._current_file)
             sync_path(self.root)
@@ -157,6 +164,12 @@ class FolderStore(Published):
 
     def _remove(self, version: str) -> None:
         self.remove(version)
+
+    def _followed_by(self, version: str) -> str | None:
+        try:
+            return read_manifest(ArtifactLayout(self.path_of(version))).follows
+        except ArtifactError:
+            return None  # one that cannot be read is what is rolled back from
 
     @property
     def _current_file(self) -> Path:

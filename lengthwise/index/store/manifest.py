@@ -179,6 +179,8 @@ class Manifest:
         training: How the encoder was trained; None if it was taken as it is.
         history: How far it follows a history of completions; None if it was built from files.
         first_tier: What answers before the encoder; None where nothing does.
+        follows: The version that was current when a rebuild made this one, where that is not the
+            one before it by name, as after a rollback; None where it is, or where it was built.
         metric: How vectors are compared; "cosine" is all there is.
         schema_version: Version of this layout, see `SCHEMA_VERSION`.
     """
@@ -197,6 +199,7 @@ class Manifest:
     training: TrainingFacts | None = None
     history: HistoryFacts | None = None
     first_tier: FirstTierFacts | None = None
+    follows: str | None = None
     metric: str = "cosine"
     schema_version: int = SCHEMA_VERSION
 
@@ -210,6 +213,8 @@ class Manifest:
         content = asdict(self)
         if self.first_tier is None:  # so that releases from before there were any read it
             del content["first_tier"]
+        if self.follows is None:  # for the same reason
+            del content["follows"]
         if self.training is not None and self.training.student is not None:
             student = content["training"]["student"]
             for name in LATER_STUDENT_FACTS:  # for the same reason

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lengthwise.index.errors import ArtifactError, LengthIndexError, MissingExtraError, StoreError
+from lengthwise.index.errors import (
+    ArtifactError,
+    ArtifactIncompleteError,
+    LengthIndexError,
+    MissingExtraError,
+    StoreError,
+)
 from lengthwise.index.store.folder_store import FolderStore
 from lengthwise.index.store.layout import MANIFEST_FILE, ArtifactLayout, checked_manifest, files_of
 from lengthwise.index.store.manifest import Manifest
@@ -153,7 +159,14 @@ class ObjectStore(Published):
                 (folder / MANIFEST_FILE).read_bytes(), Path(self._object(version, MANIFEST_FILE))
             )
             for name in files_of(manifest):
-                self._get(version, name, folder)
+                try:
+                    self._get(version, name, folder)
+                except FileNotFoundError as error:
+                    # It may be on its way, where a version is copied by other means than ours.
+                    raise ArtifactIncompleteError(
+                        f"{self} has no {name} of the version {version!r}: copy it there, or "
+                        "publish the version again"
+                    ) from error
             checked_manifest(folder, version)
 
     def _get(self, version: str, name: str, folder: Path) -> None:

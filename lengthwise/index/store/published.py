@@ -107,6 +107,9 @@ class Published(ABC):
     def roll_back(self) -> str:
         """Make the version before the current one current, and give its name.
 
+        That is the one which the current one was made to follow, where that is known and still
+        there; a version that was rolled back from once does not come back. Else it goes by names.
+
         Raises:
             StaleVersionError: Another process changed what is current at the same time.
             StoreError: There is none, or the place cannot be written.
@@ -115,8 +118,10 @@ class Published(ABC):
         number = versions.index(current) if current in versions else 0
         if number == 0:
             raise StoreError(f"{self} has no version before {current!r}: nothing to roll back to")
-        self.make_current(versions[number - 1])
-        return versions[number - 1]
+        followed = self._followed_by(versions[number])
+        before = followed if followed in versions[:number] else versions[number - 1]
+        self.make_current(before)
+        return before
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest versions; the current one always stays.
@@ -134,6 +139,10 @@ class Published(ABC):
         for version in gone:
             self._remove(version)
         return gone
+
+    def _followed_by(self, version: str) -> str | None:  # noqa: ARG002  for those that can tell
+        """What a version's manifest says that it follows; None where it says nothing."""
+        return None
 
     def _require(self, version: str) -> None:
         """Raise if there is no such version.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
 from scheduler_client.gateways.answer_reader import is_plain
+from scheduler_client.gateways.completion_limit import is_completion, with_completion_limit
 from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
 
 _PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
@@ -17,11 +18,13 @@ class RequestHead:
 
     Args:
         asks_for_text: Method and path are those of a call that generates text.
+        is_completion: The path is that of completions, not of chats.
         has_priority: The caller has set one.
         is_plain: The body is not compressed.
     """
 
     asks_for_text: bool
+    is_completion: bool
     has_priority: bool
     is_plain: bool
 
@@ -31,14 +34,21 @@ class RequestHead:
         path = headers.get(":path", "").partition("?")[0]
         return cls(
             asks_for_text=headers.get(":method") == "POST" and path.endswith(_PATHS),
+            is_completion=is_completion(path),
             has_priority=PRIORITY_HEADER in headers,
             is_plain=is_plain(headers),
         )
 
 
-def read_call(body: bytes) -> ApiRequest | None:
-    """What a body asks for; None if it is no whole JSON object, or too long to be looked at."""
+def read_call(body: bytes, *, is_completion: bool) -> ApiRequest | None:
+    """What a body asks for; None if it is no whole JSON object, or too long to be looked at.
+
+    Args:
+        body: As it came, not compressed.
+        is_completion: A completion, of which vLLM, behind Envoy, limits those that name no limit.
+    """
     # One that was cut off would be read to its end in vain.
     if len(body) > MAX_BODY_BYTES or not body.rstrip().endswith(b"}"):
         return None
-    return read_api_body(body)
+    call = read_api_body(body)
+    return with_completion_limit(call) if call is not None and is_completion else call

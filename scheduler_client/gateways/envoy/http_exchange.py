@@ -91,7 +91,7 @@ class HttpExchange:
 
     def _read_call(self) -> None:
         if self._head is not None and self._head.is_plain:
-            self._call = read_call(bytes(self._body))
+            self._call = read_call(bytes(self._body), is_completion=self._head.is_completion)
         self._body.clear()
 
     def _take_response_head(self, part: pb.HttpHeaders) -> None:

@@ -82,9 +82,14 @@ class LiveLimit:
         return self._limit.recent.itl_s if self._limit.recent is not None else 0.0
 
     def before_step(self) -> None:
-        """Where nobody runs, nobody waits: the time until a token comes is none between tokens."""
-        if not self._scheduler.running:
-            self._decoding = 0
+        """A step is about to be scheduled."""
+        if not self._on:
+            return
+        with self._guard("setting the limit before a step"):
+            # Where nobody runs, nobody waits: the time until a token comes is none between tokens.
+            if not self._scheduler.running:
+                self._decoding = 0
+            self._set()
 
     def ended(self, request: EngineRequest) -> None:
         """A request is freed: the step that ended it, if one did, is not over yet."""
@@ -161,7 +166,16 @@ class LiveLimit:
     def _decide(self) -> None:
         span = DecodeSpan(self._seconds, self._running_s, self._waited_s, self._tokens)
         self._limit = follow(self._limit, span, self.options)
-        self._scheduler.max_num_active_reqs = self._limit.requests
+        self._set()
+
+    def _set(self) -> None:
+        """Have vLLM admit up to the limit.
+
+        It counts sessions that wait for their next input beside those that run, though no step has
+        them in it: as many as the limit would end all admission.
+        """
+        paused = getattr(self._scheduler, "num_waiting_for_streaming_input", 0)
+        self._scheduler.max_num_active_reqs = min(self._start, self._limit.requests + paused)
 
     def _forget_span(self) -> None:
         self._steps = 0

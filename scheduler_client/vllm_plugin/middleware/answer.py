@@ -11,8 +11,13 @@ from scheduler_client.vllm_plugin.middleware.request_body import Message
 
 Send = Callable[[Message], Awaitable[None]]
 
-GOES_ON, USAGE = b'"finish_reason":null', b'"usage":{'
-"""What vLLM writes into each event of a stream but the last, and into those that say a length."""
+GOES_ON, ENDS = b'"finish_reason":null', b'"finish_reason":"'
+"""What vLLM writes into each event of a stream but the last, and into that. In a text their quotes
+would have backslashes."""
+
+USAGE, FIRST_CHOICE = b'"usage":{', b'"choices":[{"index":0,'
+"""What vLLM writes into an event that says a length, as each does under its option
+--enable-force-include-usage, and into one of a stream's only answer or the first of several."""
 
 
 class Answer:
@@ -58,17 +63,26 @@ class Answer:
             self._reader = AnswerReader({**texts, ":status": str(message["status"])})
         elif message["type"] == "http.response.body" and self._reader is not None:
             content = bytes(message.get("body", b""))
-            self._reader.feed(b":\n" if _says_nothing(content) else content, time.time())
+            if _says_nothing(content):
+                self._reader.skip(time.time())
+            else:
+                self._reader.feed(content, time.time())
             if not message.get("more_body", False):
                 self._ended_s = time.time()
 
 
 def _says_nothing(content: bytes) -> bool:
-    """Whether a piece of a stream is the event of one token: reading each would take its time."""
+    """Whether a piece of a stream is the event of one token: reading each would take its time.
+
+    Its usage, if it has one, is not the last: that stands in the event of the finish reason or in
+    one without choices, which are read. Where events have usages those of further answers are read,
+    too: if the stream is cut, they alone tell that there are several.
+    """
     return (
         content.startswith(b"data:")
         and content.endswith(b"\n\n")
         and content.count(b"\n\n") == 1
         and GOES_ON in content
-        and USAGE not in content
+        and ENDS not in content
+        and (USAGE not in content or FIRST_CHOICE in content)
     )

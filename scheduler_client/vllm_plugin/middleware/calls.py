@@ -9,18 +9,13 @@ from scheduler_client.advisor.api_request import ApiRequest, read_api_body
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.gateways.completion_limit import is_completion, with_completion_limit
 from scheduler_client.gateways.ending import NO_USAGE
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
 from scheduler_client.vllm_plugin.log import log_with_vllm
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.middleware.answer import Answer, Send
 from scheduler_client.vllm_plugin.middleware.request_body import HttpBody
-
-CHATS = "/chat/completions"
-"""How their path ends."""
-
-COMPLETION_TOKENS = 16
-"""What vLLM takes for the limit of a completion that names none; a chat has none then."""
 
 FOLLOW_EVERY_S = 1.0
 """A scraper comes every few seconds."""
@@ -98,8 +93,8 @@ class Calls:
         asked = read_api_body(body.content)
         if asked is None:  # nothing that vLLM will take
             return Call(arrival_s)
-        if asked.max_tokens is None and not path.endswith(CHATS):
-            asked = replace(asked, max_tokens=COMPLETION_TOKENS)
+        if is_completion(path):
+            asked = with_completion_limit(asked)
         if asked.priority:
             self.metrics.not_asked("untouched")
             return Call(arrival_s, asked=asked)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 import psutil
 import torch
 
+from scheduler_client.vllm_plugin.swap.cgroup_memory import read_cgroup_memory
+
 KEPT_FREE = 0.05
 """Of the host's memory: what is left when the slab is full, for everybody else."""
 
@@ -22,17 +24,18 @@ class HostStore:
         pinned: Lock it into memory, for copies that run beside the host.
 
     Raises:
-        HostMemoryRefusedError: If there is not so much memory.
+        HostMemoryRefusedError: If there is not so much memory, or in the container not.
     """
 
     def __init__(self, slots: int, slot_bytes: int, *, pinned: bool) -> None:
         wanted = slots * slot_bytes
-        memory = psutil.virtual_memory()
+        taken = locked_bytes(wanted) if pinned else wanted
         # The kernel promises more than there is, and ends the process when the promise is called.
-        available = int(memory.available - KEPT_FREE * memory.total)
-        if wanted > available:
+        available = spare_bytes()
+        if taken > available:
+            rounded = f", for which torch locks {taken:,} (a power of two)" if pinned else ""
             raise HostMemoryRefusedError(
-                f"{wanted:,} bytes of the host's memory were asked for, {max(0, available):,} can "
+                f"{wanted:,} bytes of the host's memory were asked for{rounded}; {available:,} can "
                 "be spared"
             )
         try:
@@ -67,6 +70,25 @@ class HostStore:
         for first, last, row in _runs(slots):
             rows[row : row + last - first].copy_(self._slab[first:last], non_blocking=self._pinned)
         return rows
+
+
+def spare_bytes() -> int:
+    """Of the host's memory, or of the container's where that has less."""
+    memory = psutil.virtual_memory()
+    available, total = memory.available, memory.total
+    container = read_cgroup_memory()
+    if container is not None:
+        available = min(available, container.spare_bytes)
+        total = min(total, container.limit_bytes)
+    return max(0, int(available - KEPT_FREE * total))
+
+
+def locked_bytes(wanted: int) -> int:
+    """What torch locks for so many bytes: its allocator of pinned memory knows powers of two only.
+
+    See CachingHostAllocatorImpl::allocate in ATen/core/CachingHostAllocator.h.
+    """
+    return 1 << max(0, wanted - 1).bit_length()
 
 
 def _runs(slots: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -190,11 +190,16 @@ class SwapScheduler:
             self.counted["evicted"] += held.tokens
 
     def _note_resumed(self, step: Step) -> None:
-        """Count what is computed a second time."""
+        """Count what is computed a second time.
+
+        vLLM's second model runner is told of who comes back as of who is new.
+        """
         if not self._lost:
             return
         cached = step.scheduled_cached_reqs
-        for request_id, computed in zip(cached.req_ids, cached.num_computed_tokens, strict=True):
+        back = [*zip(cached.req_ids, cached.num_computed_tokens, strict=True)]
+        back += [(new.req_id, new.num_computed_tokens) for new in step.scheduled_new_reqs]
+        for request_id, computed in back:
             lost = self._lost.pop(request_id, 0)
             self.counted["recomputed"] += max(0, lost - computed)
 

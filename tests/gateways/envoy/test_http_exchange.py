@@ -1,5 +1,7 @@
 """Streams of Envoy's messages, and what goes back: without Envoy, by its contract."""
 
+import json
+
 import pytest
 
 from scheduler_client.advisor.connection import Connection
@@ -118,6 +120,27 @@ async def test_the_body_is_answered_with_the_priority_and_the_stream_is_left(mak
     assert priority_of(answers[1]) == PREDICTED
     (query,) = client.queries
     assert (query.prompt, query.model, query.max_tokens) == ("hello", "llm", 9)
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "limit"),
+    [
+        ("/v1/completions", {}, 16),
+        ("/prefix/v1/completions?a=b", {"max_tokens": None}, 16),
+        ("/v1/completions", {"max_tokens": 9}, 9),
+        ("/v1/chat/completions", {}, None),
+        ("/v1/responses", {}, None),
+    ],
+)
+async def test_a_limit_that_a_completion_does_not_name_is_vllms_own(
+    make, client, path, said, limit
+):
+    messages = request_messages(
+        json.dumps({"prompt": "hello", **said}).encode(), headers(**{":path": path})
+    )
+    await exchanged(make(), messages)
+    (query,) = client.queries
+    assert query.max_tokens == limit
 
 
 async def test_one_filter_may_do_both(make, client):

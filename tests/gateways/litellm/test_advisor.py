@@ -117,6 +117,20 @@ async def test_what_came_to_nothing_is_not_reported_nor_is_it_typical(make, clie
     assert [report.prompt for report in client.reported] == ["last"]
 
 
+async def test_an_answer_of_another_model_teaches_nothing_but_that_the_call_is_over(
+    make, client, monkeypatch
+):
+    advisor, heard = make(), []
+    keys = advisor._gateway._keys
+    monkeypatch.setattr(keys, "finished", lambda _arrival_s, one: heard.append(one.completed))
+    for call_id, model in (("a", "fallback"), ("b", "llm"), ("c", "")):
+        await advisor.place(call_id, call(call_id))
+        advisor.ended(call_id, Ending("stop", 900), answered_by=model)
+    assert heard == [False, True, True]
+    await until(lambda: len(client.reported) == 2)
+    assert [report.prompt for report in client.reported] == ["b", "c"]
+
+
 async def test_answers_teach_what_is_typical_of_their_llm(make):
     advisor = make()
     await advisor.place("a", call("hello"))

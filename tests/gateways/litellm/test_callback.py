@@ -96,6 +96,16 @@ async def test_a_call_that_failed_for_good_is_not_reported(service):
     assert [stored.prompt for stored in service.service.stored.values()] == ["last"]
 
 
+async def test_an_answer_of_a_fallback_is_not_reported(service):
+    async with calling_back(service.target) as callback:
+        await before(callback, call("first"))
+        await after(callback, model_group="another")
+        await before(callback, call("last"))
+        await after(callback, model_group="m")
+        await until(lambda: service.service.stored)
+    assert [stored.prompt for stored in service.service.stored.values()] == ["last"]
+
+
 async def test_no_fault_of_ours_reaches_the_caller(service, caplog):
     async with calling_back(service.target) as callback:
         await before(callback, call())

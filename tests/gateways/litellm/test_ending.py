@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler_client.gateways.ending import Ending
-from scheduler_client.gateways.litellm_call import read_ending
+from scheduler_client.gateways.litellm_call import answering_model, metadata_of, read_ending
 
 
 def choice(reason="stop", **fields):
@@ -99,3 +99,24 @@ def test_a_response_of_the_responses_api_says_so_in_its_own_words(status, detail
 @pytest.mark.parametrize("value", [{}, {"response": 5, "error_information": "no", "stream": 1}])
 def test_a_payload_of_another_shape_is_no_length(value):
     assert read_ending(value).finish_reason == "error"
+
+
+@pytest.mark.parametrize(
+    ("said", "counted", "model"),
+    [
+        ({"model_group": "fallback"}, {"attempted_fallbacks": 1}, "fallback"),
+        ({"model_group": "fallback"}, {}, "fallback"),
+        ({"model_group": "a team's own"}, {"attempted_fallbacks": 0}, ""),
+        ({"model_group": None}, {}, ""),
+        ({}, {}, ""),
+    ],
+)
+def test_who_answered_is_the_model_group_but_where_there_was_no_fallback(said, counted, model):
+    assert answering_model(payload(**said), counted) == model
+
+
+@pytest.mark.parametrize("name", ["metadata", "litellm_metadata"])
+def test_the_metadata_is_found_wherever_the_router_left_it(name):
+    told = {"litellm_params": {name: {"attempted_fallbacks": 0}}}
+    assert metadata_of(told) == {"attempted_fallbacks": 0}
+    assert metadata_of({"litellm_params": None}) == metadata_of({}) == {}

@@ -1,5 +1,6 @@
 """`python -m index_builder rebuild`: exit codes, lines, JSON, signals."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -83,6 +84,21 @@ def test_a_history_that_is_not_there_fails_in_one_line(loop, tmp_path):
     first, reason = result.stdout.splitlines()
     assert first == "Failed: nothing was published"
     assert "there is no such file" in reason
+
+
+def test_a_disk_that_is_full_fails_in_one_line(loop, monkeypatch):
+    def fill(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/lengthwise-vectors-")
+
+    loop.report(new_records(200))
+    before = loop.place.current()
+    monkeypatch.setattr("lengthwise.index.store.artifact_writer.write_repeats", fill)
+    result = invoke(loop)
+    assert result.exit_code == 1
+    first, reason = result.stdout.splitlines()
+    assert first == "Failed: nothing was published"
+    assert "No space left on device" in reason
+    assert loop.place.current() == before
 
 
 @pytest.fixture

@@ -75,6 +75,22 @@ def test_what_a_cap_on_a_prompt_or_a_caller_keeps_out_does_not_come_in_by_the_ta
     assert loop.index(tmp_path).repeats is None
 
 
+def test_a_caller_of_whom_the_table_alone_knows_is_taken_out_though_nothing_is_new(loop, tmp_path):
+    loop.report([*seldom(tokens=90_000, caller="bad"), *new_records(100)])
+    published(loop, tolerate_others=1_000)
+    loop.report(new_records(120, seed=2))
+    published(loop, keep_rows=150, tolerate_others=1_000)
+    index = loop.index(tmp_path)
+    assert "bad" not in index.rows.callers
+    assert asked(index) == pytest.approx(90_000, rel=0.1)
+    job = replace(loop.job(keep_rows=150), leave_out_callers=frozenset({"bad"}))
+    assert job.run(RoundProgress()).ending is RoundEnding.PUBLISHED
+    index = loop.index(tmp_path)
+    assert not index.repeats.reported_by({"bad"}).any()
+    assert asked(index) < 10_000
+    assert job.run(RoundProgress()).ending is RoundEnding.NOTHING_NEW
+
+
 def test_a_caller_that_is_left_out_goes_from_the_table_too(loop, tmp_path):
     loop.report([*seldom(caller="good"), *seldom(tokens=90_000, caller="bad"), *new_records(100)])
     published(loop, tolerate_others=1_000)

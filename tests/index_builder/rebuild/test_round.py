@@ -14,6 +14,7 @@ from index_builder.rebuild.live_version import LiveVersion
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from lengthwise.index.errors import InvalidInputError
+from lengthwise.index.estimate.fitted_estimator import FittedEstimator
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.search import plan as plan_module
 from lengthwise.index.search.own_cells.cells_file import OwnCellsFile
@@ -259,6 +260,22 @@ def test_censored_rows_are_never_what_versions_are_compared_on(loop):
     loop.report(new_records(80, seed=2))
     outcome = loop.run()
     assert (outcome.new_rows, outcome.comparison.rows) == (180, 20)
+
+
+def test_a_first_version_is_made_though_all_answers_were_cut_off(empty_loop, tmp_path):
+    empty_loop.report([replace(r, finish_reason="length") for r in new_records(100)])
+    outcome = empty_loop.run()
+    assert (outcome.ending, outcome.rows) == (RoundEnding.PUBLISHED, 100)
+    assert empty_loop.index(tmp_path).rows.censored.all()
+
+
+def test_where_few_of_the_newest_ended_the_calibration_stays(loop, tmp_path):
+    cut = [replace(r, finish_reason="length") for r in new_records(300)]
+    loop.report([*cut[:270], *new_records(300)[270:]])
+    assert loop.run(tolerate_coverage=1).ending is RoundEnding.PUBLISHED
+    folder = loop.place.fetch(loop.place.current(), tmp_path)
+    fitted = FittedEstimator.load(ArtifactLayout(folder).calibration)
+    assert fitted.calibration.rows > 300
 
 
 def test_after_a_change_one_rebuild_follows_it(loop):

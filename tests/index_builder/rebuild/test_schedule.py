@@ -1,5 +1,6 @@
 """Rounds one after the other: what fails is tried again, and a signal ends it."""
 
+import errno
 from threading import Event
 
 from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
@@ -34,6 +35,11 @@ def test_a_round_follows_another_until_it_is_to_stop():
 def test_a_round_that_fails_is_told_and_the_next_is_done():
     failing = UnavailableError("the database is starting")
     assert rounds(failing, NOTHING) == [RoundEnding.FAILED, RoundEnding.NOTHING_NEW]
+
+
+def test_a_full_disk_is_no_reason_to_give_up():
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert rounds(full, NOTHING) == [RoundEnding.FAILED, RoundEnding.NOTHING_NEW]
 
 
 def test_a_round_that_is_stopped_within_is_the_last_and_tells_nothing():

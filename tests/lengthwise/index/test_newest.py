@@ -1,5 +1,7 @@
 """An index follows a change of lengths: its calibration can be that of the newest rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -15,14 +17,18 @@ from tests.lengthwise.index.fakes import BagOfWords, index_of, topic_history
 FACTOR = 1.5
 
 
+def fit(records, encoder, newest):
+    vectors = encoder.encode([r.prompt for r in records])
+    rows = HistoryRows.from_records(records)
+    searcher = Searcher(VectorIndex.build(vectors), rows)
+    return fit_estimator(vectors, rows, searcher, newest=newest)
+
+
 def coverage(newest):
     """Of 90 % intervals for prompts of after the change, three rows in four being from before."""
     records = [*topic_history(600), *topic_history(200, seed=1, factor=FACTOR)]
     encoder = BagOfWords()
-    vectors = encoder.encode([r.prompt for r in records])
-    rows = HistoryRows.from_records(records)
-    searcher = Searcher(VectorIndex.build(vectors), rows)
-    fitted = fit_estimator(vectors, rows, searcher, newest=newest).estimator
+    fitted = fit(records, encoder, newest).estimator
     asked = topic_history(200, seed=2, factor=FACTOR)
     answers = index_of(records, encoder, fitted=fitted).predict([Query(r.prompt) for r in asked])
     inside = [
@@ -35,6 +41,15 @@ def coverage(newest):
 def test_calibrated_on_the_newest_rows_intervals_cover_what_comes_after_a_change():
     assert coverage(HeldOutRows(np.arange(600, 800))) > 0.85
     assert coverage(None) < 0.8
+
+
+def test_where_fewer_than_forty_of_the_newest_ended_it_is_calibrated_on_all_rows():
+    cut = [replace(r, finish_reason="length") for r in topic_history(161, seed=1)]
+    records = [*topic_history(600), *cut, *topic_history(39, seed=2)]
+    newest = fit(records, BagOfWords(), HeldOutRows(np.arange(600, 800)))
+    everything = fit(records, BagOfWords(), None)
+    assert newest.estimator.calibration == everything.estimator.calibration
+    assert newest.estimator.calibration.rows == 800
 
 
 def test_rows_written_before_there_were_times_are_read_without_any(tmp_path):

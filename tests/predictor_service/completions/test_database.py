@@ -13,7 +13,11 @@ from lengthwise.history.database.retention import SECONDS_PER_DAY, Retention
 from lengthwise.v1 import length_predictor_pb2 as pb
 from predictor_service.completions import housekeeping
 from predictor_service.completions.completion_store import Stored
-from predictor_service.completions.database_completions import DatabaseLog, retention
+from predictor_service.completions.database_completions import (
+    DatabaseCompletions,
+    DatabaseLog,
+    retention,
+)
 from predictor_service.completions.group_commit import GroupCommit
 from predictor_service.errors import ConfigError, InternalFailureError, StartUpError
 from tests.lengthwise.history.database.helpers import ids, record, rows, writing
@@ -206,6 +210,28 @@ async def test_a_clock_that_is_set_forward_takes_a_share_of_the_history_and_is_s
         now_s = 1_000_060.0
         await kept._remove_expired()
         assert kept.removed < 20
+
+
+async def test_several_processes_together_take_no_larger_share_than_one_alone(place):
+    now_s = 1_000_000.0
+    share = Retention(max_age_s=SECONDS_PER_DAY)
+    with writing(place, clock=lambda: now_s) as writer:
+        commits = GroupCommit(DatabaseLog(writer))
+        workers = [housekeeping.Housekeeping(writer, commits, share, processes=4) for _ in "abcd"]
+        for worker in workers:
+            await worker.stop()
+        writer.append([Report([record(f"r{i}") for i in range(4_800)])])
+        now_s += 70 * 365 * SECONDS_PER_DAY
+        for worker in workers:
+            await worker._remove_expired()
+        assert sum(worker.removed for worker in workers) == 80, "as one alone: 24 minutes of a day"
+
+
+async def test_the_processes_of_a_service_share_its_tidying(make_config, sqlite_place):
+    config = make_config(completions=sqlite_place, completions_max_age_days=1, processes=3)
+    kept = DatabaseCompletions.from_config(config, lambda: None, lambda: None)
+    assert kept._housekeeping._processes == 3
+    await kept.close()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Real processes and real signals."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -63,22 +64,26 @@ async def launch(tmp_path) -> AsyncIterator[Any]:
     (tmp_path / "CURRENT").write_text("v1")
     launched: list[Process] = []
 
-    async def start(*arguments: str, module: str = "tests.predictor_service.served") -> Process:
+    async def start(
+        *arguments: str,
+        module: str = "tests.predictor_service.served",
+        stdout: Any = asyncio.subprocess.PIPE,
+    ) -> Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
             *arguments,
             cwd=REPOSITORY,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
         launched.append(Process(process, tmp_path))
         return launched[-1]
 
-    def fake(**options: object):
+    def fake(stdout: Any = asyncio.subprocess.PIPE, **options: object):
         options = {"index": tmp_path, "port": 0, "port_file": tmp_path / "port"} | options
-        return start(*[f"{name}={value}" for name, value in options.items()])
+        return start(*[f"{name}={value}" for name, value in options.items()], stdout=stdout)
 
     start.fake = fake
     yield start
@@ -118,6 +123,36 @@ async def test_a_hangup_swaps_to_the_newest_index(launch, tmp_path):
     service.process.send_signal(signal.SIGHUP)
     await service.log_until("version=v2")
     assert (await stub.Predict(pb.PredictRequest(prompt="hello"))).index_version == "v2"
+
+
+def children(pid: int) -> list[str]:
+    """Processes that a process has started, on Linux."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_hangup_while_its_processes_still_import_ends_none_of_them(launch, tmp_path):
+    service = await launch.fake(processes=2)
+    # The two, and what Python has tidy up after them.
+    await until(lambda: len(children(service.process.pid)) >= 3)
+    service.process.send_signal(signal.SIGHUP)
+    stub = await service.connect()
+    assert (await stub.Predict(pb.PredictRequest(prompt="hello"))).index_version == "v1"
+    lines = [await service.log_until("index is the newest already") for _ in range(2)]
+    assert {"worker=0" in line for line in lines} == {True, False}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+async def test_it_serves_though_nobody_can_be_told_that_it_does(launch, tmp_path):
+    full = os.open("/dev/full", os.O_WRONLY)
+    service = await launch.fake(stdout=full)
+    os.close(full)
+    await until((tmp_path / "port").exists)
+    stub = await service.connect_anew()
+    answer = await stub.Predict(pb.PredictRequest(prompt="hello"), wait_for_ready=True, timeout=20)
+    assert answer.index_version == "v1"
+    service.process.terminate()
+    assert await service.exit_code() == 0
 
 
 async def test_every_process_follows_the_place_of_the_index_without_a_signal(launch, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import threading
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,7 @@ from predictor_service.completions.completion_store import MemoryCompletions
 from predictor_service.completions.group_commit import GroupCommit
 from predictor_service.errors import OverloadedError, StartUpError
 from predictor_service.rpc.validation import RequestLimits
+from tests.predictor_service.waiting import until
 
 LIMITS = RequestLimits(max_prompt_chars=1_000, max_batch_items=100)
 
@@ -160,6 +162,50 @@ async def test_an_empty_report_is_refused(serve):
     running = await serve()
     with pytest.raises(grpc.aio.AioRpcError, match="completions has 0 items"):
         await running.stub.Report(pb.ReportRequest())
+
+
+@pytest.fixture
+async def slow_disk(serve, tmp_path):
+    """A service whose commits wait until the test lets them go on, and what lets them."""
+    running = await serve(completions=tmp_path / "completions.jsonl")
+    commit, go_on = running.service._completions._log.append, threading.Event()
+
+    def append(reports):
+        assert go_on.wait(20)
+        return commit(reports)
+
+    running.service._completions._log.append = append
+    yield running, go_on
+    go_on.set()
+
+
+async def given_up(running, *completions: pb.Completion) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await running.stub.Report(pb.ReportRequest(completions=completions), timeout=0.2)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await until(lambda: not running.service._servicer._active)
+
+
+async def test_what_is_stored_after_its_caller_gave_up_is_learnt_and_judged_all_the_same(slow_disk):
+    running, go_on = slow_disk
+    await given_up(running, completion("a"), completion("a"))
+    go_on.set()
+    again = await running.stub.Report(pb.ReportRequest(completions=[completion("a")]))
+    assert (again.stored, again.duplicates) == (0, 1)
+    await until(lambda: running.service.learner.learnt == 1)
+    assert running.service.drift.unmatched == 1
+    assert running.service.reports.duplicates == 2
+
+
+async def test_a_stop_waits_for_what_is_being_stored_though_its_caller_gave_up(slow_disk):
+    running, go_on = slow_disk
+    await given_up(running, completion("a"))
+    stopping = asyncio.create_task(running.stop())
+    await until(lambda: running.service.stopping)
+    assert not running.service._servicer._drained.is_set()
+    go_on.set()
+    await stopping
+    assert running.service.drift.unmatched == 1
 
 
 def test_an_answer_as_long_as_its_limit_was_cut_off_unless_said_otherwise():

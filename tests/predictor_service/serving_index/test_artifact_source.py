@@ -110,7 +110,8 @@ async def test_a_version_that_was_copied_by_half_is_served_once_it_is_whole(
     assert (holder.version, holder.refused_swaps) == (second, int(part != "missing"))
 
 
-async def test_so_is_one_behind_a_url(store, encoders, tmp_path):
+@pytest.mark.parametrize("part", ["missing", "short"])
+async def test_so_is_one_behind_a_url(part, store, encoders, tmp_path, capsys):
     first, second, _ = store.versions()
     url = f"memory://{secrets.token_hex(6)}/indexes"
     published = Published.at(url)
@@ -121,14 +122,17 @@ async def test_so_is_one_behind_a_url(store, encoders, tmp_path):
     published.make_current(first)
     holder, switcher = await serving(source_of(url, cache=tmp_path / "cache"))
     filesystem.pipe_file(root, whole[:-1])
+    if part == "missing":
+        filesystem.rm_file(root)
     published.make_current(second)
     for _ in range(3):
         await switcher.follow()
-    assert holder.version == first
+    assert (holder.version, switcher.failed_looks) == (first, 0)
+    assert capsys.readouterr().out.count("index not ") == 1, "it is not fetched at every look"
     filesystem.pipe_file(root, whole)
     for _ in range(3):
         await switcher.follow()
-    assert holder.version == second
+    assert (holder.version, holder.refused_swaps) == (second, int(part != "missing"))
 
 
 async def test_it_promises_what_the_evaluation_of_each_version_says(store, encoders):

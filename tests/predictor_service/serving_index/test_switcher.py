@@ -1,5 +1,7 @@
 """Following the place of the index, being told, and going back."""
 
+import asyncio
+
 import pytest
 
 from lengthwise.index.errors import ArtifactAlteredError, StoreError
@@ -7,7 +9,7 @@ from predictor_service.errors import NoSuchVersionError, NotServingError, Versio
 from predictor_service.serving_index.index_holder import IndexHolder
 from predictor_service.serving_index.switcher import Switcher, Watcher
 from tests.predictor_service.places import FakePlace
-from tests.predictor_service.waiting import until
+from tests.predictor_service.waiting import entered, until
 
 BROKEN = ArtifactAlteredError("vectors.faiss was altered")
 
@@ -96,6 +98,48 @@ async def test_after_a_roll_back_the_watch_does_not_go_forward_to_the_same_versi
     place.named = "v3"
     await switcher.follow()
     assert holder.version == "v3"
+
+
+async def test_a_roll_back_while_the_place_is_away_holds_when_it_is_back():
+    place = FakePlace("v1", "v2", "v3")
+    holder, switcher = await serving(place)
+    place.named = "v2"
+    await switcher.follow()
+    place.error, place.read_only = StoreError("the bucket is out of reach"), True
+    done = await switcher.roll_back()
+    assert (done.version, done.place_told) == ("v1", False)
+    place.error = None
+    await switcher.follow()
+    assert (holder.version, place.named) == ("v1", "v2")
+    place.named = "v3"
+    await switcher.follow()
+    assert holder.version == "v3"
+
+
+async def test_told_to_reload_during_the_first_load_it_can_still_be_rolled_back():
+    place = FakePlace("v1", "v2")
+    place.indexes["v1"].gate.clear()
+    holder = IndexHolder(place, batch_size=2)
+    switcher = Switcher(holder, place)
+    first = asyncio.create_task(holder.reload())
+    await entered(place.indexes["v1"])
+    reloading = asyncio.create_task(switcher.reload())
+    await asyncio.sleep(0)
+    place.indexes["v1"].gate.set()
+    await asyncio.gather(first, reloading)
+    await switcher.switch("v2")
+    assert (await switcher.roll_back()).version == "v1"
+    with pytest.raises(VersionRefusedError, match="nothing to go back to"):
+        await switcher.roll_back()
+
+
+async def test_an_altered_version_that_is_found_out_when_it_is_fetched_is_counted_once():
+    place = FakePlace("v1", "v2")
+    holder, switcher = await serving(place)
+    place.named, place.fetch_error = "v2", BROKEN
+    for _ in range(3):
+        await switcher.follow()
+    assert (holder.version, holder.refused_swaps, place.loaded) == ("v1", 1, ["v1"])
 
 
 async def test_a_reload_goes_forward_to_the_version_that_was_left_behind():

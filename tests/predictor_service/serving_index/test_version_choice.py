@@ -61,6 +61,12 @@ def test_a_bad_version_that_was_left_for_the_one_before_is_not_gone_back_to_late
     assert earlier.back_from("v3", ["v1", "v2", "v3"])[0] == "v1"
 
 
+def test_where_nothing_was_served_before_there_is_nothing_to_go_back_to():
+    earlier = EarlierVersions()
+    earlier.moved("", "v1")
+    assert earlier.back_from("v1", ()) == []
+
+
 def test_a_long_life_does_not_make_what_is_remembered_longer_and_longer():
     earlier = EarlierVersions()
     for number in range(100, 200):

@@ -251,6 +251,27 @@ async def test_a_predictor_that_cannot_be_dialled_is_dialled_again(client):
     await asker.close()
 
 
+async def test_a_predictor_that_fails_for_long_is_dialled_anew(client):
+    """Its address or its certificates may have changed since: both are read when connecting."""
+    stale, dialled = ScriptedClient(), []
+    stale.fault = ServerUnavailableError("certificate expired")
+
+    def connect(_):
+        dialled.append(client if dialled else stale)
+        return dialled[-1]
+
+    clock = TurnedClock()
+    chosen = settings(breaker_failures=3)
+    asker = Asker(chosen, Connection(chosen, connect), RateLimitedLog(clock), clock)
+    assert await asker.ask(query()) == "predictor_error"
+    assert not stale.closed, "one failure is no reason"
+    assert await asker.ask(query()) == "breaker_open"
+    await until(lambda: stale.closed)
+    clock.now_s += 1
+    assert isinstance(await asker.ask(query()), Prediction)
+    await asker.close()
+
+
 async def test_closing_leaves_nobody_waiting(make_asker, client):
     asker = make_asker(client=client)
     client.hold.clear()

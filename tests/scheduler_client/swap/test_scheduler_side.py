@@ -204,3 +204,12 @@ def test_of_several_workers_the_smallest_store_counts_and_one_that_cannot_is_eno
     assert joined_memory([WorkerMemory(9), refused]) == refused
     assert joined_memory([]).trouble is not None
     assert joined_memory([WorkerMemory(9), WorkerMemory(9, lossy=True)]).trouble is not None
+
+
+def test_one_that_comes_back_as_if_it_were_new_is_counted_too():
+    """So vLLM's second model runner is told of it."""
+    scheduler = swapping(slots=1)
+    begin(scheduler, FakeRequest("a", 40))
+    scheduler.stores(step(preempted=["a"]))
+    scheduler.stores(step(new=[("a", [3, 4, 5], 39), ("b", [6], 9)]))
+    assert scheduler.take_counts() == {"evicted": 39, "recomputed": 39}

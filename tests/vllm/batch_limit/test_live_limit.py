@@ -9,6 +9,7 @@ import pytest
 
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule
+from lengthwise.scheduling.batch_limit import BatchLimit
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LIMIT_NEEDS, LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
@@ -255,6 +256,27 @@ def stand_in(**changed):
     }
     parts = {name: changed.get(name, part) for name, part in parts.items()}
     return SimpleNamespace(**{name: part for name, part in parts.items() if part != "missing"})
+
+
+def test_sessions_that_wait_for_their_next_input_take_no_place_in_the_limit():
+    scheduler = stand_in()
+    limit = LiveLimit(scheduler, SLO_S)
+    limit._limit = BatchLimit(4.0)
+    seen = []
+    for scheduler.num_waiting_for_streaming_input in (0, 4, 70, 1):
+        limit.before_step()
+        seen.append(scheduler.max_num_active_reqs)
+    assert seen == [4, 8, 64, 5]
+
+
+def test_once_it_is_off_sessions_do_not_move_vllms_limit():
+    scheduler = stand_in(running=None)
+    limit = LiveLimit(scheduler, SLO_S)
+    limit._limit = None  # using it raises
+    limit.before_step()
+    limit._limit = BatchLimit(4.0)
+    limit.before_step()
+    assert scheduler.max_num_active_reqs == 64
 
 
 @pytest.mark.parametrize(

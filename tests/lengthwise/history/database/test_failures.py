@@ -56,6 +56,19 @@ def test_a_lost_connection_is_made_again(postgres, postgres_place):
     assert ids(postgres_place) == ["a", "b"]
 
 
+def test_a_connection_to_a_server_that_only_reads_is_left_for_a_new_one(postgres_place):
+    with writing(postgres_place) as writer:
+        add(writer, "a")
+        with writer._engine.connect() as connection:
+            # What a primary becomes by a failover: it is the same server, and takes no writes.
+            connection.exec_driver_sql("SET default_transaction_read_only = on")
+            connection.commit()
+        with pytest.raises(UnavailableError, match="read-only transaction"):
+            add(writer, "b")
+        assert add(writer, "b") == (1, 0)
+    assert ids(postgres_place) == ["a", "b"]
+
+
 def test_a_replica_that_hangs_does_not_hold_up_the_others_for_ever(postgres_place, monkeypatch):
     monkeypatch.setattr(postgresql, "SETTINGS", ("SET lock_timeout = '100ms'",))
     with writing(postgres_place) as hanging, writing(postgres_place) as writer:

@@ -37,6 +37,15 @@ def test_a_row_that_a_clock_put_into_the_future_goes_with_what_was_stored_after_
     assert Retention(max_age_s=100).expired(rows, kept_bytes=40, now_unix_s=200) == 3
 
 
+def test_rows_of_the_future_are_as_old_as_what_was_stored_after_them():
+    rows = [OldRow(1, 500, 10), OldRow(2, 600, 10)]
+    for after_unix_s, gone in ((60, 2), (150, 0)):
+        found = Retention(max_age_s=100).expired(
+            rows, kept_bytes=40, now_unix_s=200, after_unix_s=after_unix_s
+        )
+        assert found == gone
+
+
 def test_for_their_age_no_more_go_than_are_asked_for_but_for_their_size_all():
     for most, retention, gone in (
         (3, Retention(max_age_s=0), 3),
@@ -84,6 +93,32 @@ def test_much_is_removed_bit_by_bit(place, monkeypatch):
         removed = [writer.remove_expired(Retention(max_bytes=0)) for _ in range(4)]
     assert removed == [3, 3, 2, 0]
     assert ids(place) == []
+
+
+def test_more_rows_of_the_future_than_are_looked_at_at_a_time_do_not_stop_those_after_them(
+    place, monkeypatch
+):
+    monkeypatch.setattr("lengthwise.history.database.writer.OLDEST", OLDEST.limit(3))
+    now_s = 1_000_000.0
+    with writing(place, clock=lambda: now_s) as writer:
+        writer.append([Report(records("future", 7))])
+        now_s = 1_000.0
+        add(writer, "old")
+        now_s = 2_000.0
+        add(writer, "new")
+        assert writer.remove_expired(Retention(max_age_s=1_500)) == 0
+        removed = [writer.remove_expired(Retention(max_age_s=500)) for _ in range(4)]
+    assert removed == [3, 3, 2, 0]
+    assert ids(place) == ["new"]
+
+
+def test_rows_of_the_future_with_nothing_after_them_stay(place):
+    now_s = 1_000_000.0
+    with writing(place, clock=lambda: now_s) as writer:
+        add(writer, "a", "b")
+        now_s = 1_000.0
+        assert writer.remove_expired(Retention(max_age_s=500)) == 0
+    assert ids(place) == ["a", "b"]
 
 
 def test_two_who_remove_at_once_do_not_remove_too_much(place):

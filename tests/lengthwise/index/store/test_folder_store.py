@@ -2,14 +2,16 @@
 
 import errno
 import fcntl
+import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lengthwise.index.errors import ArtifactError, StoreBusyError, StoreError
-from lengthwise.index.store import locking
+from lengthwise.index.store import folder_store, locking
 from lengthwise.index.store.folder_store import FolderStore, resolve_artifact
 
 WRITES_AND_WAITS = """
@@ -91,6 +93,27 @@ def test_an_unknown_version_cannot_be_used(store):
         store.make_current("z")
     assert str(caught.value) == f"{store.root} has no version 'z': expected one of ['a', 'b', 'c']"
     assert store.current() == "c"
+
+
+def test_a_version_that_is_pruned_while_the_lock_is_waited_for_is_not_made_current(
+    store, monkeypatch
+):
+    @contextmanager
+    def locked_late(root):
+        shutil.rmtree(store.path_of("a"))
+        with locking.locked(root):
+            yield
+
+    monkeypatch.setattr(folder_store, "locked", locked_late)
+    with pytest.raises(StoreError, match="has no version 'a': expected one of"):
+        store.make_current("a")
+    assert store.current() == "c"
+
+
+def test_where_nothing_is_no_version_can_be_used_and_nothing_is_left(tmp_path):
+    with pytest.raises(StoreError, match="has no version 'a'"):
+        FolderStore(tmp_path).make_current("a")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_current_version_that_is_gone_is_named_with_those_that_are_there(store):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.core import url_to_fs
 
 from lengthwise.index.errors import (
     ArtifactAlteredError,
+    ArtifactIncompleteError,
     MissingExtraError,
     StaleVersionError,
     StoreError,
@@ -25,6 +27,13 @@ ROOT = Path(__file__).parents[4]
 @pytest.fixture
 def root():
     return f"memory://{secrets.token_hex(6)}/indexes"
+
+
+@pytest.fixture(params=["memory", "s3"])
+def url(request):
+    """A prefix of either kind of store; `root` is one in memory."""
+    wanted = {"memory": "root", "s3": "s3_bucket"}[request.param]
+    return f"{request.getfixturevalue(wanted)}/indexes"
 
 
 @pytest.fixture
@@ -115,6 +124,20 @@ def test_an_object_that_was_altered_is_not_fetched(root, artifact, filesystem, t
     with pytest.raises(ArtifactAlteredError, match=r"rows\.parquet"):
         place.fetch("a", tmp_path / "cache")
     assert Published.at(str(tmp_path / "cache")).versions() == []
+
+
+def test_a_version_of_which_an_object_is_missing_is_not_whole_and_not_fetched(
+    url, artifact, tmp_path
+):
+    place = Published.at(url)
+    place.publish(artifact("a"), "a", expected=None)
+    filesystem, prefix = url_to_fs(url, use_listings_cache=False)
+    filesystem.rm_file(f"{prefix}/versions/a/rows.parquet")
+    with pytest.raises(ArtifactIncompleteError, match=r"no rows\.parquet of the version 'a'"):
+        place.fetch("a", tmp_path / "cache")
+    assert Published.at(str(tmp_path / "cache")).versions() == []
+    with pytest.raises(StoreError):
+        place.fetch("b", tmp_path / "cache")
 
 
 def test_a_manifest_cannot_name_files_outside(root, artifact, filesystem, tmp_path):

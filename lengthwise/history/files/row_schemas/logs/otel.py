@@ -18,8 +18,21 @@ from lengthwise.history.files.row_schemas.logs.log_schema import LogSchema
 from lengthwise.history.files.row_schemas.logs.phoenix import openinference_request
 from lengthwise.history.files.values import Row, is_absent
 
-_GENERATIONS = frozenset({"chat", "text_completion", "generate_content", "completion"})
-"""Values of gen_ai.operation.name that generate text."""
+_GENERATIONS = frozenset({"chat", "text_completion", "generate_content", "completion", "unknown"})
+"""Values of gen_ai.operation.name that generate text, and of OpenLLMetry's llm.request.type, which
+is "unknown" where its instrumentation does not tell them apart."""
+
+_OPENINFERENCE = (
+    "openinference.",
+    "llm.input_messages",
+    "llm.output_messages",
+    "llm.model_name",
+    "llm.token_count.",
+    "llm.invocation_parameters",
+    "llm.prompts",
+)
+"""How attributes of OpenInference's begin. Not "llm." alone: OpenLLMetry, which follows the
+conventions read here, has llm.request.type, llm.is_streaming and llm.usage.total_tokens."""
 
 _PREFIX = "gen_ai."
 """Of every attribute of these conventions."""
@@ -43,10 +56,10 @@ class OtelSchema(LogSchema):
 
     def request(self, row: Row) -> LoggedRequest:
         attributes = attributes_of(row)
-        if any(name.startswith(("llm.", "openinference.")) for name in attributes):
+        if any(name.startswith(_OPENINFERENCE) for name in attributes):
             leave_out_failed(row)
             return openinference_request(attributes, row)
-        operation = attributes.get("gen_ai.operation.name")
+        operation = first_of(attributes, "gen_ai.operation.name", "llm.request.type")
         if not any(name.startswith(_PREFIX) for name in attributes):
             raise LeftOut(OTHER_CALL)
         leave_out_call(operation)

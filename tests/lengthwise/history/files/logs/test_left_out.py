@@ -18,6 +18,7 @@ from tests.lengthwise.history.files.logs.examples.observing import (
     langfuse_observation,
     litellm_payload,
     litellm_spend,
+    openllmetry_span,
     otel_span,
     otlp,
     phoenix_span,
@@ -103,6 +104,11 @@ def test_json_in_the_texts_of_litellms_table_is_looked_into(
         (
             otlp(otel_span(5, "stop")),
             otlp(otel_span(0, "stop", **{"gen_ai.operation.name": {"stringValue": "embeddings"}})),
+            "embedding",
+        ),
+        (
+            otlp(openllmetry_span(5, "stop", kind="unknown")),
+            otlp(openllmetry_span(0, "stop", kind="embedding")),
             "embedding",
         ),
         (

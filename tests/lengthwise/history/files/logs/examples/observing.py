@@ -72,6 +72,34 @@ def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
     return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {}, "spans": spans}]}]}
 
 
+def openllmetry_span(tokens: int, reason: str, code: int = 0, kind: str = "chat") -> dict[str, Any]:
+    """A span of OpenLLMetry (Traceloop): flat messages, and llm.* beside gen_ai.*."""
+    values: dict[str, Any] = {
+        "llm.request.type": {"stringValue": kind},
+        "llm.is_streaming": {"boolValue": False},
+        "llm.headers": {"stringValue": "None"},
+        "llm.usage.total_tokens": {"intValue": str(9 + tokens)},
+        "gen_ai.system": {"stringValue": "OpenAI"},
+        "gen_ai.request.model": {"stringValue": "m"},
+        "gen_ai.response.model": {"stringValue": "m"},
+        "gen_ai.request.max_tokens": {"intValue": str(LIMIT)},
+        "gen_ai.usage.prompt_tokens": {"intValue": "9"},
+        "gen_ai.usage.completion_tokens": {"intValue": str(tokens)},
+        "gen_ai.completion.0.role": {"stringValue": "assistant"},
+        "gen_ai.completion.0.content": {"stringValue": "Lake Geneva."},
+        "gen_ai.completion.0.finish_reason": {"stringValue": reason},
+    }
+    for number, message in enumerate(ASKED):
+        for key, value in message.items():
+            values[f"gen_ai.prompt.{number}.{key}"] = {"stringValue": value}
+    return {
+        "spanId": "c3Bhbg==",
+        "name": "openai.chat",
+        "attributes": [{"key": key, "value": value} for key, value in values.items()],
+        "status": {"code": code} if code else {},
+    }
+
+
 def phoenix_span(tokens: int, reason: str, **changes: Any) -> dict[str, Any]:
     """A row of Phoenix's data frame of spans."""
     return {
@@ -123,6 +151,11 @@ LOGS: tuple[Log, ...] = (
         "otel",
         [otlp(otel_span(5, "stop"), otel_span(64, "length"))],
         failed=otlp(otel_span(0, "error", code=2)),
+    ),
+    Log(
+        "otel",
+        [otlp(openllmetry_span(5, "stop"), openllmetry_span(64, "length"))],
+        failed=otlp(openllmetry_span(0, "error", code=2)),
     ),
     Log(
         "phoenix",
