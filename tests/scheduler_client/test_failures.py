@@ -348,6 +348,6 @@ def test_a_bad_setting_stops_the_client_with_name_value_and_range(settings, mess
         LengthPredictorClient(**settings)
 
 
-def test_one_of_several_hosts_that_cannot_be_found_is_named():
+def test_where_none_of_several_hosts_can_be_found_one_is_named():
     with pytest.raises(ServerUnavailableError, match=r"'no-such-host.invalid' cannot be found"):
-        LengthPredictorClient("127.0.0.1:1,no-such-host.invalid:1")
+        LengthPredictorClient("no-such-host.invalid:1,nor-this-one.invalid:1")
