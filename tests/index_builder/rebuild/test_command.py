@@ -88,7 +88,7 @@ def test_a_history_that_is_not_there_fails_in_one_line(loop, tmp_path):
 
 def test_a_disk_that_is_full_fails_in_one_line(loop, monkeypatch):
     def fill(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/lengthwise-vectors-")
+        raise OSError(errno.ENOSPC, "No space left on device", "vectors.npy")
 
     loop.report(new_records(200))
     before = loop.place.current()
