@@ -110,7 +110,8 @@ def _sources(
     if any(config.observe.engines.values()):
         once = OnceALook(engines.observe).observe
         if requests is not None:
-            sources.append(ReportedDemand(requests, once, options).observe)
+            reported = ReportedDemand(requests, once, options, lambda: engines.has_no_address)
+            sources.append(reported.observe)
         sources.append(once)
     elif requests is not None:
         raise InvalidConfigError(

@@ -30,16 +30,18 @@ class PoolInstances:
         starting: Asked for, and not yet serving.
         draining: That end what they run and take nothing new.
         busy_interactive: Of the ready ones, those that run any interactive request.
+        held_requests: That run or wait in the ready ones, of either class.
     """
 
     ready: int = 0
     starting: int = 0
     draining: int = 0
     busy_interactive: int = 0
+    held_requests: int = 0
 
     def __post_init__(self) -> None:
         at_least(0, ready=self.ready, starting=self.starting, draining=self.draining)
-        at_least(0, busy_interactive=self.busy_interactive)
+        at_least(0, busy_interactive=self.busy_interactive, held_requests=self.held_requests)
 
     @property
     def wanted(self) -> int:

@@ -1,7 +1,8 @@
 """What vLLM's /metrics says of one engine."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.error import URLError
@@ -34,7 +35,15 @@ NO_ADDRESS = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.
 """What getaddrinfo says of a name that has no address: an answer, where the others are none."""
 
 TIMEOUT_S = 2.0
-"""For one engine: a page of metrics takes milliseconds, and others are to be asked as well."""
+"""For one engine, to connect and for each part of its answer: a page takes milliseconds."""
+
+LOOKS_AT_ONCE = 32
+"""Engines that are asked at the same time: of a hundred that are all slow a look takes four
+timeouts, and the small pod that asks parses no more pages at once."""
+
+CONFIGURED_WEIGHT = 2
+"""Requests that the configured length counts for in a mean answer. One that is right within a
+factor of two says about as much as two exponential lengths, whose mean is off by 1/sqrt(2)."""
 
 DIRECT = build_opener(ProxyHandler({}))
 """Engines are inside the cluster, where the proxy that the environment may name does not lead."""
@@ -73,6 +82,11 @@ class EngineSample:
         counters = (sums.get(name, 0.0) for name in (GENERATED, PROMPTS, ENDED))
         return cls(int(sums[RUNNING]), int(sums[WAITING]), *counters)
 
+    @property
+    def held(self) -> int:
+        """Requests that run or wait in it."""
+        return self.running + self.waiting
+
 
 def engine_urls(url: str) -> list[str]:
     """The engines behind a URL: itself, or one for each address if it begins with "dns+".
@@ -109,9 +123,26 @@ def scrape(url: str) -> EngineSample | None:
         return None
 
 
+def look_at_all(
+    urls: Sequence[str], look: Callable[[str], EngineSample | None]
+) -> Mapping[str, EngineSample | None]:
+    """What each engine says, in the order of the URLs: slow ones are waited for together.
+
+    Args:
+        urls: Metrics pages of all engines, each once.
+        look: Looks at one; called from up to LOOKS_AT_ONCE threads.
+    """
+    with ThreadPoolExecutor(LOOKS_AT_ONCE, "look") as threads:
+        return dict(zip(urls, threads.map(look, urls), strict=True))
+
+
 @dataclass(slots=True)
 class MeanLengths:
-    """Mean prompt and answer of the requests that ended, from counters that may start again.
+    """Mean prompt and answer of requests, from counters that may start again.
+
+    The tokens of all answers over the number of those that ended estimate the mean of an
+    exponential length while others still run. Of few that ended that may be anything, so the
+    configured length counts as CONFIGURED_WEIGHT requests more: the estimate under that prior.
 
     Args:
         default_tokens: Mean answer while nothing has ended.
@@ -121,27 +152,34 @@ class MeanLengths:
     _generated: float = 0.0
     _prompts: float = 0.0
     _ended: float = 0.0
+    _begun: float = 0.0
 
     def learn(self, before: EngineSample, now: EngineSample) -> None:
         """From two looks at one engine; counters that fell began again from 0."""
         self._generated += grown(before.generated_tokens, now.generated_tokens)
         self._prompts += grown(before.prompt_tokens, now.prompt_tokens)
-        self._ended += grown(before.ended, now.ended)
+        ended = grown(before.ended, now.ended)
+        self._ended += ended
+        ran = before.running if now.ended >= before.ended else 0
+        self._begun += ended + now.running - ran
 
     @property
     def output_tokens(self) -> float:
-        """Mean answer."""
-        return self._generated / self._ended if self._ended else self.default_tokens
+        """Mean answer; the configured one while nothing has ended."""
+        if not self._ended:
+            return self.default_tokens
+        tokens = self._generated + CONFIGURED_WEIGHT * self.default_tokens
+        return tokens / (self._ended + CONFIGURED_WEIGHT)
 
     @property
     def input_tokens(self) -> float:
-        """Mean prompt; 0 while nothing has ended."""
-        return self._prompts / self._ended if self._ended else 0.0
+        """Mean prompt of those that began, whose prompts are computed; 0 while none has."""
+        return self._prompts / self._begun if self._begun > 0 else 0.0
 
     @property
     def is_known(self) -> bool:
-        """Whether anything has ended."""
-        return self._ended > 0
+        """Whether what has ended counts for as much as what is configured."""
+        return self._ended >= CONFIGURED_WEIGHT
 
 
 def grown(before: float, now: float) -> float:

@@ -1,6 +1,7 @@
 """The fleet's state out of one look after another at its engines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from autoscaler.core.demand import DeadlineGroup, Knowledge, TokenDemand
@@ -8,10 +9,12 @@ from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool,
 from autoscaler.core.interactive import occupancy_ahead_by_mean
 from autoscaler.core.options import DecisionOptions
 from autoscaler.edges.engine_metrics import (
+    ALL_ADDRESSES,
     EngineSample,
     MeanLengths,
     engine_urls,
     grown,
+    look_at_all,
     scrape,
     total,
 )
@@ -19,14 +22,24 @@ from autoscaler.errors import NameServerError
 
 LOOKS_KEPT = 2
 """Looks for which an engine that does not answer counts as it last was: it may only be slow, and a
-missing answer must not look like a missing load. One that was stopped is then forgotten."""
+missing answer must not look like a missing load. One that was stopped is then forgotten; one that
+its name still lists is not: by that it is there. So many looks without any address are none yet."""
 
 RATE_WEIGHT = 0.3
 """Of the newest interval in the rate of arrivals: three intervals make two thirds of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What an engine last said, when, and how many looks it has missed since."""
+
+    sample: EngineSample
+    at_s: float
+    missed: int = 0
+
+
 class FleetObserver:
-    """Asks every engine in turn, and remembers what it must to know rates and means.
+    """Asks all engines, and remembers what it must to know rates and means.
 
     Engines' metrics tell no classes and no predictions: what interactive and mixed engines hold is
     interactive, what batch engines hold is due after the standard deadline, and lengths are the
@@ -36,7 +49,8 @@ class FleetObserver:
         engines: Metrics URLs by pool; "dns+" before one means all addresses of its name.
         options: Their SLOs and capacity say what occupancy to expect.
         mean_tokens: Mean answer while nothing has ended.
-        look: Looks at the engine behind a URL; None if it does not answer.
+        look: Looks at the engine behind a URL; None if it does not answer. Called from several
+            threads at once.
         patient: For a while, before the first state, wait until all engines have answered: of one
             that has not nothing is known, and it may hold much.
     """
@@ -55,10 +69,10 @@ class FleetObserver:
         self._lengths = MeanLengths(mean_tokens)
         self._look = look
         self._looks_for_all = LOOKS_KEPT if patient else 0
-        self._before: dict[str, EngineSample] = {}
-        self._missed: dict[str, int] = {}
+        self._before: dict[str, _Seen] = {}
         self._before_s: float | None = None
         self._arrivals_per_s = 0.0
+        self._looks_without_address = 0
         self._at_zero = False
         self._state: FleetState | None = None
 
@@ -70,34 +84,68 @@ class FleetObserver:
             past_needs: Of earlier decisions, to be carried.
         """
         try:
-            engines = {
-                pool: [engine for url in urls for engine in engine_urls(url)]
-                for pool, urls in self._engines.items()
-            }
+            engines, listed = self._there()
         except NameServerError:
+            self._looks_without_address = 0
             return self._state
-        answers = {url: self._look(url) for urls in engines.values() for url in urls}
+        answers = look_at_all([url for urls in engines.values() for url in urls], self._look)
+        self._looks_without_address = 0 if answers else self._looks_without_address + 1
         if not any(answers.values()) and not self._is_at_zero(answers, past_needs):
             return self._state
         if self._state is None and self._looks_for_all and not all(answers.values()):
             self._looks_for_all -= 1
             return None
         seen = {
-            pool: {url: sample for url in urls if (sample := self._kept(url, answers[url]))}
+            pool: {
+                url: one
+                for url in urls
+                if (one := self._kept(url, answers[url], now_s, is_listed=url in listed))
+            }
             for pool, urls in engines.items()
         }
         self._learn(seen, now_s)
-        self._state = self._from(seen, now_s, past_needs)
+        # Of a listed engine that has never answered nothing is known but that it serves.
+        ready = {
+            pool: sum(1 for url in urls if url in listed or url in seen[pool])
+            for pool, urls in engines.items()
+        }
+        samples = {pool: [one.sample for one in among.values()] for pool, among in seen.items()}
+        self._state = self._from(samples, ready, now_s, past_needs)
         return self._state
 
     def held_by_engine(self) -> Mapping[str, int]:
         """Requests that run or wait in each engine, by its HOST:PORT, at the last look."""
-        return {urlsplit(url).netloc: sum(total([one])) for url, one in self._before.items()}
+        return {urlsplit(url).netloc: one.sample.held for url, one in self._before.items()}
 
     @property
     def mean_tokens(self) -> float:
         """Mean answer of those that ended; the configured one while none has."""
         return self._lengths.output_tokens
+
+    @property
+    def has_no_address(self) -> bool:
+        """Whether for some looks the name servers have known no address of any engine.
+
+        None may be there, or all may be out of their service at once: which, others must know.
+        """
+        return self._looks_without_address > LOOKS_KEPT
+
+    def _there(self) -> tuple[Mapping[Pool, Sequence[str]], set[str]]:
+        """The engines by pool, and those of them that a name server lists: they serve.
+
+        Raises:
+            NameServerError: If nobody knows what a name resolves to.
+        """
+        found: dict[Pool, list[str]] = {}
+        listed: set[str] = set()
+        for pool, urls in self._engines.items():
+            found[pool] = []
+            for url in urls:
+                engines = engine_urls(url)
+                found[pool] += engines
+                if url.startswith(ALL_ADDRESSES):
+                    listed.update(engines)
+        return found, listed
 
     def _is_at_zero(
         self, answers: Mapping[str, EngineSample | None], past_needs: Sequence[PastNeed]
@@ -112,48 +160,52 @@ class FleetObserver:
         self._at_zero = not answers and (self._at_zero or not any(needs))
         return self._at_zero
 
-    def _kept(self, url: str, answer: EngineSample | None) -> EngineSample | None:
+    def _kept(
+        self, url: str, answer: EngineSample | None, now_s: float, *, is_listed: bool
+    ) -> _Seen | None:
         if answer is not None:
-            self._missed[url] = 0
-            return answer
-        self._missed[url] = self._missed.get(url, 0) + 1
-        return self._before.get(url) if self._missed[url] <= LOOKS_KEPT else None
+            return _Seen(answer, now_s)
+        before = self._before.get(url)
+        if before is None or (before.missed >= LOOKS_KEPT and not is_listed):
+            return None
+        return replace(before, missed=before.missed + 1)
 
-    def _learn(self, seen: Mapping[Pool, Mapping[str, EngineSample]], now_s: float) -> None:
-        came = 0.0
-        for pool, samples in seen.items():
-            for url, sample in samples.items():
+    def _learn(self, seen: Mapping[Pool, Mapping[str, _Seen]], now_s: float) -> None:
+        came_per_s = 0.0
+        for pool, among in seen.items():
+            for url, one in among.items():
                 before = self._before.get(url)
-                if before is None:
+                if before is None or one.at_s <= before.at_s:
                     continue
-                self._lengths.learn(before, sample)
+                self._lengths.learn(before.sample, one.sample)
                 if pool is not Pool.BATCH:
-                    held = total([sample]), total([before])
-                    came += grown(before.ended, sample.ended) + sum(held[0]) - sum(held[1])
+                    ended = grown(before.sample.ended, one.sample.ended)
+                    came = ended + one.sample.held - before.sample.held
+                    # Since it last answered: what came in many looks is no flood in one.
+                    came_per_s += came / (one.at_s - before.at_s)
         if self._before_s is not None and now_s > self._before_s:
-            rate = max(0.0, came) / (now_s - self._before_s)
-            self._arrivals_per_s += RATE_WEIGHT * (rate - self._arrivals_per_s)
-        self._before = {url: sample for samples in seen.values() for url, sample in samples.items()}
+            self._arrivals_per_s += RATE_WEIGHT * (max(0.0, came_per_s) - self._arrivals_per_s)
+        self._before = {url: one for among in seen.values() for url, one in among.items()}
         self._before_s = now_s
 
     def _from(
         self,
-        seen: Mapping[Pool, Mapping[str, EngineSample]],
+        samples: Mapping[Pool, Sequence[EngineSample]],
+        ready: Mapping[Pool, int],
         now_s: float,
         past_needs: Sequence[PastNeed],
     ) -> FleetState:
         pools = {
             pool: PoolInstances(
-                len(samples),
-                busy_interactive=sum(1 for one in samples.values() if sum(total([one]))),
+                ready[pool],
+                busy_interactive=sum(1 for one in among if one.held),
+                held_requests=sum(one.held for one in among),
             )
-            for pool, samples in seen.items()
+            for pool, among in samples.items()
         }
-        interactive = [
-            sample for pool, samples in seen.items() if pool is not Pool.BATCH
-            for sample in samples.values()
-        ]  # fmt: skip
-        running, waiting = total(interactive)
+        running, waiting = total(
+            one for pool, among in samples.items() if pool is not Pool.BATCH for one in among
+        )
         capacity, slo = self._options.capacity, self._options.slo
         forecast = occupancy_ahead_by_mean(
             running + waiting,
@@ -162,7 +214,7 @@ class FleetObserver:
             capacity.itl_s(capacity.slots_within(slo.itl_s)),
             capacity.start_up_s,
         )
-        batch = total(seen.get(Pool.BATCH, {}).values())
+        batch = total(samples.get(Pool.BATCH, ()))
         return FleetState(
             now_s,
             pools,

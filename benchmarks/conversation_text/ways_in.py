@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lengthwise.chat_template import ChatTemplate as LearntTemplate
 from lengthwise.chat_template import canonical_text
 from lengthwise.conversation import ChatMessage, render_conversation
-from scheduler_client.advisor.api_request import read_api_body
+from scheduler_client.gateways.api_request import read_api_body
 
 SYSTEM = "Answer what the user asks."
 """What a template says on its own where the chat has no system message."""

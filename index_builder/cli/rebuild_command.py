@@ -4,8 +4,6 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Annotated
 
@@ -23,6 +21,7 @@ from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundOutcome
 from index_builder.rebuild.progress import RoundProgress, StopRoundError
 from index_builder.rebuild.schedule import failed, run_every, stop_on_signals
+from index_builder.rebuild.work_folder import work_folder
 from index_builder.training.options import TrainOptions
 from lengthwise.errors import LengthwiseError
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER
@@ -47,8 +46,8 @@ HELP = {
     "tolerate_others": "How much worse rows of others than a caller may be predicted for taking in "
     "that caller's, as a share of their mean length.",
     "model_context": "NAME=TOKENS, several with commas: longer lengths are cut to it.",
-    "from_sequence": "Take rows of the history after this one; -1 goes on where the live version "
-    "ended.",
+    "from_sequence": "Take rows of the history after this one, until a version was published; -1 "
+    "goes on where the live version ended.",
     "seed": "Of whatever chance decides.",
 }
 """Help of each field of `RebuildOptions`."""
@@ -125,7 +124,7 @@ def rebuild(
     def tell(outcome: RoundOutcome) -> None:
         _print(outcome, as_json=as_json)
 
-    with TemporaryDirectory(prefix="lengthwise-fetched-") as cache, stop_on_signals(stop):
+    with work_folder() as cache, stop_on_signals(stop):
         job = Rebuild(
             history=store,
             place=Published.at(index_store),
@@ -135,11 +134,18 @@ def rebuild(
             encoder=encoder,
             device=device,
             precision=precision,
-            cache=Path(cache),
+            cache=cache,
             leave_out_callers=frozenset(leave_out_caller or ()),
         )
         if every:
-            run_every(every, lambda: job.run(progress), tell, stop)
+
+            def next_round() -> RoundOutcome:
+                nonlocal job
+                outcome = job.run(progress)
+                job = job.after(outcome)
+                return outcome
+
+            run_every(every, next_round, tell, stop)
             return
         outcome = _one_round(lambda: job.run(progress))
     tell(outcome)

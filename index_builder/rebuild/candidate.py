@@ -174,7 +174,7 @@ class CalibrationRows:
         if head is None:
             places = np.arange(len(rows))
             return cls(HeldOutRows(places), HeldOutRows(places[-wanted:]))
-        places = np.flatnonzero(_not_trained_on(rows, source))
+        places = np.flatnonzero(not_trained_on(rows, source))
         if not len(places):
             raise InvalidInputError(
                 "no row can be predicted as a new prompt: the encoder was trained, and of the "
@@ -191,7 +191,13 @@ class CalibrationRows:
         return cls(held_out(places), held_out(places[-wanted:]))
 
 
-def _not_trained_on(rows: VectorRows, source: EncoderSource) -> BoolVector:
+def not_trained_on(rows: VectorRows, source: EncoderSource) -> BoolVector:
+    """Shape (rows,): reported since an encoder was trained, or kept apart from its training.
+
+    Args:
+        rows: Any; those without text are never among them.
+        source: The encoder, which was trained.
+    """
     facts = source.training
     assert facts is not None  # noqa: S101  there is a head
     later = rows.rows.stored_unix_s > source.trained_until_unix_s

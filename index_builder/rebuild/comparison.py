@@ -18,6 +18,7 @@ from lengthwise.index.arrays import FloatMatrix, IntVector
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.length_scale import FloatArray
+from lengthwise.index.search.mapped import copied
 
 STATED_COVERAGE = 0.9
 """What the interval that is looked at states, as a share of the rows."""
@@ -121,9 +122,54 @@ def compare(
         live_vectors: Their vectors of the live version's encoder.
         seed: Decides which rows each resampling draws.
     """
-    truth = held_out.rows.output_tokens.astype(float)
     before = predicted(live, held_out, live_vectors)
     after = predicted(candidate, held_out, held_out.vectors)
+    return _compared(before, after, held_out.rows.output_tokens.astype(float), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRows:
+    """Some of an index's own rows, which it is asked about as if each were not there.
+
+    Args:
+        index: The one that holds them.
+        content: All of its rows and vectors.
+        places: Shape (n,): which of them are asked about.
+    """
+
+    index: LengthIndex
+    content: VectorRows
+    places: IntVector
+
+    @property
+    def truth(self) -> FloatArray:
+        """Shape (n,): their lengths, in tokens."""
+        return self.content.rows.output_tokens[self.places].astype(float)
+
+    def predicted(self) -> PredictedLengths:
+        """What the index says of them."""
+        quantiles: list[tuple[float, ...]] = []
+        for start in range(0, len(self.places), ASKED_AT_A_TIME):
+            places = self.places[start : start + ASKED_AT_A_TIME]
+            found = self.index.estimate_rows(places, copied(self.content.vectors, places))
+            quantiles += [e.quantile_tokens for e in found]
+        return from_quantiles(self.index.manifest.quantile_levels, np.array(quantiles, float))
+
+
+def compare_own(live: OwnRows, candidate: OwnRows, *, seed: int = 0) -> VersionComparison:
+    """Have both predict the same rows, which both hold.
+
+    Args:
+        live: Of the version that is served now.
+        candidate: Of what may take its place; rows that its encoder did not learn from.
+        seed: Decides which rows each resampling draws.
+    """
+    return _compared(live.predicted(), candidate.predicted(), candidate.truth, seed)
+
+
+def _compared(
+    before: PredictedLengths, after: PredictedLengths, truth: FloatArray, seed: int
+) -> VersionComparison:
     everything = np.arange(len(truth))
 
     def loss(places: IntVector) -> Loss:

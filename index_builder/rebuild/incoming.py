@@ -152,6 +152,17 @@ class TimeSplit:
 
     held_out: IntVector
 
+    @staticmethod
+    def lacking(censored: BoolVector) -> str:
+        """Why none of some new rows can be held out; "" if some can."""
+        ended, wanted = int(np.count_nonzero(~censored)), round(1 / MAX_HELD_OUT_SHARE)
+        if ended >= wanted:
+            return ""
+        return (
+            f"{ended} of them ended by themselves, all others were cut off: expected at least "
+            f"{wanted}, since versions are compared on such rows alone"
+        )
+
     @classmethod
     def from_newest_ended(cls, censored: BoolVector, at_most: int) -> Self | None:
         """Hold out the newest rows that ended by themselves, never more than a quarter of those.

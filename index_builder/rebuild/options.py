@@ -26,7 +26,7 @@ class RebuildOptions:
             taking in that caller's, as a share of their mean length.
         model_context: Contexts of LLMs, NAME=TOKENS: longer lengths are cut to them.
         from_sequence: Take rows of the history after this one; -1 goes on where the live version
-            ended.
+            ended, as rounds do that follow one which published (`Rebuild.after`).
         seed: Decides samples, resampling and what is random in a training.
 
     Raises:

@@ -7,6 +7,15 @@ from typing import Any
 from index_builder.rebuild.comparison import VersionComparison
 from index_builder.rebuild.others import OthersComparison
 
+TAKEN_OUT = "of the live version by a caller that is left out"
+"""Why rows of the live version go, as an outcome tells it."""
+
+KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
+"""Why rows of the live version are left out, as an outcome tells it."""
+
+WITHOUT_VECTOR = "for which the encoder gave no finite vector"
+"""Why rows, new ones or others, are left out, as an outcome tells it."""
+
 
 class RoundEnding(StrEnum):
     """How a round ended; `exit_code` is the program's, if it was the only one."""
@@ -44,7 +53,7 @@ class RoundOutcome:
         rows: Rows of the version that was made; 0 if none was.
         comparison: With the live version; None where there was none to compare with.
         others: What rows of others suffer from each caller's new ones; empty where there are none.
-        faults: Why it was refused, failed or was overtaken.
+        faults: Why it was refused, failed or was overtaken, or what is still lacking.
         pruned: Old versions that were removed after it.
         seconds: How long the round took.
     """

@@ -4,10 +4,10 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from index_builder.rebuild.candidate import Recipe
+from index_builder.rebuild.carrying_over import CarryingOver
 from index_builder.rebuild.comparison import compare
 from index_builder.rebuild.incoming import Incoming, IncomingReader, TimeSplit
 from index_builder.rebuild.keeping import Caps, WithinCaps, within_caps
@@ -15,27 +15,28 @@ from index_builder.rebuild.live_version import EncoderSource, LiveVersion
 from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.others import compare_others
 from index_builder.rebuild.others import faults as others_faults
-from index_builder.rebuild.outcome import RoundEnding, RoundOutcome
+from index_builder.rebuild.outcome import (
+    KEPT_WITHOUT_TEXT,
+    TAKEN_OUT,
+    WITHOUT_VECTOR,
+    RoundEnding,
+    RoundOutcome,
+)
+from index_builder.rebuild.position import first_known
 from index_builder.rebuild.progress import RoundProgress
+from index_builder.rebuild.publishing import published
 from index_builder.rebuild.retraining import Retraining
 from index_builder.rebuild.vector_rows import VectorRows, encoded, encoded_anew
+from index_builder.rebuild.work_folder import work_folder
 from index_builder.training.options import TrainOptions
 from lengthwise.history.database.reader import HistoryReader
 from lengthwise.index.encoder.encoder import DEFAULT_ENCODER, Device, Precision, load_encoder
-from lengthwise.index.errors import InvalidInputError, StaleVersionError, StoreBusyError, StoreError
 from lengthwise.index.index import LengthIndex
 from lengthwise.index.record import RowKey
 from lengthwise.index.repeats.repeat_table import RepeatTable
 from lengthwise.index.store import Published
 from lengthwise.index.store.published import new_version
 from lengthwise.model_contexts import ModelContexts
-
-TAKEN_OUT = "of the live version by a caller that is left out"
-"""Why rows of the live version go, as an outcome tells it."""
-KEPT_WITHOUT_TEXT = "of the live version without text, which a training needs"
-"""Why rows of the live version are left out, as an outcome tells it."""
-WITHOUT_VECTOR = "for which the encoder gave no finite vector"
-"""Why rows, new ones or others, are left out, as an outcome tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,34 @@ class Rebuild:
             StopRoundError: It was asked to end.
         """
         started_s = time.monotonic()
-        with (
-            HistoryReader.open(self.history) as reader,
-            TemporaryDirectory(prefix="lengthwise-rebuild-") as folder,
-        ):
-            outcome = _Round(self, reader, Path(folder), progress).run()
+        with work_folder() as folder:
+            with HistoryReader.open(self.history) as reader:
+                made = _Round(self, reader, folder, progress)
+                outcome = made.run()
+            if outcome.ending is RoundEnding.OVERTAKEN and made.trained is not None:
+                outcome = CarryingOver(
+                    source=made.trained,
+                    place=self.place,
+                    fetch=lambda version: self.fetch(version, folder),
+                    options=self.options,
+                    leave_out_callers=self.leave_out_callers,
+                    folder=folder,
+                    progress=progress,
+                ).run(outcome)
         return replace(outcome, seconds=time.monotonic() - started_s)
+
+    def after(self, outcome: RoundOutcome) -> "Rebuild":
+        """The same for the next round: once something was published it goes on from there."""
+        if outcome.ending is not RoundEnding.PUBLISHED:
+            return self
+        return replace(self, options=replace(self.options, from_sequence=-1))
+
+    def fetch(self, version: str, folder: Path) -> LiveVersion:
+        """A version in memory, by way of a round's folder where no cache was given."""
+        cache = self.cache or folder / "fetched"
+        return LiveVersion.fetch(
+            self.place, version, cache, device=self.device, precision=self.precision
+        )
 
 
 class _Round:
@@ -97,13 +120,16 @@ class _Round:
         self._reader = reader
         self._folder = folder
         self._progress = progress
+        self.trained: EncoderSource | None = None
         self._before = job.place.current()
         self._live = self._fetch_live()
         self._manifest = None if self._live is None else self._live.index.manifest
         self._known_repeats = None if self._live is None else self._live.index.repeats
         self._live_content: VectorRows | None = None
         self._last = reader.summary().last_sequence
-        self._after = self._first_known()
+        self._after = first_known(
+            reader, self._live, last=self._last, from_sequence=job.options.from_sequence
+        )
         self._outcome = RoundOutcome(
             ending=RoundEnding.NOTHING_NEW,
             version=self._before,
@@ -124,11 +150,13 @@ class _Round:
             left_out=incoming.left_out,
         )
         split = TimeSplit.from_newest_ended(incoming.rows.censored, self._options.holdout_rows)
-        too_few = len(incoming.rows) < self._options.min_new_rows
-        # Where all were cut off nothing can be compared, which a first version does not wait for.
-        too_few |= split is None and self._live is not None
-        if too_few and not takes_out:
+        if takes_out:
+            return self._make(source, incoming, split)
+        if len(incoming.rows) < self._options.min_new_rows:
             return self._outcome
+        # Where all were cut off nothing can be compared, which a first version does not wait for.
+        if split is None and self._live is not None:
+            return replace(self._outcome, faults=(TimeSplit.lacking(incoming.rows.censored),))
         return self._make(source, incoming, split)
 
     def _holds_unwanted(self) -> bool:
@@ -147,27 +175,7 @@ class _Round:
         if self._before is None:
             return None
         self._progress.note(f"Live version: {self._before}")
-        job = self._job
-        return LiveVersion.fetch(
-            job.place,
-            self._before,
-            job.cache or self._folder / "fetched",
-            device=job.device,
-            precision=job.precision,
-        )
-
-    def _first_known(self) -> int:
-        """The last row of the history that need not be read."""
-        if self._options.from_sequence >= 0:
-            return min(self._options.from_sequence, self._last)
-        after = 0 if self._live is None else self._live.last_sequence
-        if after > self._last:
-            raise InvalidInputError(
-                f"{self._before} has followed its history up to row {after:,}, this one ends at "
-                f"row {self._last:,}: expected the same history. To follow another from its "
-                "beginning give --from-sequence 0"
-            )
-        return after
+        return self._job.fetch(self._before, self._folder)
 
     def _source(self) -> EncoderSource:
         if self._live is not None:
@@ -193,7 +201,8 @@ class _Round:
     ) -> RoundOutcome:
         before = self._content()
         if self._job.training is not None:
-            source = self._trained(self._job.training, source, before, incoming, split)
+            source = self._train(self._job.training, source, before, incoming, split)
+            self.trained = source
             before = self._carried_over(before, source)
         self._progress.note(f"Encoding {len(incoming.rows) - len(incoming.vectors):,} prompts")
         new = encoded(incoming.rows, source.encoder, self._progress, given=incoming.vectors)
@@ -217,7 +226,13 @@ class _Round:
         made = recipe.write(self._folder / version, version, rows, self._repeats(kept))
         if made.no_first_tier:
             self._progress.note(made.no_first_tier)
-        return self._publish(version)
+        return published(
+            self._outcome,
+            self._job.place,
+            self._folder / version,
+            keep_versions=self._options.keep_versions,
+            progress=self._progress,
+        )
 
     def _content(self) -> VectorRows | None:
         """What the live version holds, but for rows of callers that are left out."""
@@ -239,7 +254,7 @@ class _Round:
         self._lose(WITHOUT_VECTOR, len(rows) - len(found))
         return found
 
-    def _trained(
+    def _train(
         self,
         options: TrainOptions,
         source: EncoderSource,
@@ -318,28 +333,6 @@ class _Round:
             left_out=sum(self._outcome.left_out.values()),
             seed=self._options.seed,
         )
-
-    def _publish(self, version: str) -> RoundOutcome:
-        folder, place = self._folder / version, self._job.place
-        self._progress.note(f"Publishing {version}")
-        try:
-            place.publish(folder, version, expected=self._before)
-        except (StaleVersionError, StoreBusyError) as error:
-            return replace(self._outcome, ending=RoundEnding.OVERTAKEN, faults=(str(error),))
-        return replace(
-            self._outcome,
-            ending=RoundEnding.PUBLISHED,
-            version=version,
-            pruned=self._prune(),
-        )
-
-    def _prune(self) -> tuple[str, ...]:
-        """Versions that are no longer kept; what cannot be removed now goes with the next."""
-        try:
-            return tuple(self._job.place.prune(self._options.keep_versions))
-        except StoreError as error:
-            self._progress.note(f"Old versions stay: {error}")
-            return ()
 
 
 def _holds_none(_: Collection[RowKey]) -> Collection[RowKey]:

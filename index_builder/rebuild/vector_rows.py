@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -58,7 +59,7 @@ class VectorRows:
         """Shape (rows,): the prompt is known."""
         return self.rows.with_text
 
-    @property
+    @cached_property
     def finite(self) -> BoolVector:
         """Shape (rows,): the encoder gave a vector of finite numbers."""
         found = [np.isfinite(piece).all(axis=1) for piece in in_pieces(self.vectors)]
@@ -69,12 +70,13 @@ class VectorRows:
         """Of the sampling of each answer; None where it is not known."""
         return self.rows.table.column("temperature").to_pylist()
 
+    def reported_by(self, callers: Collection[str]) -> BoolVector:
+        """Shape (rows,): one of some callers reported it."""
+        return np.array([caller in callers for caller in self.rows.callers], bool)
+
     def not_of(self, callers: Collection[str]) -> "VectorRows":
         """Those that none of some callers reported."""
-        if not callers:
-            return self
-        wanted = [caller not in callers for caller in self.rows.callers]
-        return self.take(np.flatnonzero(wanted))
+        return self.take(np.flatnonzero(~self.reported_by(callers))) if callers else self
 
     def with_finite_vectors(self, encoder: Encoder) -> "VectorRows":
         """Those that an encoder gave such a vector.

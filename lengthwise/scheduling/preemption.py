@@ -86,7 +86,7 @@ class PreemptionRule:
         max_at_once: Preemptions in one decision at most, at least 1.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or one that counts is not whole.
     """
 
     service_time: ServiceTimeModel = field(default_factory=ServiceTimeModel)
@@ -98,6 +98,9 @@ class PreemptionRule:
     max_at_once: int = 4
 
     def __post_init__(self) -> None:
+        for name in ("max_preemptions", "max_at_once"):
+            if (count := getattr(self, name)) % 1:
+                raise ValueError(f"{name} is {count}: expected a whole number")
         for name in ("switch_s", "max_preemptions", "safe_waits", "safe_services"):
             checked_not_negative(getattr(self, name), name)
         if not (self.much_longer >= 1 and math.isfinite(self.much_longer)):

@@ -6,11 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import structlog
+
 from lengthwise.index.record import HistoryRecord
 from predictor_service.completions.completion_store import Stored
-from predictor_service.errors import CallError, InternalFailureError, OverloadedError
+from predictor_service.errors import (
+    CallError,
+    InternalFailureError,
+    NotServingError,
+    OverloadedError,
+)
 from predictor_service.failures import unexpected
 from predictor_service.limited_log import LimitedLog
+from predictor_service.system.threads import THREAD_PREFIX
+
+log = structlog.get_logger(__name__)
 
 MAX_WAITING_ROWS = 65_536
 """Rows that may wait for a slow disk, beyond which reports are refused."""
@@ -20,6 +30,11 @@ MAX_WAITING_CHARS = 256 * 2**20
 
 MAX_COMMIT_ROWS = 16_384
 """Rows of one commit, or those of one report: so the first of many reports waits for few others."""
+
+PATIENCE_S = 60.0
+"""Seconds after which a commit counts as hanging. A database that answers gives up on a connection,
+a lock or a statement before that, but nothing in it bounds the wait for one that was stopped or cut
+off."""
 
 T = TypeVar("T")
 Records = Sequence[HistoryRecord]
@@ -72,12 +87,13 @@ class GroupCommit:
         self._max_waiting_rows = max_waiting_rows
         self._max_commit_rows = max_commit_rows
         self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="completions", initializer=prepare_thread
+            1, thread_name_prefix=THREAD_PREFIX + "completions", initializer=prepare_thread
         )
         self._waiting: list[Waiting] = []
         self._waiting_rows = 0
         self._waiting_chars = 0
         self._committing: asyncio.Task[None] | None = None
+        self._hanging = False
         self._reported = 0
         self._refusals = LimitedLog("reports not stored")
 
@@ -91,7 +107,7 @@ class GroupCommit:
 
         Raises:
             OverloadedError: The disk is full, or too slow for what is reported.
-            NotServingError: The database cannot be reached.
+            NotServingError: The database cannot be reached, or does not answer.
             InternalFailureError: They cannot be written.
         """
         chars = sum(len(record.prompt) for record in records)
@@ -110,11 +126,17 @@ class GroupCommit:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
-        """Write what waits and close the log."""
+        """Write what waits and close the log, unless that hangs: then it is left alone.
+
+        Takes as long as the log does, up to `PATIENCE_S`: to be cancelled by who cannot wait.
+        """
         if self._committing is not None:
             await self._committing
+        if self._hanging:
+            log.warning("completions not closed: what keeps them does not answer")
+            return
+        await self.between_commits(self._log.close)
         self._thread.shutdown()
-        self._log.close()
 
     def _check_room(self, rows: int, chars: int) -> None:
         if (
@@ -145,9 +167,7 @@ class GroupCommit:
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
         try:
-            stored = await self.between_commits(
-                lambda: self._log.append([one.records for one in batch])
-            )
+            stored = await self._append([one.records for one in batch])
         except CallError as error:
             await self._refuse(batch, error)
         except Exception as error:  # noqa: BLE001  the task must outlive whatever happens
@@ -156,6 +176,34 @@ class GroupCommit:
             for one, outcome in zip(batch, stored, strict=True):
                 self._reported += outcome.stored
                 _settle(one.done, outcome)
+
+    async def _append(self, reports: Sequence[Records]) -> list[Stored]:
+        """Store reports; where that hangs, leave it to itself and go on refusing until it ends.
+
+        Raises:
+            CallError: None of them is known to be stored.
+        """
+        if not self._hanging:
+            work = asyncio.ensure_future(self.between_commits(lambda: self._log.append(reports)))
+            await asyncio.wait({work}, timeout=PATIENCE_S)
+            if work.done():
+                return work.result()
+            self._hanging = True
+            work.add_done_callback(self._hangs_no_more)
+        raise NotServingError(
+            f"completions cannot be stored now: what keeps them has not answered for over "
+            f"{PATIENCE_S:g} s; report them again later, which does no harm if they were stored "
+            "after all"
+        )
+
+    def _hangs_no_more(self, work: asyncio.Future[list[Stored]]) -> None:
+        self._hanging = False
+        if work.cancelled():
+            return
+        error = work.exception()
+        if error is None:  # stored after all: its callers are told so when they repeat it
+            self._reported += sum(outcome.stored for outcome in work.result())
+        log.info("what keeps the completions answers again", stored=error is None)
 
     async def _refuse(self, batch: Sequence[Waiting], error: CallError) -> None:
         """Answer reports that were not stored, after trying whether just one of them is bad."""

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 DRIFT_DETAIL = f"{SERVICE_NAME}/drift"
 """Asked of the health service, it is NOT_SERVING while there is a drift alarm."""
 
+CLOSE_S = 1.0
+"""Seconds that a part has to close where the drain timeout is used up."""
+
 
 class Service:
     """The service of one process. Made inside a running event loop, for which it is.
@@ -201,11 +204,16 @@ class Service:
         await self._server.stop(max(0.0, ends_s - time.monotonic()))
         try:
             # Beyond the server's own grace nobody waits for what is still being computed.
-            await asyncio.wait_for(self.batcher.stop(), timeout=1)
+            await asyncio.wait_for(self.batcher.stop(), CLOSE_S)
         except TimeoutError:
             log.warning("stopped while a micro-batch was still being computed")
         await self.learner.stop()
-        await self._completions.close()
+        try:
+            # As before: their callers were not told that they are stored, and report them again.
+            left_s = max(CLOSE_S, ends_s - time.monotonic())
+            await asyncio.wait_for(self._completions.close(), left_s)
+        except TimeoutError:
+            log.warning("stopped while completions were still being stored")
         await asyncio.to_thread(self._tracer.close)
         if self.metrics is not None:
             await asyncio.to_thread(self.metrics.close)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from lengthwise.conversation import ChatMessage, render_conversation
+from lengthwise.history.database.completion import storable
 from lengthwise.index.errors import InvalidInputError
 from lengthwise.index.estimate.estimate import Query
 from lengthwise.index.record import HistoryRecord
@@ -31,6 +32,10 @@ MAX_MESSAGES = 4_096
 
 MAX_NAME_CHARS = 1_024
 """Bound on ids, roles and names of LLMs, which are kept and logged."""
+
+MAX_ID_BYTES = 2_048
+"""Bound on a completion's id as UTF-8, with which it and its caller's name fit the 2,704 bytes of
+an entry in PostgreSQL's index. The other stores have the same, so that a history can be moved."""
 
 FINISH_REASONS: dict[int, FinishReason] = {
     pb.FINISH_REASON_STOP: "stop",
@@ -123,6 +128,7 @@ class RequestLimits:
                 "repeated report is recognised"
             )
         _check_name("request_id", completion.request_id)
+        _check_id_bytes(completion.request_id)
         _check_name("model", completion.model)
         sampling = _sampling(completion)
         return HistoryRecord(
@@ -162,6 +168,14 @@ def _check_name(field: str, value: str) -> None:
     if len(value) > MAX_NAME_CHARS:
         raise InvalidRequestError(
             f"{field} has {len(value):,} characters: expected at most {MAX_NAME_CHARS:,}"
+        )
+
+
+def _check_id_bytes(request_id: str) -> None:
+    _, size = storable(request_id)
+    if size > MAX_ID_BYTES:
+        raise InvalidRequestError(
+            f"request_id takes {size:,} bytes of UTF-8: expected at most {MAX_ID_BYTES:,}"
         )
 
 

@@ -56,12 +56,13 @@ def share_cores() -> None:
 
 
 def exit_process(code: int) -> NoReturn:
-    """End the process, at once if it still computes.
+    """End the process, at once if it still computes or something that it waits for hangs.
 
     Python tears itself down under the feet of daemon threads, and torch aborts when that happens,
-    so a stop while an index was being loaded would look like a crash.
+    so a stop while an index was being loaded would look like a crash. For all other threads it
+    waits, so a database that hangs would keep the process for ever.
     """
-    if any(t.daemon and t.name.startswith(THREAD_PREFIX) for t in threading.enumerate()):
+    if any(t.name.startswith(THREAD_PREFIX) for t in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -47,7 +47,7 @@ class CallTracer(Protocol):
         ...
 
     def close(self) -> None:
-        """Send what is still to be sent."""
+        """Send what is still to be sent; blocks for a few seconds at most."""
         ...
 
 

@@ -1,6 +1,7 @@
 """OpenTelemetry: a span for each traced call, its queue, encoding and search as children."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import Token
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import Any
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -17,7 +19,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from predictor_service.system.threads import THREAD_PREFIX
 from predictor_service.tracing.call_tracer import CallFacts, current_facts
+
+log = structlog.get_logger(__name__)
+
+CLOSE_S = 2.0
+"""Seconds for the last spans to be sent: OpenTelemetry itself waits half a minute for a collector
+that hangs, as long as a whole stop may take."""
 
 TRACE_PARENT = "traceparent"
 """See https://www.w3.org/TR/trace-context/."""
@@ -122,8 +131,14 @@ class OtelTracer:
         span.span.end()
 
     def close(self) -> None:
-        """Send what is still to be sent."""
-        self._provider.shutdown()
+        """Send what is still to be sent; blocks for `CLOSE_S` at most."""
+        sending = threading.Thread(
+            target=self._provider.shutdown, name=THREAD_PREFIX + "spans", daemon=True
+        )
+        sending.start()
+        sending.join(CLOSE_S)
+        if sending.is_alive():
+            log.warning("the last spans are dropped: the collector does not answer")
 
     def _parent(self, metadata: Iterable[tuple[str, str | bytes]]) -> Context | None:
         """The caller's own trace, if it is followed."""

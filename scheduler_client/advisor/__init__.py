@@ -4,12 +4,11 @@
 |---|---|
 | settings | every LENGTHWISE_ variable, checked when read |
 | request | a request as it comes, and as it has ended |
-| api_request | what a prediction asks of a request's body |
 | asker, breaker, connection | predictions over one stream, and when nobody is asked |
-| known_requests | requests that have not ended, within bounds |
+| known_requests | requests that have not ended, within a bound |
 | reporter | true lengths back to the predictor |
 | key_maker | places in the queue, by a rule |
-| typical_lengths, service_time_fit, least_squares | what finished requests teach |
+| typical_lengths, service_time_fit, running_line | what finished requests teach |
 
 Of the standard library and grpc alone, and grpc is imported by whoever connects.
 """

@@ -40,8 +40,14 @@ FALLBACK_CAUSES: tuple[FallbackCause, ...] = get_args(FallbackCause)
 Answer = Prediction | FallbackCause
 """A prediction, or why there is none."""
 
-MAX_MESSAGE_CHARS = 1 << 20
-"""Of the prompts in one message: far under the 4 MiB that gRPC servers take by default."""
+MAX_IN_FLIGHT = 4_096
+"""Queries that are out or wait to be sent; the next goes without an answer."""
+
+BATCH_SIZE = 64
+"""Queries that go together, in one message unless their prompts are too long for it."""
+
+MESSAGES_IN_FLIGHT = 16
+"""Messages at a time; while as many are out, queries gather for the next."""
 
 
 @dataclass(slots=True)
@@ -67,7 +73,7 @@ class Asker:
     once that nobody was asked. It belongs to one event loop.
 
     Args:
-        settings: Bounds of batches, queries and time.
+        settings: Where the predictor is, and how long an answer may take.
         connection: Gives the client that asks, and renews it where the predictor hangs, or fails
             so often that the circuit breaker opens.
         log: Told of failures; of each kind it writes a line a minute.
@@ -85,7 +91,7 @@ class Asker:
         self._connection = connection
         self._log = log
         self._clock = clock
-        self.breaker = CircuitBreaker(settings, clock)
+        self.breaker = CircuitBreaker(clock)
         self._waiting: deque[_Asked] = deque()
         self._out: deque[_Asked] = deque()
         self._gathered = asyncio.Event()
@@ -100,7 +106,7 @@ class Asker:
         asked = _Asked(query, asyncio.get_running_loop().create_future())
         if not query.prompt or query.prompt.isspace():
             asked.give("no_text")
-        elif len(self._waiting) + len(self._out) >= self._settings.max_in_flight:
+        elif len(self._waiting) + len(self._out) >= MAX_IN_FLIGHT:
             asked.give("too_many_in_flight")
         elif not self.breaker.admit():
             asked.give("breaker_open")
@@ -137,7 +143,7 @@ class Asker:
             except TimeoutError:
                 late_s = self._settings.answer_timeout_s
                 self._log.warn("deadline", f"the predictor has not answered within {late_s:g} s")
-                self._failed(max(1, len(self._out) // self._settings.predict_batch_size))
+                self._failed(max(1, len(self._out) // BATCH_SIZE))
                 self._give_up("deadline")
                 await self._connection.renew()
             except Exception as error:  # noqa: BLE001  no failure of the predictor's gets any further
@@ -152,8 +158,7 @@ class Asker:
     async def _stream(self) -> None:
         """Send and receive until the stream breaks; it raises what broke it."""
         client = await self._connection.client()
-        calls = self._settings.predict_calls
-        batches: Any = client.predict_batches(self._batches(), max_in_flight=calls)
+        batches: Any = client.predict_batches(self._batches(), max_in_flight=MESSAGES_IN_FLIGHT)
         async with asyncio.timeout(None) as self._patience, aclosing(batches) as answered:
             self._watch()
             async for outcomes in answered:
@@ -168,13 +173,9 @@ class Asker:
                 yield [asked.query for asked in batch]
 
     def _take(self) -> list[_Asked]:
-        """The oldest that still want an answer, as many as a message holds."""
+        """The oldest that still want an answer, as many as go together."""
         batch: list[_Asked] = []
-        chars = 0
-        while self._waiting and len(batch) < self._settings.predict_batch_size:
-            chars += len(self._waiting[0].query.prompt)
-            if batch and chars > MAX_MESSAGE_CHARS:
-                break
+        while self._waiting and len(batch) < BATCH_SIZE:
             asked = self._waiting.popleft()
             if not asked.answer.done():
                 asked.sent_s = asyncio.get_running_loop().time()

@@ -43,15 +43,13 @@ class KeyMaker:
         """Whether the rule reads the distributions that `key` is given."""
         return self._rule.needs_distribution
 
-    def provisional_key(self, request: Request, tokens: float | None = None) -> int:
+    def provisional_key(self, request: Request) -> int:
         """The place of a request until its length is known, or known to stay unknown.
 
         Args:
             request: Whose arrival, prompt's tokens and limit the rule reads.
-            tokens: Its `expected_tokens`, if they are at hand.
         """
-        tokens = self.expected_tokens(request) if tokens is None else tokens
-        tokens *= PROVISIONAL_LENGTHS
+        tokens = PROVISIONAL_LENGTHS * self.expected_tokens(request)
         if request.max_tokens is not None:
             tokens = min(tokens, request.max_tokens)
         job = self._job(request, tokens, None)

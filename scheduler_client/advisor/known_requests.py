@@ -1,49 +1,55 @@
-"""Requests that have not ended, within bounds."""
+"""Requests that have not ended, within a bound.
+
+`KnownRequests[Id, Known]()` keeps what is known of each: `add(request_id, known, prompt_chars)`,
+`request_id in requests`, `pop(request_id)`.
+"""
 
 from collections.abc import Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
+MAX_CHARS = 64 * 2**20
+"""Of all requests together, by what `REQUEST_CHARS` and their prompts amount to."""
 
-class HasPrompt(Protocol):
-    """A request as whoever remembers it needs it."""
-
-    @property
-    def prompt(self) -> str:
-        """Its text; empty if it has none."""
-        ...
-
+REQUEST_CHARS = 1_024
+"""What a request counts as beside its prompt: so 65,536 without text are remembered."""
 
 Id = TypeVar("Id", bound=Hashable)
-Known = TypeVar("Known", bound=HasPrompt)
+Known = TypeVar("Known")
 
 
 class KnownRequests(Generic[Id, Known]):
-    """By id; where they are too many, or their prompts too long, the oldest is forgotten.
+    """By id; where they and their prompts are too much, the oldest are forgotten.
 
     Args:
-        max_requests: How many are remembered at a time.
-        max_chars: How long their prompts may be together, in characters.
+        max_chars: What they may amount to, in characters.
     """
 
-    def __init__(self, max_requests: int, max_chars: int) -> None:
-        self._max_requests = max_requests
+    def __init__(self, max_chars: int = MAX_CHARS) -> None:
         self._max_chars = max_chars
-        self._known: dict[Id, Known] = {}
-        self.chars = 0
+        self._known: dict[Id, tuple[Known, int]] = {}
+        self._chars = 0
 
     def __contains__(self, request_id: Id) -> bool:
         return request_id in self._known
 
-    def add(self, request_id: Id, known: Known) -> None:
-        """Remember a request that is not known yet."""
-        self._known[request_id] = known
-        self.chars += len(known.prompt)
-        while len(self._known) > self._max_requests or self.chars > self._max_chars:
+    def add(self, request_id: Id, known: Known, prompt_chars: int) -> None:
+        """Remember a request that is not known yet.
+
+        Args:
+            request_id: By which it is asked for again.
+            known: What is remembered of it.
+            prompt_chars: Characters of the prompt that `known` holds; 0 if it holds none.
+        """
+        chars = REQUEST_CHARS + prompt_chars
+        self._known[request_id] = known, chars
+        self._chars += chars
+        while self._chars > self._max_chars:
             self.pop(next(iter(self._known)))
 
     def pop(self, request_id: Id) -> Known | None:
         """Forget a request; None if it is not known."""
-        known = self._known.pop(request_id, None)
-        if known is not None:
-            self.chars -= len(known.prompt)
+        if request_id not in self._known:
+            return None
+        known, chars = self._known.pop(request_id)
+        self._chars -= chars
         return known

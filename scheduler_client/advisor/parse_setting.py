@@ -4,16 +4,11 @@ from typing import TypeVar
 
 _Number = TypeVar("_Number", int, float)
 
-_TRUE = ("true", "1", "yes", "on")
-"""Spellings of a switch that is on, in any case."""
-
-_FALSE = ("false", "0", "no", "off")
-"""Of one that is off; any other word is more likely a slip than either."""
-
-
-def parse_text(text: str, variable: str) -> str:  # noqa: ARG001  one signature for all
-    """Take the text as it is."""
-    return text
+_SWITCHES = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+"""Spellings of a switch, in any case; any other word is more likely a slip than either."""
 
 
 def parse_bool(text: str, variable: str) -> bool:
@@ -22,11 +17,9 @@ def parse_bool(text: str, variable: str) -> bool:
     Raises:
         ValueError: If it is none.
     """
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise ValueError(f"{variable} is {text!r}: expected true or false")
+    if text.lower() not in _SWITCHES:
+        raise ValueError(f"{variable} is {text!r}: expected true or false")
+    return _SWITCHES[text.lower()]
 
 
 def parse_number(text: str, variable: str, kind: type[_Number]) -> _Number:
@@ -42,18 +35,17 @@ def parse_number(text: str, variable: str, kind: type[_Number]) -> _Number:
         raise ValueError(f"{variable} is {text!r}: expected {whole}") from None
 
 
-def parse_options(text: str, variable: str) -> dict[str, float]:
-    """Read "name=number,name=number".
+def parse_options(text: str) -> dict[str, float]:
+    """Read "name=number,name=number"; whole numbers are int, as counts have to be.
 
     Raises:
         ValueError: If it is not that.
     """
     options: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, number = part.partition("=")
+    for part in text.split(",") if text else ():
+        name, equals, said = part.partition("=")
         if not (name.strip() and equals):
-            raise ValueError(
-                f"{variable} is {text!r}: expected name=number, several separated by commas"
-            )
-        options[name.strip()] = parse_number(number.strip(), f"{name.strip()} in {variable}", float)
+            raise ValueError("expected name=number, several separated by commas")
+        number = parse_number(said.strip(), name.strip(), float)
+        options[name.strip()] = int(number) if number.is_integer() else number
     return options

@@ -5,26 +5,28 @@ import math
 from collections.abc import Callable
 
 LOGGER = logging.getLogger("lengthwise.advisor")
-"""Of whatever engine asks: its plugin decides where these lines go."""
+"""Of whatever asks: the program decides where these lines go."""
 
 INTERVAL_S = 60.0
 """A fault that lasts an hour fills sixty lines, not a million."""
-
-MAX_CAUSES = 64
-"""Remembered at a time: causes hold texts of errors, of which there may be any number."""
 
 
 class RateLimitedLog:
     """Logs a cause at most once a minute, with how often it came since. Not thread-safe.
 
+    Each cause is remembered for good: no text of an error, of which there may be any number, is
+    to be one.
+
     Args:
         clock: Monotonic time in seconds, by which a minute has passed.
+        logger: Takes the lines, which its own handlers and level hold for.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], logger: logging.Logger = LOGGER) -> None:
         self._clock = clock
-        self._said_at_s: dict[str, float] = {}
-        self._unsaid: dict[str, int] = {}
+        self._logger = logger
+        self._said: dict[str, tuple[float, int]] = {}
+        """When each cause was logged, and how often it came since."""
         self.faults = 0
 
     def fault(self, what: str, error: Exception) -> None:
@@ -46,19 +48,11 @@ class RateLimitedLog:
             message: For people: what happened, and what follows from it.
             error: Given where the fault is on this side: its traceback is logged.
         """
-        unsaid = self._due(cause)
-        if unsaid is not None:
-            since = f" ({unsaid} more since it was last logged)" if unsaid else ""
-            LOGGER.warning("%s%s", message, since, exc_info=error)
-
-    def _due(self, cause: str) -> int | None:
-        """How often the cause came unsaid if it is to be logged now; None if it is not."""
         now_s = self._clock()
-        if now_s - self._said_at_s.get(cause, -math.inf) < INTERVAL_S:
-            self._unsaid[cause] = self._unsaid.get(cause, 0) + 1
-            return None
-        if len(self._said_at_s) >= MAX_CAUSES:
-            self._said_at_s.clear()
-            self._unsaid.clear()
-        self._said_at_s[cause] = now_s
-        return self._unsaid.pop(cause, 0)
+        said_at_s, unsaid = self._said.get(cause, (-math.inf, 0))
+        if now_s - said_at_s < INTERVAL_S:
+            self._said[cause] = said_at_s, unsaid + 1
+            return
+        self._said[cause] = now_s, 0
+        since = f" ({unsaid} more since it was last logged)" if unsaid else ""
+        self._logger.warning("%s%s", message, since, exc_info=error)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Sequence
+from itertools import islice
 
 from lengthwise.request import CompletedRequest
 from scheduler_client.advisor.connection import Connection
@@ -10,25 +12,31 @@ from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.errors import InvalidRequestError, LengthPredictorError
 
+MAX_WAITING = 10_000
+"""True lengths that may wait to be reported; the oldest go first."""
+
+MAX_WAITING_CHARS = 64 * 2**20
+"""Characters of their prompts that may."""
+
+BATCH_SIZE = 64
+"""True lengths in one call."""
+
 REPORT_TIMEOUT_S = 10.0
 """A predictor that stores 64 rows takes milliseconds: by then it is away."""
 
-FIRST_BACKOFF_S = 0.5
-"""Until a batch that was not taken goes again: a restarted predictor is soon back."""
-
-MAX_BACKOFF_S = 30.0
-"""What the wait doubles up to: a predictor that is away for hours hears from us twice a minute."""
+MAX_PAUSE_S = 30.0
+"""What the interval doubles up to while the predictor is away: it hears from us twice a minute."""
 
 
 class Reporter:
     """Sends the true lengths that wait, once an interval, in batches.
 
-    A batch that was not acknowledged waits and goes again, with the same ids, so that the predictor
-    stores none of it twice. One that is refused goes again piece by piece, and what is refused
-    alone is given up. Where too many wait the oldest go. It belongs to one event loop.
+    They wait until they are acknowledged, and go again with the same ids, so that the predictor
+    stores none of them twice. A batch that is refused goes again piece by piece, and what is
+    refused alone is given up. Where too many wait the oldest go. It belongs to one event loop.
 
     Args:
-        settings: Bounds of the queue and the batches, and the interval.
+        settings: The interval, and how long the end may take.
         connection: Gives the client that reports.
         log: Told of failures; of each kind it writes a line a minute.
     """
@@ -41,7 +49,6 @@ class Reporter:
         self._log = log
         self._waiting: deque[CompletedRequest] = deque()
         self._chars = 0
-        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.sent = 0
         self.failed = 0
@@ -60,85 +67,59 @@ class Reporter:
         """Have a true length sent with the next batch."""
         self._waiting.append(report)
         self._chars += len(report.prompt)
-        self._trim()
+        while len(self._waiting) > MAX_WAITING or self._chars > MAX_WAITING_CHARS:
+            self.dropped += self._let_go([self._waiting[0]])
 
     async def close(self) -> None:
         """Send what is left, within the time set for that; what then still waits has failed."""
-        self._closing.set()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=self._settings.close_timeout_s)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self.failed += len(self._take(len(self._waiting)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.close_timeout_s):
+                    await self._send_all()
+        self.failed += self._let_go(tuple(self._waiting))
 
     async def _run(self) -> None:
-        wait_s = self._settings.report_interval_s
-        backoff_s = FIRST_BACKOFF_S
+        pause_s = self._settings.report_interval_s
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._closing.wait()
+            await asyncio.sleep(pause_s)
             taken = await self._send_all()
-            if self._closing.is_set():
-                return
-            if taken:
-                wait_s, backoff_s = self._settings.report_interval_s, FIRST_BACKOFF_S
-            else:
-                wait_s, backoff_s = backoff_s, min(2 * backoff_s, MAX_BACKOFF_S)
+            pause_s = self._settings.report_interval_s if taken else min(2 * pause_s, MAX_PAUSE_S)
 
     async def _send_all(self) -> bool:
         """Empty the queue; False if the predictor does not take it now."""
-        while batch := self._take(self._settings.report_batch_size):
+        while batch := tuple(islice(self._waiting, BATCH_SIZE)):
             try:
                 await self._send(batch)
             except LengthPredictorError as error:
-                self._give_back(batch)
                 self._log.warn("report", f"true lengths wait to be reported: {error}")
                 return False
             except Exception as error:  # noqa: BLE001  a fault on this side must not end the task
-                self.failed += len(batch)
                 self._log.fault("a report failed on this side", error)
-            except asyncio.CancelledError:
-                self._give_back(batch)
-                raise
+                self.failed += self._let_go(batch)
         return True
 
-    async def _send(self, batch: list[CompletedRequest]) -> None:
-        """Send a batch and take out of it what needs no further try."""
+    async def _send(self, batch: Sequence[CompletedRequest]) -> None:
+        """Send a batch, and let go of what needs no further try."""
         client = await self._connection.client()
         try:
             await client.report(batch, timeout_s=REPORT_TIMEOUT_S)
-            self.sent += len(batch)
         except InvalidRequestError as error:
-            if len(batch) > 1:
-                await self._send_singly(batch)
+            if len(batch) > 1:  # find out which
+                for report in batch:
+                    await self._send([report])
                 return
-            self.failed += 1
             self._log.warn("report_refused", f"a true length was refused: {error}")
-        batch.clear()
+            self.failed += self._let_go(batch)
+        else:
+            self.sent += self._let_go(batch)
 
-    async def _send_singly(self, batch: list[CompletedRequest]) -> None:
-        """One of them was refused: find out which."""
-        while batch:
-            await self._send(batch[:1])
-            del batch[0]
-
-    def _take(self, count: int) -> list[CompletedRequest]:
-        """Take the oldest out."""
-        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-        self._chars -= sum(len(report.prompt) for report in taken)
-        return taken
-
-    def _give_back(self, reports: list[CompletedRequest]) -> None:
-        """Put what was taken in front again."""
-        self._waiting.extendleft(reversed(reports))
-        self._chars += sum(len(report.prompt) for report in reports)
-        self._trim()
-
-    def _trim(self) -> None:
-        while (
-            len(self._waiting) > self._settings.report_queue
-            or self._chars > self._settings.report_queue_chars
-        ):
-            self._chars -= len(self._waiting.popleft().prompt)
-            self.dropped += 1
+    def _let_go(self, reports: Sequence[CompletedRequest]) -> int:
+        """Forget the oldest; how many they were, without those that were dropped meanwhile."""
+        count = 0
+        for report in reports:
+            if self._waiting and self._waiting[0] is report:
+                self._chars -= len(self._waiting.popleft().prompt)
+                count += 1
+        return count

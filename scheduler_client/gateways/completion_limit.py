@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from scheduler_client.advisor.api_request import ApiRequest
+from scheduler_client.gateways.api_request import ApiRequest
 
 COMPLETION_TOKENS = 16
 """What vLLM takes for the limit of a completion that names none; a chat has none then."""

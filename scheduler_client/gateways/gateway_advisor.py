@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from lengthwise.prediction import Prediction
 from lengthwise.request import CompletedRequest
-from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.asker import Asker, FallbackCause
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.key_maker import KeyMaker
@@ -16,6 +15,7 @@ from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.advisor.request import FinishedRequest, Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
+from scheduler_client.gateways.api_request import ApiRequest
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.placed_request import PlacedRequest
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.known_requests import KnownRequests
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.gateways.api_request import ApiRequest
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
 from scheduler_client.gateways.placed_request import PlacedRequest
@@ -20,10 +20,6 @@ class _Sent:
 
     call: ApiRequest
     arrival_s: float
-
-    @property
-    def prompt(self) -> str:
-        return self.call.text or ""
 
 
 class LitellmAdvisor:
@@ -46,7 +42,7 @@ class LitellmAdvisor:
     ) -> None:
         self._clock = clock
         self._gateway = GatewayAdvisor(settings, log, clock=clock, connection=connection)
-        self._sent = KnownRequests[str, _Sent](settings.max_known, settings.max_known_chars)
+        self._sent = KnownRequests[str, _Sent]()
         self._gateway.start()
 
     async def place(self, call_id: str, call: ApiRequest) -> PlacedRequest:
@@ -59,7 +55,7 @@ class LitellmAdvisor:
         arrival_s = self._clock()
         placed = await self._gateway.place(call, arrival_s)
         self._sent.pop(call_id)
-        self._sent.add(call_id, _Sent(call, arrival_s))
+        self._sent.add(call_id, _Sent(call, arrival_s), len(call.text or ""))
         return placed
 
     def ended(self, call_id: str, ending: Ending, *, answered_by: str = "") -> None:

@@ -7,8 +7,8 @@ of a stream is logged as success with finish reason "stop", and the error code a
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler_client.advisor.api_request import ApiRequest, read_api_request
 from scheduler_client.gateways.answer_parts import AnswerParts, as_object
+from scheduler_client.gateways.api_request import ApiRequest, read_api_request
 from scheduler_client.gateways.ending import Ending, EndingKind
 from scheduler_client.gateways.priorities import RequestFields, with_fields, with_headers
 

@@ -70,64 +70,27 @@ class Ended(msgspec.Struct, array_like=True, tag=True):
     skip_special_tokens: bool = True
 
 
-class Counted(msgspec.Struct, array_like=True, tag=True):
-    """Core to sidecar: what only the core can count, since its start.
-
-    Args:
-        waited_predicted: Requests that had to wait and were ordered by a prediction.
-        waited_typical: Requests that had to wait and were not.
-        unsent: Requests of whose end the sidecar was too slow to be told.
-        internal_errors: Exceptions of Lengthwise's own that were swallowed.
-        preemptions: Running requests that made room for a shorter one.
-        step_s: Seconds that Lengthwise took of the engine's steps.
-        steps: Steps of the engine that these seconds were taken of.
-        batch_limit: Requests that the live limit lets run at once, now; 0 without one.
-        itl_s: Seconds between two tokens of a request, as it sees them of late.
-        number: Of this message: each is greater than the one before.
-    """
-
-    waited_predicted: int = 0
-    waited_typical: int = 0
-    unsent: int = 0
-    internal_errors: int = 0
-    preemptions: int = 0
-    step_s: float = 0.0
-    steps: int = 0
-    batch_limit: int = 0
-    itl_s: float = 0.0
-    number: int = 0
-
-    def since(self, before: "Counted") -> "Counted":
-        """What was counted after another; of the limit and what it sees that has 0."""
-        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
-        return Counted(*(max(0, now - then) for now, then in pairs))
-
-
 class EngineInfo(msgspec.Struct, array_like=True, tag=True):
     """Core to sidecar, first of all: what the engine is.
 
     Args:
         tokenizer: Arguments of vllm.tokenizers.get_tokenizer; None if the engine has none.
         engine_index: Its number among data-parallel engines, from 0.
-        counted: What sidecars before have taken over into their metrics, which outlive them.
     """
 
     tokenizer: dict[str, Any] | None
     engine_index: int
-    counted: Counted = msgspec.field(default_factory=Counted)
 
 
 class Predicted(msgspec.Struct, array_like=True, tag=True):
     """Sidecar to core: requests of which it is known now how long they are, or that nobody says.
 
     Args:
-        lengths: Number, expected tokens and distribution of each that was predicted; the last as
-            `encode_points` writes it, since few rules read it.
-        unknown: Numbers of those that go without.
+        lengths: Number, expected tokens and distribution of each; the last as `encode_points`
+            writes it, since few rules read it. Of one that goes without, neither says anything.
     """
 
-    lengths: list[tuple[int, float, Points]]
-    unknown: list[int]
+    lengths: list[tuple[int, float | None, Points]]
 
 
 class Learnt(msgspec.Struct, array_like=True, tag=True):
@@ -144,12 +107,14 @@ class Learnt(msgspec.Struct, array_like=True, tag=True):
     typical_of_all_tokens: float
 
 
-def encode_points(distribution: LengthDistribution) -> Points:
-    """A distribution, to be sent as it is; `decode_points` reads it."""
+def encode_points(distribution: LengthDistribution | None) -> Points:
+    """A distribution, to be sent as it is; `decode_points` reads it, if it is one."""
+    if distribution is None:
+        return msgspec.Raw(encode(None))
     return msgspec.Raw(encode((distribution.levels, distribution.tokens)))
 
 
-ToSidecar = EngineInfo | Arrived | Ended | Counted
+ToSidecar = EngineInfo | Arrived | Ended
 ToCore = Predicted | Learnt
 
 MAX_PACKET_BYTES = 128 * 1024

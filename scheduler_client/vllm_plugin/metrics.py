@@ -1,6 +1,6 @@
 """Prometheus metrics of the sidecar, and of the middleware where that asks."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from prometheus_client import (
     REGISTRY,
@@ -16,10 +16,10 @@ from scheduler_client.advisor.asker import FALLBACK_CAUSES, Asker
 from scheduler_client.advisor.breaker import BreakerState
 from scheduler_client.advisor.reporter import Reporter
 from scheduler_client.vllm_plugin.log import LOGGER
-from scheduler_client.vllm_plugin.metrics_page import PREFIX
+from scheduler_client.vllm_plugin.sidecar.board import Board, Counts
 
-if TYPE_CHECKING:
-    from scheduler_client.vllm_plugin.messages import Counted
+PREFIX = "lengthwise_"
+"""Of every metric."""
 
 BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
 """As numbers of which the greatest is the worst: of several processes that one is shown."""
@@ -145,28 +145,29 @@ class PluginMetrics:
         self,
         asker: Asker,
         reporter: Reporter,
-        core: "Counted",
         speed: ServiceTimeModel,
         faults: int,
     ) -> None:
-        """Take over what others counted."""
-        gauges, counters = self._gauges, self._counters
-        gauges["breaker_state"].set(BREAKER_LEVELS[asker.breaker.state])
-        gauges["decode_seconds_per_output_token"].set(speed.decode_s_per_output_token)
-        gauges["batch_limit"].set(core.batch_limit)
-        gauges["inter_token_seconds"].set(core.itl_s)
+        """Take over what others of this process counted."""
+        self._gauges["breaker_state"].set(BREAKER_LEVELS[asker.breaker.state])
+        self._gauges["decode_seconds_per_output_token"].set(speed.decode_s_per_output_token)
         self.reports(reporter)
-        waited = self._labelled["waited"]
-        for counter, value in (
-            (waited.labels("prediction"), core.waited_predicted),
-            (waited.labels("typical"), core.waited_typical),
-            (counters["internal_errors"], core.internal_errors + faults),
-            (counters["sidecar_unsent"], core.unsent),
-            (counters["preemptions"], core.preemptions),
-            (counters["step_seconds"], core.step_s),
-            (counters["steps"], core.steps),
-        ):
-            self._rises_to(counter, value)
+        self._rises_to(self._counters["internal_errors"], faults)
+
+    def follow_core(self, board: Board) -> None:
+        """Take over what the engine core counted, and no sidecar before this one did."""
+        self._gauges["batch_limit"].set(board.batch_limit)
+        self._gauges["inter_token_seconds"].set(board.itl_s)
+        now, shown = Counts.from_buffer_copy(board.counts), board.shown
+        waited, counters = self._labelled["waited"], self._counters
+        waited.labels("prediction").inc(now.waited_predicted - shown.waited_predicted)
+        waited.labels("typical").inc(now.waited_typical - shown.waited_typical)
+        counters["internal_errors"].inc(now.internal_errors - shown.internal_errors)
+        counters["sidecar_unsent"].inc(now.unsent - shown.unsent)
+        counters["preemptions"].inc(now.preemptions - shown.preemptions)
+        counters["step_seconds"].inc(now.step_s - shown.step_s)
+        counters["steps"].inc(now.steps - shown.steps)
+        board.shown = now
 
     def _rises_to(self, counter: Counter, value: float) -> None:
         counter.inc(max(0.0, value - self._seen.get(counter, 0.0)))

@@ -1,21 +1,20 @@
-"""The sidecar's metrics on vLLM's own page: a folder that both processes know.
+"""The sidecars' metrics on vLLM's own page: a folder in which prometheus_client keeps them.
 
-With one API server vLLM shows the default registry of that process, which the sidecar's metrics are
-not in: it writes them into a file, and a collector reads it. With several, vLLM collects from the
-files that prometheus_client keeps for every process, the sidecar's too, and nothing is to be done.
+With several API servers vLLM has such a folder for the metrics of all its processes, and its page
+shows what is in it. With one, the page shows the registry of that process: a folder of our own is
+made then, and a collector reads it.
 """
 
 import multiprocessing
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
-from prometheus_client import REGISTRY, generate_latest
+from prometheus_client import REGISTRY, values
 from prometheus_client.core import Metric
-from prometheus_client.multiprocess import mark_process_dead
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from scheduler_client.vllm_plugin.log import LOGGER
 
@@ -23,16 +22,10 @@ FOLDER = "LENGTHWISE_METRICS_FOLDER"
 """Set by the process of vLLM's that starts first, inherited by those that it starts."""
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""Set by vLLM where it has several API servers: the folder of prometheus_client's files."""
+"""Names vLLM's folder, where it has several API servers, and to prometheus_client any."""
 
-PREFIX = "lengthwise_"
-"""Of our metrics: what prometheus_client adds of the process itself is not shown."""
-
-_Sample = tuple[str, tuple[tuple[str, str], ...]]
-"""Its name, and its labels."""
-
-_Place = tuple[Path, _Sample]
-"""Of a sample: its sidecar's file, too."""
+ROOM_BYTES = 2**20
+"""More than the files take. They are mapped: on a full disk the process would be ended."""
 
 _kept: list["tempfile.TemporaryDirectory[str]"] = []
 
@@ -47,89 +40,59 @@ def show_metrics() -> None:
     if starts_first or FOLDER not in os.environ:
         _kept.append(tempfile.TemporaryDirectory(prefix="lengthwise-"))
         os.environ[FOLDER] = _kept[0].name
-        REGISTRY.register(SidecarMetrics(Path(_kept[0].name)))
+        REGISTRY.register(SidecarMetrics(_kept[0].name))
 
 
-def write_metrics(engine_index: int) -> None:
-    """Write this process's metrics for others to show, if there are any who do.
+def keep_metrics(owner: str) -> None:
+    """Have the metrics of this process, a sidecar, kept in the folder; before any are made.
 
     Args:
-        engine_index: Whose sidecar this is: the next one takes the place of one that was killed.
+        owner: Letters and digits that no other engine's sidecar has: one that takes the place of
+            another, which was killed, goes on with its counts.
     """
-    if folder := os.environ.get(FOLDER):
-        lines = generate_latest(REGISTRY).decode().splitlines(keepends=True)
-        file = _file(folder, engine_index)
-        aside = file.with_suffix(".new")
-        try:
-            aside.write_text("".join(line for line in lines if PREFIX in line))
-            aside.replace(file)
-        except OSError as error:
-            LOGGER.debug("the metrics were not written: %s", error)
+    folder = _folder()
+    if folder is None:
+        return
+    try:
+        kept = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM_BYTES
+    except OSError:
+        kept = False
+    if kept:
+        os.environ[SHARED] = folder
+        values.ValueClass = values.MultiProcessValue(lambda: owner)
+    else:
+        LOGGER.warning("Lengthwise's metrics are not on vLLM's page: no room in %s", folder)
 
 
-def withdraw_metrics(engine_index: int) -> None:
-    """This process, the sidecar of an engine, ends."""
-    if folder := os.environ.get(FOLDER):
+def forget(owner: str) -> None:
+    """A sidecar has ended: its counts stay, its gauges would be shown for ever."""
+    if folder := _folder():
         with suppress(OSError):
-            _file(folder, engine_index).unlink()
+            mark_process_dead(owner, folder)
 
 
-def forget(pid: int) -> None:
-    """A sidecar has died: with several API servers its gauges would be shown for ever."""
-    if SHARED in os.environ:
-        with suppress(OSError):
-            mark_process_dead(pid)
-
-
-def _file(folder: str, engine_index: int) -> Path:
-    return Path(folder) / f"{engine_index}.prom"
+def _folder() -> str | None:
+    return os.environ.get(SHARED) or os.environ.get(FOLDER)
 
 
 class SidecarMetrics:
-    """Reads what sidecars wrote: a collector of prometheus_client's.
+    """Reads what is kept of all sidecars: a collector of prometheus_client's.
 
     Args:
-        folder: With a file of each.
+        folder: In which prometheus_client keeps it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        # A sidecar that is started again counts from 0. Of the sum over several nobody could see
-        # that: it would fall by a part, and the rest count as new.
-        self._latest: dict[_Place, float] = {}
-        self._ended: dict[_Sample, float] = {}
+    def __init__(self, folder: str) -> None:
+        self._metrics = MultiProcessCollector(None, folder)
 
     def describe(self) -> list[Metric]:
         """Nothing is known before a sidecar runs."""
         return []
 
-    def collect(self) -> Iterator[Metric]:
-        """The metrics of all sidecars; of the same samples the sum, of gauges the greatest."""
-        families: dict[str, Metric] = {}
-        values: dict[str, dict[_Sample, float]] = {}
-        for file in sorted(self._folder.glob("*.prom")):
-            with suppress(OSError, ValueError):
-                for family in text_string_to_metric_families(file.read_text()):
-                    families[family.name] = family
-                    known = values.setdefault(family.name, {})
-                    for sample in family.samples:
-                        key = sample.name, tuple(sorted(sample.labels.items()))
-                        if family.type == "gauge":
-                            known[key] = max(known.get(key, 0.0), sample.value)
-                        else:
-                            known.setdefault(key, self._ended.get(key, 0.0))
-                            known[key] += sample.value + self._restarted(file, key, sample.value)
-        for name, family in families.items():
-            merged = Metric(name, family.documentation, family.type)
-            for (sample, labels), value in values[name].items():
-                merged.add_sample(sample, dict(labels), value)
-            yield merged
-
-    def _restarted(self, file: Path, key: _Sample, value: float) -> float:
-        """What the sidecar before had counted, if this is another one; once, to be kept."""
-        before = self._latest.get((file, key), 0.0)
-        self._latest[file, key] = value
-        if value >= before:
-            return 0.0
-        self._ended[key] = self._ended.get(key, 0.0) + before
-        return before
+    def collect(self) -> Iterable[Metric]:
+        """The metrics; none where they cannot be read: the page is vLLM's."""
+        try:
+            return self._metrics.collect()
+        except Exception:  # noqa: BLE001  as above
+            LOGGER.debug("the sidecars' metrics were not read", exc_info=True)
+            return []

@@ -5,43 +5,33 @@ takes the place of `llm.generate(prompts, ...)`.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Unpack
 from uuid import uuid4
 
 from lengthwise.prediction import Prediction
-from lengthwise.request import CompletedRequest, PredictionQuery, known_temperature
+from lengthwise.request import (
+    CompletedRequest,
+    PredictionQuery,
+    QueryOptions,
+    SamplingOptions,
+    as_query,
+    known_temperature,
+)
 from lengthwise.scheduling.keys import shortest_first_key
-from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.client import LengthPredictorClient
 from scheduler_client.errors import LengthPredictorError
-from scheduler_client.outcome import Outcome
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.plugin import is_on
-from scheduler_client.vllm_plugin.seams import VllmConfig
 
 TIMEOUT_S = 30.0
 """Of each message of up to 256 prompts: nobody waits for the first token of a batch job."""
 
 
-class OfflineEngine(Protocol):
-    """Of vllm.v1.engine.llm_engine.LLMEngine."""
-
-    vllm_config: VllmConfig
-
-
-class OfflineLLM(Protocol):
-    """Of vllm.LLM."""
-
-    llm_engine: OfflineEngine
-    generate: Callable[..., list[Any]]
-
-
 def generate_shortest_first(
-    llm: OfflineLLM,
+    llm: Any,
     prompts: Sequence[str],
     sampling_params: Any = None,
     *,
@@ -76,32 +66,24 @@ def generate_shortest_first(
             f"the engine's scheduling_policy is {policy!r}, which ignores priorities: expected "
             'LLM(..., scheduling_policy="priority")'
         )
-    asked = PredictionQuery(
-        model=settings.model or llm.llm_engine.vllm_config.model_config.served_model_name,
-        # Of a list of parameters, one for each prompt, there is no one limit or temperature.
-        max_tokens=getattr(sampling_params, "max_tokens", None),
-        temperature=known_temperature(getattr(sampling_params, "temperature", None)),
-    )
+    model = settings.model or llm.llm_engine.vllm_config.model_config.served_model_name
+    # Of a list of parameters, one for each prompt, there is no one limit or temperature.
+    sampling: SamplingOptions = {
+        "max_tokens": getattr(sampling_params, "max_tokens", None),
+        "temperature": known_temperature(getattr(sampling_params, "temperature", None)),
+    }
     with LengthPredictorClient(
         settings.target, access=settings.access, use_proxy=settings.use_proxy
     ) as client:
-        priorities = predicted_priorities(
-            client, prompts, model=asked.model, **asked.sampling_options()
-        )
+        priorities = predicted_priorities(client, prompts, model=model, **sampling)
         outputs = llm.generate(prompts, sampling_params, priority=priorities, **options)
         if report and not is_on():  # the plugin reports by itself
-            _report(client, prompts, outputs, asked)
+            _report(client, prompts, outputs, model, sampling)
     return outputs
 
 
 def predicted_priorities(
-    client: LengthPredictorClient,
-    prompts: Sequence[str],
-    *,
-    model: str = "",
-    max_tokens: int | None = None,
-    temperature: float | None = None,
-    service_time: ServiceTimeModel | None = None,
+    client: LengthPredictorClient, prompts: Sequence[str], **options: Unpack[QueryOptions]
 ) -> list[int]:
     """A priority for each prompt, for `llm.generate(priority=...)`: shortest first.
 
@@ -110,38 +92,27 @@ def predicted_priorities(
     Args:
         client: Asked for all lengths, in messages of up to 256 prompts.
         prompts: Texts, in the order in which the priorities come back.
-        model: The LLM, as the predictor knows it.
-        max_tokens: The limit on generated tokens.
-        temperature: Of the sampling of all prompts; None if unknown.
-        service_time: Of the engine; None orders by length alone.
+        options: Fields of each prompt's PredictionQuery: the model, the conditions of the sampling.
     """
-    asked = PredictionQuery(
-        model=model,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        neighbour_count=0,  # none is shown to anyone
-    )
-    queries = [replace(asked, prompt=prompt) for prompt in prompts]
+    # No neighbour is shown to anyone: none need be sent.
+    queries = [as_query(PredictionQuery(text, neighbour_count=0), **options) for text in prompts]
     try:
-        outcomes: list[Outcome] = client.predict_many(queries, timeout_s=TIMEOUT_S)
+        outcomes = client.predict_many(queries, timeout_s=TIMEOUT_S)
     except LengthPredictorError as error:
         LOGGER.warning("Lengthwise: no predictions, prompts run as they came: %s", error)
         return [0] * len(prompts)
-    tokens = [o.expected_tokens if isinstance(o, Prediction) else None for o in outcomes]
-    known = [count for count in tokens if count is not None]
-    typical = median(known) if known else 0.0
-    times = service_time or ServiceTimeModel()
-    return [
-        shortest_first_key(times.service_time_s(typical if count is None else count))
-        for count in tokens
-    ]
+    lengths = [o.expected_tokens if isinstance(o, Prediction) else None for o in outcomes]
+    typical = median([tokens for tokens in lengths if tokens is not None] or [0.0])
+    # Without input tokens a service time is so many times the length: its order is that of lengths.
+    return [shortest_first_key(typical if tokens is None else tokens) for tokens in lengths]
 
 
 def _report(
     client: LengthPredictorClient,
     prompts: Sequence[str],
     outputs: Sequence[Any],
-    asked: PredictionQuery,
+    model: str,
+    sampling: SamplingOptions,
 ) -> None:
     run = uuid4().hex  # the engine counts its requests from 0 in every process
     completions = [
@@ -149,9 +120,9 @@ def _report(
             f"{run}-{number}-{answer.index}",
             len(answer.token_ids),
             prompt,
-            finish_reason="length" if answer.finish_reason == "length" else "stop",
-            model=asked.model,
-            **asked.sampling_options(),
+            finish_reason=answer.finish_reason,
+            model=model,
+            **sampling,
         )
         for number, (prompt, output) in enumerate(zip(prompts, outputs, strict=True))
         for answer in output.outputs

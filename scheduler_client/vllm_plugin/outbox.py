@@ -1,9 +1,7 @@
 """What the engine core has to say to its sidecar, until the socket takes it."""
 
-import math
 import select
 import socket
-import time
 from collections import deque
 from threading import Lock
 
@@ -12,7 +10,6 @@ import msgspec
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,
-    Counted,
     Ended,
     encode,
 )
@@ -42,7 +39,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, message: Arrived | Ended | Counted) -> bool:
+    def put(self, message: Arrived | Ended) -> bool:
         """Have a message sent.
 
         Returns:
@@ -78,28 +75,24 @@ class Outbox:
             self._sending.release()
         return bool(self._messages)
 
-    def send_all(self, to: socket.socket, timeout_s: float = math.inf) -> None:
+    def send_all(self, to: socket.socket) -> None:
         """Wait until everything is sent, or the other end is closed.
 
         Args:
             to: A socket that does not block.
-            timeout_s: Give up after so long, in seconds.
         """
-        ends_s = time.monotonic() + timeout_s
-        while self._messages:  # asked again once others may send: they left it to this thread
-            if not self._sending.acquire(timeout=-1 if timeout_s == math.inf else timeout_s):
-                return  # another thread has waited as long
-            try:
-                while self._messages:
-                    try:
-                        self._send_packet(to)
-                    except BlockingIOError:
-                        if not _takes_more(to, ends_s - time.monotonic()):
-                            return
-            except (OSError, ValueError):  # closed there, or here meanwhile
-                return
-            finally:
-                self._sending.release()
+        poll = select.poll()
+        try:
+            poll.register(to, select.POLLOUT)
+            while self._messages:  # asked again once others may send: they left it to this thread
+                with self._sending:
+                    while self._messages:
+                        try:
+                            self._send_packet(to)
+                        except BlockingIOError:
+                            poll.poll()
+        except (OSError, ValueError):  # closed there, or here meanwhile
+            return
 
     def _send_packet(self, to: socket.socket) -> None:
         """Send the oldest; they stay if the socket does not take them."""
@@ -114,12 +107,3 @@ class Outbox:
         for part in parts:
             self._messages.popleft()
             self._sent_bytes += len(part)
-
-
-def _takes_more(to: socket.socket, timeout_s: float) -> bool:
-    """Wait until a socket takes something; False if it does not within the time."""
-    if timeout_s <= 0:
-        return False
-    poll = select.poll()
-    poll.register(to, select.POLLOUT)
-    return bool(poll.poll(None if timeout_s == math.inf else timeout_s * 1_000))

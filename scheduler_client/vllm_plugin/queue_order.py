@@ -25,13 +25,6 @@ from scheduler_client.vllm_plugin.waiting_queues import reorder
 TOLD_AT_ONCE = 64
 """Requests in one step at the most: at some 10 us each under a millisecond."""
 
-COUNT_EVERY_S = 1.0
-"""Counts reach the metrics so often; the scraper comes every few seconds."""
-
-COUNT_LATE_S = 5.0
-"""How long counts may wait for a step in which nobody waits for a first token: they wake the
-sidecar, which would then be in the way of it on a machine with few cores."""
-
 
 class QueueOrder:
     """Gives requests their priorities, and tells the sidecar of them.
@@ -82,9 +75,7 @@ class QueueOrder:
         self._to_tell: deque[Tracked] = deque()
         self._untouched = 0
         self._lost_sidecars = sidecar.lost
-        self._counted = sidecar.counted
-        self._faults = 0
-        self._count_at_s = 0.0
+        self._counts = sidecar.board.counts
 
     def arriving(self, engine_request: EngineRequest) -> None:
         """A request is about to enter the queue: it gets its provisional place."""
@@ -123,11 +114,12 @@ class QueueOrder:
             self._see_who_waits()
             self._tell_again_if_lost()
             self._tell_some()
-            now_s = self._clock()
-            if now_s >= self._count_at_s + (COUNT_LATE_S if self._prefilling else 0):
-                self._count(now_s)
             self._sidecar.flush()
-            self._counted.steps += 1
+            self._counts.steps += 1
+            self._counts.step_s = self._guard.spent_s
+            if self._live_limit is not None:
+                self._sidecar.board.batch_limit = self._live_limit.requests
+                self._sidecar.board.itl_s = self._live_limit.itl_s
 
     def ended(self, engine_request: EngineRequest) -> None:
         """A request has ended, whichever way."""
@@ -142,7 +134,6 @@ class QueueOrder:
             self._untouched -= tracked.asking == "untouched"
             self._tell_end(tracked)
             if not self._tracked:  # there may be no further step
-                self._count(self._clock())
                 self._sidecar.flush()
 
     def close(self) -> None:
@@ -180,11 +171,10 @@ class QueueOrder:
         return tracked
 
     def _first_key(self, tracked: Tracked) -> int:
-        tokens = tracked.expected.tokens
         if tracked.asking == "ask":
-            return self._keys.provisional_key(tracked.request, tokens)
+            return self._keys.provisional_key(tracked.request)
         tracked.keyed = True
-        return self._keys.key(tracked.request, tokens)
+        return self._keys.key(tracked.request)
 
     def _take_in(self) -> list[EngineRequest]:
         """Read what the sidecar says; the requests that wait and are to have another place."""
@@ -201,10 +191,8 @@ class QueueOrder:
     def _predicted(self, message: Predicted, changed: list[EngineRequest]) -> None:
         for number, tokens, points in message.lengths:
             if (tracked := self._by_number.get(number)) is not None:
-                tracked.expected = ExpectedLength(tokens, points)
-                self._settle(tracked, changed)
-        for number in message.unknown:
-            if (tracked := self._by_number.get(number)) is not None:
+                if tokens is not None:
+                    tracked.expected = ExpectedLength(tokens, points)
                 self._settle(tracked, changed)
 
     def _settle(self, tracked: Tracked, changed: list[EngineRequest]) -> None:
@@ -227,10 +215,11 @@ class QueueOrder:
     def _preempt(self) -> None:
         try:
             if self._preempting is not None:
-                self._preempting.preempt(self._expected, self._keys.service_time)
+                taken = self._preempting.preempt(self._expected, self._keys.service_time)
+                self._counts.preemptions += taken
         except Exception:  # noqa: BLE001  the queue's order does not hang on it
             self._preempts = False
-            self._faults += 1
+            self._counts.internal_errors += 1
             LOGGER.exception("Lengthwise preempts nobody from now on: taking a slot failed")
 
     def _expected(self, request_id: str) -> ExpectedLength | None:
@@ -246,9 +235,9 @@ class QueueOrder:
             self._prefilling.append(tracked)
             if tracked.waited and tracked.asking == "ask":
                 if tracked.expected.predicted:
-                    self._counted.waited_predicted += 1
+                    self._counts.waited_predicted += 1
                 else:
-                    self._counted.waited_typical += 1
+                    self._counts.waited_typical += 1
 
     def _see_first_tokens(self) -> None:
         if not self._prefilling:
@@ -310,18 +299,7 @@ class QueueOrder:
             tracked.again = tracked.settled
             self._sidecar.put(tracked.arrived())
         if not (tracked.told and self._sidecar.put(end)):
-            self._counted.unsent += 1
-
-    def _count(self, now_s: float) -> None:
-        self._count_at_s = now_s + COUNT_EVERY_S
-        self._counted.step_s = self._guard.spent_s
-        self._counted.internal_errors = self._faults + self._sidecar.unreadable
-        if self._preempting is not None:
-            self._counted.preemptions = self._preempting.done
-        if self._live_limit is not None:
-            self._counted.batch_limit = self._live_limit.requests
-            self._counted.itl_s = self._live_limit.itl_s
-        self._sidecar.put_counts()
+            self._counts.unsent += 1
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""
@@ -332,12 +310,7 @@ class QueueOrder:
             "Lengthwise is off: %s failed; requests that come now are served in order of arrival",
             where,
         )
-        try:
-            self._faults += 1
-            self._count(self._clock())
-            self._sidecar.flush()
-        except Exception:  # noqa: BLE001  that may be what is broken
-            LOGGER.warning("Lengthwise's sidecar does not hear of it")
+        self._counts.internal_errors += 1
         self._tracked, self._by_number, self._new, self._prefilling = {}, {}, [], []
         self._to_tell.clear()
         try:

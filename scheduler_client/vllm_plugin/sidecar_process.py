@@ -6,18 +6,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-
-import msgspec
+from uuid import uuid4
 
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
     Arrived,
-    Counted,
     Ended,
     EngineInfo,
     Predicted,
@@ -27,7 +24,7 @@ from scheduler_client.vllm_plugin.messages import (
 )
 from scheduler_client.vllm_plugin.metrics_page import forget
 from scheduler_client.vllm_plugin.outbox import Outbox
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.sidecar.board import Board, new_memory
 
 MODULE = "scheduler_client.vllm_plugin.sidecar"
 """Run with `python -P -m`: an interpreter of its own, which shares no lock with the engine's, and
@@ -39,25 +36,22 @@ READ_AT_ONCE = 32
 PLACED_AT_ONCE = 128
 """and after so many requests that they speak of no more: at some 10 us each about a millisecond."""
 
-MAX_COUNTS = 3_600
-"""Kept of a sidecar that shows none: an hour's."""
-
 FIRST_RESTART_S, MAX_RESTART_S = 1.0, 60.0
 """Until a sidecar that died is started again; doubles each time it dies, unless it had lived for
 longer than the latter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
-    """To a sidecar that runs: both hold it, and it is closed once nobody here does.
+    """To a sidecar that runs: two threads hold it, and it is closed once neither does.
 
     Args:
         socket: Ours, which does not block.
-        bell: Rung by the sidecar when there is something to read.
+        heard: The board's rings that have been seen to.
     """
 
     socket: socket.socket
-    bell: Bell
+    heard: int
 
     def __del__(self) -> None:
         self.socket.close()
@@ -73,10 +67,17 @@ class SidecarProcess:
     Args:
         engine: Told to each new sidecar first.
         clock: Monotonic time in seconds, by which a sidecar has lived for long.
+
+    Raises:
+        OSError: If there is no memory for the board.
     """
 
     def __init__(self, engine: EngineInfo, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine = engine
+        self._first = encode([engine])
+        self._owner = uuid4().hex
+        self._memory = os.fdopen(new_memory(), "r+b")
+        self.board = Board.at(self._memory.fileno())
+        """What the sidecar shows of the engine core, and where it rings."""
         self._clock = clock
         self._outbox = Outbox()
         self._buffer = bytearray(MAX_PACKET_BYTES)
@@ -86,32 +87,16 @@ class SidecarProcess:
         self._left = threading.Event()
         self.is_behind = False
         """Whether something was left to send after the last `flush`."""
-        self.counted = Counted()
-        """What there is to count in the engine core; see `put_counts`."""
-        self._counts = deque([Counted()])
-        self.unreadable = 0
-        """Packets that were no message."""
         self.lost = 0
         """How many sidecars died: the next one knows nothing of the requests under way."""
         self._keeper = threading.Thread(target=self._keep_running, daemon=True)
         self._keeper.start()
-        threading.Thread(target=self._send_what_is_left, daemon=True).start()
+        self._sender = threading.Thread(target=self._send_what_is_left, daemon=True)
+        self._sender.start()
 
-    def put(self, message: Arrived | Ended | Counted) -> bool:
+    def put(self, message: Arrived | Ended) -> bool:
         """Have a message sent by one of the next `flush`; False if too much waits already."""
         return self._outbox.put(message)
-
-    def put_counts(self) -> None:
-        """Have the counts sent as they are now."""
-        line, counts = self._line, self._counts
-        shown = line.bell.shown if line is not None else 0
-        while len(counts) > 1 and counts[1].number <= shown:
-            counts.popleft()
-        if len(counts) > MAX_COUNTS:
-            del counts[1]
-        self.counted.number += 1
-        counts.append(msgspec.structs.replace(self.counted))
-        self._outbox.put(self.counted)
 
     def flush(self) -> None:
         """Send what waits, as far as the socket takes it; the rest follows by itself."""
@@ -125,31 +110,33 @@ class SidecarProcess:
         self.is_behind = bool(self._outbox)
 
     def read(self) -> list[ToCore]:
-        """The messages that have come, as many as one step takes in."""
+        """The messages that have come, as many as one step takes in.
+
+        Raises:
+            msgspec.MsgspecError: If one is none.
+        """
         messages: list[ToCore] = []
         line = self._line
         if line is None:
             return messages
-        bell = line.bell
-        rung = bell.rings  # what is sent after this look is left to the next step
+        rung = self.board.rings  # what is sent after this look is left to the next step
         placed = packets = 0
-        while bell.heard < rung and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
+        while line.heard < rung and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
             packets += 1
             try:
                 count = line.socket.recv_into(self._buffer)
             except BlockingIOError:
-                bell.heard = rung
+                line.heard = rung
                 break
             except OSError:
                 break
             if not count:
                 break
-            bell.heard += 1
-            message = self._decoded(bytes(memoryview(self._buffer)[:count]))
-            if message is not None:
-                messages.append(message)
+            line.heard += 1
+            message = decode_to_core(bytes(memoryview(self._buffer)[:count]))
+            messages.append(message)
             if isinstance(message, Predicted):
-                placed += len(message.lengths) + len(message.unknown)
+                placed += len(message.lengths)
         return messages
 
     def close(self, timeout_s: float) -> None:
@@ -160,8 +147,8 @@ class SidecarProcess:
         """
         ends_s = time.monotonic() + timeout_s
         self._closing.set()
-        if (line := self._line) is not None:
-            self._outbox.send_all(line.socket, timeout_s)
+        self._left.set()
+        self._sender.join(timeout_s)
         if self._outbox:
             LOGGER.warning(
                 "Lengthwise's sidecar was not told of %d messages before the engine ended: the "
@@ -169,12 +156,12 @@ class SidecarProcess:
                 len(self._outbox),
             )
         self._hang_up()
-        self._left.set()
         self._keeper.join(max(0.0, ends_s - time.monotonic()) + 1.0)
         if self._keeper.is_alive() and self._child is not None:
             LOGGER.warning("Lengthwise's sidecar did not end in time: it is killed")
             self._child.kill()
             self._keeper.join()
+        self._memory.close()
 
     def _hang_up(self) -> None:
         """Have the sidecar see the end, and whoever sends to it; what was sent it still reads."""
@@ -182,15 +169,6 @@ class SidecarProcess:
         if line is not None:
             with suppress(OSError):
                 line.socket.shutdown(socket.SHUT_RDWR)
-
-    def _decoded(self, packet: bytes) -> ToCore | None:
-        try:
-            return decode_to_core(packet)
-        except Exception:  # noqa: BLE001  it was cut off, or is none: the next may do
-            if not self.unreadable:
-                LOGGER.warning("Lengthwise's sidecar says what is no message", exc_info=True)
-            self.unreadable += 1
-            return None
 
     def _keep_running(self) -> None:
         """Start sidecars, one after another.
@@ -224,38 +202,33 @@ class SidecarProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):  # a small default would refuse large packets
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_PACKET_BYTES)
-        ours.send(encode([self._engine]))
+        ours.send(self._first)
         ours.setblocking(False)
-        memory = Bell.new()
+        line = Line(ours, self.board.rings)
         with theirs:
-            try:
-                line = Line(ours, Bell(memory))
-                self._child = subprocess.Popen(  # noqa: S603  our own module
-                    [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), str(memory)],
-                    pass_fds=[theirs.fileno(), memory],
-                    stdin=subprocess.DEVNULL,
-                )
-            finally:
-                os.close(memory)
+            passed = theirs.fileno(), self._memory.fileno()
+            self._child = subprocess.Popen(  # noqa: S603  our own module
+                [sys.executable, "-P", "-m", MODULE, *map(str, passed), self._owner],
+                pass_fds=passed,
+                stdin=subprocess.DEVNULL,
+            )
         self._line = line
 
     def _wait_for_end(self) -> None:
         if self._child is not None:
             self._child.wait()
-            forget(self._child.pid)
+            forget(self._owner)
 
     def _see_end(self) -> None:
         """What it knew of requests is gone; what it was not sent goes to the next one."""
-        shown = self._line.bell.shown if self._line is not None else 0
         self._hang_up()  # whoever sends might wait for ever, if another process has the other end
         self.lost += 1
-        for counted in tuple(self._counts):
-            if 0 < counted.number <= shown:
-                self._engine.counted = msgspec.structs.replace(counted, batch_limit=0, itl_s=0.0)
 
     def _send_what_is_left(self) -> None:
-        while not self._closing.is_set():
+        while True:
             self._left.wait()
             self._left.clear()
             if (line := self._line) is not None:
                 self._outbox.send_all(line.socket)
+            if self._closing.is_set():
+                return

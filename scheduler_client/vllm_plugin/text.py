@@ -7,7 +7,6 @@ from typing import Any
 
 from lengthwise.chat_template import ChatTemplate, chat_text
 from scheduler_client.vllm_plugin.chat_template_file import load_chat_template
-from scheduler_client.vllm_plugin.seams import Tokenizer
 
 MAX_DECODED_TOKENS = 2048
 """More than any encoder's window; of a longer prompt the head and the tail, as the encoder does."""
@@ -27,9 +26,7 @@ def head_and_tail(token_ids: list[int]) -> list[int]:
     return [*token_ids[:half], *token_ids[-half:]]
 
 
-def prompt_text(
-    tokenizer: Tokenizer | None, token_ids: list[int], template: ChatTemplate | None = None
-) -> str:
+def prompt_text(tokenizer: Any, token_ids: list[int], template: ChatTemplate | None = None) -> str:
     """The text that a prompt is asked and learnt by; empty if there is none.
 
     A chat arrives as its template rendered it. It is read back into messages and becomes the text
@@ -48,7 +45,7 @@ def prompt_text(
 
 
 def tokens_until_stop(
-    tokenizer: Tokenizer | None,
+    tokenizer: Any,
     output_ids: Sequence[int],
     stop: Sequence[str],
     *,
@@ -83,7 +80,7 @@ def tokens_until_stop(
 
 def load_tokenizer(
     *, tokenizer_name: str, tokenizer_mode: str, revision: str | None, **arguments: Any
-) -> Tokenizer:
+) -> Any:
     """Load what is needed to detokenise: from the file alone in milliseconds, where that does.
 
     Importing vLLM for it takes seconds and half a gigabyte.

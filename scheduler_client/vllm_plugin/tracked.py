@@ -17,8 +17,8 @@ REASONS: dict[str, FinishReason] = {
     "FINISHED_ABORTED": "abort",
 }
 
-MAX_ID_CHARS = 900
-"""Of a request's id in its report: with what makes it unique it fits the predictor's 1,024."""
+MAX_ID_CHARS = 500
+"""Of a request's id in its report: the predictor takes so many in any script."""
 
 MAX_STOP_STRINGS, MAX_STOP_CHARS = 16, 1_000
 """Of a request, that the sidecar looks for: all of them are a fraction of a packet."""

@@ -16,6 +16,7 @@ import pytest
 from lengthwise.prediction import Prediction
 from lengthwise.request import PredictionQuery
 from scheduler_client import LengthPredictorClient
+from scheduler_client.advisor import asker as asker_module
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
@@ -124,8 +125,11 @@ async def test_hundreds_of_predictions_under_way_in_the_killed_one_are_answered_
     assert {answer.index_version for answer in answers} == {"two"}
 
 
-async def test_what_an_engine_waits_for_in_the_killed_one_is_answered_by_the_other(replicas):
-    settings = AdvisorSettings(targets(replicas), answer_timeout_s=30.0, predict_batch_size=1)
+async def test_what_an_engine_waits_for_in_the_killed_one_is_answered_by_the_other(
+    replicas, monkeypatch
+):
+    monkeypatch.setattr(asker_module, "BATCH_SIZE", 1)
+    settings = AdvisorSettings(targets(replicas), answer_timeout_s=30.0)
     connection = Connection(settings)
     asker = Asker(settings, connection, RateLimitedLog(time.monotonic))
     first = await asker.ask(PredictionQuery("hello", neighbour_count=0))

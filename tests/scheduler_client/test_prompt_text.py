@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lengthwise.conversation import ChatMessage, render_conversation
-from scheduler_client.advisor.api_request import read_api_body
+from scheduler_client.gateways.api_request import read_api_body
 from scheduler_client.vllm_plugin.chat_template_file import load_chat_template
 from scheduler_client.vllm_plugin.text import load_template, prompt_text
 

@@ -23,8 +23,6 @@ SETTINGS = {
     # Its keys can be foretold; the default learns.
     "LENGTHWISE_RULE": "aged",
     "LENGTHWISE_RULE_OPTIONS": "weight=16",
-    "LENGTHWISE_BREAKER_OPEN_S": "0.2",
-    "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.5",
     "LENGTHWISE_REPORT_INTERVAL_S": "0.2",
     # Of one that hangs: long enough for a machine under load, short enough to wait for.
     "LENGTHWISE_ANSWER_TIMEOUT_S": "2",

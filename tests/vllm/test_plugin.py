@@ -7,13 +7,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, values
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
+from scheduler_client.vllm_plugin import metrics_page
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, write_metrics
+from scheduler_client.vllm_plugin.metrics_page import FOLDER, SidecarMetrics, forget, keep_metrics
 from scheduler_client.vllm_plugin.preemption.preempting import PREEMPTION_NEEDS
 from scheduler_client.vllm_plugin.scheduler import (
     LengthwiseAsyncScheduler,
@@ -23,6 +24,7 @@ from scheduler_client.vllm_plugin.scheduler import (
     unexpected,
     with_lengthwise,
 )
+from scheduler_client.vllm_plugin.sidecar.board import Board, Counts
 from tests.vllm.engine_core.core_side import CoreSide, Spoken
 
 
@@ -93,11 +95,10 @@ def test_a_scheduler_that_tells_of_no_end_is_left_alone(monkeypatch):
     ]
 
 
-def run(code: str, **env: str) -> subprocess.CompletedProcess:
+def run(code: str, *arguments: str, **env: str) -> subprocess.CompletedProcess:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("LENGTHWISE_")}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=kept | env, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=kept | env, capture_output=True, text=True, check=False)
 
 
 def test_without_a_target_vllm_is_untouched():
@@ -119,54 +120,78 @@ def test_a_bad_value_stops_the_start_and_names_the_variable():
     assert "LENGTHWISE_DEADLINE_S" in done.stderr
 
 
-def test_the_metrics_of_several_sidecars_are_one(tmp_path):
-    for name, predicted, state in (("1", 3, 0), ("2", 4, 2)):
-        (tmp_path / f"{name}.prom").write_text(
-            "# HELP lengthwise_predictions_total Requests\n"
-            "# TYPE lengthwise_predictions_total counter\n"
-            f"lengthwise_predictions_total {predicted}\n"
-            "# HELP lengthwise_breaker_state State\n"
-            "# TYPE lengthwise_breaker_state gauge\n"
-            f"lengthwise_breaker_state {state}\n"
-        )
-    (tmp_path / "3.prom").write_text("lengthwise_half")
-    samples = [sample for metric in SidecarMetrics(tmp_path).collect() for sample in metric.samples]
-    assert {sample.name: sample.value for sample in samples} == {
-        "lengthwise_predictions_total": 7,
-        "lengthwise_breaker_state": 2,
-    }
+KEEP = """
+import os, signal, sys
+from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.metrics_page import keep_metrics
+from scheduler_client.vllm_plugin.sidecar.board import Board, Counts
+owner, steps, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+keep_metrics(owner)
+PluginMetrics().follow_core(Board(counts=Counts(steps=steps), batch_limit=limit))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def test_of_several_sidecars_one_that_counts_anew_takes_nothing_from_the_sum(tmp_path):
-    def predictions(*of_each) -> float:
-        for engine, value in enumerate(of_each):
-            name = "lengthwise_predictions_total"
-            file = tmp_path / f"{engine}.prom"
-            file.write_text(f"# TYPE {name} counter\n{name} {value}\n")
-        (metric,) = page.collect()
-        return metric.samples[0].value
+def keep(folder, owner, steps, limit) -> None:
+    """A sidecar counts, and is killed."""
+    run(KEEP, owner, str(steps), str(limit), **{FOLDER: str(folder)})
 
-    page = SidecarMetrics(tmp_path)
-    assert predictions(500, 300) == 800
-    assert predictions(2, 310) == 812  # the first was started again
-    assert predictions(5, 1) == 816
-    assert predictions(6, 2) == 818
+
+def shown(folder) -> dict[str, float]:
+    metrics = SidecarMetrics(str(folder)).collect()
+    return {sample.name: sample.value for metric in metrics for sample in metric.samples}
+
+
+def test_of_several_sidecars_counts_are_summed_and_the_greatest_limit_is_shown(tmp_path):
+    keep(tmp_path, "a", 3, 8)
+    keep(tmp_path, "b", 4, 16)
+    page = shown(tmp_path)
+    assert page["lengthwise_steps_total"] == 7
+    assert page["lengthwise_batch_limit"] == 16
+
+
+def test_a_sidecar_that_follows_one_that_was_killed_goes_on_with_its_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    keep(tmp_path, "a", 500, 8)
+    files = set(tmp_path.iterdir())
+    forget("a")
+    assert "lengthwise_batch_limit" not in shown(tmp_path)
+    keep(tmp_path, "a", 2, 8)
+    assert shown(tmp_path)["lengthwise_steps_total"] == 502
+    assert set(tmp_path.iterdir()) == files
+
+
+def test_what_one_sidecar_has_shown_of_the_cores_counts_the_next_does_not_show_again():
+    board = Board(counts=Counts(steps=500))
+    first, second = (PluginMetrics(CollectorRegistry()) for _ in range(2))
+    first.follow_core(board)
+    board.counts.steps += 2
+    second.follow_core(board)
+    second.follow_core(board)
+    steps = [one._counters["steps"]._value.get() for one in (first, second)]
+    assert steps == [500, 2]
+
+
+def test_a_folder_that_cannot_be_read_leaves_the_page_to_vllms_own_metrics(tmp_path):
+    (tmp_path / "counter_a.db").write_bytes(b"\x7f" * 100)
+    assert shown(tmp_path) == {}
+
+
+@pytest.mark.parametrize("folder", ["gone", "full"])
+def test_where_metrics_cannot_be_kept_a_sidecar_counts_for_itself(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    monkeypatch.setenv(FOLDER, str(tmp_path / folder))
+    if folder == "full":
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(metrics_page, "ROOM_BYTES", 2**62)
+    keep_metrics("a")
+    PluginMetrics(CollectorRegistry()).follow_core(Board(counts=Counts(steps=1)))
+    assert not list(tmp_path.rglob("*.db"))
 
 
 def test_a_port_that_there_is_not_costs_the_metrics_at_it_alone(caplog):
     PluginMetrics(CollectorRegistry()).serve(65_536)
     assert "not served at port 65536" in caplog.text
-
-
-def test_a_sidecar_that_follows_one_that_was_killed_takes_its_place_on_the_page(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    write = "from scheduler_client.vllm_plugin.metrics_page import write_metrics; write_metrics(1)"
-    assert run(write, **{FOLDER: str(tmp_path)}).returncode == 0
-    write_metrics(1)
-    write_metrics(2)
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 SHOW = """

@@ -10,6 +10,7 @@ import socket
 import pytest
 from prometheus_client import CollectorRegistry
 
+from scheduler_client.advisor.known_requests import REQUEST_CHARS, KnownRequests
 from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.messages import (
@@ -24,8 +25,10 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
 )
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
+from scheduler_client.vllm_plugin.sidecar import core_link
 from scheduler_client.vllm_plugin.sidecar import sidecar as sidecar_module
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.sidecar.board import Board, new_memory
+from scheduler_client.vllm_plugin.sidecar.core_link import MAX_POINTS
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 from tests.scheduler_client.advisor.helpers import ScriptedClient, prediction
 
@@ -39,10 +42,10 @@ class Core:
         theirs.setblocking(False)
         self.registry = CollectorRegistry()
         settings = AdvisorSettings(target, **{"report_interval_s": 0.01, **options})
-        memory = Bell.new()
-        self.bell = Bell(memory)
+        memory = new_memory()
+        self.board = Board.at(memory)
         os.close(memory)
-        self.sidecar = Sidecar(settings, theirs, self.bell, PluginMetrics(self.registry))
+        self.sidecar = Sidecar(settings, theirs, self.board, PluginMetrics(self.registry))
         self.run = asyncio.create_task(self.sidecar.run())
         arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
         self.tell(EngineInfo(arguments, 0))
@@ -70,6 +73,12 @@ class Core:
                 if isinstance(message, Predicted):
                     return message
                 self.learnt = message
+
+    async def hear_of_unknown(self) -> list[int]:
+        """Numbers of requests that go without a prediction; of none that has one."""
+        lengths = (await self.hear()).lengths
+        assert all(tokens is None for _, tokens, _ in lengths)
+        return [number for number, _, _ in lengths]
 
     def counted(self, name, **labels) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -149,7 +158,7 @@ async def test_it_rings_after_it_has_answered(start, arrived):
     core = start()
     core.tell(arrived(3))
     await core.hear()
-    await until(lambda: core.bell.rings)
+    await until(lambda: core.board.rings)
 
 
 async def test_many_that_come_together_are_answered_together(start, arrived):
@@ -216,7 +225,7 @@ async def test_a_prompt_that_cannot_be_read_is_said_to_be_unknown(start, arrived
     monkeypatch.setattr(sidecar_module, "prompt_text", fails)
     core = start()
     core.tell(arrived(3), ended(3))
-    assert (await core.hear()).unknown == [3]
+    assert await core.hear_of_unknown() == [3]
     await core.end()
     assert core.counted("lengthwise_fallbacks_total", cause="no_text") == 1
     assert core.counted("lengthwise_reports_total", outcome="unknown") == 0
@@ -264,7 +273,7 @@ async def test_without_a_predictor_every_request_is_said_to_be_unknown(start, ar
     core.tell(*(arrived(n) for n in range(20)))
     unknown = []
     while len(unknown) < 20:
-        unknown += (await core.hear()).unknown
+        unknown += await core.hear_of_unknown()
     assert sorted(unknown) == list(range(20))
     causes = ("predictor_error", "breaker_open")
     assert sum(core.counted("lengthwise_fallbacks_total", cause=cause) for cause in causes) == 20
@@ -282,11 +291,11 @@ async def test_errors_of_predictions_are_counted_where_the_length_is_known(start
 
 
 async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arrived):
-    core = start(max_known=10, target="127.0.0.1:1")
+    core = start(target="127.0.0.1:1")
+    core.sidecar._known = KnownRequests(10 * (REQUEST_CHARS + len("hello")))
     core.tell(*(arrived(n) for n in range(50)))
     await until(lambda: max(core.sidecar._known._known, default=0) == 49)
-    assert len(core.sidecar._known._known) == 10
-    assert core.sidecar._known.chars == 10 * len("hello")
+    assert list(core.sidecar._known._known) == list(range(40, 50))
 
 
 async def test_what_is_no_message_does_not_end_it(start, arrived):
@@ -301,15 +310,14 @@ async def test_a_fault_in_speaking_to_the_core_costs_what_was_being_said_alone(
 ):
     core = start()
     monkeypatch.setattr(sidecar_module, "AGAIN_AFTER_S", 0.01)
-    packet, faults = core.sidecar._link._packet, [RuntimeError("on purpose")]
+    faults = [RuntimeError("on purpose")]
 
-    def faulty():
-        made = packet()
+    def faulty(message):
         if faults:
             raise faults.pop()
-        return made
+        return encode(message)
 
-    core.sidecar._link._packet = faulty
+    monkeypatch.setattr(core_link, "encode", faulty)
     core.tell(arrived(1))
     await until(lambda: not faults)
     core.tell(arrived(2))
@@ -352,15 +360,14 @@ async def test_a_prediction_that_cannot_be_one_is_none(start, arrived, nonsense)
     client.outcome = lambda _: dataclasses.replace(prediction(), **nonsense)
     core.asks(client)
     core.tell(arrived(1))
-    heard = await core.hear()
-    assert (heard.lengths, heard.unknown) == ([], [1])
+    assert await core.hear_of_unknown() == [1]
     assert core.counted("lengthwise_fallbacks_total", cause="predictor_error") == 1
 
 
 async def test_a_core_that_reads_late_hears_everything(start, arrived, monkeypatch):
     """Predictions and what was learnt are due at the same time, and the socket is full."""
     monkeypatch.setattr(sidecar_module, "TELL_EVERY_S", 0.001)
-    core, client = start(max_in_flight=10_000), ScriptedClient()
+    core, client = start(), ScriptedClient()
     client.outcome = lambda _: of_levels(100)
     core.asks(client)
     for number in range(2_000):
@@ -377,21 +384,21 @@ async def test_a_core_that_reads_late_hears_everything(start, arrived, monkeypat
 
 async def test_answers_are_divided_by_what_a_packet_holds(start, arrived):
     core, client = start(), ScriptedClient()
-    client.outcome = lambda _: of_levels(2_000)
+    client.outcome = lambda _: of_levels(MAX_POINTS - 3)  # and the ends
     core.asks(client)
-    core.tell(*(arrived(n) for n in range(20)))
+    core.tell(*(arrived(n) for n in range(100)))
     numbers = []
-    while len(numbers) < 20:
-        numbers += [number for number, *_ in (await core.hear()).lengths]
-    assert sorted(numbers) == list(range(20))
+    while len(numbers) < 100:
+        numbers += [n for n, tokens, _ in (await core.hear()).lengths if tokens is not None]
+    assert sorted(numbers) == list(range(100))
 
 
-async def test_an_answer_that_no_packet_holds_is_none(start, arrived):
+async def test_a_distribution_of_more_points_than_a_packet_holds_many_of_is_none(start, arrived):
     core, client = start(), ScriptedClient()
-    client.outcome = lambda _: of_levels(20_000)
+    client.outcome = lambda _: of_levels(MAX_POINTS - 2)
     core.asks(client)
     core.tell(arrived(1))
-    assert (await core.hear()).unknown == [1]
+    assert await core.hear_of_unknown() == [1]
 
 
 async def test_a_packet_that_cannot_be_read_is_counted_and_the_next_is_read(start, arrived):
@@ -409,7 +416,7 @@ async def test_a_request_that_is_told_of_twice_is_one(start, arrived):
     while 2 not in numbers:
         numbers += [number for number, *_ in (await core.hear()).lengths]
     assert numbers == [1, 2]
-    assert core.sidecar._known.chars == 2 * len("hello")
+    assert list(core.sidecar._known._known) == [1, 2]
 
 
 async def test_an_end_of_what_never_came_is_counted(start, arrived):
@@ -433,7 +440,7 @@ async def test_of_a_prompt_its_text_alone_is_kept(start, arrived):
     core = start()
     core.tell(arrived(1))
     await core.hear()
-    (known,) = core.sidecar._known._known.values()
+    ((known, _),) = core.sidecar._known._known.values()
     assert str(HELLO[0]) not in repr(known)
 
 
@@ -444,7 +451,7 @@ async def test_an_engine_whose_tokenizer_cannot_be_loaded_is_served_without_pred
     core.tell(arrived(1), arrived(2))
     unknown = []
     while len(unknown) < 2:
-        unknown += (await core.hear()).unknown
+        unknown += await core.hear_of_unknown()
     assert core.counted("lengthwise_fallbacks_total", cause="no_text") == 2
     # By identity: an engine in this process, of another test, has its loggers hand on twice.
     said = {id(r): r.getMessage() for r in caplog.records if r.name == "lengthwise.advisor"}

@@ -1,12 +1,12 @@
 """A fleet's state out of what was reported and what the engines say of themselves."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from autoscaler.core.demand import DeadlineGroup, TokenDemand
 from autoscaler.core.expectation import Expectation
-from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed
+from autoscaler.core.fleet import FleetState, InteractiveDemand, PastNeed, Pool
 from autoscaler.core.interactive import (
     OccupancyForecast,
     RunningLength,
@@ -17,6 +17,7 @@ from autoscaler.core.options import DecisionOptions
 from autoscaler.edges.controller import Observe
 from autoscaler.edges.demand.open_requests import OpenRequests, Snapshot
 from autoscaler.edges.demand.report import OpenRequest
+from autoscaler.edges.demand.unreported import Unreported
 
 GROUP_S = 15.0
 """Batch requests due within so many seconds of each other are one group, due with its first: a
@@ -30,18 +31,29 @@ class ReportedDemand:
 
     How many instances there are, and whether they answer, only their metrics say. So the state is
     as old as the older of both, and there is none without either: whoever is asked first goes on to
-    the next source.
+    the next source. What the engines hold and nobody reported stays what their metrics say of it.
+
+    A fleet that was at zero before anybody looked is the exception: no engine can say so. While no
+    name has an address, and every pool may be at zero, what is reported is all that there is.
 
     Args:
         requests: That were reported and are open.
         engines: The state by the engines' metrics.
         options: Their SLOs and capacity say what occupancy to expect.
+        has_no_address: Whether no name of an engine has an address.
     """
 
-    def __init__(self, requests: OpenRequests, engines: Observe, options: DecisionOptions) -> None:
+    def __init__(
+        self,
+        requests: OpenRequests,
+        engines: Observe,
+        options: DecisionOptions,
+        has_no_address: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._requests = requests
         self._engines = engines
         self._options = options
+        self._has_no_address = has_no_address
 
     def observe(self, now_s: float, past_needs: Sequence[PastNeed] = ()) -> FleetState | None:
         """The state; None while nobody has reported, or no engine has answered.
@@ -51,20 +63,27 @@ class ReportedDemand:
             past_needs: Of earlier decisions, to be carried.
         """
         seen = self._engines(now_s, past_needs)
+        if seen is None and self._has_no_address() and self._may_be_at_zero():
+            seen = FleetState(now_s, {}, past_needs=list(past_needs))
         known = self._requests.snapshot(now_s)
         if seen is None or known is None:
             return None
-        unreported = max(0, _held(seen) - len(known.requests))
+        asked = [one for one in known.requests if one[0].interactive]
+        due = [one for one in known.requests if not one[0].interactive]
+        unreported = Unreported.of(seen, len(asked), len(due))
         return replace(
             seen,
             observed_s=min(seen.observed_s, known.heard_s),
-            interactive=self._interactive(known, unreported),
-            batch=batch_groups(one for one in known.requests if not one[0].interactive),
+            interactive=self._interactive(asked, known, unreported.interactive),
+            batch=[*batch_groups(due), *_unreported_groups(seen, unreported.batch)],
         )
 
-    def _interactive(self, known: Snapshot, unreported: int) -> InteractiveDemand:
-        """What the engines hold and nobody reported counts as well: it is there."""
-        asked = [one for one in known.requests if one[0].interactive]
+    def _may_be_at_zero(self) -> bool:
+        return not any(limits.least for limits in self._options.limits.values())
+
+    def _interactive(
+        self, asked: Sequence[Known], known: Snapshot, unreported: int
+    ) -> InteractiveDemand:
         waiting = [one for one in asked if one[0].generated_tokens is None]
         return InteractiveDemand(
             len(asked) - len(waiting) + unreported,
@@ -124,8 +143,21 @@ def _demand(requests: Sequence[Known]) -> TokenDemand:
     )
 
 
-def _held(seen: FleetState) -> int:
-    """Requests that run or wait in the engines."""
-    demand = seen.interactive
-    batch = sum(group.demand.requests for group in seen.batch)
-    return demand.running + demand.waiting.requests + batch
+def _unreported_groups(seen: FleetState, requests: int) -> list[DeadlineGroup]:
+    """So many of the requests in batch engines: due, and as long, as the metrics alone have it."""
+    if not requests:
+        return []
+    share = requests / seen.instances(Pool.BATCH).held_requests
+    return [
+        replace(
+            group,
+            demand=replace(
+                group.demand,
+                requests=round(share * group.demand.requests),
+                mean_tokens=share * group.demand.mean_tokens,
+                variance_tokens2=share * group.demand.variance_tokens2,
+                input_tokens=share * group.demand.input_tokens,
+            ),
+        )
+        for group in seen.batch
+    ]

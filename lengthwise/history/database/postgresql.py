@@ -28,8 +28,22 @@ SCHEMA_LOCK = 0x6C656E6774687769
 CONNECT_TIMEOUT_S = 5
 """A server that is up takes a connection in milliseconds."""
 
+LINK: dict[str, int] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+"""Options of libpq. A route that drops everything ends no connection: left to itself the system
+gives up on what was sent after a quarter of an hour, and on an answer after two hours."""
+
 LOCK_TIMEOUT_S = 10
 """Whoever holds a lock for longer, such as a migration, is not to be waited for."""
+
+IDLE_TIMEOUT_S = 60
+"""A writer that says nothing for so long in the middle of a commit, whose locks all others wait
+for, is gone, or its route is."""
 
 STATEMENT_TIMEOUT_S = 30
 """A commit takes milliseconds: a server that takes so long is down, or too busy to wait for."""
@@ -55,6 +69,7 @@ INSERT = (
 SETTINGS = (
     f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
     f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'",
+    f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'",
 )
 """Sent to the server once for each connection."""
 
@@ -68,6 +83,9 @@ READ_ONLY = "SET default_transaction_read_only = on"
 
 READ_ONLY_STATE = "25006"
 """SQLSTATE of a write to a server that only reads: as a rule the primary of before a failover."""
+
+IDLE_STATE = "25P03"
+"""SQLSTATE of a connection that was cut off by `IDLE_TIMEOUT_S`."""
 
 MISSING_DRIVER = (
     # for people: which package, and what installs it
@@ -103,7 +121,7 @@ class Postgresql:
         reason = _first_line(error)
         if state == "53100":
             return FullError(reason)
-        if state == READ_ONLY_STATE or state[:2] in ("08", "40", "53", "55", "57"):
+        if state in (READ_ONLY_STATE, IDLE_STATE) or state[:2] in ("08", "40", "53", "55", "57"):
             return UnavailableError(reason)
         # The first line names columns and constraints; the rest would quote the row.
         return HistoryError(f"{reason} (SQLSTATE {state})")
@@ -116,7 +134,7 @@ def _engine(place: Place, settings: Sequence[str]) -> Engine:
             pool_size=1,
             max_overflow=1,
             pool_pre_ping=True,  # a server that was restarted is found again
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+            connect_args=LINK,
         )
     except ModuleNotFoundError as error:
         raise OpenError(MISSING_DRIVER) from error

@@ -76,6 +76,9 @@ class Sqlite:
             return FullError(reason)
         if _is_busy(error.orig):
             return UnavailableError(f"{reason}: another process has it for too long")
+        if _kind(error.orig) == sqlite3.SQLITE_IOERR:
+            # A limit on the size of files is among the causes, and passes as a full disk does.
+            return UnavailableError(f"{reason}: the file or its log cannot be read or written now")
         return HistoryError(reason)
 
 
@@ -102,8 +105,12 @@ def _begin_to_write(connection: Connection) -> None:
 
 
 def _is_busy(error: object) -> bool:
-    # The lowest byte is the kind of error, the rest detail.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return _kind(error) == sqlite3.SQLITE_BUSY
+
+
+def _kind(error: object) -> int:
+    """The lowest byte of SQLite's code: the rest is detail."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -30,7 +30,7 @@ def locked(root: Path) -> Generator[None]:
     """
     with (root / ".lock").open("w") as file:
         deadline_s = time.monotonic() + LOCK_TIMEOUT_S
-        while not _try_lock(file.fileno()):
+        while not try_lock(file.fileno()):
             if time.monotonic() > deadline_s:
                 raise StoreBusyError(
                     f"another process has held {root / '.lock'} for {LOCK_TIMEOUT_S:.0f} s"
@@ -64,12 +64,13 @@ def building_folder(root: Path) -> Generator[Path]:
 def _remove_abandoned(root: Path) -> None:
     for lock in root.glob(".building-*.lock"):
         with lock.open("w") as file:
-            if _try_lock(file.fileno()):
+            if try_lock(file.fileno()):
                 shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
                 lock.unlink(missing_ok=True)
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file or folder, for as long as it stays open, unless another process has."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

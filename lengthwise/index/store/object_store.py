@@ -139,6 +139,14 @@ class ObjectStore(Published):
                     self._remove(version)
         return gone
 
+    def _followed_by(self, version: str) -> str | None:
+        name = self._object(version, MANIFEST_FILE)
+        with self._explained("read"):
+            try:
+                return Manifest.from_json(self._filesystem.cat_file(name), Path(name)).follows
+            except (ArtifactError, FileNotFoundError):
+                return None  # one that cannot be read is what is rolled back from
+
     def _remove(self, version: str) -> None:
         with self._explained("written"):
             for name in sorted(self._names_of(version), key=lambda name: name != MANIFEST_FILE):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
 from scheduler_client.gateways.answer_reader import is_plain
+from scheduler_client.gateways.api_request import MAX_BODY_BYTES, ApiRequest, read_api_body
 from scheduler_client.gateways.completion_limit import is_completion, with_completion_limit
 from scheduler_client.gateways.envoy.messages import PRIORITY_HEADER
 

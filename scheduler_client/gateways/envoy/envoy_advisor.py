@@ -3,10 +3,10 @@
 Envoy shows the same call twice, on two streams that have nothing but its arrival in common.
 """
 
-from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.gateways.api_request import ApiRequest
 from scheduler_client.gateways.ending import NO_USAGE, Ending
 from scheduler_client.gateways.envoy.activity import Activity
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
@@ -14,6 +14,9 @@ from scheduler_client.gateways.priorities import INT32_MAX, int32_priority
 
 INT32_MIN = -(2**31)
 """Of a priority that a caller chose; ours are never negative."""
+
+MAX_PLACED = 65_536
+"""Calls whose end is awaited; of the oldest beyond them it was not seen."""
 
 
 class EnvoyAdvisor:
@@ -82,6 +85,6 @@ class EnvoyAdvisor:
         await self._gateway.close()
 
     def _remember(self, arrival_s: float) -> None:
-        if len(self._placed) >= self._settings.max_known:
-            del self._placed[next(iter(self._placed))]  # its end was not seen
+        if len(self._placed) >= MAX_PLACED:
+            del self._placed[next(iter(self._placed))]
         self._placed[arrival_s] = None

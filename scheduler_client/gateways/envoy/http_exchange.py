@@ -6,8 +6,8 @@ and Envoy shows the request and its response to whoever watches.
 
 import time
 
-from scheduler_client.advisor.api_request import MAX_BODY_BYTES, ApiRequest
 from scheduler_client.gateways.answer_reader import AnswerReader
+from scheduler_client.gateways.api_request import MAX_BODY_BYTES, ApiRequest
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.envoy.api_call import RequestHead, read_call
 from scheduler_client.gateways.envoy.envoy_advisor import EnvoyAdvisor

@@ -1,6 +1,8 @@
 """Blocks of the device's memory: what running requests hold of them, and what waiting ones lack."""
 
-from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler, KVCacheManager
+from typing import Any
+
+from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 
 COUNTED = ("FullAttentionSpec", "MLAAttentionSpec")
 """Kinds of cache in which a request holds as many blocks as its tokens fill, as long as it runs."""
@@ -35,7 +37,7 @@ def lacking_blocks(scheduler: EngineScheduler, request: EngineRequest) -> int:
     return filled - shared + manager.watermark_blocks - manager.block_pool.get_num_free_blocks()
 
 
-def freed_blocks(manager: KVCacheManager, request_id: str) -> int:
-    """Blocks that become free with a running request: those that it shares do not."""
+def freed_blocks(manager: Any, request_id: str) -> int:
+    """Blocks of a manager that become free with a running request: what it shares does not."""
     (blocks,) = manager.get_blocks(request_id).blocks
     return sum(block.ref_cnt == 1 for block in blocks)

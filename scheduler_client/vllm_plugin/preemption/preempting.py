@@ -79,9 +79,8 @@ class Preempting:
         self._decided_s = 0.0
         self._next_s = 0.0
         self._victims: list[EngineRequest] = []
-        self.done = 0
 
-    def preempt(self, expected: Expected, service_time: ServiceTimeModel) -> None:
+    def preempt(self, expected: Expected, service_time: ServiceTimeModel) -> int:
         """Take slots or memory, if it is time to look and worth it.
 
         A victim is kept out of the queue for the step, until `give_back`: it may come before the
@@ -90,10 +89,13 @@ class Preempting:
         Args:
             expected: The length of any request.
             service_time: The engine's speed as fitted so far, which the rule decides by.
+
+        Returns:
+            How many victims there are.
         """
         now_s = self._clock()
         if not self._is_due(now_s):
-            return
+            return 0
         began_s = self._stopwatch()
         try:
             if not self._has_free_slot() or self._lacking_blocks() >= 1:
@@ -104,6 +106,7 @@ class Preempting:
             if self._victims:  # they were taken out of it
                 self._scheduler.waiting._heap.sort(key=ORDER)  # noqa: SLF001  as in waiting_queues
             self._next_s = now_s + (self._stopwatch() - began_s) / MAX_SHARE
+        return len(self._victims)
 
     def give_back(self) -> None:
         """The step is made: put its victims into the queue."""
@@ -189,7 +192,6 @@ class Preempting:
             raise
         scheduler.waiting._heap.remove(victim)  # noqa: SLF001  put into order once, by `preempt`
         self._victims.append(victim)
-        self.done += 1
 
 
 def _running(request: EngineRequest, expected: ExpectedLength | None) -> ScheduledJob:

@@ -5,5 +5,5 @@
 | __main__ | the process |
 | sidecar | takes in what the core says; asks, reports and counts |
 | core_link | the socket to the core: what is read from it, and the one who writes to it |
-| bell | tells the core that there is something to read |
+| board | numbers in memory that both look at: whether there is something to read, what is counted |
 """

@@ -1,4 +1,4 @@
-"""`python -m scheduler_client.vllm_plugin.sidecar FD FD`, started by the engine core alone."""
+"""`python -m scheduler_client.vllm_plugin.sidecar FD FD NAME`, started by the engine core alone."""
 
 import asyncio
 import contextlib
@@ -11,19 +11,21 @@ import sys
 
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.metrics_page import keep_metrics
+from scheduler_client.vllm_plugin.sidecar.board import Board
 from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 
 PR_SET_PDEATHSIG = 1
 """Linux's number for it, from <sys/prctl.h>: a signal when the parent ends."""
 
 
-def main(descriptor: str, memory: str) -> None:
+def main(descriptor: str, memory: str, owner: str) -> None:
     """Run until the engine core closes its end of the socket.
 
     Args:
         descriptor: Of the socket whose other end is the engine core's.
-        memory: Descriptor of the memory of the bell that the engine core looks at.
+        memory: Descriptor of the memory of the board that both look at.
+        owner: Whose the metrics are: the same for all sidecars of an engine.
     """
     # What comes for it must not push the engine core, which has just said it, from its CPU.
     with contextlib.suppress(OSError, AttributeError):
@@ -41,11 +43,12 @@ def main(descriptor: str, memory: str) -> None:
     )
     settings = AdvisorSettings.from_environment(os.environ)
     assert settings is not None  # noqa: S101  the core has read them
+    keep_metrics(owner)
     core = socket.socket(fileno=int(descriptor))
     core.setblocking(False)
-    bell = Bell(int(memory))
+    board = Board.at(int(memory))
     os.close(int(memory))
-    asyncio.run(Sidecar(settings, core, bell, PluginMetrics()).run())
+    asyncio.run(Sidecar(settings, core, board, PluginMetrics()).run())
 
 
 if __name__ == "__main__":

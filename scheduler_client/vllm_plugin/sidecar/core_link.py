@@ -17,19 +17,13 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
     encode_points,
 )
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.sidecar.board import Board
 
-LENGTHS_AT_ONCE = 64
+LENGTHS_AT_ONCE = 32
 """In a packet: the core takes it in between two steps, at some microseconds for each."""
 
-UNKNOWN_AT_ONCE = 64
-"""In a packet, of up to nine bytes each: the core places them as it does the others."""
-
-ROOM_BYTES = MAX_PACKET_BYTES - 16 * UNKNOWN_AT_ONCE
-"""Of a packet, for lengths."""
-
-NUMBERS_BYTES = 32
-"""Of a length, beside its distribution: its number, its mean and what encloses them."""
+MAX_POINTS = 200
+"""Of a distribution, at 18 bytes: so many of them fit a packet. Predictors send a dozen or two."""
 
 
 class CoreLink:
@@ -39,17 +33,15 @@ class CoreLink:
 
     Args:
         core: The socket, which does not block.
-        bell: Rung after each send: until then the core does not look.
+        board: Rung after each send: until then the core does not look.
         log: Says failures, each kind once in a while, since they come in bursts.
     """
 
-    def __init__(self, core: socket.socket, bell: Bell, log: RateLimitedLog) -> None:
+    def __init__(self, core: socket.socket, board: Board, log: RateLimitedLog) -> None:
         self._core = core
-        self._bell = bell
+        self._board = board
         self._log = log
-        self._lengths: deque[tuple[int, float, Points]] = deque()
-        self._sizes_bytes: deque[int] = deque()
-        self._unknown: deque[int] = deque()
+        self._lengths: deque[tuple[int, float | None, Points]] = deque()
         self._learnt: Learnt | None = None
         self._due = asyncio.Event()
 
@@ -74,22 +66,18 @@ class CoreLink:
         """Say how long a request is expected to be.
 
         Raises:
-            ValueError: If no packet holds the distribution.
+            ValueError: If the distribution has too many points.
         """
-        points = encode_points(distribution)
-        size_bytes = memoryview(points).nbytes + NUMBERS_BYTES
-        if size_bytes > ROOM_BYTES:
+        if len(distribution.levels) > MAX_POINTS:
             raise ValueError(
-                f"{len(distribution.levels)} points take {size_bytes:,} bytes: expected at most "
-                f"{ROOM_BYTES:,}"
+                f"it has {len(distribution.levels):,} points: expected at most {MAX_POINTS}"
             )
-        self._lengths.append((number, tokens, points))
-        self._sizes_bytes.append(size_bytes)
+        self._lengths.append((number, tokens, encode_points(distribution)))
         self._due.set()
 
     def unknown(self, number: int) -> None:
         """Say that a request goes without a prediction."""
-        self._unknown.append(number)
+        self._lengths.append((number, None, encode_points(None)))
         self._due.set()
 
     def learnt(self, learnt: Learnt) -> None:
@@ -97,37 +85,19 @@ class CoreLink:
         self._learnt = learnt
         self._due.set()
 
-    def shown(self, number: int) -> None:
-        """Let the core know which of its counts the metrics have come to."""
-        self._bell.show(number)
-
     async def write(self) -> None:
         """Send what is to be said, everything of one turn of the loop together, for ever."""
         loop = asyncio.get_running_loop()
         while True:
             await self._due.wait()
-            packet = self._packet()
-            if not (self._lengths or self._unknown or self._learnt):
+            learnt, self._learnt = self._learnt, None
+            if learnt is None:
+                count = min(LENGTHS_AT_ONCE, len(self._lengths))
+                packet = encode(Predicted([self._lengths.popleft() for _ in range(count)]))
+            else:
+                packet = encode(learnt)
+            if not self._lengths:
                 self._due.clear()
             with contextlib.suppress(OSError):  # the core has ended: `read` says so
                 await loop.sock_sendall(self._core, packet)
-                self._bell.ring()
-
-    def _packet(self) -> bytes:
-        """The next one."""
-        learnt, self._learnt = self._learnt, None
-        if learnt is not None:
-            packet = encode(learnt)
-            if len(packet) <= MAX_PACKET_BYTES:
-                return packet
-            self._log.warn("learnt", f"the names of {len(learnt.typical_tokens)} LLMs are too long")
-        lengths: list[tuple[int, float, Points]] = []
-        room_bytes = ROOM_BYTES
-        while self._lengths and len(lengths) < LENGTHS_AT_ONCE:
-            room_bytes -= self._sizes_bytes[0]
-            if room_bytes < 0:
-                break
-            self._sizes_bytes.popleft()
-            lengths.append(self._lengths.popleft())
-        count = min(UNKNOWN_AT_ONCE, len(self._unknown))
-        return encode(Predicted(lengths, [self._unknown.popleft() for _ in range(count)]))
+                self._board.rings += 1

@@ -21,17 +21,9 @@ from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.advisor.service_time_fit import ServiceTimeFit
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.advisor.typical_lengths import TypicalLengths
-from scheduler_client.vllm_plugin.messages import (
-    Arrived,
-    Counted,
-    Ended,
-    EngineInfo,
-    Learnt,
-    ToSidecar,
-)
+from scheduler_client.vllm_plugin.messages import Arrived, Ended, EngineInfo, Learnt, ToSidecar
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.metrics_page import withdraw_metrics, write_metrics
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.sidecar.board import Board
 from scheduler_client.vllm_plugin.sidecar.core_link import CoreLink
 from scheduler_client.vllm_plugin.text import (
     load_template,
@@ -46,18 +38,12 @@ class Known:
     """A request that has not ended.
 
     Args:
-        prompt: Its text; empty if it has none.
-        model: The LLM that answers, or the adapter.
-        max_tokens: The limit on generated tokens.
-        temperature: Of the sampling; None if unknown.
+        query: What the predictor is asked; its prompt is empty if the request has no text.
         answer: Of the predictor; None if nobody was asked.
         predicted_tokens: None while nothing was predicted.
     """
 
-    prompt: str
-    model: str
-    max_tokens: int | None
-    temperature: float | None
+    query: PredictionQuery
     answer: "asyncio.Future[Answer] | None" = None
     predicted_tokens: float | None = None
 
@@ -80,28 +66,26 @@ class Sidecar:
     Args:
         settings: Where the predictor is, and how it is asked.
         core: The socket to the engine core.
-        bell: Tells the core that there is something to read.
+        board: Tells the core that there is something to read, and what the core has counted.
         metrics: Counts predictions, endings and failures of this process.
     """
 
     def __init__(
-        self, settings: AdvisorSettings, core: socket.socket, bell: Bell, metrics: PluginMetrics
+        self, settings: AdvisorSettings, core: socket.socket, board: Board, metrics: PluginMetrics
     ) -> None:
         self._settings = settings
+        self._board = board
         self._log = RateLimitedLog(time.monotonic)
-        self._link = CoreLink(core, bell, self._log)
+        self._link = CoreLink(core, board, self._log)
         self._connection = Connection(settings)
         self._asker = Asker(settings, self._connection, self._log)
         self._reporter = Reporter(settings, self._connection, self._log)
         self._metrics = metrics
         self._typical = TypicalLengths()
         self._speed = ServiceTimeFit()
-        self._known = KnownRequests[int, Known](settings.max_known, settings.max_known_chars)
+        self._known = KnownRequests[int, Known]()
         self._tokenizer: Any = None
         self._template: ChatTemplate | None = None
-        self._counted_before = self._core_counted = Counted()
-        self._counted_number = 0
-        self._engine_index = 0
         # Ids come again (a restarted engine counts from 0, callers choose them): reports must not.
         self._run_id = uuid.uuid4().hex[:12]
 
@@ -112,8 +96,6 @@ class Sidecar:
             return
         (engine,) = first
         assert isinstance(engine, EngineInfo)  # noqa: S101  the core's first message
-        self._engine_index = engine.engine_index
-        self._counted_before = engine.counted
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.metrics_port + engine.engine_index)
         if self._settings.report:
@@ -132,7 +114,6 @@ class Sidecar:
         await self._reporter.close()
         await self._connection.close()
         self._follow()
-        withdraw_metrics(self._engine_index)
 
     async def _go_on(self, doing: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do what never ends; after a fault again, or nothing would be said for good."""
@@ -170,9 +151,6 @@ class Sidecar:
                 self._arrived(message)
             elif isinstance(message, Ended):
                 self._ended(message)
-            elif isinstance(message, Counted):
-                self._core_counted = message.since(self._counted_before)
-                self._counted_number = message.number
         except Exception as error:  # noqa: BLE001  one request's fault must not be another's
             self._log.fault(f"taking in {type(message).__name__}", error)
 
@@ -180,19 +158,18 @@ class Sidecar:
         number = arrived.number
         if number in self._known:  # whoever it was told by: it is asked about and counted once
             return
-        prompt = self._text(arrived.token_ids)
-        known = Known(prompt, arrived.model, arrived.max_tokens or None, arrived.temperature)
-        self._known.add(number, known)
+        query = PredictionQuery(
+            prompt=self._text(arrived.token_ids),
+            model=arrived.model,
+            max_tokens=arrived.max_tokens or None,
+            temperature=arrived.temperature,
+            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
+        )
+        known = Known(query)
+        self._known.add(number, known, len(query.prompt))
         if arrived.asking != "ask":
             self._metrics.not_asked(arrived.asking)
             return
-        query = PredictionQuery(
-            prompt=prompt,
-            model=known.model,
-            max_tokens=known.max_tokens,
-            temperature=known.temperature,
-            neighbour_count=0,  # no past prompt is shown to anyone: none need be sent
-        )
         known.answer = self._asker.ask(query)
         known.answer.add_done_callback(partial(self._answered, number, known, time.monotonic()))
 
@@ -233,17 +210,18 @@ class Sidecar:
             return
         if known.answer is not None and not known.answer.done():
             known.answer.cancel()
-        if known.max_tokens == 1:
+        query = known.query
+        if query.max_tokens == 1:
             return  # scores, steps of a beam search: one token says nothing of the LLM
         finished = self._finished(ended)
         if not finished.completed:
             return
         self._speed.add(finished)
-        self._typical.add(known.model, finished.output_tokens)
+        self._typical.add(query.model, finished.output_tokens)
         if known.predicted_tokens is not None and not finished.censored:
             self._metrics.judged(known.predicted_tokens, finished.output_tokens)
-        if self._settings.report and known.prompt:
-            self._report(ended, known, finished)
+        if self._settings.report and query.prompt:
+            self._report(ended, query, finished)
 
     def _finished(self, ended: Ended) -> FinishedRequest:
         """How a request has ended: a caller's abort may be a stop string that the core sees not."""
@@ -261,16 +239,15 @@ class Sidecar:
         tokens = finished.output_tokens - len(ended.output_ids) + stopped
         return replace(finished, output_tokens=tokens, finish_reason="stop")
 
-    def _report(self, ended: Ended, known: Known, finished: FinishedRequest) -> None:
+    def _report(self, ended: Ended, query: PredictionQuery, finished: FinishedRequest) -> None:
         self._reporter.put(
             CompletedRequest(
                 request_id=f"{ended.request_id}#{self._run_id}-{ended.number}",
                 output_tokens=finished.output_tokens,
-                prompt=known.prompt,
-                model=known.model,
-                max_tokens=known.max_tokens,
+                prompt=query.prompt,
+                model=query.model,
                 finish_reason="length" if finished.censored else "stop",
-                temperature=known.temperature,
+                **query.sampling_options(),
             )
         )
 
@@ -288,11 +265,8 @@ class Sidecar:
             await asyncio.sleep(TELL_EVERY_S)
 
     def _follow(self) -> None:
-        self._metrics.follow(
-            self._asker, self._reporter, self._core_counted, self._speed.model, self._log.faults
-        )
-        write_metrics(self._engine_index)
-        self._link.shown(self._counted_number)
+        self._metrics.follow(self._asker, self._reporter, self._speed.model, self._log.faults)
+        self._metrics.follow_core(self._board)
 
     async def _seed(self) -> None:
         """Ask until the predictor answers what its history knows of LLMs."""

@@ -2,14 +2,22 @@
 
 import math
 import socket
-from threading import Thread
+from threading import Barrier, Event, Lock, Thread
 
 import pytest
 
 from autoscaler.core.decide import decide
 from autoscaler.core.demand import Knowledge
 from autoscaler.core.fleet import Pool
-from autoscaler.edges.engine_metrics import EngineSample, engine_urls, grown, scrape
+from autoscaler.edges.engine_metrics import (
+    LOOKS_AT_ONCE,
+    EngineSample,
+    MeanLengths,
+    engine_urls,
+    grown,
+    look_at_all,
+    scrape,
+)
 from autoscaler.edges.observer import FleetObserver
 from tests.autoscaler.states import options
 
@@ -124,8 +132,8 @@ def test_means_and_rates_come_from_what_ended_in_between_even_over_a_restart():
     state = watching.observe(10.0)
     assert state is not None
     assert state.interactive.running == 4
-    # 2,000 and 1,000 tokens of 10 and 5 requests.
-    assert state.interactive.waiting.mean_tokens == 2 * 200
+    # 2,000 and 1,000 tokens of 10 and 5 requests, and twice the configured length.
+    assert state.interactive.waiting.mean_tokens == pytest.approx(2 * (3_000 + 2 * 256) / 17)
     assert state.knowledge is Knowledge.LLM_MEAN
     assert state.interactive.forecast is not None
     assert state.interactive.forecast.mean_slots > 4 * math.exp(-60 / (0.084 * 200))
@@ -150,6 +158,114 @@ def test_an_engine_that_misses_two_looks_counts_as_it_was_and_is_then_forgotten(
     engines.samples["b"] = None
     running = [watching.observe(15.0 * look).interactive.running for look in (1, 2, 3)]
     assert running == [70, 70, 50]
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """The addresses that a name has, and the engines at them."""
+    engines = Engines(a=EngineSample(50, 0, 0, 0, 0), b=EngineSample(20, 0, 0, 0, 0))
+    addresses = ["a", "b"]
+    monkeypatch.setattr("autoscaler.edges.observer.engine_urls", lambda _: list(addresses))
+    urls = {Pool.INTERACTIVE: ["dns+http://vllm:8000/metrics"]}
+    return engines, addresses, FleetObserver(urls, options(), 256.0, engines.look)
+
+
+def test_an_engine_that_its_name_still_lists_is_slow_and_not_gone(listed):
+    engines, addresses, watching = listed
+    watching.observe(0.0)
+    engines.samples["b"] = None
+    for look in range(1, 20):
+        state = watching.observe(15.0 * look)
+        assert (state.interactive.running, state.instances(Pool.INTERACTIVE).ready) == (70, 2)
+    addresses.remove("b")
+    state = watching.observe(300.0)
+    assert (state.interactive.running, state.instances(Pool.INTERACTIVE).ready) == (50, 1)
+
+
+def test_an_engine_that_is_listed_and_has_not_answered_yet_is_an_instance_all_the_same(listed):
+    engines, _, watching = listed
+    engines.samples["b"] = None
+    state = watching.observe(0.0)
+    assert (state.interactive.running, state.instances(Pool.INTERACTIVE).ready) == (50, 2)
+
+
+def test_what_came_while_an_engine_was_slow_is_no_flood_when_it_answers(listed):
+    engines, _, watching = listed
+    engines.samples["a"] = EngineSample(0, 0, 0, 0, 0)
+    watching.observe(0.0)
+    engines.samples["b"] = None
+    for look in range(1, 10):
+        watching.observe(15.0 * look)
+    # 150 came in as many seconds: one a second, of which three tenths count at first.
+    engines.samples["b"] = EngineSample(20, 0, 150 * 256, 0, 150)
+    ahead = watching.observe(150.0).interactive.forecast
+    stays = math.exp(-60 / (0.084 * 256))
+    assert ahead.mean_slots == pytest.approx(20 * stays + 0.3 * 0.084 * 256 * (1 - stays), rel=0.02)
+
+
+def test_engines_are_asked_together_and_not_one_after_another():
+    all_asked = Barrier(LOOKS_AT_ONCE)
+
+    def look(_: str) -> EngineSample:
+        all_asked.wait(timeout=20)  # broken unless the others are asked meanwhile
+        return EngineSample(1, 0, 0, 0, 0)
+
+    urls = [str(n) for n in range(LOOKS_AT_ONCE)]
+    state = FleetObserver({Pool.INTERACTIVE: urls}, options(), 256.0, look).observe(0.0)
+    assert state is not None
+    assert state.interactive.running == LOOKS_AT_ONCE
+
+
+def test_no_more_engines_are_asked_at_once_than_a_bound_however_many_there_are():
+    at_once, lock = [0, 0], Lock()
+    some_asked = Barrier(LOOKS_AT_ONCE)
+
+    def look(_: str) -> None:
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        some_asked.wait(timeout=20)
+        with lock:
+            at_once[0] -= 1
+
+    look_at_all([str(n) for n in range(3 * LOOKS_AT_ONCE)], look)
+    assert at_once == [0, LOOKS_AT_ONCE]
+
+
+def test_answers_stand_in_the_order_of_the_engines_in_whatever_order_they_come():
+    answered = [Event() for _ in range(9)]
+
+    def look(url: str) -> EngineSample:
+        place = int(url)
+        if place + 1 < len(answered):
+            assert answered[place + 1].wait(timeout=20)
+        answered[place].set()
+        return EngineSample(place, 0, 0, 0, 0)
+
+    found = look_at_all([str(n) for n in range(len(answered))], look)
+    assert [(url, one.running) for url, one in found.items()] == [(str(n), n) for n in range(9)]
+
+
+@pytest.mark.parametrize(("tokens", "low", "high"), [(9_000.0, 256, 2_000), (90.0, 90, 256)])
+def test_a_mean_of_three_answers_lies_between_theirs_and_the_configured_one(tokens, low, high):
+    lengths = MeanLengths(256.0)
+    lengths.learn(EngineSample(50, 0, 0, 0, 0), EngineSample(50, 0, tokens, 0, 3))
+    assert low < lengths.output_tokens < high
+
+
+def test_of_many_answers_the_configured_length_is_nothing_in_their_mean():
+    lengths = MeanLengths(256.0)
+    lengths.learn(EngineSample(0, 0, 0, 0, 0), EngineSample(0, 0, 1_000_000.0, 0, 2_000))
+    assert lengths.output_tokens == pytest.approx(500.0, rel=0.001)
+
+
+def test_prompts_are_those_of_the_requests_that_began_though_few_of_them_have_ended():
+    lengths = MeanLengths(256.0)
+    lengths.learn(EngineSample(10, 0, 0, 0, 0), EngineSample(57, 0, 900, 50 * 400.0, 3))
+    assert lengths.input_tokens == 400.0
+    restarted = EngineSample(5, 0, 10, 5 * 400.0, 0)
+    lengths.learn(EngineSample(57, 0, 900, 50 * 400.0, 3), restarted)
+    assert lengths.input_tokens == 400.0
 
 
 def test_nothing_is_known_before_any_engine_answered():

@@ -53,9 +53,6 @@ SETTINGS = {
     "LENGTHWISE_RULE_OPTIONS": f"weight={WEIGHT}",
     "LENGTHWISE_DEADLINE_S": "2",
     "LENGTHWISE_REPORT_INTERVAL_S": "0.05",
-    # A predictor that fails in one test is asked again in the next.
-    "LENGTHWISE_BREAKER_OPEN_S": "0.01",
-    "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.01",
 }
 
 

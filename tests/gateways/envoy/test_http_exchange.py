@@ -6,6 +6,7 @@ import pytest
 
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.gateways.envoy import envoy_advisor
 from scheduler_client.gateways.envoy.envoy_advisor import EnvoyAdvisor
 from scheduler_client.gateways.envoy.ext_proc import external_processor_pb2 as pb
 from scheduler_client.gateways.envoy.processor import EnvoyProcessor
@@ -36,7 +37,7 @@ async def make(client):
     made = []
 
     def processor(**options) -> EnvoyProcessor:
-        rule = {"rule": "aged", "rule_options": {"weight": 50.0}, "deadline_s": 10.0}
+        rule = {"rule": "aged", "rule_options": "weight=50", "deadline_s": 10.0}
         own = settings(**rule | options)
         log = RateLimitedLog(TurnedClock())
         advisor = EnvoyAdvisor(own, log, connection=Connection(own, lambda _: client))
@@ -293,8 +294,9 @@ async def test_of_a_stream_that_says_no_length_the_rule_learns_how_long_it_ran(m
     assert [one.completed for one in ended] == [runs]
 
 
-async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make):
-    processor = make(max_known=3)
+async def test_of_calls_whose_end_is_not_seen_a_bounded_number_is_kept(make, monkeypatch):
+    monkeypatch.setattr(envoy_advisor, "MAX_PLACED", 3)
+    processor = make()
     for second in range(10, 20):
         messages = request_messages()
         time = ARRIVAL.replace(":06.", f":{second}.")

@@ -34,7 +34,7 @@ async def test_it_is_healthy_whether_or_not_there_is_a_predictor():
 
 
 async def test_a_stream_ends_once_its_request_is_placed(running):
-    rule = {"rule": "aged", "rule_options": {"weight": 50.0}, "deadline_s": 10.0}
+    rule = {"rule": "aged", "rule_options": "weight=50", "deadline_s": 10.0}
     async with channel_to(settings(running.target, **rule)) as channel:
         call = pb_grpc.ExternalProcessorStub(channel).Process()
         for message in request_messages(PROMPT):

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from scheduler_client.advisor.api_request import ApiRequest
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
+from scheduler_client.gateways.api_request import ApiRequest
 from scheduler_client.gateways.ending import Ending
 from scheduler_client.gateways.litellm_advisor import LitellmAdvisor
 from scheduler_client.gateways.litellm_call import FAILED
@@ -39,7 +39,7 @@ async def make(client):
     made = []
 
     def advisor(**options):
-        own = {"rule": "aged", "rule_options": {"weight": 1.0}, "deadline_s": 10.0} | options
+        own = {"rule": "aged", "rule_options": "weight=1", "deadline_s": 10.0} | options
         chosen = settings(**own)
         connection = Connection(chosen, lambda _: client)
         log = RateLimitedLog(time.monotonic)
@@ -148,7 +148,7 @@ async def test_nothing_is_reported_where_that_is_off(make, client):
 
 async def test_the_rule_learns_from_streams_how_long_calls_wait_and_run(make):
     """Forty calls that came at once and ran four at a time: the shortest gets a real head start."""
-    advisor = make(rule="guarded", rule_options=None)
+    advisor = make(rule="guarded", rule_options="")
     first = await advisor.place("first", call("x" * 50))
     for number in range(40):
         await advisor.place(str(number), call("x" * 100))

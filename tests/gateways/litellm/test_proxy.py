@@ -41,8 +41,6 @@ def proxy(tmp_path_factory, backend, predictor):
         "LENGTHWISE_DEADLINE_S": str(DEADLINE_S),
         "LENGTHWISE_ANSWER_TIMEOUT_S": str(NO_OTHER_END_S),
         "LENGTHWISE_ONLY_MODELS": "m",
-        "LENGTHWISE_BREAKER_OPEN_S": "0.1",
-        "LENGTHWISE_BREAKER_MAX_OPEN_S": "0.1",
     }
     folder = tmp_path_factory.mktemp("proxy")
     with running_proxy(folder, backend.url, predictor.target, settings) as running:

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
+from index_builder.cli import rebuild_command
+from index_builder.rebuild.progress import RoundProgress
 from tests.index_builder.rebuild.conftest import new_records
 from tests.index_builder.rebuild.test_round import wrong_then_right
 from tests.lengthwise.history.database.helpers import writing
@@ -131,6 +133,30 @@ def test_on_a_schedule_it_goes_on_and_ends_well_when_told_to(service_like):
         assert json.loads(process.stdout.readline())["ending"] == "nothing new"
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
+
+
+def test_on_a_schedule_only_the_first_version_is_made_from_the_row_that_was_told(loop, monkeypatch):
+    told = []
+
+    def tell(outcome, **_):
+        told.append(outcome)
+        if len(told) == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(rebuild_command, "_print", tell)
+    loop.report(new_records(200))
+    # Rows that the caps dropped are in no version by which they would be known again.
+    tolerant = ("--tolerate-mae", "1000", "--tolerate-tau", "2", "--tolerate-coverage", "1")
+    invoke(loop, "--every", "0.01", "--from-sequence", "0", "--keep-rows", "100", *tolerant)
+    assert [outcome.ending for outcome in told] == ["published", "nothing new"]
+
+
+def test_until_one_is_published_every_round_begins_at_the_row_that_was_told(loop):
+    loop.report(wrong_then_right())
+    job = loop.job(from_sequence=0)
+    outcome = job.run(RoundProgress())
+    assert outcome.ending == "refused"
+    assert job.after(outcome) == job
 
 
 def test_a_round_that_was_killed_leaves_all_its_rows_to_the_next(loop):

@@ -256,7 +256,12 @@ def test_a_history_that_ends_before_the_version_is_another_one(loop, tmp_path):
 def test_censored_rows_are_never_what_versions_are_compared_on(loop):
     cut = [replace(r, finish_reason="length") for r in new_records(100)]
     loop.report(cut)
-    assert loop.run().ending is RoundEnding.TOO_LITTLE_NEW
+    waiting = loop.run()
+    assert waiting.ending is RoundEnding.TOO_LITTLE_NEW
+    assert waiting.faults == (
+        "0 of them ended by themselves, all others were cut off: expected at least 4, since "
+        "versions are compared on such rows alone",
+    )
     loop.report(new_records(80, seed=2))
     outcome = loop.run()
     assert (outcome.new_rows, outcome.comparison.rows) == (180, 20)

@@ -13,6 +13,7 @@ from index_builder.rebuild.options import RebuildOptions
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress
 from index_builder.rebuild.round import Rebuild
+from index_builder.rebuild.vector_rows import encoded
 from index_builder.training.options import TrainOptions
 from lengthwise.history.database.completion import Report
 from lengthwise.index.encoder.encoder import load_encoder
@@ -39,10 +40,13 @@ def rebuild(tmp_path, tiny_model):  # noqa: F811
         precision="float32",
     )
 
-    def run(records, *, training=None, vectors=None, encoder_hash=""):
+    def run(
+        records, *, training=None, vectors=None, encoder_hash="", tell=lambda _: None, **options
+    ):
         with writing(job.history) as writer:
             writer.append([Report(records, vectors, encoder_hash)])
-        outcome = replace(job, training=training).run(RoundProgress())
+        chosen = replace(job.options, **options)
+        outcome = replace(job, training=training, options=chosen).run(RoundProgress(tell))
         return outcome, LengthIndex.load(tmp_path / "store", device="cpu", precision="float32")
 
     return run
@@ -57,6 +61,53 @@ def test_a_training_brings_all_rows_into_the_new_space(rebuild, tiny_model):  # 
     (vectors,) = index.stored_vectors()
     made = index.encode(index.rows.table.column("prompt").to_pylist())
     np.testing.assert_allclose(vectors, made, atol=1e-4)
+
+
+def overtaking(rebuild, outcomes):
+    """A round without a training that publishes right before the first which is told of that."""
+
+    def tell(line):
+        if line.startswith("Publishing") and not outcomes:
+            outcomes.append(None)
+            outcomes[0], _ = rebuild(new_records(100, seed=2))
+
+    return tell
+
+
+def test_a_training_that_was_overtaken_is_brought_to_the_version_that_is_current_then(rebuild):
+    outcomes = []
+    tell = overtaking(rebuild, outcomes)
+    outcome, index = rebuild(new_records(200), training=TRAINING, tell=tell)
+    (other,) = outcomes
+    assert (other.ending, other.rows, other.last_sequence) == (RoundEnding.PUBLISHED, 700, 300)
+    assert (outcome.ending, outcome.before) == (RoundEnding.PUBLISHED, other.version)
+    assert outcome.comparison.rows > 20
+    manifest = index.manifest
+    assert (manifest.version, manifest.rows) == (outcome.version, 700)
+    assert manifest.encoder.trained
+    assert manifest.history.last_sequence == 300
+    (vectors,) = index.stored_vectors()
+    made = index.encode(index.rows.table.column("prompt").to_pylist())
+    np.testing.assert_allclose(vectors, made, atol=1e-4)
+    following, _ = rebuild(new_records(100, seed=3))
+    assert (following.ending, following.rows) == (RoundEnding.PUBLISHED, 800)
+
+
+def test_what_predicts_worse_than_the_version_that_overtook_it_is_not_brought_to_it(
+    rebuild, monkeypatch
+):
+    outcomes = []
+    tell = overtaking(rebuild, outcomes)
+
+    def spoilt(rows, encoder, progress, **given):
+        made = encoded(rows, encoder, progress, **given)
+        places = np.random.default_rng(0).permutation(len(made))
+        return replace(made, vectors=made.vectors[places])
+
+    monkeypatch.setattr("index_builder.rebuild.carrying_over.encoded", spoilt)
+    outcome, index = rebuild(new_records(200), training=TRAINING, tell=tell, tolerate_mae=0.1)
+    assert outcome.ending is RoundEnding.REFUSED
+    assert outcome.version == index.version == outcomes[0].version
 
 
 def test_the_next_round_goes_on_with_the_trained_encoder_and_its_head(rebuild):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from index_builder.rebuild.outcome import RoundEnding
+from index_builder.rebuild.vector_rows import VectorRows
 from lengthwise.index.errors import EncoderError
+from lengthwise.index.search.rows import HistoryRows
 from tests.index_builder.rebuild.conftest import new_records
 from tests.lengthwise.index.fakes import topic_history
 
@@ -39,6 +41,11 @@ def test_a_prompt_that_gets_no_vector_is_left_out_and_the_rest_published(
         r.id for r in [*topic_history(400), *records] if r.prompt != "poison"
     }
     assert all(np.isfinite(piece).all() for piece in index.stored_vectors())
+
+
+def test_the_vectors_of_rows_are_looked_at_once():
+    rows = VectorRows(HistoryRows.from_records(topic_history(3)), np.ones((3, 2), np.float32))
+    assert rows.finite is rows.finite
 
 
 def test_where_none_that_is_held_out_gets_a_vector_nothing_goes_in_uncompared(loop, monkeypatch):

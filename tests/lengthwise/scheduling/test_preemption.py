@@ -169,6 +169,7 @@ def test_victims_run_favoured_wait_and_none_is_chosen_twice(running, waiting, no
         ({"much_longer": float("nan")}, "much_longer is nan"),
         ({"safe_waits": float("nan")}, "safe_waits is nan"),
         ({"max_at_once": 0}, "max_at_once is 0"),
+        ({"max_at_once": 2.5}, "max_at_once is 2.5: expected a whole number"),
     ],
 )
 def test_what_cannot_be_is_refused_with_name_and_value(options, message):

@@ -1,6 +1,7 @@
 """Report into a database, over a real socket: what is acknowledged is stored, once."""
 
 import asyncio
+import random
 
 import grpc
 import psycopg
@@ -62,6 +63,15 @@ async def test_a_repeated_report_changes_nothing_also_after_a_restart(serve, pla
     assert await report(second, completion("b"), completion("c")) == (1, 1)
     assert ids(place) == ["a", "b", "c"]
     assert rows(place)[0].output_tokens == 7
+
+
+async def test_the_longest_id_that_is_taken_is_stored_and_known_again(serve, place):
+    running = await serve(completions=place)
+    draw = random.Random(0)  # or PostgreSQL would compress it
+    longest = "".join(chr(draw.randrange(0x80, 0x800)) for _ in range(1_024))
+    assert await report(running, completion(longest)) == (1, 0)
+    assert await report(running, completion(longest)) == (0, 1)
+    assert ids(place) == [longest]
 
 
 async def test_two_replicas_store_an_id_once_and_a_reader_misses_nothing(serve, place):

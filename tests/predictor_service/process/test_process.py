@@ -14,6 +14,7 @@ import pytest
 from lengthwise.v1 import length_predictor_pb2 as pb
 from lengthwise.v1 import length_predictor_pb2_grpc as pb_grpc
 from predictor_service.process.supervisor import restart_delay_s
+from tests.predictor_service.paused_postgres import paused
 from tests.predictor_service.served import KILL
 from tests.predictor_service.waiting import until
 
@@ -114,6 +115,20 @@ async def test_it_can_be_stopped_while_it_loads(launch, tmp_path):
     await until((tmp_path / "loading").exists)
     service.process.terminate()
     assert await service.exit_code() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_it_can_be_stopped_while_its_database_hangs(launch, postgres_place):
+    service = await launch.fake(completions=postgres_place, drain_timeout_s=0.1)
+    stub = await service.connect()
+    completions = [pb.Completion(request_id="a", prompt="hi", output_tokens=7)]
+    with paused(postgres_place):
+        call = asyncio.ensure_future(stub.Report(pb.ReportRequest(completions=completions)))
+        await stub.GetIndexInfo(pb.GetIndexInfoRequest())  # after the report, on its connection
+        service.process.terminate()
+        assert await service.exit_code() == 0
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
 
 
 async def test_a_hangup_swaps_to_the_newest_index(launch, tmp_path):

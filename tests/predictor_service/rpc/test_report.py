@@ -136,6 +136,8 @@ async def test_without_a_file_completions_are_kept_in_memory_and_the_log_says_so
     ("fields", "part"),
     [
         ({"request_id": ""}, "completions[1].request_id is empty"),
+        ({"request_id": "号" * 683}, "completions[1].request_id takes 2,049 bytes of UTF-8"),
+        ({"request_id": "\0" * 683}, "completions[1].request_id takes 2,049 bytes of UTF-8"),
         ({"prompt": ""}, "completions[1].prompt is empty"),
         ({"output_tokens": -1}, "completions[1].output_tokens is -1: expected 0 to 10,000,000"),
         ({"output_tokens": 10**12}, "completions[1].output_tokens is 1000000000000"),

@@ -1,5 +1,7 @@
 """Traces: which calls, where their time went, and no prompt."""
 
+import asyncio
+import threading
 from concurrent import futures
 
 import grpc
@@ -9,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from lengthwise.v1 import length_predictor_pb2 as pb
-from predictor_service.tracing import opening
+from predictor_service.tracing import opening, otel_tracer
 from predictor_service.tracing.otel_tracer import OtelTracer
 
 SECRET = "the prompt that nobody may see"
@@ -109,3 +111,15 @@ async def test_a_collector_gets_the_spans_by_otlp(serve, monkeypatch):
     await running.stop()  # which sends what is left
     server.stop(0)
     assert "lengthwise.v1.LengthPredictor/Predict" in received
+
+
+async def test_a_collector_that_hangs_does_not_hold_up_a_stop(serve, spans, monkeypatch, capsys):
+    answers = threading.Event()
+    monkeypatch.setattr(otel_tracer, "CLOSE_S", 0.01)
+    monkeypatch.setattr(spans, "shutdown", answers.wait)
+    running = await serve()
+    try:
+        await asyncio.wait_for(running.stop(), 20)
+    finally:
+        answers.set()
+    assert "the last spans are dropped" in capsys.readouterr().out

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from functools import partial
 
 import pytest
 
 from lengthwise.prediction import Prediction
+from scheduler_client.advisor import asker as asker_module
+from scheduler_client.advisor import breaker as breaker_module
 from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
@@ -24,6 +27,12 @@ from tests.scheduler_client.advisor.helpers import (
     settings,
     until,
 )
+
+
+@pytest.fixture
+def opens_after(monkeypatch):
+    """Sets after how many failures in a row the circuit breaker opens."""
+    return partial(monkeypatch.setattr, breaker_module, "FAILURES")
 
 
 def causes(answers):
@@ -48,8 +57,11 @@ async def test_who_waits_no_longer_than_a_deadline_has_the_answer_or_that_cause(
     assert await asker.answer(query("hello"), deadline_s=0.01) == "deadline"
 
 
-async def test_queries_that_came_together_share_a_message_of_one_stream(make_asker, client):
-    asker = make_asker(client=client, predict_batch_size=8)
+async def test_queries_that_came_together_share_a_message_of_one_stream(
+    make_asker, client, monkeypatch
+):
+    monkeypatch.setattr(asker_module, "BATCH_SIZE", 8)
+    asker = make_asker(client=client)
     answers = await ask_many(asker, 20)
     assert [len(batch) for batch in client.batches] == [8, 8, 4]
     assert causes(answers) == [None] * 20
@@ -64,10 +76,11 @@ async def test_each_query_gets_its_own_answer(make_asker, client):
     assert [answer.expected_tokens for answer in answers] == [float(n) for n in range(30)]
 
 
-async def test_long_prompts_are_divided_among_messages(make_asker, client):
-    asker = make_asker(client=client)
-    await asyncio.gather(*(asker.ask(query("x" * 600_000)) for _ in range(3)))
-    assert [len(batch) for batch in client.batches] == [1, 1, 1]
+async def test_long_prompts_are_divided_among_messages(make_asker, running, service):
+    asker = make_asker(running.target)
+    answers = await asyncio.gather(*(asker.ask(query("x" * 1_500_000)) for _ in range(3)))
+    assert causes(answers) == [None] * 3
+    assert [len(message.requests) for message in service.received] == [2, 1]
 
 
 async def test_a_predictor_that_never_answers_is_given_up_and_dialled_anew(client):
@@ -134,8 +147,11 @@ async def test_a_query_that_is_cancelled_on_its_way_does_not_spoil_its_message(m
     assert [isinstance(answer, Prediction) for answer in answers] == [True, False, True]
 
 
-async def test_beyond_the_most_in_flight_queries_go_without_at_once(make_asker, client):
-    asker = make_asker(client=client, max_in_flight=10)
+async def test_beyond_the_most_in_flight_queries_go_without_at_once(
+    make_asker, client, monkeypatch
+):
+    monkeypatch.setattr(asker_module, "MAX_IN_FLIGHT", 10)
+    asker = make_asker(client=client)
     client.hold.clear()
     asked = [asker.ask(query(f"r{n}")) for n in range(100)]
     assert sum(one.done() for one in asked) == 90
@@ -153,9 +169,10 @@ async def test_a_request_without_text_is_not_asked_about(make_asker, client, pro
 
 
 async def test_one_refused_prompt_falls_back_alone_and_speaks_not_against_the_predictor(
-    make_asker, client
+    make_asker, client, opens_after
 ):
-    asker = make_asker(client=client, breaker_failures=1)
+    opens_after(1)
+    asker = make_asker(client=client)
     refusal = PredictionFailure("", InvalidRequestError("too long"))
     client.outcome = lambda prompt: refusal if prompt == "bad" else prediction()
     answers = await asyncio.gather(*(asker.ask(query(p)) for p in ("good", "bad", "fine")))
@@ -164,8 +181,11 @@ async def test_one_refused_prompt_falls_back_alone_and_speaks_not_against_the_pr
     assert asker.breaker.state == "closed"
 
 
-async def test_items_that_all_failed_inside_speak_against_the_predictor(make_asker, client):
-    asker = make_asker(client=client, breaker_failures=1)
+async def test_items_that_all_failed_inside_speak_against_the_predictor(
+    make_asker, client, opens_after
+):
+    opens_after(1)
+    asker = make_asker(client=client)
     client.outcome = lambda _: PredictionFailure("", ServerFailedError("a fault"))
     assert await asker.ask(query()) == "predictor_error"
     assert asker.breaker.state == "open"
@@ -182,10 +202,11 @@ async def test_any_exception_of_the_client_is_an_answer(make_asker, client, faul
 
 
 async def test_after_enough_failures_nobody_is_asked_and_one_query_finds_it_back(
-    make_asker, client, caplog
+    make_asker, client, caplog, opens_after
 ):
+    opens_after(3)
     clock = TurnedClock()
-    asker = make_asker(client=client, clock=clock, breaker_failures=3, breaker_open_s=1.0)
+    asker = make_asker(client=client, clock=clock)
     client.fault = ServerUnavailableError("gone")
     answers = [await asker.ask(query()) for _ in range(4)]
     # Each is asked twice: the second one's second message is the one too many.
@@ -205,9 +226,10 @@ async def test_after_enough_failures_nobody_is_asked_and_one_query_finds_it_back
 
 
 async def test_an_answer_that_comes_late_does_not_say_that_the_predictor_is_asked_again(
-    make_asker, client, caplog
+    make_asker, client, caplog, opens_after
 ):
-    asker = make_asker(client=client, breaker_failures=1)
+    opens_after(1)
+    asker = make_asker(client=client)
     client.hold.clear()
     late = asker.ask(query())
     await until(lambda: client.batches)
@@ -219,10 +241,11 @@ async def test_an_answer_that_comes_late_does_not_say_that_the_predictor_is_aske
 
 
 async def test_a_query_that_was_to_find_it_back_and_is_given_up_unsent_is_followed_by_another(
-    make_asker, client
+    make_asker, client, opens_after
 ):
+    opens_after(1)
     clock = TurnedClock()
-    asker = make_asker(client=client, clock=clock, breaker_failures=1, breaker_open_s=1.0)
+    asker = make_asker(client=client, clock=clock)
     client.fault = ServerUnavailableError("gone")
     await asker.ask(query())
     client.fault = None
@@ -233,7 +256,8 @@ async def test_a_query_that_was_to_find_it_back_and_is_given_up_unsent_is_follow
     assert isinstance(await asker.ask(query()), Prediction)
 
 
-async def test_a_predictor_that_cannot_be_dialled_is_dialled_again(client):
+async def test_a_predictor_that_cannot_be_dialled_is_dialled_again(client, opens_after):
+    opens_after(3)
     there = []
 
     def connect(_):
@@ -242,7 +266,7 @@ async def test_a_predictor_that_cannot_be_dialled_is_dialled_again(client):
         return client
 
     clock = TurnedClock()
-    chosen = settings(breaker_failures=3)
+    chosen = settings()
     asker = Asker(chosen, Connection(chosen, connect), RateLimitedLog(clock), clock)
     assert await asker.ask(query()) == "breaker_open"
     there.append(True)
@@ -251,8 +275,9 @@ async def test_a_predictor_that_cannot_be_dialled_is_dialled_again(client):
     await asker.close()
 
 
-async def test_a_predictor_that_fails_for_long_is_dialled_anew(client):
+async def test_a_predictor_that_fails_for_long_is_dialled_anew(client, opens_after):
     """Its address or its certificates may have changed since: both are read when connecting."""
+    opens_after(3)
     stale, dialled = ScriptedClient(), []
     stale.fault = ServerUnavailableError("certificate expired")
 
@@ -261,7 +286,7 @@ async def test_a_predictor_that_fails_for_long_is_dialled_anew(client):
         return dialled[-1]
 
     clock = TurnedClock()
-    chosen = settings(breaker_failures=3)
+    chosen = settings()
     asker = Asker(chosen, Connection(chosen, connect), RateLimitedLog(clock), clock)
     assert await asker.ask(query()) == "predictor_error"
     assert not stale.closed, "one failure is no reason"
@@ -281,9 +306,10 @@ async def test_closing_leaves_nobody_waiting(make_asker, client):
     assert [one.result() for one in asked] == ["predictor_error"] * 3
 
 
-async def test_a_cause_is_logged_once_a_minute(make_asker, client, caplog):
+async def test_a_cause_is_logged_once_a_minute(make_asker, client, caplog, opens_after):
+    opens_after(1_000)
     clock = TurnedClock()
-    asker = make_asker(client=client, clock=clock, breaker_failures=1_000)
+    asker = make_asker(client=client, clock=clock)
     client.fault = ServerUnavailableError("gone")
 
     async def lines(count):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.advisor.least_squares import RunningLeastSquares
+from scheduler_client.advisor.running_line import RunningLine
 from scheduler_client.advisor.service_time_fit import START, ServiceTimeFit
 from tests.scheduler_client.advisor.helpers import finished
 
@@ -117,6 +117,17 @@ def test_times_that_can_be_none_are_left_out(bad):
     assert fit.model == before
 
 
+def test_prefixes_that_were_cached_hardly_count():
+    """Their prefill takes what a step takes at least: one request in ten."""
+    fit, draw = ServiceTimeFit(), random.Random(4)
+    for number in range(500):
+        inputs = 1 + int(draw.lognormvariate(5, 1))
+        seen = 0 if number % 10 == 0 else inputs
+        prefill_s = (0.02 + 1e-4 * seen) * draw.lognormvariate(0, 0.1)
+        fit.add(finished(input_tokens=inputs, prefill_s=prefill_s))
+    assert fit.model.prefill_s_per_input_token == pytest.approx(1e-4, rel=0.1)
+
+
 def test_a_request_that_was_preempted_says_nothing_of_the_speed():
     fit = ServiceTimeFit()
     fit.add(finished(output_tokens=100, decode_s=60.0, preemptions=1))
@@ -124,8 +135,8 @@ def test_a_request_that_was_preempted_says_nothing_of_the_speed():
 
 
 def test_rates_stay_non_negative_where_the_best_fit_is_below_zero():
-    squares = RunningLeastSquares([1.0, 1.0], start_weights=[0.0, 0.0])
+    line = RunningLine(1.0, 1.0, slope_weight=0.01)
     for x in (1.0, 2.0, 3.0) * 50:
-        squares.add([x, 1.0], max(0.0, 2 * x - 1))
-    assert min(squares.rates) >= 0
-    assert squares.rates[0] > 1
+        line.add(x, max(0.0, 2 * x - 1))
+    assert min(line.level, line.slope) >= 0
+    assert line.slope > 1

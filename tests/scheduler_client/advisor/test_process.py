@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lengthwise.prediction import Prediction
+from scheduler_client.advisor import breaker
 from tests.scheduler_client.advisor.helpers import SLACK_S, query
 
 REPOSITORY = Path(__file__).parents[3]
@@ -51,17 +52,10 @@ def launch(tmp_path):
 
 
 @pytest.fixture
-def asker_of(make_asker):
-    def make(port):
-        return make_asker(
-            f"127.0.0.1:{port}",
-            answer_timeout_s=TIMEOUT_S,
-            breaker_failures=3,
-            breaker_open_s=0.1,
-            breaker_max_open_s=0.3,
-        )
-
-    return make
+def asker_of(make_asker, monkeypatch):
+    monkeypatch.setattr(breaker, "FAILURES", 3)
+    monkeypatch.setattr(breaker, "OPEN_S", 0.1)
+    return lambda port: make_asker(f"127.0.0.1:{port}", answer_timeout_s=TIMEOUT_S)
 
 
 async def ask(asker, count):

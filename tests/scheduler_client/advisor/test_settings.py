@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from lengthwise.scheduling import PreemptionRule
-from scheduler_client.advisor import settings as settings_module
+from lengthwise.scheduling import PreemptionRule, QueuedJob
 from scheduler_client.advisor.settings import AdvisorSettings
 
 TARGET = {"LENGTHWISE_TARGET": "predictor:50051"}
@@ -27,18 +26,18 @@ def test_every_kind_of_setting_is_read():
             "LENGTHWISE_DEADLINE_S": "0.2",
             "LENGTHWISE_RULE": "aged",
             "LENGTHWISE_RULE_OPTIONS": "weight=4.5",
-            "LENGTHWISE_MAX_IN_FLIGHT": "7",
+            "LENGTHWISE_METRICS_PORT": "7",
             "LENGTHWISE_REPORT": "off",
             "LENGTHWISE_MODEL": "vicuna",
-            "LENGTHWISE_BREAKER_WINDOW": "",
+            "LENGTHWISE_CLOSE_TIMEOUT_S": "",
         }
     )
     assert found == AdvisorSettings(
         "predictor:50051",
         deadline_s=0.2,
         rule="aged",
-        rule_options={"weight": 4.5},
-        max_in_flight=7,
+        rule_options="weight=4.5",
+        metrics_port=7,
         report=False,
         model="vicuna",
     )
@@ -50,17 +49,19 @@ def test_every_kind_of_setting_is_read():
         ("DEADLINE_S", "soon", "expected a number"),
         ("DEADLINE_S", "50", "expected 0.001 to 10"),
         ("DEADLINE_S", "nan", "expected 0.001 to 10"),
-        ("MAX_IN_FLIGHT", "1.5", "expected a whole number"),
-        ("MAX_IN_FLIGHT", "0", "expected 1 to 100,000"),
+        ("METRICS_PORT", "1.5", "expected a whole number"),
+        ("METRICS_PORT", "70000", "expected 0 to 65,535"),
         ("REPORT", "perhaps", "expected true or false"),
         ("RULE", "fairest", "expected one of off, "),
         ("RULE_OPTIONS", "weight", "expected name=number"),
+        ("RULE_OPTIONS", "weight=4,", "expected name=number"),
+        ("RULE_OPTIONS", "long_rank=high", "long_rank is 'high': expected a number"),
         ("RULE_OPTIONS", "speed=3", "no option 'speed'"),
         ("PREEMPTION_OPTIONS", "much_longer", "expected name=number"),
         ("PREEMPTION_OPTIONS", "speed=3", "speed"),
         ("PREEMPTION_OPTIONS", "much_longer=0.5", "at least 1"),
-        ("METRICS_PORT", "70000", "expected 0 to 65,535"),
-        ("BREAKER_MAX_OPEN_S", "0.5", "at least LENGTHWISE_BREAKER_OPEN_S"),
+        ("PREEMPTION_OPTIONS", "max_at_once=2.5", "max_at_once is 2.5: expected a whole number"),
+        ("PREEMPTION_OPTIONS", "max_preemptions=inf", "expected a whole number"),
         ("TARGET", "predictor", "expected host:port"),
     ],
 )
@@ -69,6 +70,12 @@ def test_a_bad_value_is_refused_with_its_variable_and_what_was_expected(name, va
         AdvisorSettings.from_environment(TARGET | {f"LENGTHWISE_{name}": value})
     assert f"LENGTHWISE_{name}" in str(info.value)
     assert value in str(info.value)
+
+
+def test_options_of_the_rule_are_read():
+    chosen = AdvisorSettings("predictor:50051", rule="aged", rule_options="weight=2")
+    job = QueuedJob(0.0, 0.0, 1.0, 3.0)
+    assert chosen.make_rule().key(job) == 6_000_000
 
 
 def test_options_of_preemption_are_read():
@@ -90,16 +97,3 @@ def test_in_shadow_the_rule_is_the_order_of_arrival_and_a_bad_one_is_refused_all
 
 def test_a_host_that_cannot_be_found_now_does_not_stop_the_start_up():
     AdvisorSettings("nowhere.invalid:1,neither.invalid:2")
-
-
-def test_the_table_lists_every_variable_and_its_default():
-    table = dict(
-        re.findall(r"^\| (LENGTHWISE_\w+) \| (.*?) \|", settings_module.__doc__ or "", re.MULTILINE)
-    )
-    names = {f"LENGTHWISE_{name.upper()}" for name in AdvisorSettings.__dataclass_fields__}
-    assert set(table) == names
-    for name, field in AdvisorSettings.__dataclass_fields__.items():
-        if isinstance(field.default, bool):
-            assert table[f"LENGTHWISE_{name.upper()}"] == str(field.default).lower()
-        elif isinstance(field.default, int | float):
-            assert float(table[f"LENGTHWISE_{name.upper()}"]) == field.default

@@ -208,9 +208,9 @@ def test_while_the_batch_drains_our_own_preemption_takes_no_slot(limited):
     preempting = Preempting(scheduler, PreemptionRule())
 
     def take_slots() -> int:
-        preempting.preempt(expected, ServiceTimeModel())
+        taken = preempting.preempt(expected, ServiceTimeModel())
         preempting.give_back()
-        return preempting.done
+        return taken
 
     add_all(limited, [(prompt, 200) for prompt, _ in requests(SLOTS)])
     for _ in range(3):

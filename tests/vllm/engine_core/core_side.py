@@ -1,7 +1,6 @@
 """The engine core's side without an engine: vLLM's requests and queue, and the sidecar's socket."""
 
 import itertools
-import os
 import socket
 import time
 from contextlib import suppress
@@ -22,7 +21,6 @@ from scheduler_client.vllm_plugin.messages import (
     encode_points,
 )
 from scheduler_client.vllm_plugin.queue_order import QueueOrder
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
 from scheduler_client.vllm_plugin.sidecar_process import Line, SidecarProcess
 
 SPREAD = LengthDistribution((0.0, 0.5, 1.0), (1.0, 10.0, 100.0))
@@ -42,10 +40,7 @@ class Spoken(SidecarProcess):
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, self.theirs):
             end.setblocking(False)
-        memory = Bell.new()
-        self.bell = Bell(memory)
-        os.close(memory)
-        self._line = Line(ours, self.bell)
+        self._line = Line(ours, self.board.rings)
         self._left.set()
 
     def heard(self, kind=object) -> list:
@@ -58,14 +53,14 @@ class Spoken(SidecarProcess):
 
     def say(self, *lengths, unknown=()) -> None:
         """Predict so many tokens for each number."""
-        points = encode_points(SPREAD)
-        said = Predicted([(number, tokens, points) for number, tokens in lengths], list(unknown))
-        self.send(encode(said))
+        said = [(number, tokens, encode_points(SPREAD)) for number, tokens in lengths]
+        said += [(number, None, encode_points(None)) for number in unknown]
+        self.send(encode(Predicted(said)))
 
     def send(self, packet: bytes) -> None:
         """Say what may be no message."""
         self.theirs.send(packet)
-        self.bell.ring()
+        self.board.rings += 1
 
     def end(self) -> None:
         """Die."""

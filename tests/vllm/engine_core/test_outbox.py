@@ -2,7 +2,6 @@
 
 import socket
 from contextlib import suppress
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
 )
 from scheduler_client.vllm_plugin.outbox import Outbox
-from tests.scheduler_client.advisor.helpers import TurnedClock
 
 
 def ended(number, request_id="r"):
@@ -115,26 +113,6 @@ def test_while_a_thread_sends_a_step_does_not(outbox, ends):
     assert numbers(theirs) == []
     outbox.send(ours)
     assert numbers(theirs) == [1]
-
-
-def test_sending_all_takes_no_longer_than_it_may_however_slowly_it_is_read(
-    outbox, ends, monkeypatch
-):
-    ours, theirs = ends
-    clock = TurnedClock()
-
-    def takes_more(_to, timeout_s):
-        clock.now_s += 1.0
-        theirs.recv(MAX_PACKET_BYTES)
-        return timeout_s > 0
-
-    monkeypatch.setattr(module, "_takes_more", takes_more)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
-    for number in range(2_000):
-        outbox.put(ended(number, "x" * 900))
-    outbox.send_all(ours, 5.0)
-    assert len(outbox) > 0
-    assert clock.now_s == 1_006.0
 
 
 def test_sending_all_ends_with_the_other_end(outbox, ends):

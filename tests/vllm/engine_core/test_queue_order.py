@@ -12,7 +12,7 @@ from vllm.v1.request import RequestStatus
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.rules import AgedRule
 from scheduler_client.advisor.key_maker import PROVISIONAL_LENGTHS
-from scheduler_client.vllm_plugin.messages import Arrived, Counted, Ended, Learnt, encode
+from scheduler_client.vllm_plugin.messages import Arrived, Ended, Learnt, encode
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.engine_core.core_side import CoreSide
@@ -132,9 +132,7 @@ def test_a_failure_in_preemption_ends_preemption_alone(caplog):
     core.sidecar.say((0, 7.0))
     core.step()
     assert core.order._by_number[0].settled
-    core.order._count(0.0)
-    core.sidecar.flush()
-    assert core.sidecar.heard(Counted)[-1].internal_errors == 1
+    assert core.sidecar.board.counts.internal_errors == 1
 
 
 def test_all_of_a_burst_waited_though_the_sidecar_is_told_of_some_later():
@@ -142,7 +140,7 @@ def test_all_of_a_burst_waited_though_the_sidecar_is_told_of_some_later():
     requests = [core.come() for _ in range(100)]
     core.step()
     core.step(*requests)
-    assert core.order._counted.waited_typical == 100
+    assert core.sidecar.board.counts.waited_typical == 100
 
 
 def test_answers_are_taken_in_over_several_steps():
@@ -231,7 +229,7 @@ def test_who_waited_untold_is_counted_as_ordered_by_what_is_typical(monkeypatch)
     core.step()
     core.step(*requests)
     core.step(core.come())
-    counted = core.order._counted
+    counted = core.sidecar.board.counts
     assert (counted.waited_predicted, counted.waited_typical) == (0, 3)
 
 
@@ -241,7 +239,10 @@ def test_time_for_coming_and_ending_is_counted():
     came_s = core.order._guard.spent_s
     assert came_s > 0
     core.end(request)
-    assert core.order._guard.spent_s > came_s
+    ended_s = core.order._guard.spent_s
+    assert ended_s > came_s
+    core.step()
+    assert core.sidecar.board.counts.step_s > ended_s
 
 
 def test_what_finished_requests_taught_is_what_the_next_are_taken_for():

@@ -13,14 +13,13 @@ from scheduler_client.advisor.request import FinishedRequest
 from scheduler_client.vllm_plugin import sidecar_process
 from scheduler_client.vllm_plugin.messages import (
     MAX_PACKET_BYTES,
-    Counted,
     Ended,
     EngineInfo,
     Predicted,
     decode_to_sidecar,
     encode,
 )
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
+from scheduler_client.vllm_plugin.sidecar.board import Board, new_memory
 from scheduler_client.vllm_plugin.sidecar_process import READ_AT_ONCE, SidecarProcess
 from tests.scheduler_client.advisor.helpers import TurnedClock
 from tests.vllm.engine_core.core_side import Spoken
@@ -94,23 +93,15 @@ def test_what_is_left_at_the_end_is_said(sidecar, caplog, monkeypatch):
     assert "was not told of 1 messages" in caplog.text
 
 
-def test_a_packet_that_is_no_message_is_counted_and_the_next_is_read(sidecar):
-    sidecar.send(b"\xc1 is no MessagePack")
-    sidecar.say((1, 7.0))
-    (predicted,) = sidecar.read()
-    assert predicted.lengths[0][:2] == (1, 7.0)
-    assert sidecar.unreadable == 1
-
-
 def test_the_socket_is_asked_when_it_rings_alone(sidecar):
-    sidecar.theirs.send(encode(Predicted([], [1])))
+    sidecar.theirs.send(encode(Predicted([])))
     assert sidecar.read() == []
-    sidecar.bell.ring()
+    sidecar.board.rings += 1
     assert len(sidecar.read()) == 1
 
 
 def test_a_ring_for_nothing_does_not_hide_what_comes_after(sidecar):
-    sidecar.bell.ring()
+    sidecar.board.rings += 1
     assert sidecar.read() == []
     sidecar.say(unknown=[1])
     assert len(sidecar.read()) == 1
@@ -221,29 +212,6 @@ def test_closing_ends_a_sidecar_that_stands_still_with_its_socket_full(real):
     assert not real._keeper.is_alive()
 
 
-def test_a_sidecar_is_told_of_the_counts_that_those_before_it_have_shown(sidecar):
-    sidecar.counted.steps, sidecar.counted.batch_limit = 7, 3
-    sidecar.put_counts()
-    sidecar.bell.show(1)
-    sidecar.counted.steps = 9
-    sidecar.put_counts()  # which it does not live to see
-    sidecar.end()
-    assert sidecar._engine.counted == Counted(steps=7, number=1)
-    sidecar.start()
-    sidecar.end()  # before it has shown any
-    assert sidecar._engine.counted == Counted(steps=7, number=1)
-
-
-def test_of_counts_that_nobody_shows_a_bounded_number_is_kept(sidecar, monkeypatch):
-    monkeypatch.setattr(sidecar_process, "MAX_COUNTS", 5)
-    for _ in range(20):
-        sidecar.put_counts()
-    assert len(sidecar._counts) <= 7
-    sidecar.bell.show(20)
-    sidecar.put_counts()
-    assert [one.number for one in sidecar._counts] == [20, 21]
-
-
 def test_a_dead_sidecars_socket_that_another_process_has_open_holds_nobody_up(sidecar):
     fill(sidecar)
     sidecar.flush()
@@ -257,28 +225,28 @@ def test_a_dead_sidecars_socket_that_another_process_has_open_holds_nobody_up(si
 def test_where_metrics_are_kept_in_files_those_of_now_go_with_their_sidecar(
     real, monkeypatch, tmp_path
 ):
-    pid = real._child.pid
-    for name in ("gauge_livemax", "counter"):
-        (tmp_path / f"{name}_{pid}.db").touch()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    kill(real)
-    kept = {file.name for file in tmp_path.iterdir() if f"_{pid}." in file.name}
-    assert kept == {f"counter_{pid}.db"}
+    kill(real)  # the one that follows inherits the folder
+    wait_until(lambda: len(list(tmp_path.glob("gauge_live*_*.db"))) == 2, "its metrics")
+    real.close(20.0)
+    kinds = {file.name.split("_")[0] for file in tmp_path.iterdir()}
+    assert kinds == {"counter", "gauge", "histogram"}
+    assert not list(tmp_path.glob("gauge_live*"))
 
 
 RINGER = """
 import sys
-from scheduler_client.vllm_plugin.sidecar.bell import Bell
-bell = Bell(int(sys.argv[1]))
-bell.ring()
-bell.ring()
+from scheduler_client.vllm_plugin.sidecar.board import Board
+board = Board.at(int(sys.argv[1]))
+board.rings += 1
+board.rings += 1
 """
 
 
 def test_rings_in_another_process_are_counted():
-    memory = Bell.new()
-    bell = Bell(memory)
-    assert bell.rings == 0
+    memory = new_memory()
+    board = Board.at(memory)
+    assert board.rings == 0
     subprocess.run([sys.executable, "-c", RINGER, str(memory)], pass_fds=[memory], check=True)
     os.close(memory)
-    assert bell.rings == 2
+    assert board.rings == 2

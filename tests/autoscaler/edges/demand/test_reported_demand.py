@@ -89,15 +89,70 @@ def test_long_answers_hold_their_slots_at_the_horizon_and_short_ones_do_not():
     assert long.interactive.forecast.mean_slots > short.interactive.forecast.mean_slots + 150
 
 
+def observed(**samples: EngineSample) -> FleetState:
+    """What the metrics say of one engine in each of some pools."""
+    urls = {Pool(name): [name] for name in samples}
+    state = FleetObserver(urls, options(), 256.0, samples.get).observe(NOW_S)
+    assert state is not None
+    return state
+
+
+def holding(requests: int) -> EngineSample:
+    return EngineSample(requests, 0, 0, 0, 0)
+
+
+def batch_requests(state: FleetState) -> int:
+    return sum(group.demand.requests for group in state.batch)
+
+
 def test_what_engines_hold_and_nobody_reported_counts_as_running():
-    observed = FleetObserver(
-        {Pool.INTERACTIVE: ["a"]}, options(), 256.0, lambda _: EngineSample(50, 10, 0, 0, 0)
-    ).observe(NOW_S)
-    assert observed is not None
-    state = reported(request("x"), seen=observed)
+    state = reported(request("x"), seen=observed(interactive=EngineSample(50, 10, 0, 0, 0)))
     assert state.interactive.running == 59
     assert state.interactive.forecast is not None
     assert state.interactive.forecast.mean_slots > 0
+
+
+def test_of_a_report_with_nothing_in_it_batch_engines_hold_what_their_metrics_say():
+    seen = observed(interactive=holding(10), mixed=holding(5), batch=EngineSample(40, 260, 0, 0, 0))
+    state = reported(seen=seen)
+    assert state.interactive.running == 15
+    assert state.batch == seen.batch
+    assert batch_requests(state) == 300
+
+
+def test_reported_batch_requests_explain_what_batch_engines_hold_before_the_rest_counts():
+    state = reported(
+        *(request(str(n), 600.0, predicted=expected(100.0)) for n in range(30)),
+        seen=observed(interactive=holding(10), batch=holding(50)),
+    )
+    assert state.interactive.running == 10
+    groups = {group.deadline_s: group.demand for group in state.batch}
+    assert {due_s: demand.requests for due_s, demand in groups.items()} == {
+        1_590.0: 30,
+        NOW_S + 3_600.0: 20,
+    }
+    assert groups[NOW_S + 3_600.0].mean_tokens == pytest.approx(20 * 256.0)
+
+
+def test_requests_that_wait_for_batch_engines_hide_no_others():
+    seen = observed(interactive=holding(40), mixed=holding(6), batch=holding(0))
+    state = reported(*(request(str(n), 600.0) for n in range(1_000)), seen=seen)
+    assert state.interactive.running == 40
+    assert batch_requests(state) == 1_000
+
+
+def test_interactive_requests_that_wait_hide_nothing_in_batch_engines():
+    seen = observed(interactive=holding(0), batch=holding(70))
+    state = reported(*(request(str(n)) for n in range(100)), seen=seen)
+    assert state.interactive.running == 0
+    assert batch_requests(state) == 70
+
+
+def test_where_there_is_but_the_interactive_pool_it_holds_the_batch_requests_too():
+    seen = observed(interactive=holding(25))
+    state = reported(request("x"), *(request(str(n), 600.0) for n in range(20)), seen=seen)
+    assert state.interactive.running + state.interactive.waiting.requests == 5
+    assert batch_requests(state) == 20
 
 
 def test_the_state_is_as_old_as_the_older_of_reports_and_metrics():
@@ -203,40 +258,6 @@ def test_no_answer_comes_before_an_engine_answered_however_much_is_reported():
     assert loop.controller.step(NOW_S) is None
     with pytest.raises(StaleFleetError, match="nothing is known"):
         loop.controller.wanted(Pool.BATCH, NOW_S)
-
-
-def test_a_fleet_at_zero_wakes_by_what_is_reported_and_goes_on_while_its_first_pod_starts(
-    monkeypatch,
-):
-    addresses: list[str] = ["http://10.0.0.1:8000/metrics"]
-    monkeypatch.setattr("autoscaler.edges.observer.engine_urls", lambda _: list(addresses))
-    opts = options(limits={Pool.INTERACTIVE: PoolLimits(0, 50)}, down_window_s=0.0)
-    engines = FleetObserver(
-        {Pool.INTERACTIVE: ["dns+http://vllm:8000"]},
-        opts,
-        256.0,
-        lambda _: EngineSample(0, 0, 0, 0, 0),
-    )
-    requests = OpenRequests(256.0)
-    once = OnceALook(engines.observe).observe
-    sources = [ReportedDemand(requests, once, opts).observe, once]
-    controller = Controller(FirstFresh(sources, 45.0).observe, opts, gone_after_s=300.0)
-
-    def wanted(now_s: float) -> int:
-        requests.take(Report("gateway"), now_s)
-        controller.step(now_s)
-        return controller.wanted(Pool.INTERACTIVE, now_s)
-
-    assert wanted(0.0) == 0
-    addresses.clear()
-    for now_s in range(15, 900, 15):  # at zero for longer than anything may be old
-        assert wanted(now_s) == 0
-    requests.take(Report("gateway", [replace(request("x"), arrived_s=900.0)]), 900.0)
-    for now_s in range(900, 1_500, 15):  # pending for ten minutes
-        assert wanted(now_s) == 2
-    addresses.append("http://10.0.0.2:8000/metrics")
-    requests.take(Report("gateway", endings={"x": 5.0}), 1_500.0)
-    assert wanted(1_500.0) == 0
 
 
 def test_engines_that_vanish_all_at_once_are_missing_and_not_gone(monkeypatch):

@@ -1,6 +1,8 @@
 """Databases that are full, busy or gone, and then well again."""
 
+import resource
 import sqlite3
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -29,6 +31,22 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(sqlite_place):
         full = False
         assert len(writer.append([large])[0].new) == 10
     assert len(ids(sqlite_place)) == 11
+
+
+def test_a_file_that_may_not_grow_is_told_and_takes_the_same_again_once_it_may(sqlite_place):
+    large = Report([record(f"l{i}", prompt="x" * 10_000) for i in range(100)])
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with writing(sqlite_place) as writer:
+        add(writer, "before")
+        grown = Path(f"{sqlite_place}-wal").stat().st_size + 100_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (grown, unlimited[1]))
+        try:
+            with pytest.raises(UnavailableError, match="disk I/O error"):
+                writer.append([large])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert len(writer.append([large])[0].new) == 100
+    assert len(ids(sqlite_place)) == 101
 
 
 def test_a_commit_waits_for_another_process_and_gives_up_in_the_end(sqlite_place, monkeypatch):
@@ -67,6 +85,32 @@ def test_a_connection_to_a_server_that_only_reads_is_left_for_a_new_one(postgres
             add(writer, "b")
         assert add(writer, "b") == (1, 0)
     assert ids(postgres_place) == ["a", "b"]
+
+
+def test_a_replica_that_hangs_in_a_commit_is_cut_off_and_the_others_go_on(postgres_place):
+    with writing(postgres_place) as hanging, writing(postgres_place) as writer:
+
+        def hang_in_a_commit() -> None:
+            with hanging._transaction() as connection:
+                patience = "SET LOCAL idle_in_transaction_session_timeout = '100ms'"
+                connection.exec_driver_sql(patience)
+                hanging._lock_ledger(connection)
+                assert add(writer, "a") == (1, 0)
+
+        with pytest.raises(UnavailableError, match="idle-in-transaction"):
+            hang_in_a_commit()
+        assert add(hanging, "b") == (1, 0)
+    assert ids(postgres_place) == ["a", "b"]
+
+
+def test_what_bounds_the_wait_for_a_server_is_set_on_each_connection(postgres_place):
+    with writing(postgres_place) as writer, writer._engine.connect() as connection:
+        given = connection.connection.driver_connection.info.get_parameters()
+        assert (
+            postgresql.LINK.items() <= {k: int(v) for k, v in given.items() if v.isdigit()}.items()
+        )
+        idle = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
+    assert idle == "1min"
 
 
 def test_a_replica_that_hangs_does_not_hold_up_the_others_for_ever(postgres_place, monkeypatch):

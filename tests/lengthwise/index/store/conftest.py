@@ -57,7 +57,7 @@ def place(url) -> Published:
 def artifact(tmp_path):
     """Makes folders that look like artifacts: every file, and a manifest that describes them."""
 
-    def make(version, *, kilobytes=3):
+    def make(version, *, kilobytes=3, follows=None):
         folder = tmp_path / "made" / version
         folder.mkdir(parents=True)
         rng = np.random.default_rng(abs(hash(version)))
@@ -67,7 +67,7 @@ def artifact(tmp_path):
         layout = ArtifactLayout(folder)
         base = manifest_of(3, BagOfWords())
         values = {name: getattr(base, name) for name in base.__dataclass_fields__}
-        values |= {"version": version, "files": describe_files(layout)}
+        values |= {"version": version, "files": describe_files(layout), "follows": follows}
         layout.manifest.write_text(Manifest(**values).to_json())
         return folder
 

@@ -140,6 +140,14 @@ def test_a_version_of_which_an_object_is_missing_is_not_whole_and_not_fetched(
         place.fetch("b", tmp_path / "cache")
 
 
+def test_a_version_whose_manifest_is_spoilt_can_be_rolled_back_from(root, artifact, filesystem):
+    place = Published.at(root)
+    place.publish(artifact("a"), "a", expected=None)
+    place.publish(artifact("b"), "b", expected="a")
+    filesystem.pipe_file(f"{root}/versions/b/manifest.json", b"spoilt")
+    assert place.roll_back() == "a"
+
+
 def test_a_manifest_cannot_name_files_outside(root, artifact, filesystem, tmp_path):
     folder = artifact("a")
     manifest = folder / "manifest.json"

@@ -109,6 +109,12 @@ def test_rolling_back_goes_from_version_to_version_and_ends_with_the_first(fille
         filled.roll_back()
 
 
+def test_a_version_that_was_rolled_back_from_does_not_come_back(filled, artifact):
+    assert filled.roll_back() == "b"
+    filled.publish(artifact("d", follows="b"), "d", expected="b")
+    assert filled.roll_back() == "b"
+
+
 def test_a_version_that_is_not_there_can_be_neither_current_nor_fetched(filled, tmp_path):
     with pytest.raises(StoreError, match=r"has no version 'z': expected one of \['a', 'b', 'c'\]"):
         filled.make_current("z")

@@ -5,18 +5,21 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.connection import Connection
+from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.gateways.answer_parts import AnswerParts
+from scheduler_client.gateways.ending import NO_USAGE
+from scheduler_client.gateways.vllm_middleware.asgi import VllmMiddleware, read_body
+from scheduler_client.gateways.vllm_middleware.calls import Calls
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.middleware import LengthwiseMiddleware
-from scheduler_client.vllm_plugin.middleware.calls import Calls
-from scheduler_client.vllm_plugin.middleware.request_body import read_body
 from tests.scheduler_client.advisor.helpers import ScriptedClient, until
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 7}
@@ -77,21 +80,26 @@ async def client():
 
 
 @pytest.fixture
-async def calls(client):
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def calls(client, registry):
     """Places by arrival and length, at a time of the test's own."""
-    weight = {"weight": 1.0}
     settings = AdvisorSettings(
         "127.0.0.1:1",
         rule="aged",
-        rule_options=weight,
+        rule_options="weight=1",
         deadline_s=10.0,
         report_interval_s=0.01,
     )
     made = Calls(
         settings,
+        RateLimitedLog(time.monotonic),
+        PluginMetrics(registry),
         clock=lambda: 1000.0,
         connection=Connection(settings, lambda _: client),
-        metrics=PluginMetrics(CollectorRegistry()),
     )
     yield made
     await made.close()
@@ -99,9 +107,7 @@ async def calls(client):
 
 @pytest.fixture
 def middleware(served, calls):
-    made = LengthwiseMiddleware(served)
-    made._calls = calls
-    return made
+    return VllmMiddleware(served, calls)
 
 
 async def post(middleware, body, *, path="/v1/completions", headers=(), parts=1, method="POST"):
@@ -185,7 +191,7 @@ async def test_a_prediction_that_is_late_costs_the_deadline_and_no_more(
 
 
 async def test_in_shadow_it_is_asked_and_no_priority_set(middleware, served, client, calls):
-    calls._shadow = True
+    calls.shadow = True
     await post(middleware, {"prompt": "hello"})
     assert client.batches == [["hello"]]
     assert served.headers == {}
@@ -222,24 +228,11 @@ async def test_other_requests_are_not_looked_at(middleware, served, path, method
     assert served.headers == {}
 
 
-async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeypatch):
-    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
-    monkeypatch.setattr("scheduler_client.vllm_plugin.middleware.asgi.is_on", lambda: True)
-    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
-    assert served.headers == {}
-
-
 async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, calls):
     calls._gateway._asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
-
-
-async def test_without_a_target_nothing_happens(served, monkeypatch):
-    monkeypatch.delenv("LENGTHWISE_TARGET", raising=False)
-    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
-    assert served.headers == {}
 
 
 @pytest.fixture
@@ -260,19 +253,19 @@ ENDS = {
 
 @pytest.mark.parametrize("name", ENDS)
 async def test_the_rule_hears_of_an_end_and_the_predictor_of_the_length(
-    name, middleware, served, client, heard
+    name, middleware, client, heard, registry
 ):
     events, reason = ENDS[name]
     if events:
-        served.stream(*events)
+        middleware._app.stream(*events)
     await post(middleware, {"prompt": "hello", "model": "llm", "max_tokens": 9, "temperature": 0})
     assert [(one.finish_reason, one.output_tokens) for one in heard] == [(reason, 7)]
     await until(lambda: client.reported)
     (report,) = client.reported
     assert (report.prompt, report.model, report.output_tokens) == ("hello", "llm", 7)
     assert (report.finish_reason, report.max_tokens, report.temperature) == (reason, 9, 0)
-    judged = middleware._calls.metrics._counters["judged_predictions"]
-    assert judged._value.get() == (reason == "stop")
+    judged = registry.get_sample_value("lengthwise_judged_predictions_total")
+    assert judged == (reason == "stop")
 
 
 async def test_of_a_stream_without_usage_the_rule_hears_that_it_ended_and_the_log_says_why_no_more(
@@ -393,7 +386,7 @@ async def test_of_several_answers_with_a_usage_in_every_event_that_were_left_not
 async def test_an_event_that_is_not_read_tells_when_the_first_token_came(calls, monkeypatch):
     times = iter(range(1, 9))
     monkeypatch.setattr(
-        "scheduler_client.vllm_plugin.middleware.answer.time.time", lambda: float(next(times))
+        "scheduler_client.gateways.vllm_middleware.answer.time.time", lambda: float(next(times))
     )
 
     async def send(_):
@@ -418,6 +411,32 @@ async def test_headers_that_may_be_read_once_only_reach_the_caller(calls):
     headers = ((b"a", b"b") for _ in range(2))
     await answer.send({"type": "http.response.start", "status": 200, "headers": headers})
     assert sent == [[(b"a", b"b"), (b"a", b"b")]]
+
+
+async def test_where_the_plugin_is_on_the_middleware_steps_aside(served, monkeypatch):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setattr("scheduler_client.vllm_plugin.middleware.is_on", lambda: True)
+    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
+    assert served.headers == {}
+
+
+async def test_without_a_target_nothing_happens(served, monkeypatch):
+    monkeypatch.delenv("LENGTHWISE_TARGET", raising=False)
+    await post(LengthwiseMiddleware(served), {"prompt": "hi"})
+    assert served.headers == {}
+
+
+async def test_what_it_says_comes_out_in_vllms_log(served, registry, monkeypatch, caplog):
+    monkeypatch.setenv("LENGTHWISE_TARGET", "127.0.0.1:1")
+    monkeypatch.setattr(
+        "scheduler_client.vllm_plugin.middleware.PluginMetrics", lambda: PluginMetrics(registry)
+    )
+    middleware = LengthwiseMiddleware(served)
+    served.stream(event(), event("stop"))
+    await post(middleware, {"prompt": "hi"})
+    await middleware._calls.close()
+    assert b"x-vllm-priority" in served.headers
+    assert ("vllm.lengthwise", NO_USAGE) in [(one.name, one.message) for one in caplog.records]
 
 
 def test_a_bad_value_stops_the_import_and_names_the_variable():

@@ -1,14 +1,15 @@
 """How an answer ended, read as it is sent."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
+from typing import Any
 
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.gateways.answer_reader import AnswerReader
 from scheduler_client.gateways.ending import Ending
-from scheduler_client.vllm_plugin.middleware.request_body import Message
 
+Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 GOES_ON, ENDS = b'"finish_reason":null', b'"finish_reason":"'

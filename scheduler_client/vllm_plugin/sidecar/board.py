@@ -1,0 +1,73 @@
+"""Numbers in memory that engine core and sidecar share, so that neither asks the other.
+
+Looking at memory is no system call: for one of those Python gives its lock away, and another thread
+of the engine may keep it for milliseconds.
+"""
+
+import ctypes
+import mmap
+import os
+
+
+class Counts(ctypes.Structure):
+    """What only the engine core can count, since its start; each is a metric of that name.
+
+    Args:
+        waited_predicted: Requests that had to wait and were ordered by a prediction.
+        waited_typical: Requests that had to wait and were not.
+        unsent: Requests of whose end the sidecar was too slow to be told.
+        internal_errors: Exceptions of Lengthwise's own that were swallowed.
+        preemptions: Running requests that made room for a shorter one.
+        step_s: Seconds that Lengthwise took of the engine's steps.
+        steps: Steps of the engine that these seconds were taken of.
+    """
+
+    waited_predicted: float
+    waited_typical: float
+    unsent: float
+    internal_errors: float
+    preemptions: float
+    step_s: float
+    steps: float
+    _fields_ = tuple((name, ctypes.c_double) for name in tuple(__annotations__))
+
+
+class Board(ctypes.Structure):
+    """A board of an engine, which its sidecars, one after another, see as well.
+
+    Args:
+        rings: Packets that sidecars have sent, counted after each: the core reads when it rises.
+        counts: Written by the engine core alone.
+        shown: As much of that as is in the metrics, by whichever sidecar.
+        batch_limit: Requests that the live limit lets run at once, now; 0 without one.
+        itl_s: Seconds between two tokens of a request, as it sees them of late.
+    """
+
+    rings: int
+    counts: Counts
+    shown: Counts
+    batch_limit: float
+    itl_s: float
+    _fields_ = (
+        ("rings", ctypes.c_uint64),
+        ("counts", Counts),
+        ("shown", Counts),
+        ("batch_limit", ctypes.c_double),
+        ("itl_s", ctypes.c_double),
+    )
+
+    @classmethod
+    def at(cls, descriptor: int) -> "Board":
+        """The board in memory made by `new_memory`, whoever made it."""
+        return cls.from_buffer(mmap.mmap(descriptor, mmap.PAGESIZE))
+
+
+def new_memory() -> int:
+    """The descriptor of memory for a board, all of whose numbers are 0.
+
+    Raises:
+        OSError: If there is none.
+    """
+    descriptor = os.memfd_create("lengthwise-board")
+    os.ftruncate(descriptor, mmap.PAGESIZE)
+    return descriptor
