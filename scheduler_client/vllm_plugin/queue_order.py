@@ -116,7 +116,7 @@ class QueueOrder:
             self._tell_some()
             self._sidecar.flush()
             self._counts.steps += 1
-            self._counts.step_s = self._guard.spent_s
+            self._counts.step_seconds = self._guard.spent_s
             if self._live_limit is not None:
                 self._sidecar.board.batch_limit = self._live_limit.requests
                 self._sidecar.board.itl_s = self._live_limit.itl_s
@@ -235,7 +235,7 @@ class QueueOrder:
             self._prefilling.append(tracked)
             if tracked.waited and tracked.asking == "ask":
                 if tracked.expected.predicted:
-                    self._counts.waited_predicted += 1
+                    self._counts.waited_prediction += 1
                 else:
                     self._counts.waited_typical += 1
 
@@ -299,7 +299,7 @@ class QueueOrder:
             tracked.again = tracked.settled
             self._sidecar.put(tracked.arrived())
         if not (tracked.told and self._sidecar.put(end)):
-            self._counts.unsent += 1
+            self._counts.sidecar_unsent += 1
 
     def _fail(self, where: str) -> None:
         """Swallow the exception that is being handled, and be off from now on."""

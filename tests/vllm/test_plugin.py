@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, values
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 
+from scheduler_client.advisor.service_time_fit import START
 from scheduler_client.vllm_plugin import metrics_page
 from scheduler_client.vllm_plugin import scheduler as scheduler_module
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
@@ -120,14 +121,21 @@ def test_a_bad_value_stops_the_start_and_names_the_variable():
     assert "LENGTHWISE_DEADLINE_S" in done.stderr
 
 
+WELL = SimpleNamespace(breaker=SimpleNamespace(state="closed"))
+"""In place of an Asker."""
+
 KEEP = """
 import os, signal, sys
+from types import SimpleNamespace
+from scheduler_client.advisor.service_time_fit import START
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
 from scheduler_client.vllm_plugin.metrics_page import keep_metrics
 from scheduler_client.vllm_plugin.sidecar.board import Board, Counts
 owner, steps, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 keep_metrics(owner)
-PluginMetrics().follow_core(Board(counts=Counts(steps=steps), batch_limit=limit))
+well = SimpleNamespace(breaker=SimpleNamespace(state="closed"))
+board = Board(counts=Counts(steps=steps), batch_limit=limit)
+PluginMetrics().follow(well, board, START, 0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -163,12 +171,13 @@ def test_a_sidecar_that_follows_one_that_was_killed_goes_on_with_its_counts(tmp_
 
 def test_what_one_sidecar_has_shown_of_the_cores_counts_the_next_does_not_show_again():
     board = Board(counts=Counts(steps=500))
-    first, second = (PluginMetrics(CollectorRegistry()) for _ in range(2))
-    first.follow_core(board)
+    registries = CollectorRegistry(), CollectorRegistry()
+    first, second = map(PluginMetrics, registries)
+    first.follow(WELL, board, START, 0)
     board.counts.steps += 2
-    second.follow_core(board)
-    second.follow_core(board)
-    steps = [one._counters["steps"]._value.get() for one in (first, second)]
+    second.follow(WELL, board, START, 0)
+    second.follow(WELL, board, START, 0)
+    steps = [registry.get_sample_value("lengthwise_steps_total") for registry in registries]
     assert steps == [500, 2]
 
 
@@ -185,7 +194,7 @@ def test_where_metrics_cannot_be_kept_a_sidecar_counts_for_itself(folder, tmp_pa
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(metrics_page, "ROOM_BYTES", 2**62)
     keep_metrics("a")
-    PluginMetrics(CollectorRegistry()).follow_core(Board(counts=Counts(steps=1)))
+    PluginMetrics(CollectorRegistry()).follow(WELL, Board(), START, 0)
     assert not list(tmp_path.rglob("*.db"))
 
 

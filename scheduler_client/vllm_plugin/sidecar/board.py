@@ -13,21 +13,21 @@ class Counts(ctypes.Structure):
     """What only the engine core can count, since its start; each is a metric of that name.
 
     Args:
-        waited_predicted: Requests that had to wait and were ordered by a prediction.
+        waited_prediction: Requests that had to wait and were ordered by a prediction.
         waited_typical: Requests that had to wait and were not.
-        unsent: Requests of whose end the sidecar was too slow to be told.
+        sidecar_unsent: Requests of whose end the sidecar was too slow to be told.
         internal_errors: Exceptions of Lengthwise's own that were swallowed.
         preemptions: Running requests that made room for a shorter one.
-        step_s: Seconds that Lengthwise took of the engine's steps.
+        step_seconds: That Lengthwise took of the engine's steps.
         steps: Steps of the engine that these seconds were taken of.
     """
 
-    waited_predicted: float
+    waited_prediction: float
     waited_typical: float
-    unsent: float
+    sidecar_unsent: float
     internal_errors: float
     preemptions: float
-    step_s: float
+    step_seconds: float
     steps: float
     _fields_ = tuple((name, ctypes.c_double) for name in tuple(__annotations__))
 

@@ -265,8 +265,8 @@ class Sidecar:
             await asyncio.sleep(TELL_EVERY_S)
 
     def _follow(self) -> None:
-        self._metrics.follow(self._asker, self._reporter, self._speed.model, self._log.faults)
-        self._metrics.follow_core(self._board)
+        self._metrics.reports(self._reporter)
+        self._metrics.follow(self._asker, self._board, self._speed.model, self._log.faults)
 
     async def _seed(self) -> None:
         """Ask until the predictor answers what its history knows of LLMs."""

@@ -230,7 +230,7 @@ def test_who_waited_untold_is_counted_as_ordered_by_what_is_typical(monkeypatch)
     core.step(*requests)
     core.step(core.come())
     counted = core.sidecar.board.counts
-    assert (counted.waited_predicted, counted.waited_typical) == (0, 3)
+    assert (counted.waited_prediction, counted.waited_typical) == (0, 3)
 
 
 def test_time_for_coming_and_ending_is_counted():
@@ -242,7 +242,7 @@ def test_time_for_coming_and_ending_is_counted():
     ended_s = core.order._guard.spent_s
     assert ended_s > came_s
     core.step()
-    assert core.sidecar.board.counts.step_s > ended_s
+    assert core.sidecar.board.counts.step_seconds > ended_s
 
 
 def test_what_finished_requests_taught_is_what_the_next_are_taken_for():

@@ -72,7 +72,7 @@ def test_a_request_that_the_sidecar_is_not_told_of_counts_once(room_bytes, monke
     request.append_output_token_ids(7)
     core.step()
     core.end(request)
-    assert core.sidecar.board.counts.unsent == (room_bytes == 0)
+    assert core.sidecar.board.counts.sidecar_unsent == (room_bytes == 0)
 
 
 def test_what_ends_behind_a_full_socket_is_told_with_its_request_to_the_next_sidecar():
