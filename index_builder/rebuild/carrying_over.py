@@ -42,7 +42,7 @@ class CarryingOver:
 
     Args:
         source: The encoder, and what was trained with it.
-        place: Where versions are published.
+        place: Where versions are published, and where the one that overtook it is found.
         fetch: Gives a version of that place in memory.
         options: What is held out and tolerated, and how many versions are kept.
         leave_out_callers: Whose rows are taken out.
@@ -165,7 +165,7 @@ class _Held:
     """Rows of the live version in the trained encoder's space.
 
     Args:
-        rows: Those that came along.
+        rows: Those that came along, in the order of the live version.
         places: Shape (rows,): theirs in the live version.
         left_out: How many did not, by reason.
     """

@@ -25,7 +25,7 @@ def first_known(
     Where retention has removed all that the version has seen, nothing can tell.
 
     Args:
-        reader: The history.
+        reader: The history, looked at just before where the version ended.
         live: The version that has followed it so far; None where nothing was published.
         last: The last row that the history has.
         from_sequence: As in `RebuildOptions`; from 0 up it counts in place of the version's number.

@@ -21,9 +21,9 @@ def published(
 
     Args:
         outcome: Of the round so far; `before` is what it was made to follow.
-        place: Where it is published.
+        place: Where it is published, and where old versions are removed.
         folder: The artifact, in a folder of the version's name.
-        keep_versions: Versions that stay.
+        keep_versions: As in `RebuildOptions`: the newest stay, and whichever is current.
         progress: Is told, and may end the round before anything is published.
 
     Returns:
