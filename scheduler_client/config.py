@@ -64,6 +64,8 @@ class ClientConfig:
         options: list[ChannelOption] = [
             ("grpc.service_config", service_config(self.max_attempts)),
             ("grpc.enable_retries", 1),
+            # What is larger, with its headers, is not retried; by default 256 KiB.
+            ("grpc.per_rpc_retry_buffer_size", min(self.max_send_bytes + 2**16, 2**31 - 1)),
             ("grpc.max_send_message_length", self.max_send_bytes),
             ("grpc.max_receive_message_length", self.max_receive_bytes),
             # A restarted service is found again within seconds rather than minutes.

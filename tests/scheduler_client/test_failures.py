@@ -101,6 +101,14 @@ def test_a_service_that_is_starting_is_asked_again(running, service):
     assert len(service.received) == 3
 
 
+def test_a_message_as_large_as_may_be_is_asked_again_too(running, service):
+    service.failures.append(UNAVAILABLE)
+    with LengthPredictorClient(running.target, timeout_s=20) as client:
+        (answer,) = client.predict_many(["x" * (4 * 1024 * 1024 - 100)])
+    assert answer.expected_tokens == 4 * 1024 * 1024 - 100
+    assert len(service.received) == 2
+
+
 def test_a_stream_is_asked_again_while_nothing_was_answered(running, service):
     service.failures.append(UNAVAILABLE)
     with LengthPredictorClient(running.target) as client:

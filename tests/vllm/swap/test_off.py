@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import torch
 
 from scheduler_client.vllm_plugin.swap.connector import SwapConnector
 from tests.vllm.swap.small_engine import FEW, small_engine, transfer_config
@@ -46,6 +47,9 @@ def test_without_memory_for_it_an_engine_computes_again(model, expected, lines, 
     assert [why in line for line in lines] == [True]
 
 
+@pytest.mark.skipif(
+    not torch.cpu._is_avx512_supported(), reason="vLLM needs AVX-512 for a cache of FP8"
+)
 def test_a_cache_of_unknown_dtype_is_not_rounded(model, lines):
     with small_engine(model, transfer_config(bits=8), kv_cache_dtype="fp8") as engine:
         answers = engine.answers(FEW)
