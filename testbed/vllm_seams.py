@@ -32,9 +32,7 @@ NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "vllm/v1/core/sched/async_scheduler.py": {"AsyncScheduler": ()},
-    "vllm/v1/core/sched/request_queue.py": {
-        "PriorityRequestQueue": ("add_request", "remove_request", "__len__")
-    },
+    "vllm/v1/core/sched/request_queue.py": {"PriorityRequestQueue": ("add_request", "__len__")},
     "vllm/v1/core/kv_cache_manager.py": {"KVCacheManager": ("get_blocks", "get_computed_blocks")},
     "vllm/v1/core/block_pool.py": {"BlockPool": ("get_num_free_blocks",)},
     "vllm/v1/request.py": {"Request": ("num_output_tokens", "num_tokens", "__lt__")},

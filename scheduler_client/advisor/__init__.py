@@ -2,7 +2,7 @@
 
 | module | is |
 |---|---|
-| settings | every LENGTHWISE_ variable, checked when read |
+| settings | the LENGTHWISE_ variables of asking, ordering and reporting, checked when read |
 | request | a request as it comes, and as it has ended |
 | asker, breaker, connection | predictions over one stream, and when nobody is asked |
 | known_requests | requests that have not ended, within a bound |

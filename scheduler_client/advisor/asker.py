@@ -143,7 +143,7 @@ class Asker:
             except TimeoutError:
                 late_s = self._settings.answer_timeout_s
                 self._log.warn("deadline", f"the predictor has not answered within {late_s:g} s")
-                self._failed(max(1, len(self._out) // BATCH_SIZE))
+                self._failed(max(1, len(self._out) // BATCH_SIZE))  # messages, about
                 self._give_up("deadline")
                 await self._connection.renew()
             except Exception as error:  # noqa: BLE001  no failure of the predictor's gets any further

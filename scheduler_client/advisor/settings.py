@@ -25,10 +25,10 @@ def _number(default: float, least: float, most: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class AdvisorSettings:
-    """Every setting; the field `name` is the variable LENGTHWISE_NAME.
+    """How to ask, order and report; the field `name` is the variable LENGTHWISE_NAME.
 
-    An empty variable counts as unset; without LENGTHWISE_TARGET all is off. A bad value stops the
-    start-up with the variable's name, the value and what was expected.
+    An empty variable counts as unset; without LENGTHWISE_TARGET nobody is asked. A bad value stops
+    the start-up with the variable's name, the value and what was expected.
 
     Raises:
         ValueError: If one is out of range; the message names the variable, the value and the range.
@@ -110,7 +110,7 @@ class AdvisorSettings:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self | None:
-        """Read the settings; None if LENGTHWISE_TARGET is unset or empty: then all is off.
+        """Read the settings; None if LENGTHWISE_TARGET is unset or empty.
 
         Raises:
             ValueError: If a value cannot be read or is out of range; the message names the

@@ -44,7 +44,7 @@ class GatewayAdvisor:
         self._log = log
         self._clock = clock
         self._connection = connection or Connection(settings)
-        self._asker = Asker(settings, self._connection, log)
+        self.asker = Asker(settings, self._connection, log)
         self._keys = KeyMaker(settings.make_rule())
         self.reporter = Reporter(settings, self._connection, log)
         self._typical = TypicalLengths()
@@ -66,7 +66,7 @@ class GatewayAdvisor:
         """
         model = self._model(call)
         request = Request(model, call.max_tokens, 0, arrival_s)
-        answer = await self._asker.answer(call.query(model), self._settings.deadline_s)
+        answer = await self.asker.answer(call.query(model), self._settings.deadline_s)
         if not isinstance(answer, Prediction):
             return self._typically_placed(request, answer)
         try:
@@ -112,7 +112,7 @@ class GatewayAdvisor:
 
     async def close(self) -> None:
         """Send what is left to report, and end."""
-        await self._asker.close()
+        await self.asker.close()
         await self.reporter.close()
         await self._connection.close()
 

@@ -87,7 +87,7 @@ class Predicted(msgspec.Struct, array_like=True, tag=True):
 
     Args:
         lengths: Number, expected tokens and distribution of each; the last as `encode_points`
-            writes it, since few rules read it. Of one that goes without, neither says anything.
+            writes it, since few rules read it. Of one that goes without: None, and that encoded.
     """
 
     lengths: list[tuple[int, float | None, Points]]

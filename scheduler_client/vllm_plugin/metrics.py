@@ -116,7 +116,7 @@ class PluginMetrics:
         self._fallbacks.labels(cause).inc()
 
     def not_asked(self, asking: str) -> None:
-        """Nobody was asked about a request: its text is missing, or its caller placed it."""
+        """Nobody was asked about a request, for a reason that counts or for another."""
         if asking == "untouched":
             self._untouched.inc()
         elif asking not in ("policy", "again"):
@@ -131,21 +131,17 @@ class PluginMetrics:
         """A true length came of a request that is not known here."""
         self._reports.labels("unknown").inc()
 
-    def internal_error(self) -> None:
-        """An exception was swallowed."""
-        self._of_core["internal_errors"].inc()
-
-    def reports(self, reporter: Reporter) -> None:
-        """True lengths were sent, or wait to be."""
+    def follow(self, asker: Asker, reporter: Reporter, faults: int) -> None:
+        """Take over what others of this process counted."""
+        self._breaker_state.set(BREAKER_LEVELS[asker.breaker.state])
+        self._rises_to(self._of_core["internal_errors"], faults)
         self._reports_waiting.set(reporter.waiting)
         for outcome in ("sent", "dropped", "failed"):
             self._rises_to(self._reports.labels(outcome), getattr(reporter, outcome))
 
-    def follow(self, asker: Asker, board: Board, speed: ServiceTimeModel, faults: int) -> None:
-        """Take over what others counted; of the core, what no sidecar before this one did."""
-        self._breaker_state.set(BREAKER_LEVELS[asker.breaker.state])
+    def follow_engine(self, board: Board, speed: ServiceTimeModel) -> None:
+        """Take over what the engine core counted, and no sidecar before this one did."""
         self._decode_s.set(speed.decode_s_per_output_token)
-        self._rises_to(self._of_core["internal_errors"], faults)
         self._batch_limit.set(board.batch_limit)
         self._inter_token_s.set(board.itl_s)
         now = Counts.from_buffer_copy(board.counts)

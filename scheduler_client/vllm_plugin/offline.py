@@ -41,7 +41,8 @@ def generate_shortest_first(
 ) -> list[Any]:
     """`llm.generate`, with the shortest predicted answer first; outputs in the prompts' order.
 
-    Where nothing answers the prompts are run in their own order, and the log says so.
+    Where nothing answers the prompts are run in their own order (or as the plugin has it, where
+    that is on), and the log says so.
 
     Args:
         llm: vLLM's, made with scheduling_policy="priority", without which priorities are ignored.

@@ -18,9 +18,10 @@ MARK = "__lengthwise__"
 
 
 def register() -> None:
-    """Have vLLM's schedulers order by length and limit their batch, if asked to; once per process.
+    """Have vLLM order by length, limit its batch and swap, as far as asked to; once per process.
 
-    LENGTHWISE_TARGET asks for the former, LENGTHWISE_ITL_SLO_MS for the latter.
+    LENGTHWISE_TARGET asks for the first, LENGTHWISE_ITL_SLO_MS and LENGTHWISE_SWAP_GIB for the
+    others.
 
     Raises:
         ValueError: If a LENGTHWISE_ variable has a bad value: that stops vLLM's start.
@@ -66,7 +67,7 @@ def _show_metrics() -> None:
 
 
 def is_on() -> bool:
-    """Whether this process's vLLM orders by length."""
+    """Whether this process's vLLM has the plugin in it, and is to order by length."""
     try:
         from vllm.config import SchedulerConfig  # noqa: PLC0415  as above
     except ImportError:

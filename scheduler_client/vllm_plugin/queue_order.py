@@ -12,10 +12,10 @@ from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
+from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Learnt, Predicted
-from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
@@ -29,9 +29,10 @@ TOLD_AT_ONCE = 64
 class QueueOrder:
     """Gives requests their priorities, and tells the sidecar of them.
 
-    No method raises or waits. The first exception turns everything off: the log says so, requests
-    that wait keep their places, and those that come are placed by their arrival, since vLLM's own
-    priority of 0 would go before every key. One in preemption turns off that alone.
+    No method raises, and none but `close` waits. The first exception turns everything off: the log
+    says so, requests that wait keep their places, and those that come are placed by their arrival,
+    since vLLM's own priority of 0 would go before every key. One in deciding on preemption turns
+    off that alone.
 
     Args:
         scheduler: vLLM's, whose waiting requests are put in order.
@@ -66,7 +67,8 @@ class QueueOrder:
         self._orders = by_priority and not settings.shadow
         self._on = True
         self._guard = Guard(self._fail)
-        self._preempts = preempting is not None and self._orders
+        self._preempts = preempting is not None
+        """Until it fails."""
         self._numbers = itertools.count()
         self._tracked: dict[str, Tracked] = {}
         self._by_number: dict[int, Tracked] = {}
@@ -88,7 +90,7 @@ class QueueOrder:
                 if placed:
                     engine_request.priority = self._first_key(tracked)
                 return
-        if placed:
+        if placed:  # off, or off since just now: placing it has failed
             engine_request.priority = self._keys.arrival_key(engine_request.arrival_time)
 
     def before_step(self) -> None:
@@ -286,16 +288,17 @@ class QueueOrder:
     def _tell_end(self, tracked: Tracked) -> None:
         finished = tracked.finished(self._clock())
         end = tracked.ended(finished)
-        if end.stop:  # whether a string ended it the sidecar finds out; the rule needs to know now
-            finished = replace(finished, finish_reason="stop")
+        # Whether a string ended it the sidecar finds out; the rule needs to know now.
+        for_rule = replace(finished, finish_reason="stop") if end.stop else finished
         if tracked.keyed:
             running = len(self._scheduler.running)  # vLLM takes it out after the step
-            self._keys.finished(tracked.request.arrival_s, finished, batch_size=running)
-        tracked.reported &= finished.completed
+            self._keys.finished(tracked.request.arrival_s, for_rule, batch_size=running)
+        tracked.reported &= for_rule.completed
         if not tracked.told:
             tracked.settled = True  # nobody needs to know any more
             tracked.told = self._sidecar.put(tracked.arrived())
-        elif self._sidecar.is_behind:  # the end may come to another sidecar than was told of it
+        elif self._sidecar.is_behind:
+            # The end may come to another sidecar than was told of it; one that was ignores this.
             tracked.again = tracked.settled
             self._sidecar.put(tracked.arrived())
         if not (tracked.told and self._sidecar.put(end)):

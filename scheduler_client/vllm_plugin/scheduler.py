@@ -19,7 +19,7 @@ from scheduler_client.vllm_plugin.queue_order import QueueOrder
 from scheduler_client.vllm_plugin.seams import missing
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
 
-ORDERING_NEEDS = ("requests", "running", "waiting", "vllm_config")
+ORDERING_NEEDS = ("requests", "running", "waiting", "vllm_config", "scheduler_config")
 """Of vLLM's scheduler, looked up at its start."""
 
 if TYPE_CHECKING:
@@ -122,15 +122,16 @@ def order_queue(
         settings = AdvisorSettings.from_environment(os.environ)
         if settings is None:
             return None
-        policy = scheduler.scheduler_config.policy
-        trouble = unexpected(scheduler, policy) if sees_ends else "has no _free_request"
+        trouble = unexpected(scheduler) if sees_ends else "has no _free_request"
         if trouble is not None:
             LOGGER.warning(
                 "Lengthwise is off: the scheduler of this vLLM %s; requests keep vLLM's own order "
-                "(the middleware may serve instead, see docs/vllm.md)",
+                "(the middleware may serve instead, with VLLM_PLUGINS set to others than "
+                "lengthwise, see docs/vllm.md)",
                 trouble,
             )
             return None
+        policy = scheduler.scheduler_config.policy
         wanted = (preempts or settings.preemption) and policy == "priority" and not settings.shadow
         if wanted and (lacks := missing(scheduler, PREEMPTION_NEEDS)):
             wanted = False
@@ -151,11 +152,12 @@ def order_queue(
     return order
 
 
-def unexpected(scheduler: Any, policy: str) -> str | None:
+def unexpected(scheduler: Any) -> str | None:
     """What is unexpected of a scheduler, in words; None if nothing is."""
     if lacks := missing(scheduler, ORDERING_NEEDS):
         return f"has no {lacks}"
-    if policy == "priority" and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
+    by_priority = scheduler.scheduler_config.policy == "priority"
+    if by_priority and not isinstance(getattr(scheduler.waiting, "_heap", None), list):
         return "keeps its waiting requests in no heap"
     return None
 

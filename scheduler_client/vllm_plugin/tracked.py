@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from lengthwise.request import known_temperature
 from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
+from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import Arrived, Asking, Ended
-from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.seams import EngineRequest
 from scheduler_client.vllm_plugin.text import MAX_TAIL_TOKENS, head_and_tail
 

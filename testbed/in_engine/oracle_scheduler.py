@@ -15,8 +15,8 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.settings import AdvisorSettings
+from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
-from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from testbed.workload import TRUE_TOKENS
 

@@ -229,7 +229,7 @@ async def test_other_requests_are_not_looked_at(middleware, served, path, method
 
 
 async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, calls):
-    calls._gateway._asker.ask = None  # calling it raises
+    calls._gateway.asker.ask = None  # calling it raises
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from scheduler_client.advisor.asker import Asker
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.reporter import Reporter
@@ -32,9 +33,7 @@ class CallMetrics(Protocol):
 
     def judged(self, predicted_tokens: float, output_tokens: int) -> None: ...
 
-    def reports(self, reporter: Reporter) -> None: ...
-
-    def internal_error(self) -> None: ...
+    def follow(self, asker: Asker, reporter: Reporter, faults: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,12 @@ class Calls:
             return await self._place(content, path, arrival_s)
         except Exception as error:  # noqa: BLE001  the request goes on by its arrival
             self._log.fault("choosing a priority in the middleware", error)
-            self._metrics.internal_error()
             return Call(arrival_s, placed=self._gateway.place_by_arrival(arrival_s))
 
     async def _follow(self) -> None:
         """Bring the metrics up to date, once in a while."""
         while True:
-            self._metrics.reports(self._gateway.reporter)
+            self._metrics.follow(self._gateway.asker, self._gateway.reporter, self._log.faults)
             await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def _place(self, content: bytes | None, path: str, arrival_s: float) -> Call:
@@ -136,7 +134,6 @@ class Calls:
                 self._metrics.judged(placed.expected_tokens, ending.output_tokens)
         except Exception as error:  # noqa: BLE001  the request has been answered
             self._log.fault("taking in an end in the middleware", error)
-            self._metrics.internal_error()
 
     async def close(self) -> None:
         """The server ends: send what is left to report. Never raises."""

@@ -4,7 +4,6 @@
 |---|---|
 | preempting | who goes before a step, by vLLM's own means |
 | device_blocks | what requests hold of the device's memory, and lack |
-| expected_length | how long an answer is expected to be |
 
 `lengthwise.scheduling.preemption` decides.
 """

@@ -15,14 +15,14 @@ from itertools import islice
 
 from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
+from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.device_blocks import (
     counts_blocks,
     freed_blocks,
     lacking_blocks,
 )
-from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
-from scheduler_client.vllm_plugin.waiting_queues import ORDER, PRIORITY
+from scheduler_client.vllm_plugin.waiting_queues import ORDER, PRIORITY, reorder
 
 SAFE = 1 << 30
 """Preemptions of a request that is not to be preempted: more than any cap."""
@@ -104,7 +104,7 @@ class Preempting:
                     self._take_off(self._scheduler.requests[victim.request_id])
         finally:
             if self._victims:  # they were taken out of it
-                self._scheduler.waiting._heap.sort(key=ORDER)  # noqa: SLF001  as in waiting_queues
+                reorder(self._scheduler, unique=False)
             self._next_s = now_s + (self._stopwatch() - began_s) / MAX_SHARE
         return len(self._victims)
 

@@ -10,7 +10,7 @@ import os
 
 
 class Counts(ctypes.Structure):
-    """What only the engine core can count, since its start; each is a metric of that name.
+    """What the engine core counts, since its start; each is a metric, or one of its labels.
 
     Args:
         waited_prediction: Requests that had to wait and were ordered by a prediction.

@@ -265,8 +265,8 @@ class Sidecar:
             await asyncio.sleep(TELL_EVERY_S)
 
     def _follow(self) -> None:
-        self._metrics.reports(self._reporter)
-        self._metrics.follow(self._asker, self._board, self._speed.model, self._log.faults)
+        self._metrics.follow(self._asker, self._reporter, self._log.faults)
+        self._metrics.follow_engine(self._board, self._speed.model)
 
     async def _seed(self) -> None:
         """Ask until the predictor answers what its history knows of LLMs."""

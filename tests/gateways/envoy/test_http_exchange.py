@@ -250,7 +250,7 @@ async def test_a_prediction_that_can_be_none_is_taken_for_none(make, client):
 
 async def test_a_fault_of_ours_lets_the_request_go_on(make, client):
     processor = make()
-    processor._advisor._gateway._asker.ask = None  # calling it raises
+    processor._advisor._gateway.asker.ask = None  # calling it raises
     answers, _ = await exchanged(processor, request_messages())
     assert [priority_of(answer) for answer in answers] == [None, None]
 

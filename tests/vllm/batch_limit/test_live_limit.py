@@ -13,8 +13,8 @@ from lengthwise.scheduling.batch_limit import BatchLimit
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LIMIT_NEEDS, LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
+from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
-from scheduler_client.vllm_plugin.preemption.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from testbed.engine import CACHE, running_engine
 from testbed.engine_options import EngineOptions
