@@ -11,11 +11,13 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from scheduler_client.advisor.breaker import FAILURES
 from scheduler_client.advisor.connection import Connection
 from scheduler_client.advisor.rate_limited_log import RateLimitedLog
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.gateways.answer_parts import AnswerParts
 from scheduler_client.gateways.ending import NO_USAGE
+from scheduler_client.gateways.vllm_middleware import calls as calls_module
 from scheduler_client.gateways.vllm_middleware.asgi import VllmMiddleware, read_body
 from scheduler_client.gateways.vllm_middleware.calls import Calls
 from scheduler_client.vllm_plugin.metrics import PluginMetrics
@@ -233,6 +235,18 @@ async def test_a_fault_of_ours_does_not_reach_the_request(middleware, served, ca
     sent = await post(middleware, {"prompt": "hi"})
     assert served.body == sent
     assert served.headers[b"x-vllm-priority"] == ARRIVAL_KEY
+
+
+async def test_the_metrics_show_faults_and_a_predictor_that_is_left_alone(
+    middleware, calls, registry, monkeypatch
+):
+    monkeypatch.setattr(calls_module, "FOLLOW_EVERY_S", 0.001)
+    calls._gateway.asker.ask = None  # calling it raises
+    await post(middleware, {"prompt": "hi"})
+    for _ in range(FAILURES):
+        calls._gateway.asker.breaker.failed()
+    shown = {"lengthwise_internal_errors_total": 1, "lengthwise_breaker_state": 2}
+    await until(lambda: {name: registry.get_sample_value(name) for name in shown} == shown)
 
 
 @pytest.fixture
