@@ -145,7 +145,7 @@ class MeanLengths:
     configured length counts as CONFIGURED_WEIGHT requests more: the estimate under that prior.
 
     Args:
-        default_tokens: Mean answer while nothing has ended.
+        default_tokens: The configured mean answer, in tokens.
     """
 
     default_tokens: float

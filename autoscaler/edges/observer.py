@@ -31,11 +31,19 @@ RATE_WEIGHT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What an engine last said, when, and how many looks it has missed since."""
+    """What an engine last said, and when.
+
+    Args:
+        sample: What it said of its requests.
+        at_s: When, by the clock of the looks.
+        missed: Looks that it has not answered since.
+        came_per_s: Requests that came to it each second, between its last two answers.
+    """
 
     sample: EngineSample
     at_s: float
     missed: int = 0
+    came_per_s: float = 0.0
 
 
 class FleetObserver:
@@ -48,7 +56,7 @@ class FleetObserver:
     Args:
         engines: Metrics URLs by pool; "dns+" before one means all addresses of its name.
         options: Their SLOs and capacity say what occupancy to expect.
-        mean_tokens: Mean answer while nothing has ended.
+        mean_tokens: Mean answer while nothing has ended; it counts for a few later, too.
         look: Looks at the engine behind a URL; None if it does not answer. Called from several
             threads at once.
         patient: For a while, before the first state, wait until all engines have answered: of one
@@ -119,7 +127,7 @@ class FleetObserver:
 
     @property
     def mean_tokens(self) -> float:
-        """Mean answer of those that ended; the configured one while none has."""
+        """Mean answer, drawn towards the configured one while few have ended."""
         return self._lengths.output_tokens
 
     @property
@@ -172,20 +180,22 @@ class FleetObserver:
 
     def _learn(self, seen: Mapping[Pool, Mapping[str, _Seen]], now_s: float) -> None:
         came_per_s = 0.0
+        latest: dict[str, _Seen] = {}
         for pool, among in seen.items():
             for url, one in among.items():
                 before = self._before.get(url)
-                if before is None or one.at_s <= before.at_s:
-                    continue
-                self._lengths.learn(before.sample, one.sample)
-                if pool is not Pool.BATCH:
+                latest[url] = one
+                if before is not None and one.at_s > before.at_s:
+                    self._lengths.learn(before.sample, one.sample)
                     ended = grown(before.sample.ended, one.sample.ended)
                     came = ended + one.sample.held - before.sample.held
                     # Since it last answered: what came in many looks is no flood in one.
-                    came_per_s += came / (one.at_s - before.at_s)
+                    latest[url] = replace(one, came_per_s=came / (one.at_s - before.at_s))
+                if pool is not Pool.BATCH:  # of one that missed this look its last rate goes on
+                    came_per_s += latest[url].came_per_s
         if self._before_s is not None and now_s > self._before_s:
             self._arrivals_per_s += RATE_WEIGHT * (max(0.0, came_per_s) - self._arrivals_per_s)
-        self._before = {url: one for among in seen.values() for url, one in among.items()}
+        self._before = latest
         self._before_s = now_s
 
     def _from(

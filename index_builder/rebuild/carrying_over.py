@@ -100,6 +100,7 @@ class CarryingOver:
             rows=len(held.rows),
             comparison=comparison,
             faults=tuple(comparison.faults(self.options)),
+            carried_over=True,
         )
         if outcome.faults:
             return outcome

@@ -54,6 +54,8 @@ class RoundOutcome:
         comparison: With the live version; None where there was none to compare with.
         others: What rows of others suffer from each caller's new ones; empty where there are none.
         faults: Why it was refused, failed or was overtaken, or what is still lacking.
+        carried_over: Whether it has the rows of a version that became current meanwhile, and none
+            of the history.
         pruned: Old versions that were removed after it.
         seconds: How long the round took.
     """
@@ -70,6 +72,7 @@ class RoundOutcome:
     comparison: VersionComparison | None = None
     others: tuple[OthersComparison, ...] = ()
     faults: tuple[str, ...] = ()
+    carried_over: bool = False
     pruned: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -98,8 +98,8 @@ class Rebuild:
         return replace(outcome, seconds=time.monotonic() - started_s)
 
     def after(self, outcome: RoundOutcome) -> "Rebuild":
-        """The same for the next round: once something was published it goes on from there."""
-        if outcome.ending is not RoundEnding.PUBLISHED:
+        """The same for the next round: once rows read here were published it goes on from there."""
+        if outcome.ending is not RoundEnding.PUBLISHED or outcome.carried_over:
             return self
         return replace(self, options=replace(self.options, from_sequence=-1))
 

@@ -27,7 +27,7 @@ BREAKER_LEVELS: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 
 LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
 """From a predictor on the same machine to one that is far too slow."""
 
-_Shown = Literal["livesum", "livemax", "mostrecent"]
+_Shown = Literal["livesum", "livemax", "livemostrecent"]
 """What is shown of several processes' gauges."""
 
 _CORE_COUNTERS = {
@@ -79,7 +79,7 @@ class PluginMetrics:
         self._decode_s = gauge(
             "decode_seconds_per_output_token",
             "The engine's own speed, as fitted to its finished requests",
-            "mostrecent",
+            "livemostrecent",
         )
         self._batch_limit = gauge(
             "batch_limit", "Requests that the live limit lets run at once; 0 without one", "livemax"

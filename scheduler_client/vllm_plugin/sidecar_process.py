@@ -147,6 +147,7 @@ class SidecarProcess:
         """
         ends_s = time.monotonic() + timeout_s
         self._closing.set()
+        self.flush()
         self._left.set()
         self._sender.join(timeout_s)
         if self._outbox:
@@ -156,6 +157,7 @@ class SidecarProcess:
                 len(self._outbox),
             )
         self._hang_up()
+        self._left.set()
         self._keeper.join(max(0.0, ends_s - time.monotonic()) + 1.0)
         if self._keeper.is_alive() and self._child is not None:
             LOGGER.warning("Lengthwise's sidecar did not end in time: it is killed")
@@ -230,5 +232,5 @@ class SidecarProcess:
             self._left.clear()
             if (line := self._line) is not None:
                 self._outbox.send_all(line.socket)
-            if self._closing.is_set():
+            if self._closing.is_set() and (self._line is None or not self._outbox):
                 return

@@ -393,6 +393,19 @@ async def test_answers_are_divided_by_what_a_packet_holds(start, arrived):
     assert sorted(numbers) == list(range(100))
 
 
+async def test_names_of_llms_that_no_packet_holds_leave_the_core_what_it_knows(start, arrived):
+    core = start()
+    for n in range(256):
+        core.sidecar._typical.add(f"{n}" + "x" * 600, 10)
+    core.tell(arrived(1))
+    (length,) = (await core.hear()).lengths
+    assert length[0] == 1
+    await until(lambda: core.sidecar._link._learnt is None)
+    core.tell(arrived(2))
+    assert (await core.hear()).lengths[0][0] == 2
+    assert core.learnt is None or len(core.learnt.typical_tokens) < 256
+
+
 async def test_a_distribution_of_more_points_than_a_packet_holds_many_of_is_none(start, arrived):
     core, client = start(), ScriptedClient()
     client.outcome = lambda _: of_levels(MAX_POINTS - 2)

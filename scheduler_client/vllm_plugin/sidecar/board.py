@@ -29,7 +29,15 @@ class Counts(ctypes.Structure):
     preemptions: float
     step_seconds: float
     steps: float
-    _fields_ = tuple((name, ctypes.c_double) for name in tuple(__annotations__))
+    _fields_ = (
+        ("waited_prediction", ctypes.c_double),
+        ("waited_typical", ctypes.c_double),
+        ("sidecar_unsent", ctypes.c_double),
+        ("internal_errors", ctypes.c_double),
+        ("preemptions", ctypes.c_double),
+        ("step_seconds", ctypes.c_double),
+        ("steps", ctypes.c_double),
+    )
 
 
 class Board(ctypes.Structure):

@@ -98,6 +98,9 @@ class CoreLink:
                 packet = encode(learnt)
             if not self._lengths:
                 self._due.clear()
+            if len(packet) > MAX_PACKET_BYTES:  # the core would read a part of it
+                self._log.warn("learnt", "LLMs' names are too long: what is typical is not told")
+                continue
             with contextlib.suppress(OSError):  # the core has ended: `read` says so
                 await loop.sock_sendall(self._core, packet)
                 self._board.rings += 1

@@ -203,6 +203,16 @@ def test_what_came_while_an_engine_was_slow_is_no_flood_when_it_answers(listed):
     assert ahead.mean_slots == pytest.approx(20 * stays + 0.3 * 0.084 * 256 * (1 - stays), rel=0.02)
 
 
+def test_an_engine_that_answers_every_other_look_has_the_same_rate(listed):
+    engines, _, watching = listed
+    for look in range(60):
+        ended = 30 * look
+        engines.samples["a"] = EngineSample(0, 0, 256 * ended, 0, ended)
+        engines.samples["b"] = engines.samples["a"] if look % 2 == 0 else None
+        watching.observe(15.0 * look)
+    assert watching._arrivals_per_s == pytest.approx(2 * 2.0, rel=0.01)
+
+
 def test_engines_are_asked_together_and_not_one_after_another():
     all_asked = Barrier(LOOKS_AT_ONCE)
 

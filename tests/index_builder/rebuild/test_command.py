@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from index_builder.cli import commands as cli
 from index_builder.cli import rebuild_command
+from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.progress import RoundProgress
 from tests.index_builder.rebuild.conftest import new_records
 from tests.index_builder.rebuild.test_round import wrong_then_right
@@ -157,6 +159,9 @@ def test_until_one_is_published_every_round_begins_at_the_row_that_was_told(loop
     outcome = job.run(RoundProgress())
     assert outcome.ending == "refused"
     assert job.after(outcome) == job
+    published = replace(outcome, ending=RoundEnding.PUBLISHED)
+    assert job.after(published).options.from_sequence == -1
+    assert job.after(replace(published, carried_over=True)) == job, "it holds none of the history"
 
 
 def test_a_round_that_was_killed_leaves_all_its_rows_to_the_next(loop):

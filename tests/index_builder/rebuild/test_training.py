@@ -81,6 +81,7 @@ def test_a_training_that_was_overtaken_is_brought_to_the_version_that_is_current
     (other,) = outcomes
     assert (other.ending, other.rows, other.last_sequence) == (RoundEnding.PUBLISHED, 700, 300)
     assert (outcome.ending, outcome.before) == (RoundEnding.PUBLISHED, other.version)
+    assert outcome.carried_over
     assert outcome.comparison.rows > 20
     manifest = index.manifest
     assert (manifest.version, manifest.rows) == (outcome.version, 700)
