@@ -33,10 +33,21 @@ def _onednn_linear(weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Linea
     return apply
 
 
-def _linear_maker() -> Callable[..., Linear]:
+ONEDNN_OPS = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+"""Of torch, which has no public way to oneDNN's kernels: another release may not have them."""
+
+
+def _linear_maker(dtype: torch.dtype) -> Callable[..., Linear]:
+    """What makes linear layers: oneDNN's where this CPU has them in such a precision.
+
+    Without AVX-512 (or AVX-NE-CONVERT) it refuses bfloat16, which torch itself computes slowly.
+    """
     ops: Any = torch.ops.mkldnn
-    known = hasattr(ops, "_reorder_linear_weight") and hasattr(ops, "_linear_pointwise")
-    return _onednn_linear if known and torch.backends.mkldnn.is_available() else _plain_linear
+    if not torch.backends.mkldnn.is_available() or not all(hasattr(ops, op) for op in ONEDNN_OPS):
+        return _plain_linear
+    if dtype == torch.bfloat16 and not ops._is_mkldnn_bf16_supported():  # noqa: SLF001  as above
+        return _plain_linear
+    return _onednn_linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +104,9 @@ class LayerWeights:
     def linear(self, *names: str, gelu: bool = False) -> Linear:
         """A linear layer, or several of one input as one whose outputs lie side by side."""
         found = [self._of(name) for name in names]
-        return _linear_maker()(
-            torch.cat([weight for weight, _ in found]),
+        weight = torch.cat([weight for weight, _ in found])
+        return _linear_maker(weight.dtype)(
+            weight,
             torch.cat([bias for _, bias in found]),
             gelu=gelu,
         )
