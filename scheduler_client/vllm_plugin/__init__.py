@@ -5,7 +5,7 @@
 | plugin | the entry point of vllm.general_plugins: into the scheduler that vLLM chooses |
 | scheduler | Lengthwise mixed over a scheduler class, and two such classes for `--scheduler-cls` |
 | queue_order, waiting_queues | what runs in the engine's loop: keys, order, ends |
-| tracked, expected_length | a request there, and how long it is taken to be |
+| tracked | a request there, and how long it is taken to be |
 | preemption | a running request makes room for a much shorter one |
 | batch_limit | the engine's own limit on its batch follows the time between tokens |
 | sidecar_process, outbox, messages | the sidecar as the engine core sees it |

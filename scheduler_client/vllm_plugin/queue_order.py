@@ -12,14 +12,13 @@ from scheduler_client.advisor.key_maker import KeyMaker
 from scheduler_client.advisor.request import Request
 from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LiveLimit
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.guard import Guard
 from scheduler_client.vllm_plugin.log import LOGGER
 from scheduler_client.vllm_plugin.messages import Learnt, Predicted
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
 from scheduler_client.vllm_plugin.sidecar_process import SidecarProcess
-from scheduler_client.vllm_plugin.tracked import Tracked, has_text, whether_to_ask
+from scheduler_client.vllm_plugin.tracked import ExpectedLength, Tracked, has_text, whether_to_ask
 from scheduler_client.vllm_plugin.waiting_queues import reorder
 
 TOLD_AT_ONCE = 64

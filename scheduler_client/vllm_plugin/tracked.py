@@ -1,11 +1,12 @@
-"""A request in the engine, and what the sidecar is told of it."""
+"""A request in the engine, how long it is taken to be, and what the sidecar is told of it."""
 
 from dataclasses import dataclass
 
+from lengthwise.length_distribution import LengthDistribution
 from lengthwise.request import known_temperature
 from scheduler_client.advisor.request import FinishedRequest, FinishReason, Request
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
-from scheduler_client.vllm_plugin.messages import Arrived, Asking, Ended
+from scheduler_client.advisor.typical_lengths import START_TOKENS
+from scheduler_client.vllm_plugin.messages import Arrived, Asking, Ended, Points, decode_points
 from scheduler_client.vllm_plugin.seams import EngineRequest
 from scheduler_client.vllm_plugin.text import MAX_TAIL_TOKENS, head_and_tail
 
@@ -22,6 +23,34 @@ MAX_ID_CHARS = 500
 
 MAX_STOP_STRINGS, MAX_STOP_CHARS = 16, 1_000
 """Of a request, that the sidecar looks for: all of them are a fraction of a packet."""
+
+
+class ExpectedLength:
+    """The length of an answer, as far as it is known before.
+
+    Args:
+        tokens: The mean of the prediction, or what is typical of the LLM.
+        points: The prediction as it came; None if there is none.
+    """
+
+    __slots__ = ("_distribution", "_points", "tokens")
+
+    def __init__(self, tokens: float = START_TOKENS, points: Points | None = None) -> None:
+        self.tokens = tokens
+        self._points = points
+        self._distribution: LengthDistribution | None = None
+
+    @property
+    def predicted(self) -> bool:
+        """Whether it is a prediction."""
+        return self._points is not None
+
+    @property
+    def distribution(self) -> LengthDistribution | None:
+        """The prediction, made of its points where it is asked for: few rules do."""
+        if self._distribution is None and self._points is not None:
+            self._distribution = LengthDistribution(*decode_points(self._points))
+        return self._distribution
 
 
 @dataclass(slots=True)

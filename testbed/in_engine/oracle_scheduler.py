@@ -15,9 +15,9 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.advisor.settings import AdvisorSettings
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
+from scheduler_client.vllm_plugin.tracked import ExpectedLength
 from testbed.workload import TRUE_TOKENS
 
 _Base = Scheduler if TYPE_CHECKING else object

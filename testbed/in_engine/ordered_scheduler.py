@@ -18,10 +18,10 @@ from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from lengthwise.scheduling.swap_order import RunningJob, who_makes_room
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preemption.device_blocks import freed_blocks, lacking_blocks
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
+from scheduler_client.vllm_plugin.tracked import ExpectedLength
 
 TICKS_PER_S = 1000
 """vLLM's priorities are whole numbers."""

@@ -28,7 +28,7 @@ from testbed.engine import ROOT
 from testbed.server_process import free_port, running_server, tail
 from tests.deploy.composed import Service
 
-HEALTHY_WITHIN_S = 120.0
+HEALTHY_WITHIN_S = 300.0
 JOB_TIMEOUT_S = 120.0
 STOPPED_WITHIN_S = 45.0
 

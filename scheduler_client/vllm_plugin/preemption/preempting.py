@@ -15,13 +15,13 @@ from itertools import islice
 
 from lengthwise.scheduling import PreemptionRule, ScheduledJob
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.preemption.device_blocks import (
     counts_blocks,
     freed_blocks,
     lacking_blocks,
 )
 from scheduler_client.vllm_plugin.seams import EngineRequest, EngineScheduler
+from scheduler_client.vllm_plugin.tracked import ExpectedLength
 from scheduler_client.vllm_plugin.waiting_queues import ORDER, PRIORITY, reorder
 
 SAFE = 1 << 30

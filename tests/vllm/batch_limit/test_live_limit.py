@@ -13,9 +13,9 @@ from lengthwise.scheduling.batch_limit import BatchLimit
 from lengthwise.scheduling.service_time import ServiceTimeModel
 from scheduler_client.vllm_plugin.batch_limit.live_limit import LIMIT_NEEDS, LiveLimit, limit_batch
 from scheduler_client.vllm_plugin.batch_limit.settings import itl_slo_s
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preemption.preempting import Preempting
+from scheduler_client.vllm_plugin.tracked import ExpectedLength
 from testbed.engine import CACHE, running_engine
 from testbed.engine_options import EngineOptions
 from testbed.tiny_model import TinyLlama, tiny_model

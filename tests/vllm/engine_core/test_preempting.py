@@ -11,10 +11,10 @@ from vllm.v1.request import Request, RequestStatus
 from lengthwise.length_distribution import LengthDistribution
 from lengthwise.scheduling import PreemptionRule
 from lengthwise.scheduling.service_time import ServiceTimeModel
-from scheduler_client.vllm_plugin.expected_length import ExpectedLength
 from scheduler_client.vllm_plugin.messages import encode_points
 from scheduler_client.vllm_plugin.preemption import preempting as preempting_module
 from scheduler_client.vllm_plugin.preemption.preempting import MAX_SHARE, Preempting
+from scheduler_client.vllm_plugin.tracked import ExpectedLength
 from tests.scheduler_client.advisor.helpers import TurnedClock
 
 RULE = PreemptionRule(max_at_once=2)
