@@ -45,6 +45,8 @@ class Spoken(SidecarProcess):
 
     def heard(self, kind=object) -> list:
         """What the core has said since, of one kind."""
+        if self._outbox._sending.acquire(timeout=0.1):  # else a thread is at it, or waits for room
+            self._outbox._sending.release()
         messages = []
         with suppress(BlockingIOError):
             while packet := self.theirs.recv(MAX_PACKET_BYTES):
