@@ -11,6 +11,9 @@ from testbed.engine import ROOT
 
 FILE = ROOT / "docker-compose.yml"
 
+SECONDS = {"s": 1.0, "m": 60.0}
+"""What the letter of a duration stands for."""
+
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+):-(?P<default>[^}]*)\}")
 
 
@@ -45,6 +48,12 @@ class Service:
         """By which other services find it."""
         network = self.fields.get("networks", {}).get("default", {})
         return (self.name, *network.get("aliases", ()))
+
+    @property
+    def healthy_within_s(self) -> float:
+        """Seconds in which docker lets it become healthy before a failed check counts."""
+        period = self.fields["healthcheck"]["start_period"]
+        return float(period[:-1]) * SECONDS[period[-1]]
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, Any]) -> "Service":

@@ -28,7 +28,7 @@ from testbed.engine import ROOT
 from testbed.server_process import free_port, running_server, tail
 from tests.deploy.composed import Service
 
-HEALTHY_WITHIN_S = 300.0
+HEALTHY_WITHIN_S = 120.0
 JOB_TIMEOUT_S = 120.0
 STOPPED_WITHIN_S = 45.0
 
@@ -177,7 +177,7 @@ class Composed:
         translation = self._translation.also(process.ports)
         command = [translation(word) for word in process.service.health]
         assert command, f"{process.service.name} has no health check to wait for"
-        deadline_s = time.monotonic() + HEALTHY_WITHIN_S
+        deadline_s = time.monotonic() + max(process.service.healthy_within_s, HEALTHY_WITHIN_S)
         environment = os.environ | self._environment(process.service, translation)
         while True:
             found = subprocess.run(command, env=environment, capture_output=True, check=False)
