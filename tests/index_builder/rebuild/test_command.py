@@ -21,27 +21,6 @@ from tests.lengthwise.history.database.helpers import writing
 
 ROOT = Path(__file__).parents[3]
 
-WAITS_BEFORE_PUBLISHING = """
-import sys
-from index_builder.rebuild import round
-from index_builder.rebuild.options import RebuildOptions
-from index_builder.rebuild.progress import RoundProgress
-from lengthwise.index import index
-from lengthwise.index.store import Published
-from tests.lengthwise.index.fakes import BagOfWords
-
-index.load_encoder = lambda *_, **__: BagOfWords()
-
-def tell(line):
-    if line.startswith("Publishing"):
-        print(line, flush=True)
-        sys.stdin.readline()
-
-place = Published.at(sys.argv[2])
-options = RebuildOptions(min_new_rows=40)
-round.Rebuild(history=sys.argv[1], place=place, options=options).run(RoundProgress(tell))
-"""
-
 
 def invoke(loop, *arguments):
     asked = ("rebuild", "--store", loop.history, "--index-store", str(loop.place))
@@ -162,23 +141,3 @@ def test_until_one_is_published_every_round_begins_at_the_row_that_was_told(loop
     published = replace(outcome, ending=RoundEnding.PUBLISHED)
     assert job.after(published).options.from_sequence == -1
     assert job.after(replace(published, carried_over=True)) == job, "it holds none of the history"
-
-
-def test_a_round_that_was_killed_leaves_all_its_rows_to_the_next(loop):
-    loop.report(new_records(200))
-    before = loop.place.versions()
-    process = subprocess.Popen(
-        [sys.executable, "-c", WAITS_BEFORE_PUBLISHING, loop.history, str(loop.place)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout.readline().startswith("Publishing")
-    finally:
-        process.kill()
-        process.communicate()
-    assert loop.place.versions() == before
-    outcome = loop.run()
-    assert (outcome.ending, outcome.new_rows, outcome.rows) == ("published", 200, 600)

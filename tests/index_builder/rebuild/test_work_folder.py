@@ -1,4 +1,4 @@
-"""What a killed round leaves among the temporary files goes with the next round."""
+"""A killed round: its files go with the next round, which takes in the rows that it had read."""
 
 import subprocess
 import sys
@@ -10,7 +10,29 @@ import pytest
 from index_builder.rebuild.outcome import RoundEnding
 from index_builder.rebuild.work_folder import work_folder
 from tests.index_builder.rebuild.conftest import new_records
-from tests.index_builder.rebuild.test_command import ROOT, WAITS_BEFORE_PUBLISHING
+
+ROOT = Path(__file__).parents[3]
+
+WAITS_BEFORE_PUBLISHING = """
+import sys
+from index_builder.rebuild import round
+from index_builder.rebuild.options import RebuildOptions
+from index_builder.rebuild.progress import RoundProgress
+from lengthwise.index import index
+from lengthwise.index.store import Published
+from tests.lengthwise.index.fakes import BagOfWords
+
+index.load_encoder = lambda *_, **__: BagOfWords()
+
+def tell(line):
+    if line.startswith("Publishing"):
+        print(line, flush=True)
+        sys.stdin.readline()
+
+place = Published.at(sys.argv[2])
+options = RebuildOptions(min_new_rows=40)
+round.Rebuild(history=sys.argv[1], place=place, options=options).run(RoundProgress(tell))
+"""
 
 
 @pytest.fixture
@@ -24,7 +46,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def waiting_round(loop, temporary):
+def waiting_round(loop):
     """A process whose round has made a version and waits before it publishes it."""
     loop.report(new_records(200))
     process = subprocess.Popen(
@@ -48,6 +70,15 @@ def test_what_a_killed_round_left_is_removed_by_the_next(loop, temporary, waitin
     assert list(temporary.iterdir())
     assert loop.run().ending is RoundEnding.PUBLISHED
     assert not list(temporary.iterdir())
+
+
+def test_a_round_that_was_killed_leaves_all_its_rows_to_the_next(loop, waiting_round):
+    before = loop.place.versions()
+    waiting_round.kill()
+    waiting_round.wait()
+    assert loop.place.versions() == before
+    outcome = loop.run()
+    assert (outcome.ending, outcome.new_rows, outcome.rows) == ("published", 200, 600)
 
 
 def test_a_round_that_runs_keeps_its_folder(loop, temporary, waiting_round):
