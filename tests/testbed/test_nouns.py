@@ -6,7 +6,7 @@ import pytest
 
 from testbed.engine import running_engine
 from testbed.engine_metrics import parse_metrics, total
-from testbed.engine_options import EngineOptions
+from testbed.engine_options import EngineOptions, cpu_dtype
 from testbed.errors import TestbedError
 from testbed.tiny_model import TinyLlama, tiny_model
 from testbed.vllm_environment import write_version
@@ -53,6 +53,15 @@ def test_an_engine_without_a_pace_runs_vllms_own_worker():
     command = EngineOptions().command(Path("vllm"), "model", 8000)
     assert "--worker-cls" not in command
     assert "--logits-processors" not in command
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"), [("sse2 avx2 avx512f avx512_bf16", "bfloat16"), ("sse2 avx2", "float32")]
+)
+def test_a_cpu_without_avx_512_is_spared_bfloat16(tmp_path, flags, dtype):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"model name\t: a CPU\nflags\t\t: {flags}\n")
+    assert cpu_dtype(cpuinfo) == dtype
 
 
 def test_an_engine_on_a_gpu_chooses_its_own_precision():

@@ -19,6 +19,7 @@ from autoscaler.edges.engine_metrics import (
     scrape,
 )
 from autoscaler.edges.observer import FleetObserver
+from autoscaler.errors import NameServerError
 from tests.autoscaler.states import options
 
 PAGE = """# TYPE vllm:num_requests_running gauge
@@ -211,6 +212,27 @@ def test_an_engine_that_answers_every_other_look_has_the_same_rate(listed):
         engines.samples["b"] = engines.samples["a"] if look % 2 == 0 else None
         watching.observe(15.0 * look)
     assert watching._arrivals_per_s == pytest.approx(2 * 2.0, rel=0.01)
+
+
+def test_while_a_name_server_is_away_engines_are_asked_where_they_were(monkeypatch):
+    resolved = {"dns+http://a": ["http://a:1"], "dns+http://b": ["http://b:1"]}
+
+    def resolve(url: str) -> list[str]:
+        if url not in resolved:
+            raise NameServerError("the name server is away")
+        return resolved[url]
+
+    monkeypatch.setattr("autoscaler.edges.observer.engine_urls", resolve)
+    running = {"http://a:1": 1, "http://b:1": 2}
+    urls = {Pool.INTERACTIVE: ["dns+http://a"], Pool.BATCH: ["dns+http://b"]}
+    watching = FleetObserver(
+        urls, options(), 256.0, lambda url: EngineSample(running[url], 0, 0, 0, 0)
+    )
+    watching.observe(0.0)
+    del resolved["dns+http://b"]
+    running |= {"http://a:1": 5, "http://b:1": 7}
+    watching.observe(10.0)
+    assert watching.held_by_engine() == {"a:1": 5, "b:1": 7}
 
 
 def test_engines_are_asked_together_and_not_one_after_another():
