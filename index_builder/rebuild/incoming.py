@@ -38,6 +38,9 @@ UNWANTED_CALLER = "of a caller that is left out"
 MAX_HELD_OUT_SHARE = 1 / 4
 """Of the new rows that ended by themselves: the others are what a candidate is made from."""
 
+MIN_HELD_OUT = 10
+"""What is held out at least: of fewer, resampling hardly sees how much is luck, and of one nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -155,7 +158,7 @@ class TimeSplit:
     @staticmethod
     def lacking(censored: BoolVector) -> str:
         """Why none of some new rows can be held out; "" if some can."""
-        ended, wanted = int(np.count_nonzero(~censored)), round(1 / MAX_HELD_OUT_SHARE)
+        ended, wanted = int(np.count_nonzero(~censored)), round(MIN_HELD_OUT / MAX_HELD_OUT_SHARE)
         if ended >= wanted:
             return ""
         return (
@@ -176,7 +179,7 @@ class TimeSplit:
         """
         ended = np.flatnonzero(~censored)
         count = min(at_most, int(len(ended) * MAX_HELD_OUT_SHARE))
-        return cls(ended[len(ended) - count :]) if count else None
+        return cls(ended[len(ended) - count :]) if count >= MIN_HELD_OUT else None
 
     def among(self, finite: BoolVector) -> Self:
         """The same without rows that got no vector: none that was held out becomes an earlier one.
