@@ -28,6 +28,7 @@ VLLM_HEADER = "X-Vllm-Priority"
 LLM_D_HEADER = "x-llm-d-slo-ttft-ms"
 """What llm-d's slo-deadline-ordering-policy adds to the arrival."""
 
+INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1
 """Reached by whole seconds since 1970 in January 2038; later keys are all equal to it."""
 
@@ -62,6 +63,11 @@ def int32_priority(key: int) -> int:
     about 50 tokens, and a mean prediction is as far off.
     """
     return min(max(key // US_PER_S, 1), INT32_MAX)
+
+
+def within_int32(priority: int) -> int:
+    """A caller's own priority as far as the Rust frontend takes one: beyond, it would read 0."""
+    return min(max(priority, INT32_MIN), INT32_MAX)
 
 
 def length_class(tokens: float) -> int:

@@ -19,13 +19,13 @@ class RequestHead:
     Args:
         asks_for_text: Method and path are those of a call that generates text.
         is_completion: The path is that of completions, not of chats.
-        has_priority: The caller has set one.
+        priority: The caller's own, as its header has it; None without one.
         is_plain: The body is not compressed.
     """
 
     asks_for_text: bool
     is_completion: bool
-    has_priority: bool
+    priority: str | None
     is_plain: bool
 
     @classmethod
@@ -35,7 +35,7 @@ class RequestHead:
         return cls(
             asks_for_text=headers.get(":method") == "POST" and path.endswith(_PATHS),
             is_completion=is_completion(path),
-            has_priority=PRIORITY_HEADER in headers,
+            priority=headers.get(PRIORITY_HEADER),
             is_plain=is_plain(headers),
         )
 

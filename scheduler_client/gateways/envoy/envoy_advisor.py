@@ -10,10 +10,7 @@ from scheduler_client.gateways.api_request import ApiRequest
 from scheduler_client.gateways.ending import NO_USAGE, Ending
 from scheduler_client.gateways.envoy.activity import Activity
 from scheduler_client.gateways.gateway_advisor import GatewayAdvisor
-from scheduler_client.gateways.priorities import INT32_MAX, int32_priority
-
-INT32_MIN = -(2**31)
-"""Of a priority that a caller chose; ours are never negative."""
+from scheduler_client.gateways.priorities import int32_priority, within_int32
 
 MAX_PLACED = 65_536
 """Calls whose end is awaited; of the oldest beyond them it was not seen."""
@@ -46,6 +43,18 @@ class EnvoyAdvisor:
         """Begin to report, on the event loop that runs."""
         self._gateway.start()
 
+    def in_place_of(self, priority: str) -> int | None:
+        """What to set in place of a caller's own header; None where that stays.
+
+        vLLM's Rust frontend takes one beyond 32 bits for 0, which goes first.
+        """
+        try:
+            own = int(priority)
+        except ValueError:  # the frontend's to refuse
+            return None
+        allowed = within_int32(own)
+        return None if self._settings.shadow or allowed == own else allowed
+
     async def priority(self, call: ApiRequest | None, arrival_s: float) -> int | None:
         """The place of a call, within the deadline; None in shadow mode.
 
@@ -56,7 +65,7 @@ class EnvoyAdvisor:
         if call is not None and call.priority:
             self.activity.placed("untouched")
             # The header that the route writes would take its place.
-            return min(max(call.priority, INT32_MIN), INT32_MAX)
+            return within_int32(call.priority)
         if call is None:
             placed = self._gateway.place_by_arrival(arrival_s)
         else:

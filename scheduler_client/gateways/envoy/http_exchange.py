@@ -47,7 +47,7 @@ class HttpExchange:
         kind = message.WhichOneof("request")
         set_headers: list[tuple[str, str]] = []
         if kind == "request_headers":
-            self._begin(message)
+            set_headers = self._begin(message)
         elif kind == "request_body":
             set_headers = await self._take_request_body(message.request_body)
         elif kind == "response_headers":
@@ -63,19 +63,24 @@ class HttpExchange:
         if self._watches and not self.is_over:
             self._finish(whole=False)
 
-    def _begin(self, message: pb.ProcessingRequest) -> None:
+    def _begin(self, message: pb.ProcessingRequest) -> list[tuple[str, str]]:
         config = message.protocol_config
         self._places = not message.observability_mode and config.request_body_mode != pb.NONE
         self._watches = message.observability_mode or config.response_body_mode != pb.NONE
         self._arrival_s = arrival_of(message) or self._arrival_s
         self._head = RequestHead.from_headers(headers_of(message.request_headers))
-        # Where the caller has set a priority it stays.
-        self._places = self._places and not self._head.has_priority
+        set_headers: list[tuple[str, str]] = []
+        if self._places and self._head.asks_for_text and self._head.priority is not None:
+            # Where the caller has set a priority it stays.
+            self._places = False
+            if (allowed := self._advisor.in_place_of(self._head.priority)) is not None:
+                set_headers.append((PRIORITY_HEADER, str(allowed)))
         self.is_over = (
             not self._head.asks_for_text
             or message.request_headers.end_of_stream
             or not (self._places or self._watches)
         )
+        return set_headers
 
     async def _take_request_body(self, part: pb.HttpBody) -> list[tuple[str, str]]:
         if len(self._body) <= MAX_BODY_BYTES:

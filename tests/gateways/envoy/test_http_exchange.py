@@ -10,6 +10,7 @@ from scheduler_client.gateways.envoy import envoy_advisor
 from scheduler_client.gateways.envoy.envoy_advisor import EnvoyAdvisor
 from scheduler_client.gateways.envoy.ext_proc import external_processor_pb2 as pb
 from scheduler_client.gateways.envoy.processor import EnvoyProcessor
+from scheduler_client.gateways.priorities import INT32_MAX
 from tests.gateways.envoy.backend import ANSWERS
 from tests.scheduler_client.advisor.helpers import (
     ScriptedClient,
@@ -218,6 +219,21 @@ async def test_what_is_not_to_be_placed_is_left_at_its_headers(make, head):
     answers, read = await exchanged(make(), request_messages(head=headers(**head)))
     assert read == 1
     assert [answer.WhichOneof("response") for answer in answers] == ["request_headers"]
+
+
+@pytest.mark.parametrize(
+    ("own", "set_to"),
+    [("9" * 12, str(INT32_MAX)), (str(-(2**31) - 1), str(-(2**31))), ("-7", None), ("x", None)],
+)
+async def test_a_callers_header_beyond_32_bits_is_clamped_which_one_frontend_takes_for_0(
+    make, own, set_to
+):
+    messages = request_messages(head=headers(**{"x-vllm-priority": own}))
+    (answer,), _ = await exchanged(make(), messages)
+    mutation = answer.request_headers.response.header_mutation
+    assert [h.header.raw_value.decode() for h in mutation.set_headers] == [set_to][: bool(set_to)]
+    (answer,), _ = await exchanged(make(shadow=True), messages)
+    assert not answer.request_headers.response.header_mutation.set_headers
 
 
 async def test_a_caller_that_leaves_is_not_reported(make, client):

@@ -115,6 +115,8 @@ def test_a_priority_that_the_caller_set_stays(stack):
     assert stack.reached().priority == -3
     stack.ask({"prompt": "hi", "priority": 2**40})
     assert stack.reached().priority == INT32_MAX
+    stack.ask({"prompt": "hi"}, headers={"X-Vllm-Priority": str(-(2**40))})
+    assert stack.reached().priority == -(2**31)
 
 
 def test_other_paths_are_not_looked_at(stack):
