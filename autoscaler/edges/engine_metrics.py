@@ -41,6 +41,9 @@ LOOKS_AT_ONCE = 32
 """Engines that are asked at the same time: of a hundred that are all slow a look takes four
 timeouts, and the small pod that asks parses no more pages at once."""
 
+LATE_REQUESTS = 10_000.0
+"""Ended requests that the means look back on, in all but name: lengths change with what is asked."""
+
 CONFIGURED_WEIGHT = 2
 """Requests that the configured length counts for in a mean answer. One that is right within a
 factor of two says about as much as two exponential lengths, whose mean is off by 1/sqrt(2)."""
@@ -138,7 +141,7 @@ def look_at_all(
 
 @dataclass(slots=True)
 class MeanLengths:
-    """Mean prompt and answer of requests, from counters that may start again.
+    """Mean prompt and answer of late requests, from counters that may start again.
 
     The tokens of all answers over the number of those that ended estimate the mean of an
     exponential length while others still run. Of few that ended that may be anything, so the
@@ -162,6 +165,8 @@ class MeanLengths:
         self._ended += ended
         ran = before.running if now.ended >= before.ended else 0
         self._begun += ended + now.running - ran
+        if self._ended > LATE_REQUESTS:
+            self._forget(1 - LATE_REQUESTS / self._ended)
 
     @property
     def output_tokens(self) -> float:
@@ -180,6 +185,12 @@ class MeanLengths:
     def is_known(self) -> bool:
         """Whether what has ended counts for as much as what is configured."""
         return self._ended >= CONFIGURED_WEIGHT
+
+    def _forget(self, share: float) -> None:
+        self._generated *= 1 - share
+        self._prompts *= 1 - share
+        self._ended *= 1 - share
+        self._begun *= 1 - share
 
 
 def grown(before: float, now: float) -> float:

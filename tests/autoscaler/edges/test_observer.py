@@ -291,6 +291,17 @@ def test_of_many_answers_the_configured_length_is_nothing_in_their_mean():
     assert lengths.output_tokens == pytest.approx(500.0, rel=0.001)
 
 
+def test_after_weeks_of_short_answers_a_days_long_ones_are_the_mean():
+    lengths = MeanLengths(256.0)
+    nothing = EngineSample(0, 0, 0, 0, 0)
+    lengths.learn(nothing, EngineSample(0, 0, 1e8, 2e8, 1_000_000))
+    assert lengths.output_tokens == pytest.approx(100.0, rel=0.01)
+    for _ in range(40):
+        lengths.learn(nothing, EngineSample(0, 0, 9e5, 4e5, 1_000))
+    assert lengths.output_tokens == pytest.approx(900.0, rel=0.05)
+    assert lengths.input_tokens == pytest.approx(400.0, rel=0.05)
+
+
 def test_prompts_are_those_of_the_requests_that_began_though_few_of_them_have_ended():
     lengths = MeanLengths(256.0)
     lengths.learn(EngineSample(10, 0, 0, 0, 0), EngineSample(57, 0, 900, 50 * 400.0, 3))
