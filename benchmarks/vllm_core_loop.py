@@ -158,7 +158,8 @@ class Spoken(SidecarProcess):
     def __init__(self) -> None:
         super().__init__(EngineInfo(None, 0))
         ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._theirs.setblocking(False)
+        for end in (ours, self._theirs):
+            end.setblocking(False)
         self._line = Line(ours, self.board.rings)
 
     def _keep_running(self) -> None:

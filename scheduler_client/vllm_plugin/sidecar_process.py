@@ -40,16 +40,13 @@ FIRST_RESTART_S, MAX_RESTART_S = 1.0, 60.0
 """Until a sidecar that died is started again; doubles each time it dies, unless it had lived for
 longer than the latter."""
 
-LEAST_SENDING_S = 0.2
-"""What was put last is sent within milliseconds, though the end may take no time."""
-
 
 @dataclass(slots=True)
 class Line:
     """To a sidecar that runs: two threads hold it, and it is closed once neither does.
 
     Args:
-        socket: Ours, which blocks whoever sends.
+        socket: Ours, which does not block.
         heard: The board's rings that have been seen to.
     """
 
@@ -64,8 +61,8 @@ class SidecarProcess:
     """Keeps a sidecar running, and speaks to it.
 
     `put`, `flush` and `read` are for one thread, the engine's, and never wait. A thread of its own
-    starts the sidecar, waits for its end and starts the next; another sends, so that no step of the
-    engine makes a system call for it, and what is left goes though no step follows.
+    starts the sidecar, waits for its end and starts the next; another sends what the socket does
+    not take at once, since the engine may come to rest, and makes no steps then.
 
     Args:
         engine: Told to each new sidecar first.
@@ -87,27 +84,30 @@ class SidecarProcess:
         self._line: Line | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._closing = threading.Event()
-        self._due = threading.Event()
-        self._due_bytes = 0
+        self._left = threading.Event()
         self.is_behind = False
-        """Whether at the last `flush` what the one before it said was not sent yet."""
+        """Whether something was left to send after the last `flush`."""
         self.lost = 0
         """How many sidecars died: the next one knows nothing of the requests under way."""
         self._keeper = threading.Thread(target=self._keep_running, daemon=True)
         self._keeper.start()
-        self._sender = threading.Thread(target=self._send, daemon=True)
+        self._sender = threading.Thread(target=self._send_what_is_left, daemon=True)
         self._sender.start()
 
     def put(self, message: Arrived | Ended) -> bool:
-        """Have a message sent after the next `flush`; False if too much waits already."""
+        """Have a message sent by one of the next `flush`; False if too much waits already."""
         return self._outbox.put(message)
 
     def flush(self) -> None:
-        """Have sent what was put."""
-        self.is_behind = self._outbox.sent_bytes < self._due_bytes
-        self._due_bytes = self._outbox.put_bytes
-        if self._outbox:
-            self._due.set()
+        """Send what waits, as far as the socket takes it; the rest follows by itself."""
+        line = self._line
+        if line is None:
+            self.is_behind = True
+            return
+        with suppress(OSError):  # it died: whoever waits for that starts the next
+            if self._outbox.send(line.socket):
+                self._left.set()
+        self.is_behind = bool(self._outbox)
 
     def read(self) -> list[ToCore]:
         """The messages that have come, as many as one step takes in.
@@ -124,7 +124,7 @@ class SidecarProcess:
         while line.heard < rung and packets < READ_AT_ONCE and placed < PLACED_AT_ONCE:
             packets += 1
             try:
-                count = line.socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+                count = line.socket.recv_into(self._buffer)
             except BlockingIOError:
                 line.heard = rung
                 break
@@ -147,8 +147,9 @@ class SidecarProcess:
         """
         ends_s = time.monotonic() + timeout_s
         self._closing.set()
-        self._due.set()
-        self._sender.join(max(timeout_s, LEAST_SENDING_S))
+        self.flush()
+        self._left.set()
+        self._sender.join(timeout_s)
         if self._outbox:
             LOGGER.warning(
                 "Lengthwise's sidecar was not told of %d messages before the engine ended: the "
@@ -156,7 +157,7 @@ class SidecarProcess:
                 len(self._outbox),
             )
         self._hang_up()
-        self._due.set()
+        self._left.set()
         self._keeper.join(max(0.0, ends_s - time.monotonic()) + 1.0)
         if self._keeper.is_alive() and self._child is not None:
             LOGGER.warning("Lengthwise's sidecar did not end in time: it is killed")
@@ -184,7 +185,7 @@ class SidecarProcess:
                 self._start()
                 if self._closing.is_set():
                     self._hang_up()
-                self._due.set()
+                self._left.set()
                 self._wait_for_end()
                 self._see_end()
                 ended = "has ended: requests go on by what is typical"
@@ -204,6 +205,7 @@ class SidecarProcess:
         for end in (ours, theirs):  # a small default would refuse large packets
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_PACKET_BYTES)
         ours.send(self._first)
+        ours.setblocking(False)
         line = Line(ours, self.board.rings)
         with theirs:
             passed = theirs.fileno(), self._memory.fileno()
@@ -224,12 +226,11 @@ class SidecarProcess:
         self._hang_up()  # whoever sends might wait for ever, if another process has the other end
         self.lost += 1
 
-    def _send(self) -> None:
+    def _send_what_is_left(self) -> None:
         while True:
-            self._due.wait()
-            self._due.clear()
+            self._left.wait()
+            self._left.clear()
             if (line := self._line) is not None:
-                with suppress(OSError):  # it died: whoever waits for that starts the next
-                    self._outbox.send(line.socket)
+                self._outbox.send_all(line.socket)
             if self._closing.is_set() and (self._line is None or not self._outbox):
                 return

@@ -1,8 +1,6 @@
-"""What waits for the sidecar's socket: bounded, and sent in order."""
+"""What waits for the sidecar's socket: bounded, in order, and sent by one thread at a time."""
 
-import select
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -18,7 +16,6 @@ from scheduler_client.vllm_plugin.messages import (
     encode,
 )
 from scheduler_client.vllm_plugin.outbox import Outbox
-from tests.wait_until import wait_until
 
 
 def ended(number, request_id="r"):
@@ -34,7 +31,8 @@ def outbox():
 def ends():
     """Ours and theirs of a socket."""
     pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pair[1].setblocking(False)
+    for end in pair:
+        end.setblocking(False)
     yield pair
     for end in pair:
         end.close()
@@ -75,20 +73,16 @@ def test_what_a_full_socket_does_not_take_goes_later_in_order(outbox, ends):
     for number in range(2_000):
         outbox.put(ended(number, "x" * 900))
     heard = []
-    with ThreadPoolExecutor(1) as threads:
-        sent = threads.submit(outbox.send, ours)
-        while not sent.done():
-            heard += numbers(theirs)
-    sent.result()
+    while outbox.send(ours):
+        heard += numbers(theirs)
     assert heard + numbers(theirs) == list(range(2_000))
-    assert outbox.put_bytes == outbox.sent_bytes > 0
 
 
-def test_hundreds_of_ends_share_a_packet(outbox, ends):
+def test_a_step_may_send_more_ends_than_any_step_has(outbox, ends):
     ours, theirs = ends
     for number in range(1_000):
         outbox.put(ended(number))
-    outbox.send(ours)
+    assert not outbox.send(ours)
     assert max(len(packet) for packet in packets(theirs)) > 100
 
 
@@ -111,15 +105,21 @@ def test_token_ids_may_be_numpys(outbox, ends):
     assert arrived.token_ids == [0, 1, 2]
 
 
-@pytest.mark.parametrize("from_here", [False, True])
-def test_sending_ends_with_either_end_and_keeps_what_was_not_sent(outbox, ends, from_here):
+def test_while_a_thread_sends_a_step_does_not(outbox, ends):
+    ours, theirs = ends
+    outbox.put(ended(1))
+    with outbox._sending:
+        assert not outbox.send(ours), "that thread sends it"
+    assert numbers(theirs) == []
+    outbox.send(ours)
+    assert numbers(theirs) == [1]
+
+
+def test_sending_all_ends_with_the_other_end(outbox, ends):
     ours, theirs = ends
     for number in range(2_000):
         outbox.put(ended(number, "x" * 900))
-    with ThreadPoolExecutor(1) as threads:
-        sent = threads.submit(outbox.send, ours)
-        wait_until(lambda: not select.select([], [ours], [], 0)[1], "a full socket")
-        ours.shutdown(socket.SHUT_RDWR) if from_here else theirs.close()
-        with pytest.raises(OSError, match=r"Broken pipe|reset"):
-            sent.result(20)
-    assert 0 < len(outbox) < 2_000
+    outbox.send(ours)
+    theirs.close()
+    outbox.send_all(ours)
+    assert len(outbox) > 0
