@@ -42,7 +42,7 @@ LOOKS_AT_ONCE = 32
 timeouts, and the small pod that asks parses no more pages at once."""
 
 LATE_REQUESTS = 10_000.0
-"""Ended requests that the means look back on, in all but name: lengths change with what is asked."""
+"""Ended requests that the means look back on, in all but name: what is asked changes."""
 
 CONFIGURED_WEIGHT = 2
 """Requests that the configured length counts for in a mean answer. One that is right within a

@@ -39,7 +39,7 @@ MAX_HELD_OUT_SHARE = 1 / 4
 """Of the new rows that ended by themselves: the others are what a candidate is made from."""
 
 MIN_HELD_OUT = 10
-"""What is held out at least: of fewer, resampling hardly sees how much is luck, and of one nothing."""
+"""What is held out at least: of fewer, resampling hardly sees how much is luck, of one nothing."""
 
 
 @dataclass(frozen=True, slots=True)
