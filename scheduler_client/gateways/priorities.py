@@ -29,6 +29,8 @@ LLM_D_HEADER = "x-llm-d-slo-ttft-ms"
 """What llm-d's slo-deadline-ordering-policy adds to the arrival."""
 
 INT32_MIN = -(2**31)
+"""Of a priority that a caller chose; ours are never negative."""
+
 INT32_MAX = 2**31 - 1
 """Reached by whole seconds since 1970 in January 2038; later keys are all equal to it."""
 
