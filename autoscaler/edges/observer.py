@@ -153,15 +153,14 @@ class FleetObserver:
             found[pool] = []
             for url in urls:
                 try:
-                    engines = self._last_addresses[url] = engine_urls(url)
+                    self._last_addresses[url] = engine_urls(url)
                 except NameServerError:
                     if not self._last_addresses.get(url):
                         raise
-                    found[pool] += self._last_addresses[url]
-                    continue
-                found[pool] += engines
-                if url.startswith(ALL_ADDRESSES):
-                    listed.update(engines)
+                else:
+                    if url.startswith(ALL_ADDRESSES):
+                        listed.update(self._last_addresses[url])
+                found[pool] += self._last_addresses[url]
         return found, listed
 
     def _is_at_zero(

@@ -142,23 +142,22 @@ class CompletionFile:
             for line in lines:
                 self._learn(line)
                 self._end += len(line) + 1
-        if rest and self._is_torn(rest):
-            os.ftruncate(self._fd, self._end)
-            log.warning("torn last line cut off", file=str(self._path), bytes=len(rest))
-        elif rest:
-            os.write(self._fd, b"\n")
-            self._sync()
-            self._end += len(rest) + 1
+        if rest:
+            self._end_last_line(rest)
 
-    def _is_torn(self, rest: bytes) -> bool:
-        """Whether a line without an end is the start of one of ours; what is whole is learnt."""
+    def _end_last_line(self, rest: bytes) -> None:
+        """Give a whole row its line end, and cut off what a writer that died left of one."""
         try:
             self._learn(rest)
         except ValueError:
             if not rest.startswith(LINE_START[: len(rest)]):
                 raise
-            return True
-        return False
+            os.ftruncate(self._fd, self._end)
+            log.warning("torn last line cut off", file=str(self._path), bytes=len(rest))
+        else:
+            os.write(self._fd, b"\n")
+            self._sync()
+            self._end += len(rest) + 1
 
     def _learn(self, line: bytes) -> None:
         try:
