@@ -1,145 +1,19 @@
-"""The sidecar, spoken to as the engine core does: over a socket."""
+"""The sidecar, spoken to as the engine core does: what it asks, reports and counts."""
 
 import asyncio
 import dataclasses
 import itertools
 import math
-import os
-import socket
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from scheduler_client.advisor.known_requests import REQUEST_CHARS, KnownRequests
-from scheduler_client.advisor.request import FinishedRequest
-from scheduler_client.advisor.settings import AdvisorSettings
 from scheduler_client.vllm_plugin.messages import (
-    MAX_PACKET_BYTES,
-    Arrived,
-    Ended,
-    EngineInfo,
-    Learnt,
-    Predicted,
     decode_points,
-    decode_to_core,
-    encode,
 )
-from scheduler_client.vllm_plugin.metrics import PluginMetrics
-from scheduler_client.vllm_plugin.sidecar import core_link
 from scheduler_client.vllm_plugin.sidecar import sidecar as sidecar_module
-from scheduler_client.vllm_plugin.sidecar.board import Board, new_memory
-from scheduler_client.vllm_plugin.sidecar.core_link import MAX_POINTS
-from scheduler_client.vllm_plugin.sidecar.sidecar import Sidecar
 from tests.scheduler_client.advisor.helpers import ScriptedClient, prediction
-
-
-class Core:
-    """The engine core's side, and the sidecar at the other end."""
-
-    def __init__(self, model, target, **options) -> None:
-        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.ours.setblocking(False)
-        theirs.setblocking(False)
-        self.registry = CollectorRegistry()
-        settings = AdvisorSettings(target, **{"report_interval_s": 0.01, **options})
-        memory = new_memory()
-        self.board = Board.at(memory)
-        os.close(memory)
-        self.sidecar = Sidecar(settings, theirs, self.board, PluginMetrics(self.registry))
-        self.run = asyncio.create_task(self.sidecar.run())
-        arguments = {"tokenizer_name": str(model), "tokenizer_mode": "auto", "revision": None}
-        self.tell(EngineInfo(arguments, 0))
-        self.learnt: Learnt | None = None
-
-    def asks(self, client) -> None:
-        """Have a scripted predictor asked."""
-        self.sidecar._connection._connect = lambda _: client
-
-    def tell(self, *messages) -> None:
-        for message in messages:
-            self.ours.send(encode([message]))
-
-    async def tell_as_it_reads(self, *messages) -> None:
-        """The same for more than the socket holds."""
-        loop = asyncio.get_running_loop()
-        for message in messages:
-            await loop.sock_sendall(self.ours, encode([message]))
-
-    async def hear(self) -> Predicted:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(20):
-            while True:
-                message = decode_to_core(await loop.sock_recv(self.ours, MAX_PACKET_BYTES))
-                if isinstance(message, Predicted):
-                    return message
-                self.learnt = message
-
-    async def hear_of_unknown(self) -> list[int]:
-        """Numbers of requests that go without a prediction; of none that has one."""
-        lengths = (await self.hear()).lengths
-        assert all(tokens is None for _, tokens, _ in lengths)
-        return [number for number, _, _ in lengths]
-
-    def counted(self, name, **labels) -> float:
-        return self.registry.get_sample_value(name, labels) or 0.0
-
-    async def end(self) -> None:
-        self.ours.close()
-        await self.run
-
-
-STOP, LENGTH = 1, 2
-"""Of the contract's FinishReason."""
-
-
-@pytest.fixture
-async def start(model, predictor):
-    cores = []
-
-    def make(**options):
-        cores.append(Core(model, options.pop("target", predictor.target), **options))
-        return cores[-1]
-
-    yield make
-    for core in cores:
-        await core.end()
-
-
-HELLO = [7592]  # of MiniLM's vocabulary, as the next: "hello", "world", "."
-WORLD, POINT = 2088, 1012
-
-
-def ended(number, tokens=7, reason="stop", decode_s=0.7, **options):
-    finished = FinishedRequest(tokens, 1, reason, queued_s=0.0, prefill_s=0.01, decode_s=decode_s)
-    return Ended(number, f"cmpl-{number}", finished, **options)
-
-
-@pytest.fixture
-def stored(predictor, request):
-    """What was reported of this test's own LLM."""
-
-    def of_this_test():
-        reports = [one for one in predictor.reported() if one["model"] == request.node.name]
-        return sorted(reports, key=lambda one: one["output_tokens"])
-
-    return of_this_test
-
-
-@pytest.fixture
-def arrived(request):
-    """A request that came, to an LLM of this test's own."""
-
-    def make(number, ids=HELLO, asking="ask", **options):
-        fields = {"model": request.node.name, "max_tokens": 50, "temperature": 0.5} | options
-        return Arrived(number, asking, list(ids), **fields)
-
-    return make
-
-
-async def until(holds) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110  the conditions are other people's state
-            await asyncio.sleep(0.01)
+from tests.vllm.sidecar.core import HELLO, LENGTH, POINT, STOP, WORLD, Core, ended, until
 
 
 async def test_token_ids_are_predicted_by_their_text_without_special_tokens(start, arrived):
@@ -152,13 +26,6 @@ async def test_token_ids_are_predicted_by_their_text_without_special_tokens(star
     assert levels[0] == 0
     assert levels[-1] == 1
     assert len(lengths) == len(levels)
-
-
-async def test_it_rings_after_it_has_answered(start, arrived):
-    core = start()
-    core.tell(arrived(3))
-    await core.hear()
-    await until(lambda: core.board.rings)
 
 
 async def test_many_that_come_together_are_answered_together(start, arrived):
@@ -298,49 +165,12 @@ async def test_requests_that_never_end_are_forgotten_beyond_a_bound(start, arriv
     assert list(core.sidecar._known._known) == list(range(40, 50))
 
 
-async def test_what_is_no_message_does_not_end_it(start, arrived):
-    core = start()
-    core.tell(arrived(1, temperature=float("nan")), arrived(2))
-    while 2 not in [number for number, *_ in (await core.hear()).lengths]:
-        pass
-
-
-async def test_a_fault_in_speaking_to_the_core_costs_what_was_being_said_alone(
-    start, arrived, monkeypatch
-):
-    core = start()
-    monkeypatch.setattr(sidecar_module, "AGAIN_AFTER_S", 0.01)
-    faults = [RuntimeError("on purpose")]
-
-    def faulty(message):
-        if faults:
-            raise faults.pop()
-        return encode(message)
-
-    monkeypatch.setattr(core_link, "encode", faulty)
-    core.tell(arrived(1))
-    await until(lambda: not faults)
-    core.tell(arrived(2))
-    while 2 not in [number for number, *_ in (await core.hear()).lengths]:
-        pass
-
-
 async def test_the_last_reports_are_sent_when_the_core_ends(start, arrived, stored):
     core = start(report_interval_s=3_600.0)
     core.tell(arrived(1), ended(1, 7))
     await until(lambda: core.sidecar._reporter.waiting == 1)
     await core.end()
     assert len(stored()) == 1
-
-
-def of_levels(count):
-    """A prediction of so many quantiles."""
-    levels = tuple((n + 1) / (count + 1) for n in range(count))
-    return dataclasses.replace(
-        prediction(10.0),
-        quantile_levels=levels,
-        quantile_tokens=tuple(float(n) for n in range(count)),
-    )
 
 
 @pytest.mark.parametrize(
@@ -362,64 +192,6 @@ async def test_a_prediction_that_cannot_be_one_is_none(start, arrived, nonsense)
     core.tell(arrived(1))
     assert await core.hear_of_unknown() == [1]
     assert core.counted("lengthwise_fallbacks_total", cause="predictor_error") == 1
-
-
-async def test_a_core_that_reads_late_hears_everything(start, arrived, monkeypatch):
-    """Predictions and what was learnt are due at the same time, and the socket is full."""
-    monkeypatch.setattr(sidecar_module, "TELL_EVERY_S", 0.001)
-    core, client = start(), ScriptedClient()
-    client.outcome = lambda _: of_levels(100)
-    core.asks(client)
-    for number in range(2_000):
-        await core.tell_as_it_reads(arrived(number))
-        one = arrived(number + 10_000, asking="policy"), ended(number + 10_000, 1 + number)
-        await core.tell_as_it_reads(*one)
-    await until(lambda: core.counted("lengthwise_predictions_total") == 2_000)
-    await asyncio.sleep(0)
-    numbers = []
-    while len(numbers) < 2_000:
-        numbers += [number for number, *_ in (await core.hear()).lengths]
-    assert sorted(numbers) == list(range(2_000))
-
-
-async def test_answers_are_divided_by_what_a_packet_holds(start, arrived):
-    core, client = start(), ScriptedClient()
-    client.outcome = lambda _: of_levels(MAX_POINTS - 3)  # and the ends
-    core.asks(client)
-    core.tell(*(arrived(n) for n in range(100)))
-    numbers = []
-    while len(numbers) < 100:
-        numbers += [n for n, tokens, _ in (await core.hear()).lengths if tokens is not None]
-    assert sorted(numbers) == list(range(100))
-
-
-async def test_names_of_llms_that_no_packet_holds_leave_the_core_what_it_knows(start, arrived):
-    core = start()
-    for n in range(256):
-        core.sidecar._typical.add(f"{n}" + "x" * 600, 10)
-    core.tell(arrived(1))
-    (length,) = (await core.hear()).lengths
-    assert length[0] == 1
-    await until(lambda: core.sidecar._link._learnt is None)
-    core.tell(arrived(2))
-    assert (await core.hear()).lengths[0][0] == 2
-    assert core.learnt is None or len(core.learnt.typical_tokens) < 256
-
-
-async def test_a_distribution_of_more_points_than_a_packet_holds_many_of_is_none(start, arrived):
-    core, client = start(), ScriptedClient()
-    client.outcome = lambda _: of_levels(MAX_POINTS - 2)
-    core.asks(client)
-    core.tell(arrived(1))
-    assert await core.hear_of_unknown() == [1]
-
-
-async def test_a_packet_that_cannot_be_read_is_counted_and_the_next_is_read(start, arrived):
-    core = start()
-    core.ours.send(b"\xc1 is no MessagePack")
-    core.tell(arrived(1))
-    assert [number for number, *_ in (await core.hear()).lengths] == [1]
-    await until(lambda: core.counted("lengthwise_internal_errors_total") == 1)
 
 
 async def test_a_request_that_is_told_of_twice_is_one(start, arrived):
